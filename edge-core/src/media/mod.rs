@@ -1,0 +1,55 @@
+//! The media plan of a call: which local ports it uses and where each leg wants its packets.
+//!
+//! The plan names addresses only; how they become entries of the XDP tables is the datapath's affair.
+//!
+//! Invariants: a port pair belongs to at most one call, and rests after its call before the next one gets it.
+
+mod ports;
+
+use std::net::SocketAddr;
+
+pub use ports::{PortLease, PortPool};
+
+/// The media of a call: one endpoint a leg, each the other's peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaPlan {
+    /// Endpoint that faces the caller.
+    pub a: MediaEndpoint,
+    /// Endpoint that faces the called side.
+    pub b: MediaEndpoint,
+}
+
+/// One leg's media: a local RTP/RTCP port pair and the far side it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaEndpoint {
+    /// Local RTP address; its port is even, and RTCP is on the next one (RFC 3550 section 11).
+    pub local: SocketAddr,
+    /// Where the leg wants its packets, and the only place it may send from; `None` until it has said so.
+    pub remote: Option<RemoteMedia>,
+    /// RTP timestamp ticks a second (RFC 3551), for jitter.
+    pub clock_rate: u32,
+}
+
+/// Where a leg's SDP says that it receives media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteMedia {
+    /// Address for RTP.
+    pub rtp: SocketAddr,
+    /// Address for RTCP: the next port, or what `a=rtcp` says (RFC 3605).
+    pub rtcp: SocketAddr,
+}
+
+/// What came in at one endpoint over the life of a call, read after its removal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MediaReport {
+    /// RTP and RTCP packets relayed.
+    pub packets: u64,
+    /// Their bytes on the wire, Ethernet header included.
+    pub bytes: u64,
+    /// RTP packets that the sequence numbers miss (RFC 3550 appendix A.3); duplicates can make it negative.
+    pub lost: i64,
+    /// Interarrival jitter in microseconds (RFC 3550 section 6.4.1).
+    pub jitter_us: u64,
+    /// Packets dropped at this endpoint, by the datapath's name for the reason; only reasons that occurred.
+    pub drops: Vec<(&'static str, u64)>,
+}

@@ -1,0 +1,161 @@
+//! What the operator decided: realms, trunks and routes, already validated.
+//!
+//! Invariants: an id of this module is an index into the [`Policy`] it came from, and every id inside a
+//! `Policy` is in range ([`Policy::new`] is the only constructor). There is no value that stands for an
+//! unauthenticated trunk. Usage counters live in the trunk and survive a reload by trunk name.
+
+mod codec;
+mod realm;
+mod route;
+mod trunk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use codec::{Codec, CodecPolicy};
+pub use realm::{ListenerId, MediaRange, PortRange, PortRangeError, Realm, RealmId};
+pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
+pub use trunk::{Admission, Direction, Limits, Refusal, RefuseWith, Trunk, TrunkId, TrunkUsage};
+
+/// One validated configuration, shared read-only by all shards and replaced as a whole by a reload.
+#[derive(Debug)]
+pub struct Policy {
+    /// Name of this node, as it appears in CDRs.
+    pub node: String,
+    /// Networks the edge has an address in.
+    pub realms: Vec<Realm>,
+    /// Peers that may call and be called.
+    pub trunks: Vec<Arc<Trunk>>,
+    /// Where calls go.
+    pub routes: Routes,
+    /// What a source that is no trunk hears.
+    pub strangers: Strangers,
+    /// Timers that an operator may set.
+    pub timers: CallTimers,
+}
+
+/// What the edge does with a request from a source that belongs to no trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strangers {
+    /// Count it and say nothing.
+    #[default]
+    Silent,
+    /// Count it and answer a stateless 403.
+    Forbid,
+}
+
+/// Limits on how long a call may stay in one phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallTimers {
+    /// From the INVITE to the answer; then leg B is cancelled and leg A hears 408.
+    pub answer_max: Duration,
+    /// From the answer to the end; then both sides are hung up. Without it a call whose peers both died would
+    /// stand for ever.
+    pub call_max: Duration,
+    /// How long a media port rests after its call before another call may use it.
+    pub port_rest: Duration,
+}
+
+impl Default for CallTimers {
+    fn default() -> Self {
+        Self {
+            answer_max: Duration::from_secs(180),
+            call_max: Duration::from_secs(12 * 3600),
+            port_rest: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A reference from one part of the policy to another that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// A trunk names a realm that is not there.
+    #[error("trunk {trunk}: its realm does not exist")]
+    TrunkRealm {
+        /// Name of the trunk.
+        trunk: String,
+    },
+    /// A route names a trunk that is not there.
+    #[error("route {route}: its trunk does not exist")]
+    RouteTrunk {
+        /// Name of the route.
+        route: String,
+    },
+}
+
+impl Policy {
+    /// Checks every reference once, so that lookups by id cannot fail later.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when a trunk names an unknown realm or a route an unknown trunk.
+    pub fn new(
+        node: String,
+        realms: Vec<Realm>,
+        trunks: Vec<Trunk>,
+        routes: Vec<Route>,
+        strangers: Strangers,
+        timers: CallTimers,
+    ) -> Result<Self, PolicyError> {
+        if let Some(trunk) = trunks.iter().find(|trunk| trunk.realm.index() >= realms.len()) {
+            return Err(PolicyError::TrunkRealm { trunk: trunk.name.clone() });
+        }
+        let known = |id: TrunkId| id.index() < trunks.len();
+        if let Some(route) = routes.iter().find(|r| !known(r.target) || r.from.iter().any(|id| !known(*id))) {
+            return Err(PolicyError::RouteTrunk { route: route.name.clone() });
+        }
+        Ok(Self {
+            node,
+            realms,
+            trunks: trunks.into_iter().map(Arc::new).collect(),
+            routes: Routes::new(routes),
+            strangers,
+            timers,
+        })
+    }
+
+    /// Lets trunks of the same name go on with the usage that `previous` counted, so that a reload
+    /// neither forgets running calls nor forgives a caller its rate.
+    pub fn inherit_usage(&mut self, previous: &Self) {
+        for trunk in &mut self.trunks {
+            if let Some(old) = previous.trunks.iter().find(|old| old.name == trunk.name) {
+                let mut renewed = Trunk::clone(trunk);
+                renewed.usage = Arc::clone(&old.usage);
+                *trunk = Arc::new(renewed);
+            }
+        }
+    }
+
+    /// The realm behind an id of this policy.
+    #[must_use]
+    pub fn realm(&self, id: RealmId) -> &Realm {
+        &self.realms[id.index()]
+    }
+
+    /// The trunk behind an id of this policy.
+    #[must_use]
+    pub fn trunk(&self, id: TrunkId) -> &Arc<Trunk> {
+        &self.trunks[id.index()]
+    }
+
+    /// The trunk that `source` may send as, when it reached a listener of `realm`.
+    ///
+    /// A trunk's host is always one of its sources: it answers us. The most specific prefix wins; between equals the first in the file.
+    #[must_use]
+    pub fn identify(&self, realm: RealmId, source: std::net::SocketAddr) -> Option<TrunkId> {
+        let mut best: Option<(u8, TrunkId)> = None;
+        for (index, trunk) in self.trunks.iter().enumerate() {
+            if trunk.realm != realm {
+                continue;
+            }
+            let host = IpNet::from(trunk.host.ip());
+            for net in trunk.sources.iter().chain([&host]).filter(|net| net.contains(&source.ip())) {
+                if best.is_none_or(|(length, _)| net.prefix_len() > length) {
+                    best = Some((net.prefix_len(), TrunkId::new(index)));
+                }
+            }
+        }
+        best.map(|(_, id)| id)
+    }
+}

@@ -1,0 +1,139 @@
+//! A realm: a network the edge has an address in, where it listens for SIP and where its media ports live.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Index of a realm in its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RealmId(u16);
+
+impl RealmId {
+    /// The id of the realm at `index`; a policy has fewer than 65,536 realms.
+    ///
+    /// # Panics
+    /// When `index` does not fit.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a file with 65,536 realms is refused long before")]
+    pub fn new(index: usize) -> Self {
+        Self(u16::try_from(index).expect("fewer than 65,536 realms"))
+    }
+
+    /// Position in `Policy::realms`.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A SIP socket of the edge: which realm, and which of its listening addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListenerId {
+    /// Realm that the listener belongs to.
+    pub realm: RealmId,
+    /// Position in `Realm::sip`.
+    pub index: u16,
+}
+
+/// A network the edge has an address in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Realm {
+    /// The operator's name for it.
+    pub name: String,
+    /// Network device that carries it.
+    pub device: String,
+    /// UDP addresses that the edge listens on for SIP; never empty. The first one is written into Via and Contact.
+    pub sip: Vec<SocketAddr>,
+    /// Media addresses with their ports; never empty.
+    pub media: Vec<MediaRange>,
+}
+
+/// The media ports of one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaRange {
+    /// Address that media is received on and sent from.
+    pub address: IpAddr,
+    /// Ports that belong to media.
+    pub ports: PortRange,
+}
+
+/// UDP ports in RTP/RTCP pairs: starts even, ends odd, holds at least one pair (RFC 3550 section 11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+/// Why two numbers are not a range of port pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PortRangeError {
+    /// The first port is above the last.
+    #[error("starts at {first}, after its end {last}")]
+    Reversed {
+        /// First port as written.
+        first: u16,
+        /// Last port as written.
+        last: u16,
+    },
+    /// The range does not start with an even port and end with an odd one.
+    #[error("{first}-{last} cuts an RTP/RTCP pair: start with an even port and end with an odd one")]
+    CutsPair {
+        /// First port as written.
+        first: u16,
+        /// Last port as written.
+        last: u16,
+    },
+    /// Ports below 1024 belong to the system.
+    #[error("starts at {first}: ports below 1024 are not for media")]
+    Privileged {
+        /// First port as written.
+        first: u16,
+    },
+}
+
+impl PortRange {
+    /// A range from `first` to `last`, both included.
+    ///
+    /// # Errors
+    /// [`PortRangeError`] when the range is reversed, cuts a pair or holds a system port.
+    pub const fn new(first: u16, last: u16) -> Result<Self, PortRangeError> {
+        if first > last {
+            return Err(PortRangeError::Reversed { first, last });
+        }
+        if !first.is_multiple_of(2) || last.is_multiple_of(2) {
+            return Err(PortRangeError::CutsPair { first, last });
+        }
+        if first < 1024 {
+            return Err(PortRangeError::Privileged { first });
+        }
+        Ok(Self { first, last })
+    }
+
+    /// First port; even.
+    #[must_use]
+    pub const fn first(self) -> u16 {
+        self.first
+    }
+
+    /// Last port; odd.
+    #[must_use]
+    pub const fn last(self) -> u16 {
+        self.last
+    }
+
+    /// Number of RTP/RTCP pairs; at least one.
+    #[must_use]
+    pub const fn pairs(self) -> u16 {
+        (self.last - self.first) / 2 + 1
+    }
+
+    /// The even port of pair `index`, counted from zero.
+    #[must_use]
+    pub const fn rtp_port(self, index: u16) -> u16 {
+        self.first + index * 2
+    }
+
+    /// Whether `port` belongs to the range.
+    #[must_use]
+    pub const fn contains(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
