@@ -1,0 +1,225 @@
+//! A dialog of ours (RFC 3261 section 12): what every request within it has to say, on either side of the edge.
+//!
+//! Invariants: the local CSeq only grows; once the remote tag is known it does not change; requests go where the
+//! route set and remote target say when they name an address, else where the peer's messages come from.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::sip::{HeaderName, Message, MessageWriter, Method, NameAddr, Request, Response, Uri};
+use crate::transaction::{Branch, Path};
+
+/// Our side of a dialog.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    /// Call-ID, as it is written.
+    pub call_id: Bytes,
+    /// Our tag.
+    pub local_tag: Bytes,
+    /// The peer's tag, once it has answered.
+    pub remote_tag: Option<Bytes>,
+    /// Our name-addr, without a tag: From in our requests, To in the peer's.
+    local: Bytes,
+    /// The peer's name-addr, without a tag.
+    remote: Bytes,
+    /// The peer's Contact: request-URI of our requests.
+    remote_target: Bytes,
+    /// Route headers, in the order they are written.
+    route_set: Vec<Bytes>,
+    /// Our address in Via and Contact, as `host:port`.
+    sent_by: Bytes,
+    local_seq: u32,
+    remote_seq: Option<u32>,
+    path: Path,
+}
+
+/// Why a request does not fit its dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfOrder {
+    /// Its CSeq is not above the last one (RFC 3261 section 12.2.2): 500.
+    LowerSequence,
+}
+
+impl Dialog {
+    /// The dialog that `invite` asks for, with us as the called side. `sent_by` is our `host:port` there.
+    #[must_use]
+    pub fn called(invite: &Request, local_tag: Bytes, sent_by: Bytes, path: Path) -> Self {
+        Self {
+            call_id: owned(&invite.call_id),
+            local_tag,
+            remote_tag: invite.from.tag().map(owned),
+            local: name_addr_of(&invite.to),
+            remote: name_addr_of(&invite.from),
+            remote_target: owned(target_of(invite.contact.as_ref()).unwrap_or(invite.from.uri().as_bytes())),
+            route_set: record_route(&invite.message),
+            sent_by,
+            local_seq: 0,
+            remote_seq: Some(invite.cseq),
+            path,
+        }
+    }
+
+    /// A dialog that we are about to ask for: `local` and `remote` are name-addrs, `target` the request-URI.
+    #[must_use]
+    pub fn calling(
+        call_id: Bytes,
+        local_tag: Bytes,
+        local: Bytes,
+        remote: Bytes,
+        target: Bytes,
+        sent_by: Bytes,
+        path: Path,
+    ) -> Self {
+        Self {
+            call_id,
+            local_tag,
+            remote_tag: None,
+            local,
+            remote,
+            remote_target: target,
+            route_set: Vec::new(),
+            sent_by,
+            local_seq: 0,
+            remote_seq: None,
+            path,
+        }
+    }
+
+    /// Takes tag, target and route set from the 2xx to our INVITE (RFC 3261 section 12.1.2).
+    pub fn confirm(&mut self, response: &Response) {
+        self.remote_tag = response.to.tag().map(owned);
+        self.route_set = record_route(&response.message);
+        self.route_set.reverse();
+        self.refresh_target(response.contact.as_ref());
+    }
+
+    /// Takes a new target from a re-INVITE or its 2xx (RFC 3261 section 12.2).
+    pub fn refresh_target(&mut self, contact: Option<&NameAddr>) {
+        if let Some(target) = target_of(contact) {
+            self.remote_target = owned(target);
+        }
+    }
+
+    /// Whether a request with these tags is within this dialog.
+    #[must_use]
+    pub fn contains(&self, request: &Request) -> bool {
+        request.call_id == self.call_id
+            && request.to.tag() == Some(self.local_tag.as_ref())
+            && request.from.tag() == self.remote_tag.as_deref()
+    }
+
+    /// Checks and takes the CSeq of a request within the dialog (RFC 3261 section 12.2.2).
+    ///
+    /// # Errors
+    /// [`OutOfOrder`] when the number is not above the last one.
+    pub fn accept_sequence(&mut self, request: &Request) -> Result<(), OutOfOrder> {
+        if self.remote_seq.is_some_and(|last| request.cseq <= last) {
+            return Err(OutOfOrder::LowerSequence);
+        }
+        self.remote_seq = Some(request.cseq);
+        Ok(())
+    }
+
+    /// Our next CSeq number.
+    pub const fn next_sequence(&mut self) -> u32 {
+        self.local_seq += 1;
+        self.local_seq
+    }
+
+    /// A request within the dialog, up to its body. An ACK or CANCEL repeats the INVITE's `sequence`.
+    pub fn request(&self, method: &Method, branch: Branch, sequence: u32) -> MessageWriter {
+        self.forwarded(method, branch, sequence, MAX_FORWARDS)
+    }
+
+    /// Like [`Dialog::request`], for a request that came across the edge and has `hops` left.
+    pub fn forwarded(&self, method: &Method, branch: Branch, sequence: u32, hops: u8) -> MessageWriter {
+        let mut via = Vec::with_capacity(80);
+        for part in
+            [b"SIP/2.0/UDP ", self.sent_by.as_ref(), b";branch=", branch.to_string().as_bytes(), b";rport"]
+        {
+            via.extend_from_slice(part);
+        }
+        let mut request = MessageWriter::request(method, &self.remote_target).header(HeaderName::Via, via);
+        for route in &self.route_set {
+            request = request.header(HeaderName::Route, route);
+        }
+        request = request
+            .header(HeaderName::MaxForwards, hops.to_string())
+            .header(HeaderName::From, tagged(&self.local, Some(&self.local_tag)))
+            .header(HeaderName::To, tagged(&self.remote, self.remote_tag.as_deref()))
+            .header(HeaderName::CallId, &self.call_id)
+            .header(HeaderName::CSeq, [sequence.to_string().as_bytes(), b" ", method.as_bytes()].concat());
+        if *method == Method::Invite {
+            request = request.header(HeaderName::Contact, self.contact());
+        }
+        request
+    }
+
+    /// Our Contact in this dialog.
+    #[must_use]
+    pub fn contact(&self) -> Vec<u8> {
+        [b"<sip:", self.sent_by.as_ref(), b">"].concat()
+    }
+
+    /// Where a request within the dialog is sent: the first route, else the remote target, when that is an
+    /// address; else where the peer's messages come from.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        let uri = match self.route_set.first() {
+            Some(route) => NameAddr::parse(route.clone()).ok().map(|hop| hop.uri().clone()),
+            None => Uri::parse(self.remote_target.clone()).ok(),
+        };
+        let peer = uri.as_ref().and_then(address_of).unwrap_or(self.path.peer);
+        Path { peer, ..self.path }
+    }
+
+    /// The socket and peer that the dialog was opened over.
+    #[must_use]
+    pub const fn opened_over(&self) -> Path {
+        self.path
+    }
+}
+
+/// A copy of its own: a dialog outlives the datagrams it was learnt from, and must not keep them in memory.
+fn owned(part: impl AsRef<[u8]>) -> Bytes {
+    Bytes::copy_from_slice(part.as_ref())
+}
+
+/// A name-addr with its tag.
+fn tagged(name_addr: &Bytes, tag: Option<&[u8]>) -> Vec<u8> {
+    match tag {
+        Some(tag) => [name_addr.as_ref(), b";tag=", tag].concat(),
+        None => name_addr.to_vec(),
+    }
+}
+
+/// A From or To as name-addr, without its parameters.
+fn name_addr_of(party: &NameAddr) -> Bytes {
+    let address = [b"<", party.uri().as_bytes(), b">"].concat();
+    match party.raw_display() {
+        Some(display) => [display, b" ", &address].concat().into(),
+        None => address.into(),
+    }
+}
+
+fn target_of(contact: Option<&NameAddr>) -> Option<&[u8]> {
+    contact.map(|contact| contact.uri().as_bytes())
+}
+
+fn record_route(message: &Message) -> Vec<Bytes> {
+    message.values(HeaderName::RecordRoute).map(owned).collect()
+}
+
+/// The address that a URI names, when it names one rather than a host.
+fn address_of(uri: &Uri) -> Option<SocketAddr> {
+    let ip = uri.host_ip()?;
+    let unicast = !ip.is_multicast() && !ip.is_unspecified();
+    unicast.then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)))
+}
+
+/// Hops of a request that starts here (RFC 3261 section 8.1.1.6).
+pub const MAX_FORWARDS: u8 = 70;
+
+/// Port of SIP over UDP and TCP when none is written (RFC 3261 section 19.1.2).
+pub const SIP_PORT: u16 = 5060;

@@ -1,0 +1,330 @@
+//! Hosts the machines: matching, stored messages, deadlines.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::sip::{HeaderName, Message, MessageLimits, MessageWriter, Method, Request, Response, StatusCode};
+
+use super::key::{Branch, ClientKey, ServerKey};
+use super::machine::Machine;
+use super::step::{Effect, Timer};
+use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
+use super::{Path, TRANSACTIONS_MAX, TransactionId, Transmit};
+
+/// All transactions of one shard. `O` says who a transaction belongs to.
+#[derive(Debug)]
+pub struct Transactions<O> {
+    next_id: u64,
+    table: HashMap<TransactionId, Transaction<O>>,
+    servers: HashMap<ServerKey, TransactionId>,
+    clients: HashMap<ClientKey, TransactionId>,
+    deadlines: BinaryHeap<Reverse<(Instant, TransactionId)>>,
+    outbox: VecDeque<Transmit>,
+    timed_out: VecDeque<(TransactionId, O)>,
+}
+
+#[derive(Debug)]
+struct Transaction<O> {
+    machine: Machine,
+    owner: O,
+    key: Key,
+    path: Path,
+    /// The newest message of ours: the request of a client, the last response of a server.
+    newest: Bytes,
+    /// The ACK for a failure response, once there is one.
+    ack: Bytes,
+    retransmission: Option<Deadline>,
+    lifetime: Option<Deadline>,
+}
+
+#[derive(Debug)]
+enum Key {
+    Client(ClientKey),
+    Server(ServerKey),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    timer: Timer,
+    interval: Duration,
+}
+
+/// What a message turned out to belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched<O> {
+    /// To a transaction that wants its user to see it.
+    Deliver(TransactionId, O),
+    /// To a transaction that has dealt with it.
+    Absorbed,
+    /// To none.
+    Nothing,
+}
+
+/// The shard holds [`TRANSACTIONS_MAX`] transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{TRANSACTIONS_MAX} transactions are open")]
+pub struct Full;
+
+impl<O: Copy> Default for Transactions<O> {
+    fn default() -> Self {
+        Self {
+            next_id: 0,
+            table: HashMap::new(),
+            servers: HashMap::new(),
+            clients: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+            outbox: VecDeque::new(),
+            timed_out: VecDeque::new(),
+        }
+    }
+}
+
+impl<O: Copy> Transactions<O> {
+    /// Offers a request to the transaction it may repeat or acknowledge.
+    pub fn on_request(&mut self, request: &Request, now: Instant) -> Matched<O> {
+        let Some(&id) = self.servers.get(&ServerKey::of(request)) else { return Matched::Nothing };
+        self.advance(id, now, |machine| machine.on_request(request.method == Method::Ack))
+    }
+
+    /// The INVITE that `cancel` wants to end, if it is still here (RFC 3261 section 9.2).
+    #[must_use]
+    pub fn cancelled_by(&self, cancel: &Request) -> Option<(TransactionId, O)> {
+        let id = *self.servers.get(&ServerKey::cancelled_by(cancel))?;
+        Some((id, self.table.get(&id)?.owner))
+    }
+
+    /// Opens a server transaction for a request that [`Transactions::on_request`] matched to nothing.
+    ///
+    /// # Errors
+    /// [`Full`] at the bound.
+    pub fn open_server(&mut self, request: &Request, from: Path, owner: O) -> Result<TransactionId, Full> {
+        let machine = if request.method == Method::Invite {
+            Machine::ServerInvite(ServerInvite::INITIAL)
+        } else {
+            Machine::ServerNonInvite(ServerNonInvite::INITIAL)
+        };
+        let path = Path { peer: request.via.reply_address(from.peer), ..from };
+        let key = ServerKey::of(request);
+        let id = self.insert(machine, owner, Key::Server(key.clone()), path, Bytes::new())?;
+        self.servers.insert(key, id);
+        Ok(id)
+    }
+
+    /// Sends `response` on a server transaction, and again as long as the RFC wants it.
+    pub fn respond(&mut self, id: TransactionId, code: StatusCode, response: Bytes, now: Instant) {
+        if let Some(transaction) = self.table.get_mut(&id) {
+            transaction.newest = response;
+            self.advance(id, now, |machine| machine.on_response(code));
+        }
+    }
+
+    /// Opens a client transaction: sends `request`, whose top Via carries `branch`.
+    ///
+    /// # Errors
+    /// [`Full`] at the bound; nothing is sent then.
+    pub fn open_client(
+        &mut self,
+        method: Method,
+        branch: Branch,
+        request: Bytes,
+        path: Path,
+        owner: O,
+        now: Instant,
+    ) -> Result<TransactionId, Full> {
+        let (machine, opening) = if method == Method::Invite {
+            (Machine::ClientInvite(ClientInvite::INITIAL), ClientInvite::OPENING)
+        } else {
+            (Machine::ClientNonInvite(ClientNonInvite::INITIAL), ClientNonInvite::OPENING)
+        };
+        let key = ClientKey { branch, method };
+        let id = self.insert(machine, owner, Key::Client(key.clone()), path, request)?;
+        self.clients.insert(key, id);
+        self.carry_out(id, opening, now);
+        Ok(id)
+    }
+
+    /// Offers a response to the transaction that it answers.
+    pub fn on_response(&mut self, response: &Response, now: Instant) -> Matched<O> {
+        let Some(key) = ClientKey::of(response) else { return Matched::Nothing };
+        let Some(&id) = self.clients.get(&key) else { return Matched::Nothing };
+        if let Some(transaction) = self.table.get_mut(&id)
+            && (!response.code.is_provisional() && !response.code.is_success())
+            && key.method == Method::Invite
+        {
+            transaction.ack = ack_for_failure(&transaction.newest, response);
+        }
+        self.advance(id, now, |machine| machine.on_response(response.code))
+    }
+
+    /// Forgets a transaction whose user is gone, if nothing else would end it. One with timers keeps them, to
+    /// absorb what still comes.
+    pub fn abandon(&mut self, id: TransactionId) {
+        if self.table.get(&id).is_some_and(|transaction| transaction.machine.is_open_ended()) {
+            self.remove(id);
+        }
+    }
+
+    /// Fires every timer that is due. Transactions that timed out come from [`Transactions::poll_timed_out`].
+    pub fn on_time(&mut self, now: Instant) {
+        while let Some(&Reverse((at, id))) = self.deadlines.peek()
+            && at <= now
+        {
+            self.deadlines.pop();
+            let due = self.table.get_mut(&id).and_then(|transaction| transaction.due(at));
+            if let Some(timer) = due {
+                self.advance(id, now, |machine| machine.on_timer(timer));
+            }
+        }
+    }
+
+    /// The next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.outbox.pop_front()
+    }
+
+    /// The next transaction that ended without what its user waited for.
+    pub fn poll_timed_out(&mut self) -> Option<(TransactionId, O)> {
+        self.timed_out.pop_front()
+    }
+
+    /// When [`Transactions::on_time`] wants to be called; may be early by a deadline that was stopped.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Number of open transactions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether no transaction is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    fn insert(
+        &mut self,
+        machine: Machine,
+        owner: O,
+        key: Key,
+        path: Path,
+        newest: Bytes,
+    ) -> Result<TransactionId, Full> {
+        if self.table.len() >= TRANSACTIONS_MAX {
+            return Err(Full);
+        }
+        let id = TransactionId(self.next_id);
+        self.next_id += 1;
+        let transaction = Transaction {
+            machine,
+            owner,
+            key,
+            path,
+            newest,
+            ack: Bytes::new(),
+            retransmission: None,
+            lifetime: None,
+        };
+        self.table.insert(id, transaction);
+        Ok(id)
+    }
+
+    fn advance(
+        &mut self,
+        id: TransactionId,
+        now: Instant,
+        step: impl FnOnce(&mut Machine) -> &'static [Effect],
+    ) -> Matched<O> {
+        let Some(transaction) = self.table.get_mut(&id) else { return Matched::Nothing };
+        let owner = transaction.owner;
+        let effects = step(&mut transaction.machine);
+        let ended = transaction.machine.is_terminated();
+        self.carry_out(id, effects, now);
+        if ended {
+            self.remove(id);
+        }
+        if effects.contains(&Effect::Deliver) { Matched::Deliver(id, owner) } else { Matched::Absorbed }
+    }
+
+    fn carry_out(&mut self, id: TransactionId, effects: &[Effect], now: Instant) {
+        let Some(transaction) = self.table.get_mut(&id) else { return };
+        for effect in effects {
+            match effect {
+                Effect::Send if transaction.newest.is_empty() => {}
+                Effect::Send => {
+                    self.outbox
+                        .push_back(Transmit { path: transaction.path, bytes: transaction.newest.clone() });
+                }
+                Effect::SendAck => {
+                    self.outbox
+                        .push_back(Transmit { path: transaction.path, bytes: transaction.ack.clone() });
+                }
+                Effect::Start(timer) => {
+                    let at = transaction.start(*timer, now);
+                    self.deadlines.push(Reverse((at, id)));
+                }
+                Effect::StopRetransmitting => transaction.retransmission = None,
+                Effect::SlowRetransmitting => {
+                    if let Some(deadline) = &mut transaction.retransmission {
+                        deadline.interval = super::T2;
+                    }
+                }
+                Effect::TimedOut => self.timed_out.push_back((id, transaction.owner)),
+                Effect::Deliver => {}
+            }
+        }
+    }
+
+    fn remove(&mut self, id: TransactionId) {
+        match self.table.remove(&id).map(|transaction| transaction.key) {
+            Some(Key::Client(key)) => drop(self.clients.remove(&key)),
+            Some(Key::Server(key)) => drop(self.servers.remove(&key)),
+            None => {}
+        }
+    }
+}
+
+impl<O> Transaction<O> {
+    /// The timer that is due at `at`. One that was moved or stopped leaves its old entry in the heap; only the
+    /// current one counts. A retransmission stays, so that restarting it goes on from its interval.
+    fn due(&mut self, at: Instant) -> Option<Timer> {
+        if let Some(deadline) = self.retransmission
+            && deadline.at == at
+        {
+            return Some(deadline.timer);
+        }
+        self.lifetime.take_if(|deadline| deadline.at == at).map(|deadline| deadline.timer)
+    }
+
+    fn start(&mut self, timer: Timer, now: Instant) -> Instant {
+        let slot = if timer.retransmits() { &mut self.retransmission } else { &mut self.lifetime };
+        let interval = match slot {
+            Some(running) if running.timer == timer => timer.next_interval(running.interval),
+            Some(_) | None => timer.duration(),
+        };
+        let at = now + interval;
+        *slot = Some(Deadline { at, timer, interval });
+        at
+    }
+}
+
+/// The ACK of a failure response, which belongs to the INVITE's transaction (RFC 3261 section 17.1.1.3).
+fn ack_for_failure(invite: &Bytes, response: &Response) -> Bytes {
+    let Ok(invite) = Message::parse(invite.clone(), &MessageLimits::default()) else { return Bytes::new() };
+    MessageWriter::request(&Method::Ack, invite.request_uri().unwrap_or_default())
+        .header(HeaderName::Via, invite.first(HeaderName::Via).unwrap_or_default())
+        .copy(&invite, HeaderName::Route)
+        .header(HeaderName::MaxForwards, "70")
+        .copy(&invite, HeaderName::From)
+        .copy(&response.message, HeaderName::To)
+        .copy(&invite, HeaderName::CallId)
+        .header(HeaderName::CSeq, format!("{} ACK", response.cseq))
+        .empty()
+}

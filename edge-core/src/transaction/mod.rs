@@ -1,0 +1,62 @@
+//! The transaction layer (RFC 3261 section 17, RFC 6026): retransmission, absorption and time-out.
+//!
+//! The four machines are tables ([`ClientInvite`], [`ClientNonInvite`], [`ServerInvite`], [`ServerNonInvite`]);
+//! [`Transactions`] hosts them: it matches messages, keeps the newest message of each for retransmission, and
+//! turns timers into deadlines.
+//!
+//! Invariants:
+//! - A message that repeats one already seen never reaches the transaction user.
+//! - A transaction that has its final response ends by its own timers. The RFC gives none to an INVITE that only
+//!   rings: its user ends that with [`Transactions::abandon`].
+//! - The number of transactions is bounded by [`TRANSACTIONS_MAX`].
+
+mod client_invite;
+mod client_non_invite;
+mod key;
+mod layer;
+mod machine;
+mod server_invite;
+mod server_non_invite;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::policy::ListenerId;
+
+pub use client_invite::{ClientInvite, Input as ClientInviteInput};
+pub use client_non_invite::{ClientNonInvite, Input as ClientNonInviteInput};
+pub use key::Branch;
+pub use layer::{Full, Matched, Transactions};
+pub use server_invite::{Input as ServerInviteInput, ServerInvite};
+pub use server_non_invite::{Input as ServerNonInviteInput, ServerNonInvite};
+pub use step::{Effect, Step, T1, T2, T4, Timer};
+
+/// Transactions of one shard. Each holds a message of a few kilobytes for half a minute; a trunk that sends
+/// faster than they end hears 503 instead of filling the memory.
+pub const TRANSACTIONS_MAX: usize = 200_000;
+
+/// Name of a transaction within its shard; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransactionId(u64);
+
+/// Where messages of a dialog or transaction go: out of which socket, to which address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// Socket that sends.
+    pub listener: ListenerId,
+    /// Address that receives.
+    pub peer: SocketAddr,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it goes.
+    pub path: Path,
+    /// The message.
+    pub bytes: Bytes,
+}
