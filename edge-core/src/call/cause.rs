@@ -1,0 +1,265 @@
+//! Why a call ended or never began, and what each side hears.
+//!
+//! Invariant: this is the only place that turns a cause into a status code.
+
+use crate::policy::{Refusal, RefuseWith};
+use crate::sdp::SdpError;
+use crate::sip::StatusCode;
+
+/// One side of a call, seen from the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The caller's.
+    A,
+    /// The called side's.
+    B,
+}
+
+impl Side {
+    /// The side across the edge.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// Zero for A, one for B.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::B => 1,
+        }
+    }
+}
+
+/// Who decided that a call ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// A peer.
+    Peer(Side),
+    /// We did.
+    Edge,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// A side hung up.
+    Hangup(Side),
+    /// The caller gave up before the answer.
+    Cancelled,
+    /// The called side refused with this status.
+    Rejected(StatusCode),
+    /// The called trunk sent nothing at all.
+    Unreachable,
+    /// Nobody answered within `answer_max`.
+    NoAnswer,
+    /// The call lasted longer than `call_max`.
+    TooLong,
+    /// A side never acknowledged an answer.
+    NoAck(Side),
+    /// A side no longer knows the call.
+    Lost(Side),
+    /// The called side answered with SDP that cannot be used.
+    BadAnswer(SdpError),
+    /// The edge is being stopped.
+    Drained,
+    /// The call was never tried.
+    Refused(Refused),
+}
+
+/// Why a call was not even tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The trunk may not call, or not be called.
+    #[error("trunk {trunk} takes no calls in this direction")]
+    Direction {
+        /// Name of the trunk.
+        trunk: String,
+    },
+    /// A bound of a trunk is reached.
+    #[error("trunk {trunk}: {refusal}")]
+    Limit {
+        /// Name of the trunk whose bound it is.
+        trunk: String,
+        /// The bound.
+        refusal: Refusal,
+        /// What the caller is to hear.
+        refuse_with: RefuseWith,
+    },
+    /// No route takes the number.
+    #[error("no route for {number}")]
+    NoRoute {
+        /// The number as dialled.
+        number: String,
+    },
+    /// The request-URI has no number.
+    #[error("the request-URI names no number")]
+    NoNumber,
+    /// A `Require` or `Proxy-Require` that we do not keep.
+    #[error("extension {option} is required and not supported")]
+    Extension {
+        /// The first such option tag.
+        option: String,
+    },
+    /// Max-Forwards is used up.
+    #[error("Max-Forwards is 0")]
+    TooManyHops,
+    /// The body is not SDP.
+    #[error("body of type {content_type} where SDP was expected")]
+    MediaType {
+        /// What it says it is.
+        content_type: String,
+    },
+    /// The offer cannot be used between these trunks.
+    #[error(transparent)]
+    Offer(SdpError),
+    /// All port pairs of a realm are leased or resting.
+    #[error("no media port is free in realm {realm}")]
+    NoMediaPort {
+        /// Name of the realm.
+        realm: String,
+    },
+    /// The datapath could not take the media.
+    #[error("media could not be installed: {reason}")]
+    Datapath {
+        /// The datapath's words.
+        reason: String,
+    },
+    /// The edge is being stopped.
+    #[error("the edge is draining")]
+    Draining,
+    /// A bound of the edge itself.
+    #[error("the edge is at its bound of transactions")]
+    Overload,
+}
+
+impl Refused {
+    /// What the caller hears.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Direction { .. } => StatusCode::FORBIDDEN,
+            Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
+            | Self::NoMediaPort { .. }
+            | Self::Draining
+            | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Limit { refuse_with: RefuseWith::BusyHere, .. } => StatusCode::BUSY_HERE,
+            Self::NoRoute { .. } => StatusCode::NOT_FOUND,
+            Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
+            Self::Extension { .. } => StatusCode::BAD_EXTENSION,
+            Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Offer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::Datapath { .. } => StatusCode::SERVER_INTERNAL_ERROR,
+        }
+    }
+}
+
+impl Cause {
+    /// What a caller that has no final answer yet hears.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Hangup(_) | Self::Cancelled => StatusCode::REQUEST_TERMINATED,
+            Self::Rejected(code) => across(*code),
+            Self::Unreachable | Self::NoAnswer => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::BadAnswer(_) => {
+                StatusCode::SERVER_INTERNAL_ERROR
+            }
+            Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(refused) => refused.status(),
+        }
+    }
+
+    /// Who decided.
+    #[must_use]
+    pub const fn ended_by(&self) -> EndedBy {
+        match self {
+            Self::Hangup(side) | Self::Lost(side) => EndedBy::Peer(*side),
+            Self::Cancelled => EndedBy::Peer(Side::A),
+            Self::Rejected(_) => EndedBy::Peer(Side::B),
+            Self::Unreachable
+            | Self::NoAnswer
+            | Self::TooLong
+            | Self::NoAck(_)
+            | Self::BadAnswer(_)
+            | Self::Drained
+            | Self::Refused(_) => EndedBy::Edge,
+        }
+    }
+
+    /// A stable name for CDRs and counters.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Hangup(_) => "hangup",
+            Self::Cancelled => "cancelled",
+            Self::Rejected(_) => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::NoAnswer => "no_answer",
+            Self::TooLong => "too_long",
+            Self::NoAck(_) => "no_ack",
+            Self::Lost(_) => "lost",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::Drained => "drained",
+            Self::Refused(refused) => refused.name(),
+        }
+    }
+
+    /// The particulars, in words; empty when the name says it all.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Rejected(code) => format!("the called side answered {code}"),
+            Self::BadAnswer(error) => error.to_string(),
+            Self::Refused(refused) => refused.to_string(),
+            Self::NoAck(side) => format!("side {side:?} never acknowledged the answer"),
+            Self::Lost(side) => format!("side {side:?} no longer knows the call"),
+            Self::Hangup(_)
+            | Self::Cancelled
+            | Self::Unreachable
+            | Self::NoAnswer
+            | Self::TooLong
+            | Self::Drained => String::new(),
+        }
+    }
+}
+
+impl Refused {
+    /// A stable name for CDRs and counters.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Direction { .. } => "direction",
+            Self::Limit { refusal: Refusal::Calls { .. }, .. } => "max_calls",
+            Self::Limit { refusal: Refusal::Rate { .. }, .. } => "max_cps",
+            Self::NoRoute { .. } => "no_route",
+            Self::NoNumber => "no_number",
+            Self::Extension { .. } => "extension",
+            Self::TooManyHops => "too_many_hops",
+            Self::MediaType { .. } => "media_type",
+            Self::Offer(_) => "offer",
+            Self::NoMediaPort { .. } => "no_media_port",
+            Self::Datapath { .. } => "datapath",
+            Self::Draining => "draining",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// The status that one side hears for a failure of the other. A challenge is meant for us, not for the caller, and
+/// a redirection names an address of the other side: the caller should try another way instead.
+#[must_use]
+pub(super) fn across(code: StatusCode) -> StatusCode {
+    match code {
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        code if code.as_u16() / 100 == 3 => StatusCode::SERVICE_UNAVAILABLE,
+        code => code,
+    }
+}

@@ -1,0 +1,123 @@
+//! What a call may do to the world: open transactions, send, and command the datapath, all in one order.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use crate::edge::Command;
+use crate::sip::{Method, StatusCode};
+use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
+
+use super::{CallKey, Side};
+
+/// Who a transaction belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Our INVITE to one side of a call.
+    Invite(CallKey, Side),
+    /// The INVITE that came from one side of a call.
+    Invited(CallKey, Side),
+    /// Our BYE to one side of a call.
+    Bye(CallKey, Side),
+    /// Nobody waits for it.
+    Nobody,
+}
+
+impl Owner {
+    /// The call that it belongs to, if any.
+    pub(crate) const fn call(self) -> Option<CallKey> {
+        match self {
+            Self::Invite(key, _) | Self::Invited(key, _) | Self::Bye(key, _) => Some(key),
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// The edge's source of unpredictable numbers, from a seed that the host gave.
+#[derive(Debug)]
+pub(crate) struct Random(ChaCha12Rng);
+
+impl Random {
+    fn new(seed: [u8; 32]) -> Self {
+        Self(ChaCha12Rng::from_seed(seed))
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    pub(crate) fn branch(&mut self) -> Branch {
+        Branch::new(self.next())
+    }
+}
+
+/// What all calls of a shard share.
+#[derive(Debug)]
+pub(crate) struct Resources {
+    pub(crate) transactions: Transactions<Owner>,
+    pub(crate) commands: VecDeque<Command>,
+    pub(crate) random: Random,
+}
+
+impl Resources {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self { transactions: Transactions::default(), commands: VecDeque::new(), random: Random::new(seed) }
+    }
+
+    /// The shared things as one call sees them at `now`.
+    pub(crate) const fn at(&mut self, now: Instant) -> Context<'_> {
+        let Self { transactions, commands, random } = self;
+        Context { transactions, commands, random, now }
+    }
+}
+
+/// The edge as a call sees it, at one instant.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) transactions: &'a mut Transactions<Owner>,
+    pub(crate) commands: &'a mut VecDeque<Command>,
+    pub(crate) random: &'a mut Random,
+    pub(crate) now: Instant,
+}
+
+impl Context<'_> {
+    /// Adds a command after all earlier ones.
+    pub(crate) fn command(&mut self, command: Command) {
+        self.commands.push_back(command);
+    }
+
+    /// Sends a message that belongs to no transaction: the ACK of a 2xx, a stateless response.
+    pub(crate) fn send(&mut self, path: Path, bytes: Bytes) {
+        self.command(Command::Send { path, bytes });
+    }
+
+    /// Answers a server transaction.
+    pub(crate) fn respond(&mut self, id: TransactionId, code: StatusCode, response: Bytes) {
+        self.transactions.respond(id, code, response, self.now);
+        self.flush();
+    }
+
+    /// Opens a client transaction.
+    pub(crate) fn request(
+        &mut self,
+        method: Method,
+        branch: Branch,
+        request: Bytes,
+        path: Path,
+        owner: Owner,
+    ) -> Result<TransactionId, Full> {
+        let id = self.transactions.open_client(method, branch, request, path, owner, self.now)?;
+        self.flush();
+        Ok(id)
+    }
+
+    /// Moves what the transactions want sent behind the commands that are already there.
+    pub(crate) fn flush(&mut self) {
+        while let Some(transmit) = self.transactions.poll_transmit() {
+            self.commands.push_back(Command::Send { path: transmit.path, bytes: transmit.bytes });
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! How a call ends: both sides told, media removed, ports and rooms given back, one record written.
+
+use std::time::Duration;
+
+use crate::edge::Command;
+use crate::media::MediaReport;
+use crate::sip::Method;
+use crate::transaction::T1;
+
+use super::leg::LegState;
+use super::opening::phrase;
+use super::{Call, Cause, Context, MediaState, Owner, Side};
+
+/// How long a side may take over the last message that it owes us (RFC 3261 section 9.1: 64*T1).
+const CLOSING_MAX: Duration = T1.saturating_mul(64);
+
+impl Call {
+    /// Ends the call. Only the first cause counts.
+    pub(crate) fn terminate(&mut self, cause: Cause, ctx: &mut Context<'_>) {
+        if self.ending {
+            return;
+        }
+        self.ending = true;
+        self.phase_over_at = None;
+        self.closed_by = Some(ctx.now + CLOSING_MAX);
+        let status = cause.status();
+        if let Some(record) = &mut self.record {
+            record.ended = ctx.now;
+            tracing::info!(call = record.id, cause = cause.name(), by = ?cause.ended_by(), status = status.as_u16(),
+                "call ended");
+            record.cause = cause;
+        }
+        for side in [Side::A, Side::B] {
+            self.close(side, status, ctx);
+        }
+        if self.media == MediaState::Installed {
+            self.remove_media(ctx);
+        }
+    }
+
+    /// Does what a side needs to hear that the call is over.
+    fn close(&mut self, side: Side, status: crate::sip::StatusCode, ctx: &mut Context<'_>) {
+        let unacknowledged = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_some());
+        let unanswered = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_none());
+        match (self.leg(side).state, side) {
+            (LegState::Early, Side::A) => {
+                self.answer_invite(status, &phrase(status, None), None, ctx);
+                self.leg_mut(side).state = LegState::Closed;
+            }
+            (LegState::Early, Side::B) => {
+                let sent = self.exchange.as_ref().is_some_and(|exchange| exchange.client.is_some());
+                self.leg_mut(side).state = if sent { LegState::Cancelling } else { LegState::Closed };
+                self.withdraw(side, ctx);
+            }
+            (LegState::Confirmed, _) if unacknowledged => self.leg_mut(side).state = LegState::AwaitingAck,
+            (LegState::Confirmed, _) => {
+                if unanswered {
+                    // RFC 3261 section 15.1.2: what is still pending in the dialog hears 487.
+                    let terminated = crate::sip::StatusCode::REQUEST_TERMINATED;
+                    self.answer_invite(terminated, &phrase(terminated, None), None, ctx);
+                }
+                self.leave(side, ctx);
+            }
+            (LegState::Cancelling | LegState::AwaitingAck | LegState::Leaving | LegState::Closed, _) => {}
+        }
+    }
+
+    /// Hangs up on one side.
+    pub(super) fn leave(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let key = self.key;
+        let leg = self.leg_mut(side);
+        let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
+        let bye = leg.dialog.request(&Method::Bye, branch, sequence).empty();
+        let sent = ctx.request(Method::Bye, branch, bye, leg.dialog.path(), Owner::Bye(key, side));
+        leg.state = if sent.is_ok() { LegState::Leaving } else { LegState::Closed };
+    }
+
+    pub(super) fn remove_media(&mut self, ctx: &mut Context<'_>) {
+        self.media = MediaState::Removing;
+        ctx.command(Command::RemoveMedia { call: self.key });
+    }
+
+    /// The media is gone (or never was there): the record is complete.
+    pub(super) fn finish_record(&mut self, reports: Option<[MediaReport; 2]>, ctx: &mut Context<'_>) {
+        self.media = MediaState::Gone;
+        let Some(mut record) = self.record.take() else { return };
+        let remote = |endpoint: crate::media::MediaEndpoint| endpoint.remote.map(|remote| remote.rtp);
+        record.a.media_remote = remote(self.plan.a);
+        if let Some(b) = &mut record.b {
+            b.media_remote = remote(self.plan.b);
+        }
+        if let Some([a, b]) = reports {
+            record.a.media = a;
+            if let Some(leg) = &mut record.b {
+                leg.media = b;
+            }
+        }
+        ctx.command(Command::WriteRecord(record));
+    }
+}

@@ -1,0 +1,216 @@
+//! What happens to a call: facts from the datapath, messages of its dialogs, time.
+
+use std::net::SocketAddr;
+
+use crate::media::MediaReport;
+use crate::sip::{HeaderName, Method, Request, Response, StatusCode, response_to};
+use crate::transaction::TransactionId;
+
+use super::exchange::Exchange;
+use super::leg::LegState;
+use super::{ALLOW, Call, Cause, Context, MediaState, Owner, Refused, Side};
+
+impl Call {
+    /// The datapath relays for this call now: the other side may be asked.
+    pub(crate) fn on_media_installed(&mut self, ctx: &mut Context<'_>) {
+        self.media = MediaState::Installed;
+        if self.ending {
+            self.remove_media(ctx);
+        } else {
+            self.send_invite(ctx);
+        }
+    }
+
+    /// The datapath refused a change of this call's media. Nothing of a refused first installation remains there.
+    pub(crate) fn on_media_refused(&mut self, reason: String, ctx: &mut Context<'_>) {
+        let never_installed = self.media == MediaState::Installing;
+        self.terminate(Cause::Refused(Refused::Datapath { reason }), ctx);
+        if never_installed {
+            self.finish_record(None, ctx);
+        }
+    }
+
+    /// The datapath has forgotten this call.
+    pub(crate) fn on_media_removed(&mut self, reports: [MediaReport; 2], ctx: &mut Context<'_>) {
+        self.finish_record(Some(reports), ctx);
+    }
+
+    /// A request within the dialog of `side`, with a transaction of its own unless it is an ACK.
+    pub(crate) fn on_request(
+        &mut self,
+        side: Side,
+        request: Request,
+        source: SocketAddr,
+        server: TransactionId,
+        ctx: &mut Context<'_>,
+    ) {
+        if self.leg_mut(side).dialog.accept_sequence(&request).is_err() {
+            self.reply(side, &request, source, server, StatusCode::SERVER_INTERNAL_ERROR, ctx);
+            return;
+        }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
+        match request.method {
+            Method::Bye => self.on_bye(side, &request, source, server, ctx),
+            Method::Invite if self.exchange.is_some() || !self.answered() => {
+                self.reply(side, &request, source, server, StatusCode::REQUEST_PENDING, ctx);
+            }
+            Method::Invite => self.on_reinvite(Exchange::new(side, server, request, source), ctx),
+            Method::Options => self.reply(side, &request, source, server, StatusCode::OK, ctx),
+            _ => self.reply(side, &request, source, server, StatusCode::METHOD_NOT_ALLOWED, ctx),
+        }
+    }
+
+    /// The side that sent an INVITE withdraws it; the CANCEL itself was answered already.
+    pub(crate) fn on_cancel(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let pending = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_none());
+        if !pending {
+            return;
+        }
+        if self.leg(side).state == LegState::Early {
+            self.terminate(Cause::Cancelled, ctx);
+        } else {
+            self.withdraw(side.other(), ctx);
+        }
+    }
+
+    /// A response to an INVITE of ours on `side`.
+    pub(crate) fn on_invite_response(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        if response.code.is_provisional() {
+            self.on_provisional(side, response, ctx);
+        } else if response.code.is_success() {
+            self.on_success(side, response, ctx);
+        } else {
+            self.on_failure(side, response, ctx);
+        }
+    }
+
+    /// Our BYE to `side` was answered, or never will be.
+    pub(crate) fn on_left(&mut self, side: Side) {
+        self.leg_mut(side).state = LegState::Closed;
+    }
+
+    /// A transaction of this call ended without what it waited for.
+    pub(crate) fn on_timed_out(&mut self, owner: Owner, ctx: &mut Context<'_>) {
+        match owner {
+            Owner::Bye(_, side) => self.on_left(side),
+            Owner::Invite(_, side) if self.leg(side).state == LegState::Cancelling => self.on_left(side),
+            Owner::Invite(_, Side::B) if self.leg(Side::B).state == LegState::Early => {
+                self.leg_mut(Side::B).state = LegState::Closed;
+                self.terminate(Cause::Unreachable, ctx);
+            }
+            Owner::Invite(_, side) => {
+                if self.exchange.as_ref().is_some_and(|exchange| exchange.from != side) {
+                    self.invite_failed(StatusCode::REQUEST_TIMEOUT, None, ctx);
+                }
+            }
+            // A failure that was never acknowledged needs nothing more.
+            Owner::Invited(..) | Owner::Nobody => {}
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_time(&mut self, ctx: &mut Context<'_>) {
+        if self.phase_over_at.is_some_and(|at| at <= ctx.now) {
+            let cause = if self.answered() { Cause::TooLong } else { Cause::NoAnswer };
+            self.terminate(cause, ctx);
+        }
+        if self.closed_by.is_some_and(|by| by <= ctx.now) {
+            self.closed_by = None;
+            self.exchange = None;
+            for leg in &mut self.legs {
+                leg.state = LegState::Closed;
+            }
+        }
+        self.repeat_success(ctx);
+    }
+
+    fn on_bye(
+        &mut self,
+        side: Side,
+        bye: &Request,
+        source: SocketAddr,
+        server: TransactionId,
+        ctx: &mut Context<'_>,
+    ) {
+        self.reply(side, bye, source, server, StatusCode::OK, ctx);
+        match self.leg(side).state {
+            // A caller may hang up before the answer (RFC 3261 section 15): its INVITE still wants a final response.
+            LegState::Early => self.terminate(Cause::Cancelled, ctx),
+            LegState::Confirmed
+            | LegState::Cancelling
+            | LegState::AwaitingAck
+            | LegState::Leaving
+            | LegState::Closed => {
+                let pending = self.exchange.take_if(|exchange| exchange.from == side);
+                if let Some(exchange) = pending.filter(|exchange| exchange.unacknowledged.is_none()) {
+                    let code = StatusCode::REQUEST_TERMINATED;
+                    let response = exchange.response(self.leg(side), code, code.default_reason().as_bytes());
+                    ctx.respond(exchange.server, code, response.empty());
+                }
+                self.leg_mut(side).state = LegState::Closed;
+                self.terminate(Cause::Hangup(side), ctx);
+            }
+        }
+    }
+
+    /// Sends our 2xx again until its ACK comes, and gives up in the end (RFC 3261 section 13.3.1.4).
+    fn repeat_success(&mut self, ctx: &mut Context<'_>) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let Some(waiting) = &mut exchange.unacknowledged else { return };
+        let from = exchange.from;
+        if waiting.give_up_at <= ctx.now {
+            self.exchange = None;
+            if self.leg(from).state == LegState::AwaitingAck {
+                self.leave(from, ctx);
+            } else {
+                self.terminate(Cause::NoAck(from), ctx);
+            }
+        } else if waiting.again_at <= ctx.now {
+            waiting.repeated(ctx.now);
+            let response = waiting.response.clone();
+            ctx.respond(exchange.server, StatusCode::OK, response);
+        }
+    }
+
+    /// Answers a request of a dialog that ends with its answer.
+    fn reply(
+        &self,
+        side: Side,
+        request: &Request,
+        source: SocketAddr,
+        server: TransactionId,
+        code: StatusCode,
+        ctx: &mut Context<'_>,
+    ) {
+        let tag = self.leg(side).dialog.local_tag.as_ref();
+        let response = response_to(&request.message, code, code.default_reason(), source, Some(tag));
+        ctx.respond(server, code, response.header(HeaderName::Allow, ALLOW).empty());
+    }
+
+    pub(super) fn note_ringing(&mut self, ctx: &Context<'_>) {
+        if let Some(record) = &mut self.record
+            && record.answered.is_none()
+        {
+            record.ringing.get_or_insert(ctx.now);
+        }
+    }
+
+    pub(super) fn note_answered(&mut self, ctx: &Context<'_>) {
+        self.phase_over_at = Some(ctx.now + self.timers.call_max);
+        self.leg_mut(Side::A).state = LegState::Confirmed;
+        if let Some(record) = &mut self.record {
+            record.answered = Some(ctx.now);
+            tracing::info!(
+                call = record.id,
+                from = record.a.trunk,
+                caller = record.caller,
+                number = record.number_dialled,
+                codec = record.codec,
+                "call established"
+            );
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! An INVITE that crosses the edge: it came in from one side and went out again to the other.
+//!
+//! The first INVITE of a call and every re-INVITE cross in the same way; what differs is what a failure means.
+//!
+//! Invariants: a call has at most one exchange at a time (a second one hears 491); an offer that crossed one way is
+//! answered the other way, whichever messages carry them (RFC 3264, RFC 3261 section 13.2.1).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::sdp::Offer;
+use crate::sip::{HeaderName, MessageWriter, Request, StatusCode, response_to};
+use crate::transaction::{Branch, T1, T2, TransactionId};
+
+use super::leg::Leg;
+use super::{ALLOW, Side};
+
+/// An INVITE on its way across.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// Side that sent it to us.
+    pub(super) from: Side,
+    /// Its transaction there.
+    pub(super) server: TransactionId,
+    /// The request as it came.
+    pub(super) invite: Request,
+    /// Where it came from, for the Via of its responses.
+    pub(super) source: std::net::SocketAddr,
+    /// The description that our INVITE carries, ready before the media is installed.
+    pub(super) body: Option<Bytes>,
+    /// Our INVITE on the other side, once it is sent.
+    pub(super) client: Option<SentInvite>,
+    /// The offer and the side that made it.
+    pub(super) offer: Option<(Side, Offer)>,
+    /// Whether the other side has sent a provisional response, so that a CANCEL may follow (RFC 3261 section 9.1).
+    pub(super) provisional_seen: bool,
+    /// Whether a CANCEL waits for that.
+    pub(super) cancel_wanted: bool,
+    /// The answer was translated already, in a provisional response.
+    pub(super) answer: Option<Bytes>,
+    /// Our 2xx, until it is acknowledged.
+    pub(super) unacknowledged: Option<Unacknowledged>,
+    /// The other side's 2xx made the offer: its ACK has to wait for the answer in ours.
+    pub(super) answer_awaited: bool,
+}
+
+/// What a CANCEL or ACK has to repeat of our INVITE.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SentInvite {
+    pub(super) branch: Branch,
+    pub(super) sequence: u32,
+}
+
+/// A 2xx that we repeat until its ACK comes (RFC 3261 section 13.3.1.4).
+#[derive(Debug)]
+pub(super) struct Unacknowledged {
+    pub(super) response: Bytes,
+    pub(super) again_at: Instant,
+    interval: Duration,
+    pub(super) give_up_at: Instant,
+}
+
+impl Unacknowledged {
+    pub(super) fn new(response: Bytes, now: Instant) -> Self {
+        Self { response, again_at: now + T1, interval: T1, give_up_at: now + T1 * 64 }
+    }
+
+    /// Plans the next repetition: T1 doubled up to T2.
+    pub(super) fn repeated(&mut self, now: Instant) {
+        self.interval = (self.interval * 2).min(T2);
+        self.again_at = now + self.interval;
+    }
+}
+
+impl Exchange {
+    pub(super) const fn new(
+        from: Side,
+        server: TransactionId,
+        invite: Request,
+        source: std::net::SocketAddr,
+    ) -> Self {
+        Self {
+            from,
+            server,
+            invite,
+            source,
+            body: None,
+            client: None,
+            offer: None,
+            provisional_seen: false,
+            cancel_wanted: false,
+            answer: None,
+            unacknowledged: None,
+            answer_awaited: false,
+        }
+    }
+
+    /// A response to the INVITE, up to its body, with what makes or keeps a dialog (RFC 3261 section 12.1.1).
+    pub(super) fn response(&self, leg: &Leg, code: StatusCode, reason: &[u8]) -> MessageWriter {
+        let tag = Some(leg.dialog.local_tag.as_ref());
+        let response = response_to(&self.invite.message, code, reason, self.source, tag);
+        if code == StatusCode::TRYING || code.as_u16() >= 300 {
+            return response;
+        }
+        response
+            .copy(&self.invite.message, HeaderName::RecordRoute)
+            .header(HeaderName::Contact, leg.dialog.contact())
+            .header(HeaderName::Allow, ALLOW)
+    }
+}

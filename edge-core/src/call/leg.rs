@@ -1,0 +1,90 @@
+//! One side of a call: its dialog, the trunk it belongs to, and the session description that we gave it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::dialog::Dialog;
+use crate::policy::{Admission, Trunk};
+use crate::sdp::{LocalMedia, MediaLines, SdpError};
+use crate::transaction::Path;
+
+/// One side of a call.
+#[derive(Debug)]
+pub(super) struct Leg {
+    /// The trunk as it was when the call began; a reload does not change a running call.
+    pub(super) trunk: Arc<Trunk>,
+    pub(super) dialog: Dialog,
+    pub(super) state: LegState,
+    pub(super) session: LocalSession,
+    /// The m= lines of this side's dialog, which every later offer to it repeats.
+    pub(super) lines: MediaLines,
+    /// The ACK of the last 2xx from this side, kept for when that 2xx comes again.
+    pub(super) ack: Option<SentAck>,
+    /// Room on the trunk, given back when the leg is dropped.
+    pub(super) _admission: Admission,
+}
+
+/// How far a side is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LegState {
+    /// Its INVITE has no final answer yet.
+    Early,
+    /// Its INVITE was answered with 2xx.
+    Confirmed,
+    /// Our INVITE to it was withdrawn; its final answer is awaited.
+    Cancelling,
+    /// It has not acknowledged our 2xx, and the call is over: a BYE follows its ACK (RFC 3261 section 15).
+    AwaitingAck,
+    /// We sent BYE and await the answer.
+    Leaving,
+    /// Nothing more is expected of it.
+    Closed,
+}
+
+/// An ACK that was sent for a 2xx.
+#[derive(Debug, Clone)]
+pub(super) struct SentAck {
+    pub(super) sequence: u32,
+    pub(super) remote_tag: Option<Bytes>,
+    pub(super) bytes: Bytes,
+    pub(super) path: Path,
+}
+
+/// The session that we describe to one side (RFC 3264 section 8: the version grows by one with each change).
+#[derive(Debug)]
+pub(super) struct LocalSession {
+    rtp: SocketAddr,
+    id: u64,
+    version: u64,
+    last: Bytes,
+}
+
+impl LocalSession {
+    /// A session on local address `rtp`; `random` becomes its id.
+    pub(super) const fn new(rtp: SocketAddr, random: u64) -> Self {
+        // RFC 8866 section 5.2: a number that fits a signed 64-bit integer everywhere.
+        Self { rtp, id: random >> 2, version: 1, last: Bytes::new() }
+    }
+
+    /// The description that `build` makes, under a new version when it differs from the last one sent.
+    pub(super) fn describe(
+        &mut self,
+        build: impl Fn(LocalMedia) -> Result<Bytes, SdpError>,
+    ) -> Result<Bytes, SdpError> {
+        let described = build(self.local(self.version))?;
+        if described == self.last {
+            return Ok(described);
+        }
+        if !self.last.is_empty() {
+            self.version += 1;
+        }
+        self.last = build(self.local(self.version))?;
+        Ok(self.last.clone())
+    }
+
+    const fn local(&self, version: u64) -> LocalMedia {
+        LocalMedia { rtp: self.rtp, session_id: self.id, version }
+    }
+}

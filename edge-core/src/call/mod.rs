@@ -1,0 +1,112 @@
+//! A call: two legs joined by the edge.
+//!
+//! Each side has a dialog of its own. What one side says is understood, decided upon and said anew on the other;
+//! nothing is copied that names an address.
+//!
+//! Invariants:
+//! - `terminate` is the one way a call ends; it is idempotent, and leads to exactly one [`CallRecord`].
+//! - No SDP of ours leaves before its media is installed.
+//! - A call holds its trunks' room and its ports until both sides are closed and the media is gone.
+//!
+//! RFC 3261 sections 12 to 15, RFC 3264, RFC 5853 (SBC), RFC 7092 (B2BUA roles: this one is signalling and media
+//! plane, an SDP-modifying, media-relaying one).
+
+mod cause;
+mod context;
+mod ending;
+mod events;
+mod exchange;
+mod invite;
+mod leg;
+mod opening;
+mod record;
+
+use std::time::Instant;
+
+use crate::media::{MediaPlan, PortLease};
+use crate::policy::CallTimers;
+use crate::transaction::TransactionId;
+
+pub use cause::{Cause, EndedBy, Refused, Side};
+pub use record::{CallRecord, LegRecord};
+
+pub(crate) use context::{Context, Owner, Resources};
+pub(crate) use opening::{Arrival, refuse};
+
+use exchange::Exchange;
+use leg::{Leg, LegState};
+
+/// Methods that we understand, for Allow headers.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+
+/// Name of a call within its shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey(pub(crate) u64);
+
+/// A call and all that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    key: CallKey,
+    legs: [Leg; 2],
+    exchange: Option<Exchange>,
+    /// Transactions of the newest exchange, the peer's and ours: given up with the call if nobody ended them.
+    invites: [Option<TransactionId>; 2],
+    plan: MediaPlan,
+    media: MediaState,
+    leases: Vec<PortLease>,
+    /// The record so far; taken when it is written.
+    record: Option<Box<CallRecord>>,
+    ending: bool,
+    /// When the call has been in its phase for too long: unanswered first, then answered.
+    phase_over_at: Option<Instant>,
+    timers: CallTimers,
+    /// The deadline that the shard has noted for this call.
+    pub(crate) scheduled: Option<Instant>,
+    /// When a side that owes us a final message is given up.
+    closed_by: Option<Instant>,
+}
+
+/// Where the media is on its way into and out of the datapath.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MediaState {
+    Installing,
+    Installed,
+    Removing,
+    Gone,
+}
+
+impl Call {
+    /// Whether the call can be forgotten.
+    pub(crate) fn is_over(&self) -> bool {
+        self.media == MediaState::Gone && self.legs.iter().all(|leg| leg.state == LegState::Closed)
+    }
+
+    /// Takes the call apart: its ports go back to the pool, and INVITEs that nobody ended are given up.
+    pub(crate) fn into_remains(self) -> (Vec<PortLease>, [Option<TransactionId>; 2]) {
+        (self.leases, self.invites)
+    }
+
+    /// When the call next wants [`Call::on_time`].
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let repeat = self.exchange.as_ref().and_then(|exchange| exchange.unacknowledged.as_ref());
+        let repeat = repeat.map(|waiting| waiting.again_at.min(waiting.give_up_at));
+        [self.phase_over_at, self.closed_by, repeat].into_iter().flatten().min()
+    }
+
+    /// The dialog of one side, to find out whether a request is within it.
+    pub(crate) const fn dialog(&self, side: Side) -> &crate::dialog::Dialog {
+        &self.legs[side.index()].dialog
+    }
+
+    const fn leg(&self, side: Side) -> &Leg {
+        &self.legs[side.index()]
+    }
+
+    const fn leg_mut(&mut self, side: Side) -> &mut Leg {
+        &mut self.legs[side.index()]
+    }
+
+    const fn answered(&self) -> bool {
+        matches!(self.legs[0].state, LegState::Confirmed) && !self.ending
+    }
+}

@@ -1,0 +1,391 @@
+//! From an INVITE of a known trunk to a call, or to a refusal that says why.
+//!
+//! Invariant: a refusal takes nothing: rooms on trunks and ports go back before the caller hears of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
+use crate::edge::Command;
+use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
+use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
+use crate::sdp::{MediaLines, Offer, offer_to};
+use crate::sip::{HeaderName, Message, Request, StatusCode, response_to};
+use crate::transaction::{Path, TransactionId};
+
+use super::exchange::Exchange;
+use super::leg::{Leg, LegState, LocalSession};
+use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Refused, Side};
+
+/// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
+const CLOCK_RATE: u32 = 8000;
+
+/// Media type of a session description (RFC 8866 section 8.1).
+pub(super) const SDP: &[u8] = b"application/sdp";
+
+/// A new INVITE whose sender is known.
+#[derive(Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) policy: &'a Arc<Policy>,
+    /// Name that the call will have.
+    pub(crate) key: CallKey,
+    /// Trunk that sent it.
+    pub(crate) trunk: TrunkId,
+    /// Where it came in and from.
+    pub(crate) path: Path,
+    pub(crate) invite: Request,
+    pub(crate) server: TransactionId,
+    /// Time since the instant that all shards count calls from.
+    pub(crate) since_epoch: Duration,
+    /// Number of this shard, which our Call-IDs carry.
+    pub(crate) shard: usize,
+    pub(crate) draining: bool,
+}
+
+impl Arrival<'_> {
+    /// Opens the call, or answers the INVITE with a refusal and writes its record.
+    pub(crate) fn open(self, ports: &mut PortPool, ctx: &mut Context<'_>) -> Option<Call> {
+        let key = self.key;
+        let mut record = Box::new(self.blank_record(ctx));
+        match self.prepare(&mut record, ports, ctx) {
+            Ok((legs, leases, plan, exchange)) => {
+                ctx.command(Command::InstallMedia { call: key, plan });
+                Some(Call {
+                    key,
+                    legs,
+                    exchange: Some(exchange),
+                    invites: [Some(self.server), None],
+                    plan,
+                    media: MediaState::Installing,
+                    leases,
+                    record: Some(record),
+                    ending: false,
+                    phase_over_at: Some(ctx.now + self.policy.timers.answer_max),
+                    timers: self.policy.timers,
+                    scheduled: None,
+                    closed_by: None,
+                })
+            }
+            Err(refused) => {
+                refuse(&self.invite, self.path, self.server, &refused, ctx);
+                tracing::info!(
+                    call = record.id,
+                    trunk = record.a.trunk,
+                    caller = record.caller,
+                    number = record.number_dialled,
+                    cause = refused.name(),
+                    "call refused: {refused}"
+                );
+                record.cause = Cause::Refused(refused);
+                ctx.command(Command::WriteRecord(record));
+                None
+            }
+        }
+    }
+
+    fn prepare(
+        &self,
+        record: &mut CallRecord,
+        ports: &mut PortPool,
+        ctx: &mut Context<'_>,
+    ) -> Result<([Leg; 2], Vec<PortLease>, MediaPlan, Exchange), Refused> {
+        self.check_request()?;
+        let destination = self.route(record)?;
+        let admissions = self.admit(&destination)?;
+        let offer = self.offer()?;
+        let realms = [self.policy.trunk(self.trunk).realm, self.policy.trunk(destination.trunk).realm];
+        let [lease_a, lease_b] = self.lease(realms, ports, ctx)?;
+        let plan = MediaPlan { a: endpoint(&lease_a, offer.as_ref()), b: endpoint(&lease_b, None) };
+        let mut legs = self.legs(&destination, &plan, admissions, ctx);
+        let mut exchange = Exchange::new(Side::A, self.server, self.invite.clone(), self.path.peer);
+        if let Some(offer) = offer {
+            let [near, far] = &mut legs;
+            near.lines = offer.lines().clone();
+            let (from, to) = (&near.trunk.codecs, &far.trunk.codecs);
+            match far.session.describe(|local| offer_to(local, &offer, from, to, &far.lines)) {
+                Ok(body) => exchange.body = Some(body),
+                Err(error) => {
+                    ports.release(lease_a, ctx.now);
+                    ports.release(lease_b, ctx.now);
+                    return Err(Refused::Offer(error));
+                }
+            }
+            exchange.offer = Some((Side::A, offer));
+        }
+        record.a.media_local = Some(lease_a.rtp());
+        record.b = Some(leg_record(&legs[1], Some(lease_b.rtp())));
+        Ok((legs, vec![lease_a, lease_b], plan, exchange))
+    }
+
+    fn check_request(&self) -> Result<(), Refused> {
+        let trunk = self.policy.trunk(self.trunk);
+        if self.draining {
+            return Err(Refused::Draining);
+        }
+        if !trunk.may_call() {
+            return Err(Refused::Direction { trunk: trunk.name.clone() });
+        }
+        if self.invite.max_forwards == Some(0) {
+            return Err(Refused::TooManyHops);
+        }
+        let message = &self.invite.message;
+        let required =
+            message.values(HeaderName::Require).chain(message.values(HeaderName::ProxyRequire)).next();
+        match required {
+            Some(option) => Err(Refused::Extension { option: String::from_utf8_lossy(option).into_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    fn route(&self, record: &mut CallRecord) -> Result<Destination, Refused> {
+        if record.number_dialled.is_empty() {
+            return Err(Refused::NoNumber);
+        }
+        let destination = self
+            .policy
+            .routes
+            .find(self.trunk, &record.number_dialled)
+            .ok_or_else(|| Refused::NoRoute { number: record.number_dialled.clone() })?;
+        record.route = Some(self.policy.routes.route(destination.route).name.clone());
+        record.number_sent = Some(destination.number.clone());
+        Ok(destination)
+    }
+
+    fn admit(&self, destination: &Destination) -> Result<[Admission; 2], Refused> {
+        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        if !called.may_be_called() {
+            return Err(Refused::Direction { trunk: called.name.clone() });
+        }
+        // The caller's trunk says what its peer expects to hear, whichever bound is reached.
+        let room = |trunk: &Trunk| {
+            trunk.admit(self.since_epoch).map_err(|refusal| Refused::Limit {
+                trunk: trunk.name.clone(),
+                refusal,
+                refuse_with: caller.limits.refuse_with,
+            })
+        };
+        Ok([room(caller)?, room(called)?])
+    }
+
+    fn offer(&self) -> Result<Option<Offer>, Refused> {
+        session_body(&self.invite.message)?
+            .map(|body| Offer::parse(&body).map_err(Refused::Offer))
+            .transpose()
+    }
+
+    fn lease(
+        &self,
+        realms: [RealmId; 2],
+        ports: &mut PortPool,
+        ctx: &Context<'_>,
+    ) -> Result<[PortLease; 2], Refused> {
+        let none_free = |realm| Refused::NoMediaPort { realm: self.policy.realm(realm).name.clone() };
+        let a = ports.lease(realms[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
+        match ports.lease(realms[1], ctx.now) {
+            Some(b) => Ok([a, b]),
+            None => {
+                ports.release(a, ctx.now);
+                Err(none_free(realms[1]))
+            }
+        }
+    }
+
+    fn legs(
+        &self,
+        destination: &Destination,
+        plan: &MediaPlan,
+        [room_a, room_b]: [Admission; 2],
+        ctx: &mut Context<'_>,
+    ) -> [Leg; 2] {
+        let called = self.policy.trunk(destination.trunk);
+        let sent_by_a = self.sent_by(self.path);
+        let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by_a, self.path);
+        let leg = |trunk: &Arc<Trunk>, dialog, local, random, admission| Leg {
+            trunk: Arc::clone(trunk),
+            dialog,
+            state: LegState::Early,
+            session: LocalSession::new(local, random),
+            lines: MediaLines::default(),
+            ack: None,
+            _admission: admission,
+        };
+        let dialog_b = self.called_dialog(called, &destination.number, ctx);
+        let caller = self.policy.trunk(self.trunk);
+        [
+            leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a),
+            leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b),
+        ]
+    }
+
+    fn called_dialog(&self, trunk: &Trunk, number: &str, ctx: &mut Context<'_>) -> Dialog {
+        let listener = crate::policy::ListenerId { realm: trunk.realm, index: 0 };
+        let path = Path { listener, peer: trunk.host };
+        let sent_by = self.sent_by(path);
+        let target = format!("sip:{}@{}", escape_user(number), host_port(trunk.host));
+        Dialog::calling(
+            format!("{:016x}{:016x}-{:02x}", ctx.random.next(), ctx.random.next(), self.shard).into(),
+            tag(ctx),
+            self.presented_caller(&sent_by),
+            format!("<{target}>").into(),
+            target.into(),
+            sent_by,
+            path,
+        )
+    }
+
+    /// The caller as the called side sees it: the display name and number as they came, at our address.
+    fn presented_caller(&self, sent_by: &[u8]) -> Bytes {
+        let from = &self.invite.from;
+        let uri = match from.uri().user() {
+            _ if from.uri().host().eq_ignore_ascii_case(ANONYMOUS_HOST) => {
+                b"sip:anonymous@anonymous.invalid".to_vec()
+            }
+            Some(user) => [b"sip:", user, b"@", sent_by].concat(),
+            None => [b"sip:", sent_by].concat(),
+        };
+        let address = [b"<", uri.as_slice(), b">"].concat();
+        from.raw_display().map_or_else(|| address.clone(), |name| [name, b" ", &address].concat()).into()
+    }
+
+    fn sent_by(&self, path: Path) -> Bytes {
+        let realm = self.policy.realm(path.listener.realm);
+        let address = realm.sip[usize::from(path.listener.index)];
+        address.to_string().into()
+    }
+
+    fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {
+        let trunk = self.policy.trunk(self.trunk);
+        CallRecord {
+            id: format!("{}-{:016x}", self.policy.node, self.key.0),
+            a: LegRecord {
+                trunk: trunk.name.clone(),
+                call_id: String::from_utf8_lossy(&self.invite.call_id).into_owned(),
+                signalling: self.path.peer,
+                media_local: None,
+                media_remote: None,
+                media: MediaReport::default(),
+            },
+            b: None,
+            route: None,
+            caller: self.invite.from.uri().number().unwrap_or_default().into_owned(),
+            number_dialled: self.invite.uri.number().unwrap_or_default().into_owned(),
+            number_sent: None,
+            codec: None,
+            started: ctx.now,
+            ringing: None,
+            answered: None,
+            ended: ctx.now,
+            cause: Cause::Cancelled,
+        }
+    }
+}
+
+/// Host of a caller who wants to stay unknown (RFC 3323 section 4.1.1.3).
+const ANONYMOUS_HOST: &[u8] = b"anonymous.invalid";
+
+/// Answers an INVITE that does not become a call.
+pub(crate) fn refuse(
+    invite: &Request,
+    path: Path,
+    server: TransactionId,
+    refused: &Refused,
+    ctx: &mut Context<'_>,
+) {
+    let code = refused.status();
+    let to_tag = tag(ctx);
+    let mut response =
+        response_to(&invite.message, code, code.default_reason(), path.peer, Some(to_tag.as_ref()));
+    match refused {
+        Refused::Extension { option } => response = response.header(HeaderName::Unsupported, option),
+        Refused::MediaType { .. } => response = response.header(HeaderName::Accept, SDP),
+        Refused::Direction { .. }
+        | Refused::Limit { .. }
+        | Refused::NoRoute { .. }
+        | Refused::NoNumber
+        | Refused::TooManyHops
+        | Refused::Offer(_)
+        | Refused::NoMediaPort { .. }
+        | Refused::Datapath { .. }
+        | Refused::Draining
+        | Refused::Overload => {}
+    }
+    ctx.respond(server, code, response.header(HeaderName::Allow, ALLOW).empty());
+}
+
+/// The SDP that a request or response carries, if it carries any.
+pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> {
+    let body = message.body();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let content_type = message.first(HeaderName::ContentType).unwrap_or(SDP);
+    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if media_type.eq_ignore_ascii_case(SDP) {
+        Ok(Some(body))
+    } else {
+        Err(Refused::MediaType { content_type: String::from_utf8_lossy(content_type).into_owned() })
+    }
+}
+
+/// Hops that are left for what crosses the edge.
+pub(super) fn hops_left(request: &Request) -> u8 {
+    request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
+}
+
+/// A tag of sixteen hexadecimal digits, by which the shard finds the dialog again.
+fn tag(ctx: &mut Context<'_>) -> Bytes {
+    format!("{:016x}", ctx.random.next()).into()
+}
+
+fn endpoint(lease: &PortLease, offer: Option<&Offer>) -> MediaEndpoint {
+    MediaEndpoint {
+        local: lease.rtp(),
+        remote: offer.and_then(|offer| offer.audio().remote),
+        clock_rate: CLOCK_RATE,
+    }
+}
+
+fn leg_record(leg: &Leg, media_local: Option<std::net::SocketAddr>) -> LegRecord {
+    LegRecord {
+        trunk: leg.trunk.name.clone(),
+        call_id: String::from_utf8_lossy(&leg.dialog.call_id).into_owned(),
+        signalling: leg.dialog.path().peer,
+        media_local,
+        media_remote: None,
+        media: MediaReport::default(),
+    }
+}
+
+/// `host:port` with the port left out when it is SIP's own.
+fn host_port(address: std::net::SocketAddr) -> String {
+    match (address.port(), address) {
+        (SIP_PORT, std::net::SocketAddr::V4(v4)) => v4.ip().to_string(),
+        (SIP_PORT, std::net::SocketAddr::V6(v6)) => format!("[{}]", v6.ip()),
+        (_, other) => other.to_string(),
+    }
+}
+
+/// A number as the user part of a URI: what RFC 3261's `user` does not allow is escaped.
+fn escape_user(number: &str) -> String {
+    const ALLOWED: &[u8] = b"-_.!~*'()&=+$,;?/";
+    let mut escaped = String::with_capacity(number.len());
+    for byte in number.bytes() {
+        if byte.is_ascii_alphanumeric() || ALLOWED.contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+/// The reason phrase for the side across: as it came when it is plain words, which cannot name a host.
+pub(super) fn phrase(code: StatusCode, came: Option<&[u8]>) -> Vec<u8> {
+    let plain = |phrase: &&[u8]| phrase.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b' ');
+    match came.filter(plain) {
+        Some(phrase) if !phrase.is_empty() => phrase.to_vec(),
+        Some(_) | None => code.default_reason().as_bytes().to_vec(),
+    }
+}

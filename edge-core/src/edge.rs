@@ -1,0 +1,290 @@
+//! All calls of one shard as one pure machine: facts in, commands out.
+//!
+//! A host feeds [`Input`]s with the time they happened, then takes every [`Command`] from [`Edge::poll`], and calls
+//! again at [`Edge::next_deadline`]. Nothing here opens a socket, reads a clock or draws randomness.
+//!
+//! Invariants:
+//! - Commands are to be carried out in the order they come.
+//! - SDP that names one of our ports is sent only after [`Input::MediaInstalled`] for its call.
+//! - Every INVITE of a known trunk that starts a dialog ends with exactly one [`Command::WriteRecord`].
+//! - A source that belongs to no trunk changes nothing but a counter.
+
+mod counters;
+mod requests;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::call::{Call, CallKey, CallRecord, Cause, Context, Resources, Side};
+use crate::media::{MediaPlan, MediaReport, PortPool};
+use crate::policy::Policy;
+use crate::sip::MessageLimits;
+use crate::transaction::Path;
+
+pub use counters::Counters;
+pub use shard::Shard;
+
+/// A fact that the host reports.
+#[derive(Debug)]
+pub enum Input {
+    /// A datagram came in.
+    Received {
+        /// Socket it came in on, and who sent it.
+        path: Path,
+        /// What it holds.
+        bytes: Bytes,
+    },
+    /// The datapath relays what [`Command::InstallMedia`] asked for.
+    MediaInstalled {
+        /// The call.
+        call: CallKey,
+    },
+    /// The datapath could not do what [`Command::InstallMedia`] or [`Command::UpdateMedia`] asked for.
+    MediaRefused {
+        /// The call.
+        call: CallKey,
+        /// Why, in the datapath's words.
+        reason: String,
+    },
+    /// The datapath has removed the call's endpoints and read what they counted.
+    MediaRemoved {
+        /// The call.
+        call: CallKey,
+        /// What came in from the caller, and from the called side.
+        reports: [MediaReport; 2],
+    },
+    /// The operator's decisions changed; running calls keep theirs. Realms must be the same.
+    PolicyReplaced(Arc<Policy>),
+    /// No more calls; those that run may go on for `grace`.
+    DrainRequested {
+        /// Then they are hung up.
+        grace: Duration,
+    },
+    /// Time went by.
+    TimeElapsed,
+}
+
+/// Something that the host has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Send a datagram.
+    Send {
+        /// Out of which socket, to whom.
+        path: Path,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Relay media for a new call; answer with [`Input::MediaInstalled`] or [`Input::MediaRefused`].
+    InstallMedia {
+        /// The call.
+        call: CallKey,
+        /// What to relay.
+        plan: MediaPlan,
+    },
+    /// Change what is relayed for a call; answer only a failure, with [`Input::MediaRefused`].
+    UpdateMedia {
+        /// The call.
+        call: CallKey,
+        /// What to relay from now on.
+        plan: MediaPlan,
+    },
+    /// Relay no more for a call; answer with [`Input::MediaRemoved`].
+    RemoveMedia {
+        /// The call.
+        call: CallKey,
+    },
+    /// Keep the record of a call.
+    WriteRecord(Box<CallRecord>),
+    /// After [`Input::DrainRequested`]: no call is left.
+    Drained,
+}
+
+/// One shard's calls.
+#[derive(Debug)]
+pub struct Edge {
+    policy: Arc<Policy>,
+    shard: Shard,
+    /// The instant that all shards count call rates from.
+    epoch: Instant,
+    limits: MessageLimits,
+    resources: Resources,
+    calls: HashMap<CallKey, Box<Call>>,
+    /// Which dialog a tag of ours belongs to.
+    dialogs: HashMap<u64, (CallKey, Side)>,
+    deadlines: BinaryHeap<Reverse<(Instant, CallKey)>>,
+    ports: PortPool,
+    counters: Counters,
+    draining: Draining,
+}
+
+/// Whether the edge is being stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    No,
+    /// Calls that run are hung up at this instant.
+    Until(Instant),
+    /// They have been.
+    HungUp,
+    /// The host knows that no call is left.
+    Done,
+}
+
+impl Edge {
+    /// The machine of one shard. `epoch` is any instant that all shards share; `seed` makes its tags and branches
+    /// unpredictable.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, shard: Shard, epoch: Instant, seed: [u8; 32]) -> Self {
+        let ports = PortPool::new(&policy.realms, shard.index, shard.count, policy.timers.port_rest);
+        Self {
+            policy,
+            shard,
+            epoch,
+            limits: MessageLimits::default(),
+            resources: Resources::new(seed),
+            calls: HashMap::new(),
+            dialogs: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+            ports,
+            counters: Counters::default(),
+            draining: Draining::No,
+        }
+    }
+
+    /// Takes one fact. All commands that follow from it come from [`Edge::poll`].
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Received { path, bytes } => self.on_datagram(path, bytes, now),
+            Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
+            Input::MediaRefused { call, reason } => {
+                self.with_call(call, now, |call, ctx| call.on_media_refused(reason, ctx));
+            }
+            Input::MediaRemoved { call, reports } => {
+                self.with_call(call, now, |call, ctx| call.on_media_removed(reports, ctx));
+            }
+            Input::PolicyReplaced(policy) => self.policy = policy,
+            Input::DrainRequested { grace } => {
+                if self.draining == Draining::No {
+                    self.draining = Draining::Until(now + grace);
+                }
+            }
+            Input::TimeElapsed => {}
+        }
+        self.on_time(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Command> {
+        self.resources.commands.pop_front()
+    }
+
+    /// When [`Input::TimeElapsed`] is wanted; may be early.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let call = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        let drain = match self.draining {
+            Draining::Until(at) => Some(at),
+            Draining::No | Draining::HungUp | Draining::Done => None,
+        };
+        [self.resources.transactions.next_deadline(), call, drain].into_iter().flatten().min()
+    }
+
+    /// What has been counted since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            calls_standing: self.calls.len() as u64,
+            transactions_open: self.resources.transactions.len() as u64,
+            media_ports_free: self.ports.free() as u64,
+            ..self.counters
+        }
+    }
+
+    /// Media port pairs that no call holds, free or resting.
+    #[must_use]
+    pub fn media_ports_at_rest(&self) -> u64 {
+        (self.ports.free() + self.ports.resting()) as u64
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        self.resources.transactions.on_time(now);
+        self.resources.at(now).flush();
+        while let Some((_, owner)) = self.resources.transactions.poll_timed_out() {
+            if let Some(key) = owner.call() {
+                self.with_call(key, now, |call, ctx| call.on_timed_out(owner, ctx));
+            }
+        }
+        while let Some(&Reverse((at, key))) = self.deadlines.peek()
+            && at <= now
+        {
+            self.deadlines.pop();
+            self.with_call(key, now, Call::on_time);
+        }
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Instant) {
+        if let Draining::Until(at) = self.draining
+            && (at <= now || self.calls.is_empty())
+        {
+            self.draining = Draining::HungUp;
+            let mut running: Vec<CallKey> = self.calls.keys().copied().collect();
+            running.sort_unstable();
+            for key in running {
+                self.with_call(key, now, |call, ctx| call.terminate(Cause::Drained, ctx));
+            }
+        }
+        if self.draining == Draining::HungUp && self.calls.is_empty() {
+            self.draining = Draining::Done;
+            self.resources.commands.push_back(Command::Drained);
+        }
+    }
+
+    /// Lets a call act, then forgets it if it is over.
+    fn with_call(&mut self, key: CallKey, now: Instant, act: impl FnOnce(&mut Call, &mut Context<'_>)) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        act(call, &mut self.resources.at(now));
+        if call.is_over() {
+            self.forget(key, now);
+            return;
+        }
+        let deadline = call.next_deadline();
+        if deadline != call.scheduled {
+            call.scheduled = deadline;
+            self.deadlines.extend(deadline.map(|at| Reverse((at, key))));
+        }
+    }
+
+    fn remember(&mut self, key: CallKey, call: Call, now: Instant) {
+        for side in [Side::A, Side::B] {
+            if let Some(tag) = shard::tag_number(&call.dialog(side).local_tag) {
+                self.dialogs.insert(tag, (key, side));
+            }
+        }
+        self.calls.insert(key, Box::new(call));
+        self.counters.calls_started += 1;
+        self.with_call(key, now, |_, _| {});
+    }
+
+    fn forget(&mut self, key: CallKey, now: Instant) {
+        let Some(call) = self.calls.remove(&key) else { return };
+        for side in [Side::A, Side::B] {
+            if let Some(tag) = shard::tag_number(&call.dialog(side).local_tag) {
+                self.dialogs.remove(&tag);
+            }
+        }
+        let (leases, invites) = call.into_remains();
+        for lease in leases {
+            self.ports.release(lease, now);
+        }
+        for invite in invites.into_iter().flatten() {
+            self.resources.transactions.abandon(invite);
+        }
+    }
+}

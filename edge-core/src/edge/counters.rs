@@ -1,0 +1,57 @@
+//! What one shard counts.
+
+/// Counters since the start, and gauges of now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Datagrams from sources that belong to no trunk.
+    pub strangers: u64,
+    /// Datagrams of trunks that are no SIP, or that cannot be answered.
+    pub unanswerable: u64,
+    /// Requests of trunks that were malformed and heard so.
+    pub bad_requests: u64,
+    /// Responses that belong to no transaction of ours.
+    pub stray_responses: u64,
+    /// Requests of trunks that came in.
+    pub requests: u64,
+    /// Calls that were tried.
+    pub calls_started: u64,
+    /// INVITEs that were refused.
+    pub calls_refused: u64,
+    /// Calls standing now.
+    pub calls_standing: u64,
+    /// Transactions open now.
+    pub transactions_open: u64,
+    /// Media port pairs free now.
+    pub media_ports_free: u64,
+}
+
+impl Counters {
+    /// Name and value of each, for whoever prints them.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 10] {
+        let Self {
+            strangers,
+            unanswerable,
+            bad_requests,
+            stray_responses,
+            requests,
+            calls_started,
+            calls_refused,
+            calls_standing,
+            transactions_open,
+            media_ports_free,
+        } = *self;
+        [
+            ("strangers", strangers),
+            ("unanswerable", unanswerable),
+            ("bad_requests", bad_requests),
+            ("stray_responses", stray_responses),
+            ("requests", requests),
+            ("calls_started", calls_started),
+            ("calls_refused", calls_refused),
+            ("calls_standing", calls_standing),
+            ("transactions_open", transactions_open),
+            ("media_ports_free", media_ports_free),
+        ]
+    }
+}

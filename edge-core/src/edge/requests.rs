@@ -1,0 +1,186 @@
+//! From a datagram to the transaction, dialog or call that it is for.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::call::{ALLOW, Arrival, CallKey, Owner, Refused, Side};
+use crate::policy::{Strangers, TrunkId};
+use crate::sip::{
+    HeaderName, Incoming, Message, Method, ParseError, Request, Response, StatusCode, response_to,
+};
+use crate::transaction::{Matched, Path};
+
+use super::{Draining, Edge, shard};
+
+impl Edge {
+    pub(super) fn on_datagram(&mut self, path: Path, bytes: Bytes, now: Instant) {
+        let Some(trunk) = self.policy.identify(path.listener.realm, path.peer) else {
+            self.on_stranger(path, bytes, now);
+            return;
+        };
+        match Incoming::parse(bytes, &self.limits) {
+            Ok(Incoming::Request(request)) => self.on_request(trunk, path, request, now),
+            Ok(Incoming::Response(response)) => self.on_response(&response, now),
+            Ok(Incoming::KeepAlive) => {}
+            Err(ParseError::BadRequest { message, status, reason }) => {
+                self.counters.bad_requests += 1;
+                tracing::debug!(peer = %path.peer, "malformed request: {reason}");
+                self.answer_statelessly(path, &message, status, reason, now);
+            }
+            Err(error @ (ParseError::Framing(_) | ParseError::Unanswerable { .. })) => {
+                self.counters.unanswerable += 1;
+                tracing::debug!(peer = %path.peer, "datagram ignored: {error}");
+            }
+        }
+    }
+
+    /// Counts; and where the operator wants it, says 403 without remembering anything.
+    fn on_stranger(&mut self, path: Path, bytes: Bytes, now: Instant) {
+        self.counters.strangers += 1;
+        if self.policy.strangers == Strangers::Silent {
+            return;
+        }
+        if let Ok(Incoming::Request(request)) = Incoming::parse(bytes, &self.limits)
+            && request.method != Method::Ack
+        {
+            let code = StatusCode::FORBIDDEN;
+            self.answer_statelessly(path, &request.message, code, code.default_reason(), now);
+        }
+    }
+
+    fn on_request(&mut self, trunk: TrunkId, path: Path, request: Request, now: Instant) {
+        self.counters.requests += 1;
+        match self.resources.transactions.on_request(&request, now) {
+            Matched::Absorbed => return self.resources.at(now).flush(),
+            Matched::Deliver(_, Owner::Invited(key, side)) => {
+                return self.with_call(key, now, |call, ctx| call.on_ack(side, &request, ctx));
+            }
+            Matched::Deliver(..) | Matched::Nothing => {}
+        }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
+        match request.method {
+            Method::Ack => self.on_ack(path, &request, now),
+            Method::Cancel => self.on_cancel(path, &request, now),
+            _ if request.to.tag().is_some() => self.on_dialog_request(path, request, now),
+            Method::Invite => self.on_invite(trunk, path, request, now),
+            Method::Options => self.on_options(path, &request, now),
+            _ => self.answer_with(path, &request, StatusCode::METHOD_NOT_ALLOWED, now),
+        }
+    }
+
+    fn on_invite(&mut self, trunk: TrunkId, path: Path, invite: Request, now: Instant) {
+        let key = CallKey(self.resources.random.next());
+        let Ok(server) = self.resources.transactions.open_server(&invite, path, Owner::Invited(key, Side::A))
+        else {
+            self.counters.calls_refused += 1;
+            return self.answer_with(path, &invite, Refused::Overload.status(), now);
+        };
+        let trying = response_to(&invite.message, StatusCode::TRYING, "Trying", path.peer, None).empty();
+        let arrival = Arrival {
+            policy: &self.policy.clone(),
+            key,
+            trunk,
+            path,
+            invite,
+            server,
+            since_epoch: now.saturating_duration_since(self.epoch),
+            shard: self.shard.index,
+            draining: self.draining != Draining::No,
+        };
+        let mut ctx = self.resources.at(now);
+        ctx.respond(server, StatusCode::TRYING, trying);
+        match arrival.open(&mut self.ports, &mut ctx) {
+            Some(call) => self.remember(key, call, now),
+            None => self.counters.calls_refused += 1,
+        }
+    }
+
+    fn on_dialog_request(&mut self, path: Path, request: Request, now: Instant) {
+        let Some((key, side)) = self.dialog_of(path, &request) else {
+            return self.answer_with(path, &request, StatusCode::CALL_DOES_NOT_EXIST, now);
+        };
+        let owner = if request.method == Method::Invite { Owner::Invited(key, side) } else { Owner::Nobody };
+        let Ok(server) = self.resources.transactions.open_server(&request, path, owner) else {
+            return self.answer_with(path, &request, StatusCode::SERVICE_UNAVAILABLE, now);
+        };
+        self.with_call(key, now, |call, ctx| call.on_request(side, request, path.peer, server, ctx));
+    }
+
+    fn on_ack(&mut self, path: Path, ack: &Request, now: Instant) {
+        if let Some((key, side)) = self.dialog_of(path, ack) {
+            self.with_call(key, now, |call, ctx| call.on_ack(side, ack, ctx));
+        }
+    }
+
+    fn on_cancel(&mut self, path: Path, cancel: &Request, now: Instant) {
+        let Some((_, owner)) = self.resources.transactions.cancelled_by(cancel) else {
+            return self.answer_with(path, cancel, StatusCode::CALL_DOES_NOT_EXIST, now);
+        };
+        self.answer_with(path, cancel, StatusCode::OK, now);
+        if let Owner::Invited(key, side) = owner {
+            self.with_call(key, now, |call, ctx| call.on_cancel(side, ctx));
+        }
+    }
+
+    /// RFC 3261 section 11.2: as an INVITE would be answered, less the call.
+    fn on_options(&mut self, path: Path, options: &Request, now: Instant) {
+        let code = match self.draining {
+            Draining::No => StatusCode::OK,
+            Draining::Until(_) | Draining::HungUp | Draining::Done => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        self.answer_with(path, options, code, now);
+    }
+
+    fn on_response(&mut self, response: &Response, now: Instant) {
+        match self.resources.transactions.on_response(response, now) {
+            Matched::Deliver(_, Owner::Invite(key, side)) => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_invite_response(side, response, ctx));
+            }
+            Matched::Deliver(_, Owner::Bye(key, side)) if response.code.is_final() => {
+                self.with_call(key, now, |call, _| call.on_left(side));
+            }
+            Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
+            Matched::Nothing => self.counters.stray_responses += 1,
+        }
+    }
+
+    /// The dialog of ours that a request is within, on the network that it was opened over.
+    fn dialog_of(&self, path: Path, request: &Request) -> Option<(CallKey, Side)> {
+        let tag = shard::tag_number(request.to.tag()?)?;
+        let &(key, side) = self.dialogs.get(&tag)?;
+        let dialog = self.calls.get(&key)?.dialog(side);
+        let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
+        (same_realm && dialog.contains(request)).then_some((key, side))
+    }
+
+    fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {
+        self.answer_statelessly(path, &request.message, code, code.default_reason(), now);
+    }
+
+    fn answer_statelessly(
+        &mut self,
+        path: Path,
+        message: &Message,
+        code: StatusCode,
+        reason: &str,
+        now: Instant,
+    ) {
+        let mut ctx = self.resources.at(now);
+        let tag = format!("{:016x}", ctx.random.next());
+        let response = response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Accept, "application/sdp");
+        ctx.send(reply_path(path, message), response.empty());
+    }
+}
+
+/// Where the answer to a request goes that has no transaction.
+fn reply_path(path: Path, message: &Message) -> Path {
+    let via = message.values(HeaderName::Via).next().map(|value| message.share(value));
+    match via.map(crate::sip::Via::parse) {
+        Some(Ok(via)) => Path { peer: via.reply_address(path.peer), ..path },
+        Some(Err(_)) | None => path,
+    }
+}

@@ -1,0 +1,22 @@
+//! The sans-IO core of `edge`: everything that decides about a call, and nothing that touches the world.
+//!
+//! - [`sip`] reads and writes messages, [`sdp`] reads and negotiates sessions;
+//! - [`transaction`] and [`dialog`] keep the machines of RFC 3261;
+//! - [`policy`] holds what the operator decided, [`media`] what a call needs of the datapath;
+//! - [`call`] joins two legs, and [`edge`] hosts all calls of one shard.
+//!
+//! No sockets, no clock, no randomness, no unsafe code: time and a seed are arguments.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod call;
+pub mod dialog;
+pub mod edge;
+pub mod media;
+pub mod policy;
+pub mod sdp;
+pub mod sip;
+pub mod transaction;
+
+pub use edge::{Command, Edge, Input};
