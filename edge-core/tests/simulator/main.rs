@@ -1,0 +1,11 @@
+//! Two user agents, an edge between them, a bad network and a clock that only moves when told to.
+//!
+//! Every pattern runs over thousands of seeds: on a clean network, on one that loses, doubles, delays and reorders,
+//! and with each side dying at any moment. Whatever happens, `World::settle` checks what must hold: no call, no
+//! transaction and no port is left, the media that was installed was removed, each INVITE that reached the edge made
+//! exactly one record, and no SDP named a port whose media was not installed.
+
+mod network;
+mod patterns;
+mod peer;
+mod world;

@@ -1,0 +1,159 @@
+//! The call patterns.
+
+use edge_core::call::{Cause, Side};
+
+use crate::network::{BAD, CLEAN, Dice, Quality};
+use crate::peer::{Act, State};
+use crate::world::World;
+
+const SEEDS: u64 = 300;
+
+type Script = &'static [(u64, Act)];
+
+const CALL: Act = Act::Invite { with_offer: true };
+const CALL_WITHOUT_OFFER: Act = Act::Invite { with_offer: false };
+
+/// Name, what the caller does, what the called side does after its INVITE, and how the call ends on a clean network.
+const PATTERNS: &[(&str, Script, Script, fn(&Cause) -> bool)] = &[
+    (
+        "caller hangs up",
+        &[(0, CALL), (5000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "called hangs up",
+        &[(0, CALL)],
+        &[(50, Act::Ring), (1000, Act::Answer), (5000, Act::Hangup)],
+        is_hangup_b,
+    ),
+    (
+        "early media",
+        &[(0, CALL), (5000, Act::Hangup)],
+        &[(50, Act::Progress), (900, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "no offer",
+        &[(0, CALL_WITHOUT_OFFER), (5000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "caller cancels",
+        &[(0, CALL), (3000, Act::Cancel)],
+        &[(50, Act::Ring), (90_000, Act::Answer)],
+        is_cancelled,
+    ),
+    ("busy", &[(0, CALL)], &[(50, Act::Ring), (1000, Act::Reject(486))], is_rejected),
+    ("nobody answers", &[(0, CALL)], &[(50, Act::Ring)], is_no_answer),
+    (
+        "hold",
+        &[(0, CALL), (3000, Act::Hold), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (5000, Act::Hold)],
+        is_hangup_a,
+    ),
+    (
+        "both hang up at once",
+        &[(0, CALL), (5000, Act::Hangup)],
+        &[(1000, Act::Answer), (4990, Act::Hangup)],
+        is_any_hangup,
+    ),
+    (
+        "both hold at once",
+        &[(0, CALL), (3000, Act::Hold), (9000, Act::Hangup)],
+        &[(1000, Act::Answer), (2990, Act::Hold)],
+        is_hangup_a,
+    ),
+    (
+        "answer crosses cancel",
+        &[(0, CALL), (1000, Act::Cancel), (3000, Act::Hangup)],
+        &[(990, Act::Answer)],
+        is_either,
+    ),
+];
+
+fn is_hangup_a(cause: &Cause) -> bool {
+    *cause == Cause::Hangup(Side::A)
+}
+
+fn is_hangup_b(cause: &Cause) -> bool {
+    *cause == Cause::Hangup(Side::B)
+}
+
+fn is_any_hangup(cause: &Cause) -> bool {
+    is_hangup_a(cause) || is_hangup_b(cause)
+}
+
+fn is_cancelled(cause: &Cause) -> bool {
+    *cause == Cause::Cancelled
+}
+
+fn is_either(cause: &Cause) -> bool {
+    is_cancelled(cause) || is_hangup_a(cause)
+}
+
+fn is_rejected(cause: &Cause) -> bool {
+    matches!(cause, Cause::Rejected(code) if code.as_u16() == 486)
+}
+
+fn is_no_answer(cause: &Cause) -> bool {
+    *cause == Cause::NoAnswer
+}
+
+fn each_seed(quality: Quality, check: impl Fn(&str, u64, &World, fn(&Cause) -> bool)) {
+    for (name, caller, called, expected) in PATTERNS {
+        for seed in 0..SEEDS {
+            // So that a failure names its run.
+            println!("{name}, seed {seed}");
+            let mut world = World::new(seed, quality, caller, called);
+            world.settle();
+            check(name, seed, &world, *expected);
+        }
+    }
+}
+
+#[test]
+fn on_a_clean_network_each_pattern_ends_as_it_should() {
+    each_seed(CLEAN, |name, seed, world, expected| {
+        let cause = &world.records[0].cause;
+        assert!(expected(cause), "{name}, seed {seed}: ended by {cause:?}");
+        // An answer that crosses a CANCEL is heard by the edge alone.
+        let agree =
+            world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
+        assert!(agree, "{name}, seed {seed}: the peers disagree on whether the call was up");
+    });
+}
+
+#[test]
+fn on_a_bad_network_every_call_ends_once_and_leaves_nothing() {
+    each_seed(BAD, |_, _, _, _| {});
+}
+
+#[test]
+fn whichever_side_dies_and_whenever_every_call_ends_once_and_leaves_nothing() {
+    for (name, caller, called, _) in PATTERNS {
+        for seed in 0..SEEDS {
+            println!("{name}, seed {seed}");
+            let mut dice = Dice::new(seed ^ 0xdead);
+            let (mut caller, mut called) = (caller.to_vec(), called.to_vec());
+            let victim = if dice.percent(50) { &mut caller } else { &mut called };
+            victim.push((dice.below(10_000), Act::Die));
+            let quality = if dice.percent(50) { CLEAN } else { BAD };
+            let mut world = World::new(seed, quality, &caller, &called);
+            world.settle();
+        }
+    }
+}
+
+#[test]
+fn a_datapath_that_refuses_costs_the_call_and_nothing_else() {
+    for seed in 0..SEEDS {
+        let (_, caller, called, _) = PATTERNS[0];
+        let mut world = World::new(seed, CLEAN, caller, called);
+        world.media_refused = true;
+        world.settle();
+        assert_eq!(world.records[0].cause.name(), "datapath");
+        assert_eq!((world.caller.state, world.called.state), (State::Ended, State::Idle));
+    }
+}

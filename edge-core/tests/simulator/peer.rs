@@ -1,0 +1,398 @@
+//! A user agent: places or takes one call, then does what its script says.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use edge_core::dialog::Dialog;
+use edge_core::policy::{ListenerId, RealmId};
+use edge_core::sip::{
+    HeaderName, Incoming, MessageLimits, MessageWriter, Method, Request, Response, StatusCode, response_to,
+};
+use edge_core::transaction::{Branch, Matched, Path, TransactionId, Transactions};
+
+use crate::network::Dice;
+
+/// What a peer does, and when, counted from its part's beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Caller: send the INVITE, with an offer or without.
+    Invite { with_offer: bool },
+    /// Caller: give up.
+    Cancel,
+    /// Called: say that it rings.
+    Ring,
+    /// Called: early media.
+    Progress,
+    /// Called: answer.
+    Answer,
+    /// Called: refuse.
+    Reject(u16),
+    /// Either: hang up.
+    Hangup,
+    /// Either: a re-INVITE that holds.
+    Hold,
+    /// Either: stop existing.
+    Die,
+}
+
+/// How far a peer's call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Idle,
+    Inviting,
+    Ringing,
+    Up,
+    Ended,
+    Dead,
+}
+
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) state: State,
+    /// When the call was up for the first time.
+    pub(crate) was_up: bool,
+    edge: SocketAddr,
+    script: Vec<(Duration, Act)>,
+    transactions: Transactions<()>,
+    dialog: Option<Dialog>,
+    invite: Option<Invite>,
+    answer: Option<Answer>,
+    last_ack: Option<(u32, Bytes)>,
+    due: Vec<(Instant, Act)>,
+    dice: Dice,
+    pub(crate) outbox: Vec<(SocketAddr, Bytes)>,
+}
+
+/// The INVITE that this peer sent, or took.
+struct Invite {
+    branch: Branch,
+    sequence: u32,
+    server: Option<(TransactionId, Request)>,
+}
+
+/// A 2xx of ours that awaits its ACK.
+struct Answer {
+    id: TransactionId,
+    sequence: u32,
+    bytes: Bytes,
+    again_at: Instant,
+    give_up_at: Instant,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr, edge: SocketAddr, script: &[(u64, Act)], seed: u64) -> Self {
+        Self {
+            address,
+            state: State::Idle,
+            was_up: false,
+            edge,
+            script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
+            transactions: Transactions::default(),
+            dialog: None,
+            invite: None,
+            answer: None,
+            last_ack: None,
+            due: Vec::new(),
+            dice: Dice::new(seed),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Starts the script.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.due =
+            std::mem::take(&mut self.script).into_iter().map(|(after, act)| (now + after, act)).collect();
+        self.due.sort_by_key(|(at, _)| *at);
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        if self.state == State::Dead {
+            return None;
+        }
+        let act = self.due.first().map(|(at, _)| *at);
+        let again = self.answer.as_ref().map(|answer| answer.again_at);
+        [act, again, self.transactions.next_deadline()].into_iter().flatten().min()
+    }
+
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        if self.state == State::Dead {
+            return;
+        }
+        while self.due.first().is_some_and(|(at, _)| *at <= now) {
+            let (_, act) = self.due.remove(0);
+            self.act(act, now);
+        }
+        self.transactions.on_time(now);
+        while self.transactions.poll_timed_out().is_some() {
+            if self.state == State::Inviting {
+                self.state = State::Ended;
+            }
+        }
+        self.repeat_answer(now);
+        self.flush();
+    }
+
+    pub(crate) fn on_datagram(&mut self, bytes: Bytes, now: Instant) {
+        if self.state == State::Dead {
+            return;
+        }
+        match Incoming::parse(bytes, &MessageLimits::default()).expect("the edge sends well-formed messages")
+        {
+            Incoming::Request(request) => self.on_request(request, now),
+            Incoming::Response(response) => self.on_response(&response, now),
+            Incoming::KeepAlive => {}
+        }
+        self.flush();
+    }
+
+    fn act(&mut self, act: Act, now: Instant) {
+        match (act, self.state) {
+            (Act::Die, _) => self.state = State::Dead,
+            (Act::Invite { with_offer }, State::Idle) => self.send_invite(with_offer, now),
+            (Act::Cancel, State::Inviting) => self.send_cancel(now),
+            (Act::Ring, State::Ringing) => self.respond(StatusCode::RINGING, false, now),
+            (Act::Progress, State::Ringing) => self.respond(StatusCode::SESSION_PROGRESS, true, now),
+            (Act::Answer, State::Ringing) => self.respond(StatusCode::OK, true, now),
+            (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
+            (Act::Hangup, State::Up) => self.send_bye(now),
+            (Act::Hold, State::Up) => self.send_hold(now),
+            _ => {}
+        }
+    }
+
+    fn path(&self) -> Path {
+        Path { listener: ListenerId { realm: RealmId::new(0), index: 0 }, peer: self.edge }
+    }
+
+    fn sdp(&self, direction: &str) -> String {
+        let ip = self.address.ip();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8 0\r\na={direction}\r\n"
+        )
+    }
+
+    fn branch(&mut self) -> Branch {
+        Branch::new(self.dice.next())
+    }
+
+    fn send_invite(&mut self, with_offer: bool, now: Instant) {
+        let target = format!("sip:+441@{}", self.edge);
+        let mut dialog = Dialog::calling(
+            format!("{:x}@peer", self.dice.next()).into(),
+            format!("{:x}", self.dice.next()).into(),
+            format!("<sip:+15550001@{}>", self.address.ip()).into(),
+            format!("<{target}>").into(),
+            target.into(),
+            self.address.to_string().into(),
+            self.path(),
+        );
+        let (branch, sequence) = (self.branch(), dialog.next_sequence());
+        let request = dialog.request(&Method::Invite, branch, sequence);
+        let bytes =
+            if with_offer { request.body("application/sdp", self.sdp("sendrecv")) } else { request.empty() };
+        self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(), (), now).unwrap();
+        self.invite = Some(Invite { branch, sequence, server: None });
+        self.dialog = Some(dialog);
+        self.state = State::Inviting;
+    }
+
+    fn send_cancel(&mut self, now: Instant) {
+        let (Some(invite), Some(dialog)) = (&self.invite, &self.dialog) else { return };
+        let cancel = dialog.request(&Method::Cancel, invite.branch, invite.sequence).empty();
+        self.transactions.open_client(Method::Cancel, invite.branch, cancel, dialog.path(), (), now).unwrap();
+    }
+
+    fn send_bye(&mut self, now: Instant) {
+        // RFC 3261 section 15: not before the ACK.
+        if self.answer.is_some() {
+            self.due.insert(0, (now + Duration::from_millis(100), Act::Hangup));
+            return;
+        }
+        let branch = self.branch();
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let bye = dialog.request(&Method::Bye, branch, sequence).empty();
+        self.transactions.open_client(Method::Bye, branch, bye, dialog.path(), (), now).unwrap();
+        self.state = State::Ended;
+    }
+
+    fn send_hold(&mut self, now: Instant) {
+        if self.answer.is_some() {
+            return;
+        }
+        let (branch, sdp) = (self.branch(), self.sdp("sendonly"));
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let invite = dialog.request(&Method::Invite, branch, sequence).body("application/sdp", sdp);
+        self.transactions.open_client(Method::Invite, branch, invite, dialog.path(), (), now).unwrap();
+    }
+
+    fn on_request(&mut self, request: Request, now: Instant) {
+        match self.transactions.on_request(&request, now) {
+            Matched::Absorbed => return,
+            Matched::Deliver(..) | Matched::Nothing => {}
+        }
+        match request.method {
+            Method::Ack => {
+                if self.answer.as_ref().is_some_and(|answer| answer.sequence == request.cseq) {
+                    self.answer = None;
+                }
+            }
+            Method::Invite if request.to.tag().is_none() => self.take_call(request, now),
+            Method::Invite => self.take_reinvite(request, now),
+            Method::Cancel => {
+                self.reply(&request, StatusCode::OK, now);
+                if self.state == State::Ringing {
+                    self.respond(StatusCode::REQUEST_TERMINATED, false, now);
+                }
+            }
+            Method::Bye => {
+                let known = self.dialog.as_ref().is_some_and(|dialog| dialog.contains(&request));
+                let code = if known { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST };
+                self.reply(&request, code, now);
+                if known {
+                    self.state = State::Ended;
+                    self.answer = None;
+                }
+            }
+            _ => self.reply(&request, StatusCode::METHOD_NOT_ALLOWED, now),
+        }
+    }
+
+    fn take_call(&mut self, request: Request, now: Instant) {
+        if self.state != State::Idle {
+            self.reply(&request, StatusCode::BUSY_HERE, now);
+            return;
+        }
+        let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
+        let tag = format!("{:x}", self.dice.next());
+        let sent_by = self.address.to_string();
+        self.dialog = Some(Dialog::called(&request, tag.into(), sent_by.into(), self.path()));
+        self.invite =
+            Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
+        self.state = State::Ringing;
+        self.begin(now);
+    }
+
+    fn take_reinvite(&mut self, request: Request, now: Instant) {
+        let known =
+            self.state == State::Up && self.dialog.as_ref().is_some_and(|dialog| dialog.contains(&request));
+        if !known {
+            return self.reply(&request, StatusCode::CALL_DOES_NOT_EXIST, now);
+        }
+        if self.answer.is_some() {
+            return self.reply(&request, StatusCode::REQUEST_PENDING, now);
+        }
+        let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
+        self.invite =
+            Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
+        self.respond_with(StatusCode::OK, Some(self.sdp("recvonly")), now);
+    }
+
+    fn reply(&mut self, request: &Request, code: StatusCode, now: Instant) {
+        let tag = self.dialog.as_ref().map(|dialog| dialog.local_tag.clone());
+        let response = response_to(&request.message, code, code.default_reason(), self.edge, tag.as_deref());
+        let id = self.transactions.open_server(request, self.path(), ()).unwrap();
+        self.transactions.respond(id, code, response.empty(), now);
+    }
+
+    fn respond(&mut self, code: StatusCode, with_sdp: bool, now: Instant) {
+        let sdp = with_sdp.then(|| self.sdp("sendrecv"));
+        self.respond_with(code, sdp, now);
+        if code.is_success() {
+            self.state = State::Up;
+            self.was_up = true;
+        } else if code.is_final() {
+            self.state = State::Ended;
+        }
+    }
+
+    fn respond_with(&mut self, code: StatusCode, sdp: Option<String>, now: Instant) {
+        let (Some(invite), Some(dialog)) = (&self.invite, &self.dialog) else { return };
+        let Some((id, request)) = &invite.server else { return };
+        let tag = Some(dialog.local_tag.as_ref());
+        let writer: MessageWriter =
+            response_to(&request.message, code, code.default_reason(), self.edge, tag)
+                .header(HeaderName::Contact, dialog.contact());
+        let bytes = match sdp {
+            Some(sdp) => writer.body("application/sdp", sdp),
+            None => writer.empty(),
+        };
+        if code.is_success() {
+            self.answer = Some(Answer {
+                id: *id,
+                sequence: invite.sequence,
+                bytes: bytes.clone(),
+                again_at: now + Duration::from_millis(500),
+                give_up_at: now + Duration::from_secs(32),
+            });
+        }
+        self.transactions.respond(*id, code, bytes, now);
+    }
+
+    fn repeat_answer(&mut self, now: Instant) {
+        let Some(answer) = &mut self.answer else { return };
+        if answer.give_up_at <= now {
+            self.answer = None;
+            self.send_bye(now);
+        } else if answer.again_at <= now {
+            answer.again_at = now + Duration::from_secs(1);
+            let (id, bytes) = (answer.id, answer.bytes.clone());
+            self.transactions.respond(id, StatusCode::OK, bytes, now);
+        }
+    }
+
+    fn on_response(&mut self, response: &Response, now: Instant) {
+        if !matches!(self.transactions.on_response(response, now), Matched::Deliver(..)) {
+            return;
+        }
+        if response.cseq_method != Method::Invite || response.code.is_provisional() {
+            return;
+        }
+        if response.code.is_success() {
+            self.acknowledge(response);
+        } else if self.state == State::Inviting {
+            self.state = State::Ended;
+        }
+    }
+
+    fn acknowledge(&mut self, response: &Response) {
+        if let Some((sequence, ack)) = &self.last_ack
+            && *sequence == response.cseq
+        {
+            self.outbox.push((self.edge, ack.clone()));
+            return;
+        }
+        let branch = self.branch();
+        let late = !has_answer(&self.invite) && response.cseq == 1;
+        let sdp = self.sdp("sendrecv");
+        let Some(dialog) = &mut self.dialog else { return };
+        dialog.confirm(response);
+        let ack = dialog.request(&Method::Ack, branch, response.cseq);
+        // An answer in the ACK is needed only for an INVITE without an offer; beside one it does no harm here.
+        let ack = if late { ack.body("application/sdp", sdp) } else { ack.empty() };
+        self.outbox.push((dialog.path().peer, ack.clone()));
+        self.last_ack = Some((response.cseq, ack));
+        if self.state == State::Inviting {
+            self.state = State::Up;
+            self.was_up = true;
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(sent) = self.transactions.poll_transmit() {
+            self.outbox.push((sent.path.peer, sent.bytes));
+        }
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.state == State::Dead
+            || (self.transactions.is_empty() && self.answer.is_none() && self.due.is_empty())
+    }
+}
+
+/// Whether the peer's own INVITE already had what an answer is for.
+fn has_answer(invite: &Option<Invite>) -> bool {
+    invite.as_ref().is_none_or(|invite| invite.server.is_some())
+}
