@@ -1,1 +1,292 @@
+//! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::call::CallRecord;
+use crate::edge::Shard;
+use crate::policy::{
+    CallTimers, Codec, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite,
+    Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Trunk, TrunkId,
+};
+use crate::transaction::Path;
+use crate::{Command, Edge, Input};
+
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8 0\r\n";
+
+#[expect(clippy::disallowed_methods, reason = "any instant will do, and only the clock makes them")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
+    Trunk {
+        name: name.to_owned(),
+        realm: RealmId::new(realm),
+        host: host.parse().unwrap(),
+        sources: vec![],
+        direction: Direction::Both,
+        enabled: true,
+        limits: Limits::default(),
+        codecs: CodecPolicy::default(),
+        usage: Arc::default(),
+    }
+}
+
+fn policy(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Policy {
+    let realm = |name: &str, ip: &str| Realm {
+        name: name.to_owned(),
+        device: name.to_owned(),
+        sip: vec![format!("{ip}:5060").parse().unwrap()],
+        media: vec![MediaRange {
+            address: ip.parse().unwrap(),
+            ports: PortRange::new(20_000, 20_003).unwrap(),
+        }],
+    };
+    let mut trunks = [trunk("carrier", 0, "192.0.2.10:5060"), trunk("pbx", 1, "10.0.0.20:5060")];
+    let mut strangers = Strangers::Silent;
+    change(&mut trunks, &mut strangers);
+    let route = Route {
+        name: "did".to_owned(),
+        from: vec![TrunkId::new(0)],
+        to: NumberMatch::Prefix("+44".to_owned()),
+        rewrite: NumberRewrite { strip: 3, prepend: "0".to_owned() },
+        target: TrunkId::new(1),
+    };
+    let realms = vec![realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
+    Policy::new("t".to_owned(), realms, trunks.into(), vec![route], strangers, CallTimers::default()).unwrap()
+}
+
+struct Bench {
+    edge: Edge,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Self {
+        let now = start();
+        let edge = Edge::new(Arc::new(policy(change)), Shard { index: 0, count: 1 }, now, [7; 32]);
+        Self { edge, now }
+    }
+
+    /// Lets a datagram arrive, and gives what the edge sends and which records it writes. Media is granted at once.
+    fn receive(&mut self, from: &str, message: &str) -> (Vec<(SocketAddr, String)>, Vec<CallRecord>) {
+        let peer: SocketAddr = from.parse().unwrap();
+        let realm = usize::from(peer.ip().to_string().starts_with("10."));
+        let path = Path { listener: ListenerId { realm: RealmId::new(realm), index: 0 }, peer };
+        self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
+        let (mut sent, mut records) = (Vec::new(), Vec::new());
+        while let Some(command) = self.edge.poll() {
+            match command {
+                Command::Send { path, bytes } => {
+                    sent.push((path.peer, String::from_utf8(bytes.to_vec()).unwrap()));
+                }
+                Command::InstallMedia { call, .. } => {
+                    self.edge.handle(Input::MediaInstalled { call }, self.now)
+                }
+                Command::WriteRecord(record) => records.push(*record),
+                Command::UpdateMedia { .. } | Command::RemoveMedia { .. } | Command::Drained => {}
+            }
+        }
+        (sent, records)
+    }
+}
+
+fn request(method: &str, uri: &str, number: u32, headers: &str, body: &str) -> String {
+    format!(
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{number};rport\r\n\
+         From: \"Ann\" <sip:+15550001@192.0.2.10>;tag=a{number}\r\nTo: <{uri}>\r\nCall-ID: {number}@192.0.2.10\r\n\
+         CSeq: 1 {method}\r\nContact: <sip:192.0.2.10:5060>\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn invite(number: u32) -> String {
+    let headers = "Max-Forwards: 70\r\nContent-Type: application/sdp\r\n";
+    request("INVITE", "sip:+442071838750@192.0.2.1", number, headers, SDP)
+}
+
+fn statuses(sent: &[(SocketAddr, String)]) -> Vec<&str> {
+    sent.iter().map(|(_, text)| text.lines().next().unwrap()).collect()
+}
+
+#[test]
+fn a_call_goes_out_rewritten_and_names_nothing_of_the_other_side() {
+    let mut bench = Bench::new(|_, _| {});
+    let (sent, records) = bench.receive("192.0.2.10:5060", &invite(1));
+    assert_eq!(records, []);
+    let [(caller, trying), (called, invite)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((caller.to_string(), called.to_string()), ("192.0.2.10:5060".into(), "10.0.0.20:5060".into()));
+    assert!(trying.starts_with("SIP/2.0 100 "));
+    assert!(invite.starts_with("INVITE sip:02071838750@10.0.0.20 SIP/2.0\r\n"), "{invite}");
+    assert!(invite.contains("From: \"Ann\" <sip:+15550001@10.0.0.1:5060>;tag="), "{invite}");
+    assert!(invite.contains("Max-Forwards: 69\r\n"));
+    assert!(!invite.contains("192.0.2."), "{invite}");
+}
+
+#[test]
+fn a_stranger_is_counted_and_hears_nothing() {
+    let mut bench = Bench::new(|_, _| {});
+    assert_eq!(bench.receive("192.0.2.66:5060", &invite(1)), (vec![], vec![]));
+    let counters = bench.edge.counters();
+    assert_eq!((counters.strangers, counters.transactions_open, counters.calls_standing), (1, 0, 0));
+}
+
+#[test]
+fn a_stranger_hears_403_when_the_operator_wants_it_and_still_costs_no_memory() {
+    let mut bench = Bench::new(|_, strangers| *strangers = Strangers::Forbid);
+    let (sent, records) = bench.receive("192.0.2.66:5060", &invite(1));
+    assert_eq!(statuses(&sent), ["SIP/2.0 403 Forbidden"]);
+    assert_eq!(records, []);
+    assert_eq!(bench.edge.counters().transactions_open, 0);
+    let (sent, _) = bench.receive("192.0.2.66:5060", &invite(1).replace("INVITE", "ACK"));
+    assert_eq!(sent, []);
+}
+
+/// What is wrong, the INVITE, and what the caller hears and the record says.
+fn refusals() -> Vec<(&'static str, String, &'static str, &'static str)> {
+    let sdp = |text: &str| {
+        request(
+            "INVITE",
+            "sip:+441@192.0.2.1",
+            1,
+            "Max-Forwards: 70\r\nContent-Type: application/sdp\r\n",
+            text,
+        )
+    };
+    vec![
+        ("no route", invite(1).replace("+44", "+1"), "404 Not Found", "no_route"),
+        ("no number", invite(1).replace("+442071838750@", ""), "484 Address Incomplete", "no_number"),
+        ("no hops", invite(1).replace("Forwards: 70", "Forwards: 0"), "483 Too Many Hops", "too_many_hops"),
+        (
+            "extension",
+            invite(1).replace("Max-Forwards", "Require: 100rel\r\nMax-Forwards"),
+            "420 Bad Extension",
+            "extension",
+        ),
+        (
+            "media type",
+            invite(1).replace("application/sdp", "text/plain"),
+            "415 Unsupported Media Type",
+            "media_type",
+        ),
+        ("no audio", sdp(&SDP.replace("m=audio", "m=video")), "488 Not Acceptable Here", "offer"),
+        ("unknown codec", sdp(&SDP.replace("AVP 8 0", "AVP 97")), "488 Not Acceptable Here", "offer"),
+        ("not SDP", sdp("hello"), "488 Not Acceptable Here", "offer"),
+    ]
+}
+
+#[test]
+fn each_refusal_says_why_and_takes_nothing() {
+    for (name, message, status, cause) in refusals() {
+        let mut bench = Bench::new(|_, _| {});
+        let (sent, records) = bench.receive("192.0.2.10:5060", &message);
+        let last = statuses(&sent).pop().map(str::to_owned);
+        assert_eq!(last, Some(format!("SIP/2.0 {status}")), "{name}");
+        assert_eq!(records.iter().map(|record| record.cause.name()).collect::<Vec<_>>(), [cause], "{name}");
+        assert_eq!(bench.edge.media_ports_at_rest(), 4, "{name}");
+        assert_eq!(bench.edge.counters().calls_standing, 0, "{name}");
+    }
+}
+
+#[test]
+fn limits_refuse_as_the_callers_trunk_wants() {
+    let limited = |limits: Limits, side: usize| {
+        move |trunks: &mut [Trunk; 2], _: &mut Strangers| trunks[side].limits = limits
+    };
+    let calls = Limits { calls_max: Some(1), ..Limits::default() };
+    let busy = Limits { refuse_with: RefuseWith::BusyHere, ..calls };
+    let rate = Limits { calls_per_second_max: Some(1), ..Limits::default() };
+    for (limits, side, status, cause) in [
+        (calls, 0, "SIP/2.0 503 Service Unavailable", "max_calls"),
+        (calls, 1, "SIP/2.0 503 Service Unavailable", "max_calls"),
+        (busy, 0, "SIP/2.0 486 Busy Here", "max_calls"),
+        (rate, 0, "SIP/2.0 503 Service Unavailable", "max_cps"),
+    ] {
+        let mut bench = Bench::new(limited(limits, side));
+        assert_eq!(statuses(&bench.receive("192.0.2.10:5060", &invite(1)).0).len(), 2);
+        let (sent, records) = bench.receive("192.0.2.10:5060", &invite(2));
+        assert_eq!(statuses(&sent).last(), Some(&status));
+        assert_eq!(records[0].cause.name(), cause);
+    }
+}
+
+#[test]
+fn a_trunk_that_only_takes_calls_may_not_place_one() {
+    for (side, direction) in [(0, Direction::Outbound), (1, Direction::Inbound)] {
+        let mut bench = Bench::new(|trunks, _| trunks[side].direction = direction);
+        let (sent, records) = bench.receive("192.0.2.10:5060", &invite(1));
+        assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 403 Forbidden"));
+        assert_eq!(records[0].cause.name(), "direction");
+    }
+}
+
+#[test]
+fn a_realm_without_a_free_port_refuses_and_keeps_its_rooms() {
+    let mut bench = Bench::new(|_, _| {});
+    for number in 1..=2 {
+        assert_eq!(bench.receive("192.0.2.10:5060", &invite(number)).0.len(), 2);
+    }
+    let (sent, records) = bench.receive("192.0.2.10:5060", &invite(3));
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 503 Service Unavailable"));
+    assert_eq!(records[0].cause.name(), "no_media_port");
+    assert_eq!(bench.edge.policy.trunk(TrunkId::new(0)).usage.calls(), 2);
+}
+
+#[test]
+fn codecs_that_a_trunk_denies_are_not_offered_to_it() {
+    let mut bench = Bench::new(|trunks, _| trunks[1].codecs.deny = vec![Codec::new("pcma")]);
+    let (sent, _) = bench.receive("192.0.2.10:5060", &invite(1));
+    assert!(sent[1].1.contains("m=audio 20000 RTP/AVP 0\r\n"), "{}", sent[1].1);
+}
+
+#[test]
+fn other_requests_are_answered_without_a_transaction() {
+    let mut bench = Bench::new(|_, _| {});
+    let tagged = |message: String| message.replace("\r\nCall-ID", ";tag=0123456789abcdef\r\nCall-ID");
+    let uri = "sip:+441@192.0.2.1";
+    for (message, answer) in [
+        (request("OPTIONS", uri, 1, "", ""), Some("SIP/2.0 200 OK")),
+        (request("REGISTER", uri, 2, "", ""), Some("SIP/2.0 405 Method Not Allowed")),
+        (request("FOO", uri, 3, "", ""), Some("SIP/2.0 405 Method Not Allowed")),
+        (request("CANCEL", uri, 4, "", ""), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
+        (tagged(request("BYE", uri, 5, "", "")), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
+        (tagged(invite(6)), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
+        (request("ACK", uri, 7, "", ""), None),
+        (request("OPTIONS", uri, 8, "", "").replace("CSeq: 1", "CSeq: x"), Some("SIP/2.0 400 ")),
+        ("\r\n\r\n".to_owned(), None),
+        ("garbage".to_owned(), None),
+    ] {
+        let (sent, records) = bench.receive("192.0.2.10:5060", &message);
+        let first = statuses(&sent).first().copied();
+        assert_eq!(first.is_some(), answer.is_some(), "{message}");
+        assert!(first.unwrap_or_default().starts_with(answer.unwrap_or_default()), "{first:?} to {message}");
+        assert_eq!(records, []);
+        assert_eq!(bench.edge.counters().transactions_open, 0);
+    }
+}
+
+#[test]
+fn a_draining_edge_takes_no_call_and_is_done_when_the_last_one_ends() {
+    let mut bench = Bench::new(|_, _| {});
+    bench.edge.handle(Input::DrainRequested { grace: Duration::from_secs(5) }, bench.now);
+    assert_eq!(bench.edge.poll(), Some(Command::Drained));
+    let (sent, records) = bench.receive("192.0.2.10:5060", &invite(1));
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 503 Service Unavailable"));
+    assert_eq!(records[0].cause.name(), "draining");
+}
+
+#[test]
+fn a_reload_changes_new_calls_and_keeps_what_was_counted() {
+    let mut bench = Bench::new(|_, _| {});
+    bench.receive("192.0.2.10:5060", &invite(1));
+    let mut stricter = policy(|trunks, _| trunks[0].limits.calls_max = Some(1));
+    stricter.inherit_usage(&bench.edge.policy);
+    bench.edge.handle(Input::PolicyReplaced(Arc::new(stricter)), bench.now);
+    let (_, records) = bench.receive("192.0.2.10:5060", &invite(2));
+    assert_eq!(records[0].cause.name(), "max_calls");
+}

@@ -53,3 +53,6 @@ pub struct MediaReport {
     /// Packets dropped at this endpoint, by the datapath's name for the reason; only reasons that occurred.
     pub drops: Vec<(&'static str, u64)>,
 }
+
+#[cfg(test)]
+mod tests;

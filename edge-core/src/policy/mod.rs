@@ -159,3 +159,6 @@ impl Policy {
         best.map(|(_, id)| id)
     }
 }
+
+#[cfg(test)]
+mod tests;

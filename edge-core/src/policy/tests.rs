@@ -1,0 +1,154 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
+    Trunk {
+        name: name.to_owned(),
+        realm: RealmId::new(0),
+        host: host.parse().unwrap(),
+        sources: sources.iter().map(|net| net.parse().unwrap()).collect(),
+        direction: Direction::Both,
+        enabled: true,
+        limits: Limits::default(),
+        codecs: CodecPolicy::default(),
+        usage: Arc::default(),
+    }
+}
+
+fn route(name: &str, to: NumberMatch) -> Route {
+    Route {
+        name: name.to_owned(),
+        from: vec![TrunkId::new(0)],
+        to,
+        rewrite: NumberRewrite::default(),
+        target: TrunkId::new(1),
+    }
+}
+
+fn prefix(text: &str) -> NumberMatch {
+    NumberMatch::Prefix(text.to_owned())
+}
+
+fn policy(trunks: Vec<Trunk>, routes: Vec<Route>) -> Result<Policy, PolicyError> {
+    let realm = Realm {
+        name: "outside".to_owned(),
+        device: "eth0".to_owned(),
+        sip: vec!["192.0.2.1:5060".parse().unwrap()],
+        media: vec![],
+    };
+    Policy::new("n".to_owned(), vec![realm], trunks, routes, Strangers::Silent, CallTimers::default())
+}
+
+#[test]
+fn the_most_specific_source_names_the_trunk_and_its_host_is_always_one() {
+    let wide = trunk("wide", "198.51.100.1:5060", &["198.51.100.0/24"]);
+    let narrow = trunk("narrow", "203.0.113.9:5060", &["198.51.100.64/28"]);
+    let policy = policy(vec![wide, narrow], vec![]).unwrap();
+    let who = |source: &str| {
+        let id = policy.identify(RealmId::new(0), source.parse().unwrap())?;
+        Some(policy.trunk(id).name.as_str())
+    };
+    assert_eq!(who("198.51.100.2:1"), Some("wide"));
+    assert_eq!(who("198.51.100.65:65535"), Some("narrow"));
+    assert_eq!(who("203.0.113.9:5060"), Some("narrow"));
+    assert_eq!(who("203.0.113.8:5060"), None);
+}
+
+#[test]
+fn a_reference_to_nothing_is_refused() {
+    let lost = Trunk { realm: RealmId::new(1), ..trunk("lost", "192.0.2.2:5060", &[]) };
+    assert_eq!(policy(vec![lost], vec![]).unwrap_err(), PolicyError::TrunkRealm { trunk: "lost".to_owned() });
+    let one = trunk("one", "192.0.2.2:5060", &[]);
+    assert_eq!(
+        policy(vec![one], vec![route("r", prefix("+"))]).unwrap_err(),
+        PolicyError::RouteTrunk { route: "r".to_owned() }
+    );
+}
+
+#[test]
+fn exact_beats_prefix_and_a_longer_prefix_a_shorter_one() {
+    let routes = Routes::new(vec![
+        route("any", prefix("")),
+        route("uk", prefix("+44")),
+        route("london", prefix("+4420")),
+        route("desk", NumberMatch::Exact(vec!["+442071838750".to_owned(), "112".to_owned()])),
+        route("shadowed", prefix("+44")),
+    ]);
+    let name = |number: &str| {
+        routes.find(TrunkId::new(0), number).map(|found| routes.route(found.route).name.clone())
+    };
+    for (number, expected) in [
+        ("+442071838750", "desk"),
+        ("112", "desk"),
+        ("+4420", "london"),
+        ("+442", "uk"),
+        ("+1", "any"),
+        ("", "any"),
+    ] {
+        assert_eq!(name(number).as_deref(), Some(expected), "{number}");
+    }
+    assert_eq!(routes.find(TrunkId::new(1), "112"), None);
+}
+
+#[test]
+fn a_number_is_stripped_then_prepended() {
+    for (strip, prepend, dialled, sent) in [
+        (10, "", "+442071838750", "750"),
+        (0, "9", "112", "9112"),
+        (3, "0", "+4420", "020"),
+        (99, "x", "112", "x"),
+        (1, "", "é1", "1"),
+    ] {
+        let rewrite = NumberRewrite { strip, prepend: prepend.to_owned() };
+        assert_eq!(rewrite.apply(dialled), sent);
+    }
+}
+
+#[test]
+fn room_goes_back_when_it_is_dropped() {
+    let limits = Limits { calls_max: Some(2), ..Limits::default() };
+    let trunk = Trunk { limits, ..trunk("t", "192.0.2.2:5060", &[]) };
+    let first = trunk.admit(Duration::ZERO).unwrap();
+    let _second = trunk.admit(Duration::ZERO).unwrap();
+    assert_eq!(trunk.admit(Duration::ZERO).unwrap_err(), Refusal::Calls { max: 2 });
+    drop(first);
+    assert_eq!(trunk.usage.calls(), 1);
+    assert!(trunk.admit(Duration::ZERO).is_ok());
+}
+
+proptest! {
+    /// In no window of a second are more than a burst and a second's worth admitted, and a patient caller always is.
+    #[test]
+    fn the_rate_holds_over_any_second(max in 1_u32..50, gaps_ms in prop::collection::vec(0_u64..400, 1..300)) {
+        let limits = Limits { calls_per_second_max: Some(max), ..Limits::default() };
+        let trunk = Trunk { limits, ..trunk("t", "192.0.2.2:5060", &[]) };
+        let mut now = Duration::ZERO;
+        let mut admitted = Vec::new();
+        for gap in gaps_ms {
+            now += Duration::from_millis(gap);
+            if trunk.admit(now).is_ok() {
+                admitted.push(now);
+            }
+        }
+        prop_assert_eq!(trunk.usage.calls(), 0);
+        for from in &admitted {
+            let window = admitted.iter().filter(|at| *at >= from && **at < *from + Duration::from_secs(1)).count();
+            prop_assert!(window <= 2 * max as usize, "{} in a second, {} allowed", window, max);
+        }
+        prop_assert!(trunk.admit(now + Duration::from_secs(2)).is_ok());
+    }
+
+    /// What is accepted starts even, ends odd, and counts its pairs right.
+    #[test]
+    fn a_range_is_whole_pairs(first in any::<u16>(), last in any::<u16>()) {
+        if let Ok(range) = PortRange::new(first, last) {
+            prop_assert!(range.first() >= 1024 && range.first() % 2 == 0 && range.last() % 2 == 1);
+            prop_assert_eq!(range.rtp_port(range.pairs() - 1), range.last() - 1);
+            prop_assert!(range.contains(range.first()) && range.contains(range.last()));
+        }
+    }
+}
