@@ -1,0 +1,135 @@
+//! A call record as a line of JSON. The names here are a promise to whoever bills by them (docs/cdr.md).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use edge_core::call::{CallRecord, EndedBy, LegRecord, Side};
+use edge_core::media::MediaReport;
+use serde::Serialize;
+
+/// One record.
+#[derive(Debug, Serialize)]
+pub(super) struct Line<'a> {
+    id: &'a str,
+    start: String,
+    ring: Option<String>,
+    answer: Option<String>,
+    end: String,
+    /// From the answer to the end; 0 for a call that was not answered.
+    duration_ms: u128,
+    /// From the INVITE to the answer.
+    setup_ms: Option<u128>,
+    ended_by: &'static str,
+    cause: &'static str,
+    /// Status that the caller heard, or would have heard without an answer.
+    status: u16,
+    detail: String,
+    route: Option<&'a str>,
+    caller: &'a str,
+    number_dialled: &'a str,
+    number_sent: Option<&'a str>,
+    codec: Option<&'a str>,
+    a: Leg<'a>,
+    b: Option<Leg<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Leg<'a> {
+    trunk: &'a str,
+    call_id: &'a str,
+    signalling: SocketAddr,
+    media_local: Option<SocketAddr>,
+    media_remote: Option<SocketAddr>,
+    /// What came in from this side.
+    received: Received<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Received<'a> {
+    packets: u64,
+    bytes: u64,
+    lost: i64,
+    jitter_ms: f64,
+    drops: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> Line<'a> {
+    /// `calendar` says when an instant was.
+    pub(super) fn new(record: &'a CallRecord, calendar: impl Fn(Instant) -> SystemTime) -> Self {
+        let CallRecord {
+            id,
+            a,
+            b,
+            route,
+            caller,
+            number_dialled,
+            number_sent,
+            codec,
+            started,
+            ringing,
+            answered,
+            ended,
+            cause,
+        } = record;
+        let time = |instant: Instant| timestamp(calendar(instant));
+        let since = |from: Instant, to: Instant| to.saturating_duration_since(from).as_millis();
+        Self {
+            id,
+            start: time(*started),
+            ring: ringing.map(time),
+            answer: answered.map(time),
+            end: time(*ended),
+            duration_ms: answered.map_or(0, |at| since(at, *ended)),
+            setup_ms: answered.map(|at| since(*started, at)),
+            ended_by: match cause.ended_by() {
+                EndedBy::Peer(Side::A) => "a",
+                EndedBy::Peer(Side::B) => "b",
+                EndedBy::Edge => "edge",
+            },
+            cause: cause.name(),
+            status: if answered.is_some() { 200 } else { cause.status().as_u16() },
+            detail: cause.detail(),
+            route: route.as_deref(),
+            caller,
+            number_dialled,
+            number_sent: number_sent.as_deref(),
+            codec: codec.as_deref(),
+            a: Leg::new(a),
+            b: b.as_ref().map(Leg::new),
+        }
+    }
+}
+
+impl<'a> Leg<'a> {
+    fn new(leg: &'a LegRecord) -> Self {
+        let LegRecord { trunk, call_id, signalling, media_local, media_remote, media } = leg;
+        let MediaReport { packets, bytes, lost, jitter_us, drops } = media;
+        Self {
+            trunk,
+            call_id,
+            signalling: *signalling,
+            media_local: *media_local,
+            media_remote: *media_remote,
+            received: Received {
+                packets: *packets,
+                bytes: *bytes,
+                lost: *lost,
+                jitter_ms: Duration::from_micros(*jitter_us).as_secs_f64() * 1000.0,
+                drops: drops.iter().copied().collect(),
+            },
+        }
+    }
+}
+
+/// RFC 3339, UTC, milliseconds.
+fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// `YYYY-MM-DD`, UTC.
+pub(super) fn day(time: SystemTime) -> String {
+    let mut text = humantime::format_rfc3339_seconds(time).to_string();
+    text.truncate("YYYY-MM-DD".len());
+    text
+}

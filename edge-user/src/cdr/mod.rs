@@ -1,0 +1,149 @@
+//! Call detail records: one JSON object a line, one file a day.
+//!
+//! Invariants: a record that the writer has taken is on disk before the process ends; records are written in
+//! batches, each followed by `fdatasync`, so that what was counted as written survives a crash of the host. A full
+//! disk costs records, counted and logged, and never a call.
+
+mod json;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use crossbeam::channel::{Receiver, Sender, bounded};
+use edge_core::call::CallRecord;
+
+use crate::runtime::clock;
+
+use json::Line;
+
+/// Records that may wait for the disk: six seconds of ten thousand calls a second.
+const RECORDS_MAX: usize = 65_536;
+
+/// Records of one write and one `fdatasync`.
+const BATCH: usize = 1024;
+
+/// The thread that writes records.
+#[derive(Debug)]
+pub struct Writer {
+    sender: Sender<Box<CallRecord>>,
+    thread: JoinHandle<()>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    written: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Writer {
+    /// Starts a writer for files in `directory`, which is made when it is missing.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or written to.
+    pub fn start(directory: &Path, node: &str) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cdr.path {}: the directory cannot be made", directory.display()))?;
+        let mut files = Files { directory: directory.to_owned(), node: node.to_owned(), open: None };
+        files
+            .of_day(&json::day(clock::today()))
+            .with_context(|| format!("cdr.path {}: cannot be written to", directory.display()))?;
+        let (sender, inbox) = bounded(RECORDS_MAX);
+        let counts = Arc::new(Counts::default());
+        let shared = Arc::clone(&counts);
+        let thread = std::thread::Builder::new()
+            .name("cdr".to_owned())
+            .spawn(move || write_all(&inbox, files, &shared))?;
+        Ok(Self { sender, thread, counts })
+    }
+
+    /// Where records are handed in.
+    #[must_use]
+    pub fn sender(&self) -> Sender<Box<CallRecord>> {
+        self.sender.clone()
+    }
+
+    /// Records that are on disk.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.counts.written.load(Ordering::Relaxed)
+    }
+
+    /// Records that the disk refused.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.counts.failed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything handed in is written. Every other sender must be gone.
+    ///
+    /// # Errors
+    /// When records could not be written.
+    pub fn finish(self) -> anyhow::Result<()> {
+        drop(self.sender);
+        if self.thread.join().is_err() {
+            anyhow::bail!("the writer ended by a panic");
+        }
+        match self.counts.failed.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            failed => anyhow::bail!("{failed} records could not be written (see the log)"),
+        }
+    }
+}
+
+fn write_all(inbox: &Receiver<Box<CallRecord>>, mut files: Files, counts: &Counts) {
+    while let Ok(first) = inbox.recv() {
+        let batch: Vec<Box<CallRecord>> =
+            std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1)).collect();
+        let count = batch.len() as u64;
+        match files.append(&batch) {
+            Ok(()) => counts.written.fetch_add(count, Ordering::Relaxed),
+            Err(error) => {
+                tracing::error!(records = count, "call records not written: {error}");
+                counts.failed.fetch_add(count, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+/// The file of today, opened when the day begins.
+#[derive(Debug)]
+struct Files {
+    directory: PathBuf,
+    node: String,
+    open: Option<(String, File)>,
+}
+
+impl Files {
+    fn append(&mut self, records: &[Box<CallRecord>]) -> io::Result<()> {
+        let day = json::day(clock::today());
+        let mut text = Vec::with_capacity(records.len() * 1024);
+        for record in records {
+            serde_json::to_writer(&mut text, &Line::new(record, clock::calendar))?;
+            text.push(b'\n');
+        }
+        let file = self.of_day(&day)?;
+        file.write_all(&text)?;
+        file.sync_data()
+    }
+
+    fn of_day(&mut self, day: &str) -> io::Result<&mut File> {
+        let stale = self.open.as_ref().is_none_or(|(open_day, _)| open_day != day);
+        if stale {
+            let path = self.directory.join(format!("{}-{day}.jsonl", self.node));
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            return Ok(&mut self.open.insert((day.to_owned(), file)).1);
+        }
+        match &mut self.open {
+            Some((_, file)) => Ok(file),
+            None => Err(io::Error::other("no file is open")),
+        }
+    }
+}

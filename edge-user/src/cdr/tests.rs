@@ -1,0 +1,68 @@
+use std::time::{Duration, Instant, SystemTime};
+
+use edge_core::call::{CallRecord, Cause, LegRecord, Side};
+use edge_core::media::MediaReport;
+
+use super::json::{Line, day};
+
+#[expect(clippy::disallowed_methods, reason = "a record has instants, and only the clock makes them")]
+fn record() -> CallRecord {
+    let started = Instant::now();
+    let leg = |trunk: &str, packets| LegRecord {
+        trunk: trunk.to_owned(),
+        call_id: format!("{trunk}-call"),
+        signalling: "192.0.2.1:5060".parse().unwrap(),
+        media_local: Some("192.0.2.2:20000".parse().unwrap()),
+        media_remote: Some("192.0.2.1:6000".parse().unwrap()),
+        media: MediaReport {
+            packets,
+            bytes: packets * 214,
+            lost: 2,
+            jitter_us: 1_250,
+            drops: vec![("unexpected_source", 7)],
+        },
+    };
+    CallRecord {
+        id: "edge-1-0123456789abcdef".to_owned(),
+        a: leg("carrier", 100),
+        b: Some(leg("pbx", 98)),
+        route: Some("did".to_owned()),
+        caller: "+15550001".to_owned(),
+        number_dialled: "+442071838750".to_owned(),
+        number_sent: Some("750".to_owned()),
+        codec: Some("PCMA".to_owned()),
+        started,
+        ringing: Some(started + Duration::from_millis(40)),
+        answered: Some(started + Duration::from_millis(140)),
+        ended: started + Duration::from_millis(2140),
+        cause: Cause::Hangup(Side::B),
+    }
+}
+
+fn line(record: &CallRecord) -> serde_json::Value {
+    let started = record.started;
+    let calendar = |instant: Instant| SystemTime::UNIX_EPOCH + (instant - started);
+    serde_json::to_value(Line::new(record, calendar)).unwrap()
+}
+
+#[test]
+fn an_answered_call_says_everything() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&line(&record())).unwrap());
+}
+
+#[test]
+fn a_refused_call_has_no_other_side_and_no_duration() {
+    let refused = edge_core::call::Refused::NoRoute { number: "+1900".to_owned() };
+    let record = CallRecord { b: None, answered: None, cause: Cause::Refused(refused), ..record() };
+    let line = line(&record);
+    assert_eq!(line["duration_ms"], 0);
+    assert_eq!(line["status"], 404);
+    assert_eq!(line["cause"], "no_route");
+    assert_eq!(line["detail"], "no route for +1900");
+    assert!(line["b"].is_null());
+}
+
+#[test]
+fn days_are_those_of_utc() {
+    assert_eq!(day(SystemTime::UNIX_EPOCH + Duration::from_hours(24)), "1970-01-02");
+}

@@ -1,0 +1,90 @@
+//! Receivers: one thread a listening socket, which hands each datagram to the shard that it belongs to.
+//!
+//! Invariants: a datagram of a stranger is counted and costs nothing else; a full shard loses datagrams, counted,
+//! and never makes a receiver wait, so one busy shard cannot stop the others.
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use crossbeam::channel::{Sender, TrySendError};
+use edge_core::edge::Shard;
+use edge_core::policy::{ListenerId, Policy, Strangers};
+use edge_core::transaction::Path;
+
+use super::clock;
+use super::shard::Notice;
+use super::udp::Inbox;
+
+/// What all receivers share.
+#[derive(Debug)]
+pub(super) struct Reception {
+    /// The operator's decisions, as they are now.
+    pub(super) policy: RwLock<Arc<Policy>>,
+    /// Set once, when receivers are to end.
+    pub(super) stopping: AtomicBool,
+    /// Datagrams of sources that belong to no trunk.
+    pub(super) strangers: AtomicU64,
+    /// Datagrams that were lost because a shard's queue was full.
+    pub(super) overflowed: AtomicU64,
+}
+
+impl Reception {
+    /// Nothing received yet.
+    #[must_use]
+    pub(super) fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            policy: RwLock::new(policy),
+            stopping: AtomicBool::new(false),
+            strangers: AtomicU64::new(0),
+            overflowed: AtomicU64::new(0),
+        }
+    }
+
+    /// The operator's decisions, as they are now.
+    #[must_use]
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts new decisions in place of the old ones.
+    pub(super) fn replace_policy(&self, policy: Arc<Policy>) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+}
+
+/// Receives on one socket until it is told to stop.
+pub(super) fn receive(
+    socket: &UdpSocket,
+    listener: ListenerId,
+    shards: &[Sender<Notice>],
+    shared: &Reception,
+) {
+    let mut inbox = Inbox::default();
+    while !shared.stopping.load(Ordering::Relaxed) {
+        let policy = shared.policy();
+        let outcome = inbox.receive(socket, |peer, datagram| {
+            let known = policy.identify(listener.realm, peer).is_some();
+            if known || policy.strangers == Strangers::Forbid {
+                hand_over(shards, shared, Path { listener, peer }, datagram);
+            } else {
+                shared.strangers.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        if let Err(error) = outcome {
+            tracing::warn!(?listener, "receiving: {error}");
+        }
+    }
+}
+
+fn hand_over(shards: &[Sender<Notice>], shared: &Reception, path: Path, datagram: &[u8]) {
+    let shard = Shard::of_datagram(datagram, shards.len());
+    let notice = Notice::Datagram { path, bytes: Bytes::copy_from_slice(datagram), arrived: clock::now() };
+    match shards[shard].try_send(notice) {
+        Ok(()) => {}
+        Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+            shared.overflowed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The running process: sockets, shards, the datapath, call records and signals.
+//!
+//! Data flows one way: receivers (a thread a socket) -> shards (a thread each, hosting the pure core) -> sockets,
+//! datapath and the record writer. tokio's loop stands beside that path and does what is slow or rare: signals,
+//! reloading, refreshing next hops, publishing counters.
+//!
+//! Invariant: a process that was told to end ends: the first SIGTERM drains, and a second one does not wait.
+
+pub mod clock;
+mod listener;
+mod reload;
+mod shard;
+mod status;
+mod udp;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use crossbeam::channel::{Receiver, Sender, bounded};
+use edge_core::Edge;
+use edge_core::edge::Shard;
+use edge_core::policy::{ListenerId, Policy, RealmId};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cdr;
+use crate::config::{Config, XdpMode};
+use crate::datapath::{Datapath, DatapathSettings, Mode};
+use crate::host;
+
+use listener::Reception;
+use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
+
+pub use status::{Status, read_status};
+
+/// How long a drained process waits for the last answers after it has hung up.
+const FAREWELL_MAX: Duration = Duration::from_secs(33);
+
+/// Runs the edge until it is told to end.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what to do about it.
+pub fn run(config: Config, file: &Path) -> anyhow::Result<()> {
+    refuse_wrong_host(&config)?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        // Before anything is started: a signal that arrives now must find its handler.
+        let signals = Signals::new()?;
+        let process = Process::start(config)?;
+        process.attend(signals, file).await
+    })
+}
+
+fn refuse_wrong_host(config: &Config) -> anyhow::Result<()> {
+    let problems = host::check(config)?;
+    for problem in &problems {
+        tracing::error!("{problem}");
+    }
+    if !problems.is_empty() {
+        bail!("this host does not fit the configuration ({} problems, see above)", problems.len());
+    }
+    Ok(())
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Everything that was started.
+struct Process {
+    config: Config,
+    policy: Arc<Policy>,
+    datapath: Datapath,
+    reception: Arc<Reception>,
+    shards: Vec<Sender<Notice>>,
+    statuses: Vec<Arc<ShardStatus>>,
+    drained: Receiver<()>,
+    receivers: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    records: cdr::Writer,
+}
+
+impl Process {
+    fn start(config: Config) -> anyhow::Result<Self> {
+        let policy = Arc::clone(&config.policy);
+        let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
+        let records = cdr::Writer::start(&config.cdr.path, &config.node.name)?;
+        let reception = Arc::new(Reception::new(Arc::clone(&policy)));
+        let (drained_sender, drained) = bounded(config.shards);
+        let sockets = Arc::new(listen(&policy)?);
+        let epoch = clock::now();
+        let mut process = Self {
+            config,
+            policy,
+            datapath,
+            reception,
+            shards: Vec::new(),
+            statuses: Vec::new(),
+            drained,
+            receivers: Vec::new(),
+            workers: Vec::new(),
+            records,
+        };
+        for index in 0..process.config.shards {
+            let shard = Shard { index, count: process.config.shards };
+            let edge = Edge::new(Arc::clone(&process.policy), shard, epoch, seed()?);
+            process.start_shard(index, edge, &sockets, &drained_sender)?;
+        }
+        process.start_receivers(&sockets)?;
+        process.announce();
+        Ok(process)
+    }
+
+    fn start_shard(
+        &mut self,
+        index: usize,
+        edge: Edge,
+        sockets: &Arc<HashMap<ListenerId, UdpSocket>>,
+        drained: &Sender<()>,
+    ) -> anyhow::Result<()> {
+        let (sender, inbox) = bounded(NOTICES_MAX);
+        let status = Arc::new(ShardStatus::new());
+        let host = ShardHost {
+            edge,
+            inbox,
+            datapath: self.datapath.writer()?,
+            sockets: Arc::clone(sockets),
+            records: self.records.sender(),
+            drained: drained.clone(),
+            status: Arc::clone(&status),
+        };
+        let worker =
+            std::thread::Builder::new().name(format!("shard-{index}")).spawn(|| Running::new(host).run())?;
+        self.shards.push(sender);
+        self.statuses.push(status);
+        self.workers.push(worker);
+        Ok(())
+    }
+
+    fn start_receivers(&mut self, sockets: &HashMap<ListenerId, UdpSocket>) -> anyhow::Result<()> {
+        for (&id, socket) in sockets {
+            let socket = socket.try_clone()?;
+            let (shards, shared) = (self.shards.clone(), Arc::clone(&self.reception));
+            let receiver = std::thread::Builder::new()
+                .name(format!("sip-{}-{}", id.realm.index(), id.index))
+                .spawn(move || listener::receive(&socket, id, &shards, &shared))?;
+            self.receivers.push(receiver);
+        }
+        Ok(())
+    }
+
+    fn announce(&self) {
+        for attached in self.datapath.attached() {
+            tracing::info!(device = attached.device, mode = %attached.mode, "XDP attached");
+        }
+        tracing::info!(
+            node = self.config.node.name,
+            trunks = self.policy.trunks.len(),
+            routes = self.policy.routes.all().len(),
+            shards = self.shards.len(),
+            "edge is ready"
+        );
+    }
+
+    async fn attend(mut self, mut signals: Signals, file: &Path) -> anyhow::Result<()> {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = second.tick() => self.tick(),
+                _ = signals.hangup.recv() => self.reload(file),
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+            }
+        }
+        self.drain(&mut signals, &mut second).await;
+        self.stop()
+    }
+
+    /// What is due each second.
+    fn tick(&self) {
+        self.datapath.refresh_next_hops();
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let status = Status::gather(&self.reception, &self.statuses, &self.records);
+        if let Err(error) = status.write(&self.config.node.run_dir) {
+            tracing::debug!("counters not published: {error}");
+        }
+    }
+
+    fn reload(&mut self, file: &Path) {
+        match reload::load(file, &self.config, &self.policy) {
+            Ok(policy) => {
+                self.policy = policy;
+                self.reception.replace_policy(Arc::clone(&self.policy));
+                for shard in &self.shards {
+                    drop(shard.send(Notice::Policy(Arc::clone(&self.policy))));
+                }
+                tracing::info!(
+                    trunks = self.policy.trunks.len(),
+                    routes = self.policy.routes.all().len(),
+                    "configuration reloaded"
+                );
+            }
+            Err(error) => {
+                tracing::error!("configuration not reloaded, nothing changed: {error:#}");
+            }
+        }
+    }
+
+    /// Waits until no call is left, the grace and the farewells are over, or a second signal comes.
+    async fn drain(&self, signals: &mut Signals, second: &mut tokio::time::Interval) {
+        let grace = self.config.drain.grace;
+        tracing::info!(
+            grace_s = grace.as_secs_f64(),
+            "draining: no new calls; send the signal again to end at once"
+        );
+        for shard in &self.shards {
+            drop(shard.send(Notice::Drain(grace)));
+        }
+        let patience = tokio::time::sleep(grace + FAREWELL_MAX);
+        tokio::pin!(patience);
+        let mut poll = tokio::time::interval(Duration::from_millis(50));
+        let mut left = self.shards.len();
+        while left > 0 {
+            tokio::select! {
+                _ = poll.tick() => left -= self.drained.try_iter().count(),
+                _ = second.tick() => self.tick(),
+                () = &mut patience => return tracing::warn!("calls are left after the grace"),
+                _ = signals.terminate.recv() => return tracing::warn!("told again: calls may be left"),
+                _ = signals.interrupt.recv() => return tracing::warn!("told again: calls may be left"),
+            }
+        }
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        self.publish();
+        self.reception.stopping.store(true, Ordering::Relaxed);
+        for shard in &self.shards {
+            drop(shard.send(Notice::Stop));
+        }
+        for thread in self.receivers.into_iter().chain(self.workers) {
+            if thread.join().is_err() {
+                tracing::error!("a thread ended by a panic");
+            }
+        }
+        self.records.finish().context("call records")?;
+        self.datapath.shutdown().context("detaching the XDP program")?;
+        status::remove(&self.config.node.run_dir);
+        tracing::info!("edge has ended");
+        Ok(())
+    }
+}
+
+fn datapath_settings(config: &Config) -> DatapathSettings {
+    DatapathSettings {
+        pin_root: config.xdp.pin_dir.clone(),
+        node: config.node.name.clone(),
+        mode: match config.xdp.mode {
+            XdpMode::Auto => Mode::Auto,
+            XdpMode::Native => Mode::Native,
+            XdpMode::Generic => Mode::Generic,
+        },
+        flows_max: config.xdp.flows_max,
+        diagnostics: config.xdp.diagnostics,
+    }
+}
+
+fn listen(policy: &Policy) -> anyhow::Result<HashMap<ListenerId, UdpSocket>> {
+    let mut sockets = HashMap::new();
+    for (realm_index, realm) in policy.realms.iter().enumerate() {
+        for (index, address) in (0_u16..).zip(&realm.sip) {
+            let socket = udp::listen(*address)
+                .with_context(|| format!("realm {}: sip address udp:{address} cannot be used", realm.name))?;
+            tracing::info!(realm = realm.name, %address, "listening for SIP over UDP");
+            sockets.insert(ListenerId { realm: RealmId::new(realm_index), index }, socket);
+        }
+    }
+    Ok(sockets)
+}
+
+/// Randomness for tags, branches and session ids.
+fn seed() -> anyhow::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut seed))
+        .context("/dev/urandom")?;
+    Ok(seed)
+}

@@ -1,0 +1,41 @@
+//! Reading the configuration again while calls run.
+//!
+//! Trunks, routes and timers may change. What the process was built around at its start may not: such a file is
+//! refused whole, with the name of what would have to be restarted.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::bail;
+use edge_core::policy::Policy;
+
+use crate::config::Config;
+use crate::host;
+
+/// The policy of `file`, with the usage that `running` has counted.
+///
+/// # Errors
+/// When the file is wrong, does not fit the host, or wants what only a restart can give; nothing has changed then.
+pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Result<Arc<Policy>> {
+    let mut fresh = Config::load(file)?;
+    let problems = host::check(&fresh)?;
+    if let Some(problem) = problems.first() {
+        bail!("{problem}");
+    }
+    let policy = &fresh.policy;
+    let fixed = [
+        ("[[realm]]", policy.realms == running.realms),
+        ("[timers] port_rest", policy.timers.port_rest == running.timers.port_rest),
+        ("[node]", fresh.node == config.node && fresh.shards == config.shards),
+        ("[xdp]", fresh.xdp == config.xdp),
+        ("[cdr]", fresh.cdr == config.cdr),
+    ];
+    let changed: Vec<&str> = fixed.iter().filter(|(_, same)| !same).map(|(section, _)| *section).collect();
+    if !changed.is_empty() {
+        bail!("{} changed: restart edge for that, or put it back", changed.join(", "));
+    }
+    if let Some(policy) = Arc::get_mut(&mut fresh.policy) {
+        policy.inherit_usage(running);
+    }
+    Ok(fresh.policy)
+}

@@ -1,0 +1,250 @@
+//! A shard: one thread that hosts one [`Edge`], carries out its commands and tells it the time.
+//!
+//! Invariants: everything that a call needs happens on its shard's thread, so no lock is held across calls. A
+//! command for the datapath takes effect before any message that follows it is sent.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use edge_core::call::{CallKey, CallRecord};
+use edge_core::edge::Counters;
+use edge_core::policy::{ListenerId, Policy};
+use edge_core::transaction::Path;
+use edge_core::{Command, Edge, Input};
+use hdrhistogram::Histogram;
+
+use crate::datapath::{DatapathWriter, Installed};
+
+use super::clock;
+use super::udp;
+
+/// Notices that may wait for a shard: at ten thousand calls a second about half a second of datagrams, past which
+/// a peer has sent again anyway.
+pub(super) const NOTICES_MAX: usize = 65_536;
+
+/// Notices that a shard takes before it carries out what follows from them, so that answers leave in batches.
+const NOTICES_AT_ONCE: usize = 64;
+
+/// How long a shard sleeps when nothing is due.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Something that a shard is told.
+#[derive(Debug)]
+pub(super) enum Notice {
+    /// A datagram of a trunk.
+    Datagram {
+        /// Where it came in and from.
+        path: Path,
+        /// What it holds.
+        bytes: Bytes,
+        /// When its receiver had it.
+        arrived: Instant,
+    },
+    /// The operator's decisions changed.
+    Policy(Arc<Policy>),
+    /// No more calls; those that run are hung up after the grace.
+    Drain(Duration),
+    /// End, whatever runs.
+    Stop,
+}
+
+/// What a shard shows of itself.
+#[derive(Debug)]
+pub(super) struct ShardStatus {
+    /// What its edge counts; renewed about once a second.
+    pub(super) counters: Mutex<Counters>,
+    /// Nanoseconds from a datagram's arrival until everything that follows from it was sent.
+    pub(super) handling: Mutex<Histogram<u64>>,
+    /// Records that were lost because their writer could not keep up.
+    pub(super) records_lost: AtomicU64,
+    /// Datagrams that the kernel did not take.
+    pub(super) sends_refused: AtomicU64,
+}
+
+impl ShardStatus {
+    /// Nothing counted yet.
+    ///
+    /// # Panics
+    /// Never: the histogram's bounds are constants that it accepts.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "constant bounds that hdrhistogram documents as valid")]
+    pub(super) fn new() -> Self {
+        let handling =
+            Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds of one nanosecond to one minute");
+        Self {
+            counters: Mutex::new(Counters::default()),
+            handling: Mutex::new(handling),
+            records_lost: AtomicU64::new(0),
+            sends_refused: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Default for ShardStatus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a shard works with.
+#[derive(Debug)]
+pub(super) struct ShardHost {
+    /// The calls.
+    pub(super) edge: Edge,
+    /// What it is told.
+    pub(super) inbox: Receiver<Notice>,
+    /// The datapath's tables.
+    pub(super) datapath: DatapathWriter,
+    /// Sockets by listener.
+    pub(super) sockets: Arc<HashMap<ListenerId, UdpSocket>>,
+    /// Where call records go.
+    pub(super) records: Sender<Box<CallRecord>>,
+    /// Told once no call is left after a drain.
+    pub(super) drained: Sender<()>,
+    /// What others may see.
+    pub(super) status: Arc<ShardStatus>,
+}
+
+/// A shard at work.
+pub(super) struct Running {
+    host: ShardHost,
+    media: HashMap<CallKey, Installed>,
+    outbox: HashMap<ListenerId, Vec<(SocketAddr, Bytes)>>,
+    shown_at: Instant,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("media", &self.media.len()).finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// A shard that has not begun.
+    #[must_use]
+    pub(super) fn new(host: ShardHost) -> Self {
+        Self { host, media: HashMap::new(), outbox: HashMap::new(), shown_at: clock::now() }
+    }
+
+    /// Works until it is told to stop or everyone who could tell it something is gone.
+    pub(super) fn run(mut self) {
+        let mut arrivals = Vec::with_capacity(NOTICES_AT_ONCE);
+        loop {
+            let wait =
+                self.host.edge.next_deadline().map_or(IDLE, |at| at.saturating_duration_since(clock::now()));
+            let stop = match self.host.inbox.recv_timeout(wait.min(IDLE)) {
+                Ok(notice) => self.take(notice, &mut arrivals),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.host.edge.handle(Input::TimeElapsed, clock::now());
+                    false
+                }
+                Err(RecvTimeoutError::Disconnected) => true,
+            };
+            self.carry_out();
+            self.show(&mut arrivals);
+            if stop {
+                return;
+            }
+        }
+    }
+
+    /// Takes `first` and what waits behind it; says whether to stop.
+    fn take(&mut self, first: Notice, arrivals: &mut Vec<Instant>) -> bool {
+        let mut next = Some(first);
+        while let Some(notice) = next {
+            let input = match notice {
+                Notice::Datagram { path, bytes, arrived } => {
+                    arrivals.push(arrived);
+                    Input::Received { path, bytes }
+                }
+                Notice::Policy(policy) => Input::PolicyReplaced(policy),
+                Notice::Drain(grace) => Input::DrainRequested { grace },
+                Notice::Stop => return true,
+            };
+            self.host.edge.handle(input, clock::now());
+            next = if arrivals.len() < NOTICES_AT_ONCE { self.host.inbox.try_recv().ok() } else { None };
+        }
+        false
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(command) = self.host.edge.poll() {
+            match command {
+                Command::Send { path, bytes } => {
+                    self.outbox.entry(path.listener).or_default().push((path.peer, bytes));
+                }
+                Command::InstallMedia { call, plan } => {
+                    let outcome = match self.host.datapath.install(&plan) {
+                        Ok(installed) => {
+                            self.media.insert(call, installed);
+                            Input::MediaInstalled { call }
+                        }
+                        Err(error) => Input::MediaRefused { call, reason: error.to_string() },
+                    };
+                    self.host.edge.handle(outcome, clock::now());
+                }
+                Command::UpdateMedia { call, plan } => {
+                    let Some(installed) = self.media.get(&call) else { continue };
+                    if let Err(error) = self.host.datapath.update(installed, &plan) {
+                        let refused = Input::MediaRefused { call, reason: error.to_string() };
+                        self.host.edge.handle(refused, clock::now());
+                    }
+                }
+                Command::RemoveMedia { call } => {
+                    let Some(installed) = self.media.remove(&call) else { continue };
+                    let reports = self.host.datapath.remove(installed);
+                    self.host.edge.handle(Input::MediaRemoved { call, reports }, clock::now());
+                }
+                Command::WriteRecord(record) => self.keep(record),
+                Command::Drained => drop(self.host.drained.try_send(())),
+            }
+        }
+        self.send();
+    }
+
+    fn send(&mut self) {
+        for (listener, datagrams) in &mut self.outbox {
+            if let Some(socket) = self.host.sockets.get(listener) {
+                let refused = udp::send_all(socket, datagrams);
+                self.host.status.sends_refused.fetch_add(refused as u64, Ordering::Relaxed);
+            }
+            datagrams.clear();
+        }
+    }
+
+    fn keep(&self, record: Box<CallRecord>) {
+        match self.host.records.try_send(record) {
+            Ok(()) => {}
+            Err(TrySendError::Full(record) | TrySendError::Disconnected(record)) => {
+                self.host.status.records_lost.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    call = record.id,
+                    ?record,
+                    "call record not written: the writer cannot keep up"
+                );
+            }
+        }
+    }
+
+    /// Notes how long the datagrams of this round took, and about once a second what was counted.
+    fn show(&mut self, arrivals: &mut Vec<Instant>) {
+        let now = clock::now();
+        if !arrivals.is_empty() {
+            let mut handling = self.host.status.handling.lock().unwrap_or_else(PoisonError::into_inner);
+            for arrived in arrivals.drain(..) {
+                let took = now.saturating_duration_since(arrived).as_nanos();
+                handling.saturating_record(u64::try_from(took).unwrap_or(u64::MAX));
+            }
+        }
+        if now.saturating_duration_since(self.shown_at) >= IDLE {
+            self.shown_at = now;
+            *self.host.status.counters.lock().unwrap_or_else(PoisonError::into_inner) =
+                self.host.edge.counters();
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{BATCH, Inbox, listen, send_all};
+
+fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+#[test]
+fn more_than_a_batch_arrives_in_order_with_its_sender() {
+    let (from, to) = (listen(loopback()).unwrap(), listen(loopback()).unwrap());
+    let target = to.local_addr().unwrap();
+    let sent: Vec<(SocketAddr, Bytes)> =
+        (0..BATCH + 3).map(|number| (target, Bytes::from(format!("datagram {number}")))).collect();
+
+    assert_eq!(send_all(&from, &sent), 0);
+
+    let mut inbox = Inbox::default();
+    let mut received = Vec::new();
+    for _ in 0..10 {
+        inbox.receive(&to, |sender, bytes| received.push((sender, bytes.to_vec()))).unwrap();
+    }
+    assert_eq!(received.len(), sent.len());
+    assert!(received.iter().all(|(sender, _)| *sender == from.local_addr().unwrap()));
+    assert!(received.iter().zip(&sent).all(|((_, got), (_, want))| got == want));
+}
+
+#[test]
+fn a_refused_datagram_does_not_stop_the_others() {
+    let (from, to) = (listen(loopback()).unwrap(), listen(loopback()).unwrap());
+    let target = to.local_addr().unwrap();
+    // Port 0 cannot be sent to.
+    let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let sent = [(target, Bytes::from("one")), (nowhere, Bytes::from("lost")), (target, Bytes::from("two"))];
+
+    assert_eq!(send_all(&from, &sent), 1);
+
+    let mut received = Vec::new();
+    let mut inbox = Inbox::default();
+    for _ in 0..3 {
+        inbox.receive(&to, |_, bytes| received.push(bytes.to_vec())).unwrap();
+    }
+    assert_eq!(received, [b"one".to_vec(), b"two".to_vec()]);
+}
