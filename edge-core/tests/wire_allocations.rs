@@ -16,8 +16,8 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call is handed to `System` unchanged; the counter is a constant-initialised thread local without a
-// destructor, so touching it allocates nothing.
+// SAFETY: every call is handed to `System` unchanged; the counter is a constant-initialised thread local
+// without a destructor, so touching it allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));

@@ -7,16 +7,17 @@
 mod codec;
 mod realm;
 mod route;
+mod source;
 mod trunk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 pub use codec::{Codec, CodecPolicy};
 pub use realm::{ListenerId, MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
+use source::Sources;
+
 pub use trunk::{Admission, Direction, Limits, Refusal, RefuseWith, Trunk, TrunkId, TrunkUsage};
 
 /// One validated configuration, shared read-only by all shards and replaced as a whole by a reload.
@@ -34,6 +35,7 @@ pub struct Policy {
     pub strangers: Strangers,
     /// Timers that an operator may set.
     pub timers: CallTimers,
+    sources: Sources,
 }
 
 /// What the edge does with a request from a source that belongs to no trunk.
@@ -107,6 +109,7 @@ impl Policy {
         }
         Ok(Self {
             node,
+            sources: Sources::new(&trunks),
             realms,
             trunks: trunks.into_iter().map(Arc::new).collect(),
             routes: Routes::new(routes),
@@ -144,19 +147,7 @@ impl Policy {
     /// A trunk's host is always one of its sources: it answers us. The most specific prefix wins; between equals the first in the file.
     #[must_use]
     pub fn identify(&self, realm: RealmId, source: std::net::SocketAddr) -> Option<TrunkId> {
-        let mut best: Option<(u8, TrunkId)> = None;
-        for (index, trunk) in self.trunks.iter().enumerate() {
-            if trunk.realm != realm {
-                continue;
-            }
-            let host = IpNet::from(trunk.host.ip());
-            for net in trunk.sources.iter().chain([&host]).filter(|net| net.contains(&source.ip())) {
-                if best.is_none_or(|(length, _)| net.prefix_len() > length) {
-                    best = Some((net.prefix_len(), TrunkId::new(index)));
-                }
-            }
-        }
-        best.map(|(_, id)| id)
+        self.sources.find(realm, source.ip())
     }
 }
 

@@ -17,8 +17,8 @@ const KEPT_ATTRIBUTES: [&str; 4] = ["ptime", "maxptime", "silenceSupp", "rtcp-fb
 pub struct AudioStream {
     /// Position of its m= line.
     pub index: usize,
-    /// Where its owner wants packets; `None` for the old hold, address 0.0.0.0 (RFC 3264 section 8.4). Its family
-    /// is the one that the owner speaks.
+    /// Where its owner wants packets; `None` for the old hold, address 0.0.0.0 (RFC 3264 section 8.4). Its
+    /// family is the one that the owner speaks.
     pub remote: Option<RemoteMedia>,
     /// What its owner will do; never receiving while `remote` is `None`.
     pub direction: Direction,

@@ -1,14 +1,16 @@
 //! Session descriptions (RFC 8866) and the offer/answer exchange (RFC 3264) of a back-to-back user agent that
 //! anchors one audio stream.
 //!
-//! Each leg talks to the edge only: what goes out is written anew from what is understood, with our addresses and
-//! an allow-list of attributes, so that nothing of the other side's network gets through. Payload types are kept,
-//! because the media path does not rewrite them.
+//! Each leg talks to the edge only: what goes out is written anew from what is understood, with our addresses
+//! and an allow-list of attributes, so that nothing of the other side's network gets through. Payload types
+//! are kept, because the media path does not rewrite them.
 //!
 //! Invariants:
-//! - An [`Offer`] has one usable audio stream; an [`Answer`] accepts one. Offer and Answer are different types.
+//! - An [`Offer`] has one usable audio stream; an [`Answer`] accepts one. Offer and Answer are different
+//!   types.
 //! - What [`offer_to`] writes names only formats that the offer had and both policies permit.
-//! - What [`answer_to`] writes has as many m= lines as the offer it answers, and at most one that is not refused.
+//! - What [`answer_to`] writes has as many m= lines as the offer it answers, and at most one that is not
+//!   refused.
 
 mod audio;
 mod negotiate;
@@ -56,7 +58,8 @@ pub enum SdpError {
     /// No c= line for the audio stream.
     #[error("no connection address")]
     NoConnection,
-    /// The connection address is a host name (RFC 8866 allows it, nobody needs it, and resolving it would wait).
+    /// The connection address is a host name (RFC 8866 allows it, nobody needs it, and resolving it would
+    /// wait).
     #[error("the connection address is a host name")]
     HostName,
     /// The connection address is a multicast group.

@@ -1,7 +1,8 @@
-//! Offer and answer through a back-to-back user agent (RFC 3264): what one leg said, told to the other as ours.
+//! Offer and answer through a back-to-back user agent (RFC 3264): what one leg said, told to the other as
+//! ours.
 //!
-//! The functions know two legs, the one that spoke and the one that is spoken to, not who called: a re-INVITE from
-//! either side and an offer in a 200 take the same way.
+//! The functions know two legs, the one that spoke and the one that is spoken to, not who called: a re-INVITE
+//! from either side and an offer in a 200 take the same way.
 
 use bytes::Bytes;
 
@@ -66,8 +67,8 @@ impl Offer {
         &self.audio
     }
 
-    /// The m= lines that the dialog with this leg has from now on; give them to [`offer_to`] when a later offer
-    /// goes to the same leg.
+    /// The m= lines that the dialog with this leg has from now on; give them to [`offer_to`] when a later
+    /// offer goes to the same leg.
     #[must_use]
     pub const fn lines(&self) -> &MediaLines {
         &self.lines
@@ -81,11 +82,10 @@ impl Answer {
     /// [`SdpError::Declined`] when audio has port 0, else as for an offer.
     pub fn parse(text: &[u8]) -> Result<Self, SdpError> {
         let session = SessionDescription::parse(text)?;
+        let declined = || session.media().any(|media| media.kind == "audio" && media.port == 0);
         match AudioStream::first(&session) {
             Ok(audio) => Ok(Self { audio }),
-            Err(SdpError::NoAudio) if session.media().any(|media| media.kind == "audio") => {
-                Err(SdpError::Declined)
-            }
+            Err(SdpError::NoAudio) if declined() => Err(SdpError::Declined),
             Err(error) => Err(error),
         }
     }
@@ -97,10 +97,11 @@ impl Answer {
     }
 }
 
-/// Writes `offer`, made by a leg of policy `near`, as our offer to a leg of policy `far`, whose dialog has `lines`.
+/// Writes `offer`, made by a leg of policy `near`, as our offer to a leg of policy `far`, whose dialog has
+/// `lines`.
 ///
-/// Formats are those that both policies permit, in the order of `far`'s preference, else in the offer's; what is no
-/// codec itself (telephone-event, CN) then comes last.
+/// Formats are those that both policies permit, in the order of `far`'s preference, else in the offer's; what
+/// is no codec itself (telephone-event, CN) then comes last.
 ///
 /// # Errors
 /// [`SdpError::NoCommonCodec`] when no codec is left.
@@ -121,8 +122,8 @@ pub fn offer_to(
 
 /// Writes `answer`, made by the other leg, as our answer to `offer`, made by a leg of policy `near`.
 ///
-/// Formats are the answer's, limited to those that the offer had under the same payload type; the direction is the
-/// answer's as far as the offer's allows it. Every m= line but the audio line is refused.
+/// Formats are the answer's, limited to those that the offer had under the same payload type; the direction
+/// is the answer's as far as the offer's allows it. Every m= line but the audio line is refused.
 ///
 /// # Errors
 /// [`SdpError::NoCommonCodec`] when no codec is left.

@@ -1,7 +1,7 @@
 //! The lines of a description (RFC 8866 section 5), kept as they are; meaning is read elsewhere.
 //!
-//! Lines end with CRLF or LF, the last one may lack its end. A CR, LF or NUL inside a line is refused, so a line that
-//! is copied stays one line.
+//! Lines end with CRLF or LF, the last one may lack its end. A CR, LF or NUL inside a line is refused, so a
+//! line that is copied stays one line.
 
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
-//! Writes our descriptions: nothing but our own addresses, and of the peer's lines only what [`super::audio`] kept.
+//! Writes our descriptions: nothing but our own addresses, and of the peer's lines only what [`super::audio`]
+//! kept.
 
 use std::fmt::{self, Write};
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The pieces that all header values are made of (RFC 3261 section 25.1): tokens, quoted strings, linear white space,
-//! comma lists and parameters.
+//! The pieces that all header values are made of (RFC 3261 section 25.1): tokens, quoted strings, linear
+//! white space, comma lists and parameters.
 //!
 //! Values may hold folds, so CR and LF count as white space here; framing has made sure that they are folds.
 
@@ -94,8 +94,8 @@ pub(super) fn split_where(bytes: &[u8], stop: impl Fn(u8) -> bool) -> (&[u8], &[
     bytes.split_at(bytes.iter().position(|byte| stop(*byte)).unwrap_or(bytes.len()))
 }
 
-/// The values of a comma-joined header, trimmed; commas in quotes and angle brackets do not count. Never yields an
-/// empty value.
+/// The values of a comma-joined header, trimmed; commas in quotes and angle brackets do not count. Never
+/// yields an empty value.
 pub(super) fn comma_values(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = value;
     std::iter::from_fn(move || {
@@ -166,7 +166,8 @@ impl<'a> Params<'a> {
         params.find(|param| param.name.eq_ignore_ascii_case(name))
     }
 
-    /// Value of a parameter that names a dialog or a transaction: it has one, and that is never a quoted string.
+    /// Value of a parameter that names a dialog or a transaction: it has one, and that is never a quoted
+    /// string.
     pub(super) fn word(self, name: &[u8]) -> Result<Option<&'a [u8]>, BadParam> {
         match self.get(name) {
             None => Ok(None),

@@ -5,7 +5,8 @@ use std::fmt;
 /// Declares the known names once: the enum, the canonical spelling and the lookup table.
 macro_rules! names {
     ($($variant:ident $name:literal,)*) => {
-        /// A header field name, without regard to case and with compact forms resolved (RFC 3261 section 7.3.3).
+        /// A header field name, without regard to case and with compact forms resolved (RFC 3261 section
+        /// 7.3.3).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum HeaderName {

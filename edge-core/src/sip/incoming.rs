@@ -1,7 +1,8 @@
 //! What every receiver checks before a transaction sees a message (RFC 3261 sections 8.2, 16.3 and 18.1.2).
 //!
-//! A request that is wrong but can be answered becomes [`ParseError::BadRequest`] with the status it deserves; wrong
-//! responses, wrong ACKs and messages without the headers that an answer needs are dropped by the caller, and counted.
+//! A request that is wrong but can be answered becomes [`ParseError::BadRequest`] with the status it
+//! deserves; wrong responses, wrong ACKs and messages without the headers that an answer needs are dropped by
+//! the caller, and counted.
 
 use bytes::Bytes;
 

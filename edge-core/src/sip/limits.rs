@@ -14,7 +14,8 @@ pub struct MessageLimits {
 }
 
 impl Default for MessageLimits {
-    /// 64 kB, the largest datagram; 256 headers of 8 kB; 32 folds. Real trunk INVITEs have 1-4 kB and 15-40 headers.
+    /// 64 kB, the largest datagram; 256 headers of 8 kB; 32 folds. Real trunk INVITEs have 1-4 kB and 15-40
+    /// headers.
     fn default() -> Self {
         Self { message_bytes_max: 65_535, headers_max: 256, value_bytes_max: 8_192, folds_max: 32 }
     }

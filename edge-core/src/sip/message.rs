@@ -3,7 +3,8 @@
 //! A [`Message`] remembers where things are, not what they mean. A length that does not fit is kept as a
 //! [`BodyFault`] instead of an error, so that the request can still be answered with 400.
 //!
-//! Invariants: every offset is inside the bytes; a header name is a token; CR and LF occur in a value only as a fold.
+//! Invariants: every offset is inside the bytes; a header name is a token; CR and LF occur in a value only as
+//! a fold.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -127,7 +128,8 @@ impl Message {
         Ok(message)
     }
 
-    /// RFC 3261 section 18.3: without Content-Length the body ends with the datagram; bytes behind it are ignored.
+    /// RFC 3261 section 18.3: without Content-Length the body ends with the datagram; bytes behind it are
+    /// ignored.
     fn frame_body(&mut self, start: usize) {
         let available = self.bytes.len() - start;
         match self.content_length() {

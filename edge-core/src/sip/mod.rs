@@ -1,13 +1,13 @@
 //! SIP messages on the wire (RFC 3261): framing, typed header views and a writer.
 //!
-//! [`Message`] is an offset table over the bytes that arrived; nothing is copied and nothing is re-encoded, so what
-//! is passed on is what was received. [`Incoming`] adds the checks of RFC 3261 that every receiver has to make before
-//! a transaction may see a message; [`MessageWriter`] writes requests and responses.
+//! [`Message`] is an offset table over the bytes that arrived; nothing is copied and nothing is re-encoded,
+//! so what is passed on is what was received. [`Incoming`] adds the checks of RFC 3261 that every receiver
+//! has to make before a transaction may see a message; [`MessageWriter`] writes requests and responses.
 //!
 //! Invariants:
 //! - No input makes this module panic, and the work is linear in the length of the message.
-//! - Only CRLF ends a line. A lone CR or LF in the head of a message is refused, so a value that is copied into
-//!   another message cannot start a header there.
+//! - Only CRLF ends a line. A lone CR or LF in the head of a message is refused, so a value that is copied
+//!   into another message cannot start a header there.
 //! - A [`Request`] or [`Response`] has one readable Via, From, To, Call-ID and CSeq.
 
 mod grammar;

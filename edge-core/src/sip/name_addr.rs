@@ -1,7 +1,8 @@
-//! `name-addr` and `addr-spec` with their header parameters (RFC 3261 section 20.10): From, To, Contact, Route and
-//! P-Asserted-Identity.
+//! `name-addr` and `addr-spec` with their header parameters (RFC 3261 section 20.10): From, To, Contact,
+//! Route and P-Asserted-Identity.
 //!
-//! Invariant: a URI inside a quoted display name is text. Without angle brackets, parameters belong to the header.
+//! Invariant: a URI inside a quoted display name is text. Without angle brackets, parameters belong to the
+//! header.
 
 use std::borrow::Cow;
 

@@ -1,14 +1,15 @@
 //! Answers to a request from nothing but the request (RFC 3261 section 8.2.6, RFC 3581 section 4).
 //!
-//! Works on a [`Message`] that failed the checks of [`super::Incoming`] as well as on a good one, and keeps no state.
+//! Works on a [`Message`] that failed the checks of [`super::Incoming`] as well as on a good one, and keeps
+//! no state.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::grammar;
 use super::{HeaderName, Message, MessageWriter, NameAddr, StatusCode, Via};
 
-/// Starts an answer to `request`, which came from `source`: all Via (the top one with `received` and `rport` as
-/// RFC 3581 wants), From, To, Call-ID and CSeq. To gets `to_tag` when it has no tag yet.
+/// Starts an answer to `request`, which came from `source`: all Via (the top one with `received` and `rport`
+/// as RFC 3581 wants), From, To, Call-ID and CSeq. To gets `to_tag` when it has no tag yet.
 pub fn response_to(
     request: &Message,
     code: StatusCode,
@@ -47,8 +48,8 @@ fn top_via(request: &Message, line: &[u8], source: SocketAddr) -> Vec<u8> {
     marked
 }
 
-/// `via` with `received` when the sender is not at sent-by or asked for its port, and with `rport` filled if asked.
-/// A `received` that the sender wrote itself is not believed.
+/// `via` with `received` when the sender is not at sent-by or asked for its port, and with `rport` filled if
+/// asked. A `received` that the sender wrote itself is not believed.
 fn with_source(via: &Via, source: SocketAddr) -> Vec<u8> {
     let asked = via.rport().is_some();
     let mut out = via.head().to_vec();

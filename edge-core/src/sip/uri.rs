@@ -1,6 +1,7 @@
 //! SIP, SIPS and tel URIs (RFC 3261 section 19.1, RFC 3966); the original bytes are kept.
 //!
-//! The user part stays as it was written, with `;npdi;rn=` and escapes; [`Uri::number`] gives it decoded for routing.
+//! The user part stays as it was written, with `;npdi;rn=` and escapes; [`Uri::number`] gives it decoded for
+//! routing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -107,9 +108,9 @@ impl Uri {
         self.user.map(|span| span.of_bytes(&self.raw))
     }
 
-    /// The user part up to its first parameter (`;npdi`, `;rn=`), with escapes decoded and in `tel:` without visual
-    /// separators (RFC 3966 section 5.1.1): what a route looks up. `None` without a user, or when the decoded bytes
-    /// are not UTF-8.
+    /// The user part up to its first parameter (`;npdi`, `;rn=`), with escapes decoded and in `tel:` without
+    /// visual separators (RFC 3966 section 5.1.1): what a route looks up. `None` without a user, or when the
+    /// decoded bytes are not UTF-8.
     #[must_use]
     pub fn number(&self) -> Option<Cow<'_, str>> {
         let (number, _) = grammar::split_where(self.user()?, |byte| byte == b';');
@@ -156,8 +157,8 @@ impl Uri {
         self.headers.map(|span| span.of_bytes(&self.raw))
     }
 
-    /// Whether both name the same resource: scheme, user, host and port of RFC 3261 section 19.1.4, escapes decoded;
-    /// parameters and headers are not compared. URIs of other schemes compare by their bytes.
+    /// Whether both name the same resource: scheme, user, host and port of RFC 3261 section 19.1.4, escapes
+    /// decoded; parameters and headers are not compared. URIs of other schemes compare by their bytes.
     #[must_use]
     pub fn same_target(&self, other: &Self) -> bool {
         if self.scheme != other.scheme {

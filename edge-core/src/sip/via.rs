@@ -146,9 +146,9 @@ impl Via {
         Params::new(self.params.of_bytes(&self.raw))
     }
 
-    /// Where an answer to a request from `source` goes over UDP: back to `source` when it asked so with `rport`
-    /// (RFC 3581 section 4), else to the source address at sent-by's port (RFC 3261 section 18.2.2). `maddr` is
-    /// ignored: it would let a peer point our answers at others.
+    /// Where an answer to a request from `source` goes over UDP: back to `source` when it asked so with
+    /// `rport` (RFC 3581 section 4), else to the source address at sent-by's port (RFC 3261 section 18.2.2).
+    /// `maddr` is ignored: it would let a peer point our answers at others.
     #[must_use]
     pub fn reply_address(&self, source: SocketAddr) -> SocketAddr {
         if self.rport().is_some() {

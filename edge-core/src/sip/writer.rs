@@ -1,8 +1,8 @@
 //! Writes messages: a start line, headers in the order they are given, and a body with its length.
 //!
-//! Invariant: no value starts a header of its own. Line ends in a value become spaces, so a value with folds comes
-//! out on one line with the same meaning (RFC 3261 section 7.3.1); NUL, which would cut the message short for a
-//! peer that reads C strings, becomes a question mark.
+//! Invariant: no value starts a header of its own. Line ends in a value become spaces, so a value with folds
+//! comes out on one line with the same meaning (RFC 3261 section 7.3.1); NUL, which would cut the message
+//! short for a peer that reads C strings, becomes a question mark.
 
 use bytes::Bytes;
 

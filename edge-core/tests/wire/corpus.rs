@@ -1,4 +1,5 @@
-//! The torture messages of RFC 4475 and RFC 5118 and session descriptions of many systems, when they are at hand.
+//! The torture messages of RFC 4475 and RFC 5118 and session descriptions of many systems, when they are at
+//! hand.
 //!
 //! The tables below say what is expected of each message; a message without a row fails the test.
 

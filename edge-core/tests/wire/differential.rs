@@ -1,4 +1,5 @@
-//! A second opinion from `rsip`, on the messages that it reads rightly: long names, no folds, one Via a line, no IPv6.
+//! A second opinion from `rsip`, on the messages that it reads rightly: long names, no folds, one Via a line,
+//! no IPv6.
 //!
 //! Each side reads what the other wrote.
 

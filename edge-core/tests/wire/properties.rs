@@ -1,4 +1,5 @@
-//! What holds for any bytes: nothing panics, and what was written from what was read means the same when read again.
+//! What holds for any bytes: nothing panics, and what was written from what was read means the same when read
+//! again.
 
 use std::net::SocketAddr;
 
@@ -12,7 +13,8 @@ use edge_core::sip::{
     StatusCode, Uri, response_to,
 };
 
-/// Any datagram: it is read to the same end twice, through a writer in between, and a refusal can be answered.
+/// Any datagram: it is read to the same end twice, through a writer in between, and a refusal can be
+/// answered.
 pub(crate) fn message(data: &[u8]) {
     match Incoming::parse(Bytes::copy_from_slice(data), &MessageLimits::default()) {
         Ok(Incoming::Request(request)) => request_survives(&request),

@@ -156,6 +156,7 @@ fn a_declined_stream_is_an_outcome_of_its_own() {
     let table = [
         (ANSWER.replace("m=audio 20000", "m=audio 0"), SdpError::Declined),
         (ANSWER.replace("m=audio", "m=video"), SdpError::NoAudio),
+        (ANSWER.replace("RTP/AVP", "udptl"), SdpError::NoAudio),
     ];
     for (text, error) in table {
         assert_eq!(Answer::parse(text.as_bytes()).err(), Some(error));

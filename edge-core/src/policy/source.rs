@@ -1,0 +1,44 @@
+//! Who an address is: an index from realm and source prefix to the trunk.
+//!
+//! Asked for every datagram, also for those of a flood: the cost is one hash look-up for each prefix length in use,
+//! whatever the number of trunks.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{RealmId, Trunk, TrunkId};
+
+/// The sources of all trunks.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    trunks: HashMap<(RealmId, IpNet), TrunkId>,
+    /// Prefix lengths in use, longest first.
+    lengths: Vec<u8>,
+}
+
+impl Sources {
+    /// Indexes the sources of `trunks`, each trunk's host among them; between equals the first trunk wins.
+    pub(super) fn new(trunks: &[Trunk]) -> Self {
+        let mut index = Self::default();
+        for (position, trunk) in trunks.iter().enumerate() {
+            let host = IpNet::from(trunk.host.ip());
+            for net in trunk.sources.iter().chain([&host]) {
+                index.trunks.entry((trunk.realm, net.trunc())).or_insert_with(|| TrunkId::new(position));
+                index.lengths.push(net.prefix_len());
+            }
+        }
+        index.lengths.sort_unstable_by(|a, b| b.cmp(a));
+        index.lengths.dedup();
+        index
+    }
+
+    /// The trunk with the most specific prefix that holds `source`.
+    pub(super) fn find(&self, realm: RealmId, source: IpAddr) -> Option<TrunkId> {
+        self.lengths.iter().find_map(|length| {
+            let net = IpNet::new(source, *length).ok()?.trunc();
+            self.trunks.get(&(realm, net)).copied()
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What a configuration will do, in sentences: the answer of `edge check`.
+//!
+//! Everything is read from the same [`Config`] that `edge run` works with, so the sentences cannot tell of
+//! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
+
+mod notes;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use edge_core::policy::{
+    CodecPolicy, Direction, Limits, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers, Trunk, TrunkId,
+};
+use ipnet::IpNet;
+
+use crate::config::{Config, PortRangeText, XdpMode};
+
+pub use notes::notes;
+
+/// A configuration, written out.
+#[derive(Debug, Clone, Copy)]
+pub struct Sheet<'a>(pub &'a Config);
+
+impl Display for Sheet<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(config) = self;
+        node(f, config)?;
+        f.write_str("\nREALMS\n")?;
+        config.policy.realms.iter().try_for_each(|at| realm(f, at))?;
+        f.write_str("\nTRUNKS\n")?;
+        config.policy.trunks.iter().try_for_each(|at| trunk(f, &config.policy, at))?;
+        f.write_str(
+            "\nROUTES, in the order they are tried: exact numbers, then prefixes from the longest down\n",
+        )?;
+        routes(f, &config.policy)?;
+        let notes = notes(config);
+        if !notes.is_empty() {
+            f.write_str("\nNOTES\n")?;
+        }
+        notes.iter().try_for_each(|note| writeln!(f, "  - {note}"))
+    }
+}
+
+fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
+    let Config { policy, node, log: _, xdp, cdr, shards, drain } = config;
+    writeln!(f, "NODE {}", node.name)?;
+    row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
+    let mode = match xdp.mode {
+        XdpMode::Auto => "XDP in the driver, else generic",
+        XdpMode::Native => "XDP in the driver, or no start",
+        XdpMode::Generic => "generic XDP",
+    };
+    row(
+        f,
+        "media",
+        format_args!("{mode}; tables for {} calls (flows_max = {})", xdp.flows_max / 2, xdp.flows_max),
+    )?;
+    let strangers = match policy.strangers {
+        Strangers::Silent => "hear nothing, and are counted",
+        Strangers::Forbid => "hear 403 Forbidden, and are counted",
+    };
+    row(f, "strangers", format_args!("{strangers}"))?;
+    row(f, "no answer", format_args!("408 after {}", Span(policy.timers.answer_max)))?;
+    row(f, "longest call", format_args!("hung up after {}", Span(policy.timers.call_max)))?;
+    row(f, "media ports", format_args!("rest {} after a call", Span(policy.timers.port_rest)))?;
+    row(f, "call records", format_args!("JSON lines in {}", cdr.path.display()))?;
+    row(f, "ending", format_args!("running calls get {}", Span(drain.grace)))
+}
+
+fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
+    let Realm { name, device, sip, media } = realm;
+    writeln!(f, "  {name}, on {device}")?;
+    row(f, "SIP", format_args!("{}", listed(sip.iter().map(|listener| format!("udp {listener}")))))?;
+    for range in media {
+        let ports = PortRangeText(range.ports);
+        let calls = counted(usize::from(range.ports.pairs()), "call leg");
+        row(f, "media", format_args!("{} ports {ports}: {calls}", range.address))?;
+    }
+    Ok(())
+}
+
+fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
+    let Trunk { name, realm, host, sources, direction, enabled, limits, codecs, usage: _ } = trunk;
+    let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
+    writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
+    let apart = (!sources.iter().any(|net| net.contains(&host.ip()))).then(|| IpNet::from(host.ip()));
+    let sources = listed(sources.iter().chain(&apart).map(source));
+    let caller = match direction {
+        Direction::Outbound => "never (its direction is outbound)".to_owned(),
+        Direction::Inbound | Direction::Both => format!("from {sources}"),
+    };
+    row(f, "it calls us", format_args!("{caller}"))?;
+    row(f, "we call it", format_args!("{}", called(*direction, *host)))?;
+    row(f, "limits", format_args!("{}", limited(*limits)))?;
+    row(f, "codecs", format_args!("{}", codec_policy(codecs)))
+}
+
+/// A network by its prefix, one host by its address.
+fn source(net: &IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+}
+
+fn called(direction: Direction, host: SocketAddr) -> String {
+    match direction {
+        Direction::Inbound => "never (its direction is inbound)".to_owned(),
+        Direction::Outbound | Direction::Both => format!("at {host} over UDP"),
+    }
+}
+
+fn limited(limits: Limits) -> String {
+    let Limits { calls_max, calls_per_second_max, refuse_with } = limits;
+    let calls = calls_max.map(|max| format!("{max} at once"));
+    let rate = calls_per_second_max.map(|max| format!("{max} new a second"));
+    let bounds: Vec<_> = calls.into_iter().chain(rate).collect();
+    if bounds.is_empty() {
+        return "none".to_owned();
+    }
+    let status = match refuse_with {
+        RefuseWith::ServiceUnavailable => "503 Service Unavailable",
+        RefuseWith::BusyHere => "486 Busy Here",
+    };
+    format!("{} (both directions together); above that the caller hears {status}", bounds.join(", "))
+}
+
+fn codec_policy(codecs: &CodecPolicy) -> String {
+    let CodecPolicy { allow, deny } = codecs;
+    let allowed = match allow.as_slice() {
+        [] => "all".to_owned(),
+        [one] => format!("{one} only"),
+        several => format!("{} only, in this order", listed(several.iter().map(ToString::to_string))),
+    };
+    if deny.is_empty() {
+        return allowed;
+    }
+    format!("{allowed}, never {}", listed(deny.iter().map(ToString::to_string)))
+}
+
+fn routes(f: &mut Formatter<'_>, policy: &Policy) -> fmt::Result {
+    let mut tried: BTreeMap<TrunkId, Vec<&Route>> = BTreeMap::new();
+    for route in policy.routes.all() {
+        for from in &route.from {
+            tried.entry(*from).or_default().push(route);
+        }
+    }
+    for (from, mut routes) in tried {
+        // Stable, so that between equals the first in the file stays first, as in `Routes::find`.
+        routes.sort_by_key(|route| Reverse(specificity(&route.to)));
+        writeln!(f, "  calls from {}", policy.trunk(from).name)?;
+        routes.into_iter().try_for_each(|at| route(f, policy, at))?;
+    }
+    Ok(())
+}
+
+/// Greater is tried first.
+fn specificity(to: &NumberMatch) -> usize {
+    match to {
+        NumberMatch::Exact(_) => usize::MAX,
+        NumberMatch::Prefix(prefix) => prefix.len(),
+    }
+}
+
+fn route(f: &mut Formatter<'_>, policy: &Policy, route: &Route) -> fmt::Result {
+    let Route { name, from: _, to, rewrite, target } = route;
+    let numbers = match to {
+        NumberMatch::Exact(numbers) => numbers.join(", "),
+        NumberMatch::Prefix(prefix) if prefix.is_empty() => "any other number".to_owned(),
+        NumberMatch::Prefix(prefix) => format!("{prefix}..."),
+    };
+    let example = example(to, rewrite.strip);
+    let sent = rewrite.apply(&example);
+    let rewriting =
+        if sent == example { "number unchanged".to_owned() } else { format!("{example} is sent as {sent}") };
+    row(f, &numbers, format_args!("to {} by route {name}; {rewriting}", policy.trunk(*target).name))
+}
+
+/// A number that the route takes, long enough that something is left after stripping.
+fn example(to: &NumberMatch, strip: usize) -> String {
+    const DIGITS: &str = "1234567890";
+    match to {
+        NumberMatch::Exact(numbers) => numbers.first().cloned().unwrap_or_default(),
+        NumberMatch::Prefix(prefix) => {
+            let kept = strip.saturating_sub(prefix.chars().count()) + 3;
+            prefix.chars().chain(DIGITS.chars().cycle().take(kept)).collect()
+        }
+    }
+}
+
+fn row(f: &mut Formatter<'_>, what: &str, does: fmt::Arguments<'_>) -> fmt::Result {
+    writeln!(f, "    {what:<16} {does}")
+}
+
+fn listed(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A duration, as an operator writes it.
+struct Span(Duration);
+
+impl Display for Span {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (self.0.as_secs(), self.0.subsec_millis()) {
+            (seconds, 0) if seconds > 0 && seconds % 3600 == 0 => write!(f, "{}h", seconds / 3600),
+            (seconds, 0) => write!(f, "{seconds}s"),
+            _ => write!(f, "{}ms", self.0.as_millis()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a configuration may say but its author hardly means, and what follows from it.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Display, Formatter};
+use std::iter::successors;
+
+use edge_core::policy::{NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
+use ipnet::IpNet;
+
+use crate::config::Config;
+
+/// One thing worth a second look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A source of one trunk lies inside a source of another.
+    NestedSource {
+        /// The narrower source.
+        inner: IpNet,
+        /// Its trunk, which wins.
+        winner: String,
+        /// The wider source.
+        outer: IpNet,
+        /// Its trunk.
+        other: String,
+    },
+    /// A trunk that may call, and no route takes its calls.
+    NoRouteFrom {
+        /// The trunk.
+        trunk: String,
+    },
+    /// A route to a trunk that is switched off.
+    DisabledTarget {
+        /// The route.
+        route: String,
+        /// The trunk.
+        trunk: String,
+    },
+    /// A route whose numbers an earlier route takes.
+    Shadowed {
+        /// The route.
+        route: String,
+        /// The earlier one.
+        by: String,
+        /// Trunk that both take calls from.
+        from: String,
+        /// What both take, as it stands in the file.
+        numbers: String,
+    },
+}
+
+impl Display for Note {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NestedSource { inner, winner, outer, other } => write!(
+                f,
+                "{inner} of trunk {winner} lies inside {outer} of trunk {other}: the most specific source wins, so \
+                 packets from {inner} are {winner}'s"
+            ),
+            Self::NoRouteFrom { trunk } => {
+                write!(f, "no route takes calls from trunk {trunk}: each will hear 404")
+            }
+            Self::DisabledTarget { route, trunk } => {
+                write!(f, "route {route} leads to trunk {trunk}, which is disabled: its calls will fail")
+            }
+            Self::Shadowed { route, by, from, numbers } => write!(
+                f,
+                "route {route} never gets {numbers} from trunk {from}: route {by} stands first and takes the same"
+            ),
+        }
+    }
+}
+
+/// Everything in `config` that is worth a second look.
+#[must_use]
+pub fn notes(config: &Config) -> Vec<Note> {
+    let policy = &config.policy;
+    let mut notes = nested_sources(policy);
+    notes.extend(unrouted(policy));
+    notes.extend(disabled_targets(policy));
+    notes.extend(shadowed(policy));
+    notes
+}
+
+fn nested_sources(policy: &Policy) -> Vec<Note> {
+    let sources = || policy.trunks.iter().flat_map(|trunk| claims(trunk).map(move |net| (trunk, net)));
+    let owners: HashMap<(RealmId, IpNet), &Trunk> =
+        sources().map(|(trunk, net)| ((trunk.realm, net), trunk.as_ref())).collect();
+    let mut notes = Vec::new();
+    for (trunk, inner) in sources() {
+        let wider = successors(inner.supernet(), IpNet::supernet);
+        let outers = wider.filter_map(|net| Some((net, owners.get(&(trunk.realm, net))?)));
+        notes.extend(outers.filter(|(_, other)| other.name != trunk.name).map(|(outer, other)| {
+            Note::NestedSource { inner, winner: trunk.name.clone(), outer, other: other.name.clone() }
+        }));
+    }
+    notes
+}
+
+/// What [`Policy::identify`] knows a trunk by: its sources, and always its host.
+fn claims(trunk: &Trunk) -> impl Iterator<Item = IpNet> {
+    let host = IpNet::from(trunk.host.ip());
+    let host = (!trunk.sources.contains(&host)).then_some(host);
+    trunk.sources.iter().copied().chain(host)
+}
+
+fn unrouted(policy: &Policy) -> impl Iterator<Item = Note> {
+    let routed: HashSet<TrunkId> =
+        policy.routes.all().iter().flat_map(|route| route.from.iter().copied()).collect();
+    policy
+        .trunks
+        .iter()
+        .enumerate()
+        .filter(move |(index, trunk)| trunk.may_call() && !routed.contains(&TrunkId::new(*index)))
+        .map(|(_, trunk)| Note::NoRouteFrom { trunk: trunk.name.clone() })
+}
+
+fn disabled_targets(policy: &Policy) -> impl Iterator<Item = Note> {
+    let routes = policy.routes.all().iter();
+    routes.filter(|route| !policy.trunk(route.target).enabled).map(|route| Note::DisabledTarget {
+        route: route.name.clone(),
+        trunk: policy.trunk(route.target).name.clone(),
+    })
+}
+
+fn shadowed(policy: &Policy) -> Vec<Note> {
+    let mut first: HashMap<(TrunkId, String), &Route> = HashMap::new();
+    let mut notes = Vec::new();
+    for route in policy.routes.all() {
+        for (from, numbers) in takes(route) {
+            let by = *first.entry((from, numbers.clone())).or_insert(route);
+            if by.name != route.name {
+                notes.push(Note::Shadowed {
+                    route: route.name.clone(),
+                    by: by.name.clone(),
+                    from: policy.trunk(from).name.clone(),
+                    numbers,
+                });
+            }
+        }
+    }
+    notes
+}
+
+/// The entries of the route table that a route asks for.
+fn takes(route: &Route) -> impl Iterator<Item = (TrunkId, String)> {
+    let numbers = match &route.to {
+        NumberMatch::Exact(numbers) => numbers.clone(),
+        NumberMatch::Prefix(prefix) if prefix.is_empty() => vec!["any other number".to_owned()],
+        NumberMatch::Prefix(prefix) => vec![format!("{prefix}...")],
+    };
+    route.from.iter().flat_map(move |from| numbers.clone().into_iter().map(move |number| (*from, number)))
+}

@@ -1,0 +1,42 @@
+//! `edge check`: a configuration in sentences, and whether this host could run it.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::{ConfigPath, Outcome};
+use crate::check::Sheet;
+use crate::host;
+
+pub(super) const EXAMPLES: &str = "\
+Every key of the file is either done or refused; none is ignored. When the file is wrong, each thing that is wrong \
+is printed with its line and what to write instead, and the exit status is 1.
+
+What this host lacks for a file that is right (devices, addresses, port ranges) is printed at the end and does not \
+change the exit status, so that a file can be checked on another machine. `edge run` refuses to start then.
+
+Examples:
+  edge check --config edge.toml
+  edge check --config edge.toml --no-host     in a build pipeline, on a machine that is not the edge";
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Do not look at this host: its devices, addresses and port ranges.
+    #[arg(long)]
+    no_host: bool,
+}
+
+pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let config = options.config.load()?;
+    write!(out, "{}", Sheet(&config))?;
+    let problems = if options.no_host { Vec::new() } else { host::check(&config)? };
+    if !problems.is_empty() {
+        writeln!(out, "\nTHIS HOST: `edge run` would refuse to start here")?;
+    }
+    for problem in problems {
+        writeln!(out, "  - {problem}")?;
+    }
+    Ok(Outcome::Good)
+}

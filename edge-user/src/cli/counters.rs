@@ -1,0 +1,102 @@
+//! `edge counters`: packets by verdict, from the pinned maps, and what the process published last.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{ConfigPath, Outcome};
+use crate::datapath::{Counter, CounterKind, read_counters};
+use crate::runtime::{Status, read_status};
+
+pub(super) const EXAMPLES: &str = "\
+Packets are counted in the kernel since the maps were made, each under exactly one name. They can be read while no \
+edge runs, as long as the maps are pinned. What the process counts is there while it runs.
+
+Examples:
+  edge counters
+  edge counters --all                         also what is zero
+  edge counters --json | jq .drop";
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Print also counters that are zero.
+    #[arg(long)]
+    all: bool,
+    /// Print everything as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let config = options.config.load()?;
+    let packets = read_counters(&config.xdp.pin_dir, &config.node.name)?;
+    let process = read_status(&config.node.run_dir)?;
+    if options.json {
+        serde_json::to_writer(&mut *out, &Document::new(&packets, process))?;
+        writeln!(out)?;
+    } else {
+        print(out, &packets, process.as_ref(), options.all)?;
+    }
+    Ok(Outcome::Good)
+}
+
+/// All counters, zero or not, by kind and name.
+#[derive(Debug, Serialize)]
+pub(super) struct Document {
+    relay: BTreeMap<&'static str, u64>,
+    drop: BTreeMap<&'static str, u64>,
+    pass: BTreeMap<&'static str, u64>,
+    /// `null` while no process runs.
+    process: Option<Status>,
+}
+
+impl Document {
+    pub(super) fn new(packets: &[Counter], process: Option<Status>) -> Self {
+        let of = |kind| of_kind(packets, kind).map(|counter| (counter.name, counter.packets)).collect();
+        Self {
+            relay: of(CounterKind::Relay),
+            drop: of(CounterKind::Drop),
+            pass: of(CounterKind::Pass),
+            process,
+        }
+    }
+}
+
+fn of_kind(packets: &[Counter], kind: CounterKind) -> impl Iterator<Item = &Counter> {
+    packets.iter().filter(move |counter| counter.kind == kind)
+}
+
+pub(super) fn print(
+    out: &mut impl Write,
+    packets: &[Counter],
+    process: Option<&Status>,
+    all: bool,
+) -> std::io::Result<()> {
+    let kinds = [
+        ("RELAYED", CounterKind::Relay),
+        ("DROPPED", CounterKind::Drop),
+        ("PASSED TO THE HOST", CounterKind::Pass),
+    ];
+    for (title, kind) in kinds {
+        let total: u64 = of_kind(packets, kind).map(|counter| counter.packets).sum();
+        writeln!(out, "{title}: {total} packets")?;
+        for Counter { name, description, packets, .. } in
+            of_kind(packets, kind).filter(|at| all || at.packets > 0)
+        {
+            writeln!(out, "  {packets:>12}  {name:<24} {description}")?;
+        }
+    }
+    let Some(Status { sip, handling_us, records }) = process else {
+        return writeln!(out, "PROCESS: none runs");
+    };
+    writeln!(out, "PROCESS")?;
+    for (name, value) in sip.iter().chain(records).filter(|(_, value)| all || **value > 0) {
+        writeln!(out, "  {value:>12}  {name}")?;
+    }
+    let (p50, p99, p999) = (handling_us.p50, handling_us.p99, handling_us.p999);
+    writeln!(out, "  handling of a message: p50 {p50:.0} us, p99 {p99:.0} us, p99.9 {p999:.0} us")
+}

@@ -1,0 +1,97 @@
+//! The command line: one module a subcommand, each a thin host of a module that decides.
+//!
+//! Invariants: what a command was asked for goes to standard output, everything else to standard error. The exit
+//! status is 0 when all is well, 1 when it is not, 2 when the command line is wrong.
+
+mod check;
+mod counters;
+mod doctor;
+mod logging;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigErrors};
+
+/// A session border controller for SIP trunks, with its media in XDP.
+#[derive(Debug, Parser)]
+#[command(name = "edge", version, about, long_about = None, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Be the edge: take and place calls, and relay their media.
+    #[command(after_long_help = run::EXAMPLES)]
+    Run(run::Options),
+    /// Say what a configuration will do, or everything that is wrong with it.
+    #[command(after_long_help = check::EXAMPLES)]
+    Check(check::Options),
+    /// Say what this host can do, and what to change.
+    #[command(after_long_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
+    /// Say what was counted, also while no edge runs.
+    #[command(after_long_help = counters::EXAMPLES)]
+    Counters(counters::Options),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigPath {
+    /// The configuration: one TOML file.
+    #[arg(long = "config", value_name = "FILE", default_value = "/etc/edge/edge.toml")]
+    path: PathBuf,
+}
+
+impl ConfigPath {
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(&self.path)
+    }
+}
+
+/// How a command that ran to its end left things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// As they should be.
+    Good,
+    /// Not so; the command has said how.
+    Bad,
+}
+
+/// Reads the command line of this process and does what it says.
+#[must_use]
+pub fn run() -> ExitCode {
+    match obey(&Cli::parse().command, &mut io::stdout().lock()) {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::FAILURE,
+        // Whoever closed the pipe, `head` perhaps, has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed, too.
+            let _closed = writeln!(io::stderr().lock(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Run(options) => run::run(options),
+        Command::Check(options) => check::run(options, out),
+        Command::Doctor(options) => doctor::run(options, out),
+        Command::Counters(options) => counters::run(options, out),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

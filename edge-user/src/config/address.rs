@@ -1,0 +1,108 @@
+//! The forms of addresses: hosts, sources, SIP listeners, media ports.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use edge_core::policy::PortRange;
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use super::document::FromToml;
+use super::fault::Fault;
+use super::value::form;
+
+/// Least prefix length of a source: no one peer has more of IPv4 than a former class A network.
+const SOURCE_PREFIX_MIN: u8 = 8;
+
+/// The address of one host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HostAddress(pub(super) IpAddr);
+
+impl<'a> FromToml<'a> for HostAddress {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        let address = text.parse().map_err(|_syntax| not_an_address(text))?;
+        unicast(address).map(Self)
+    }
+}
+
+/// What stands for an address: a name that a resolver could know, or something malformed.
+fn not_an_address(text: &str) -> Fault {
+    let name = text.contains(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    if name {
+        Fault::HostName { found: text.to_owned() }
+    } else {
+        form(text, "an IP address such as \"198.51.100.10\"; a port has its own key")
+    }
+}
+
+fn unicast(address: IpAddr) -> Result<IpAddr, Fault> {
+    let IpAddr::V4(v4) = address else { return Err(Fault::Ipv6 { found: address.to_string() }) };
+    if v4.is_unspecified() || v4.is_multicast() || v4 == Ipv4Addr::BROADCAST {
+        return Err(Fault::NotUnicast { found: address });
+    }
+    Ok(address)
+}
+
+/// A network, or one address, that may send as a trunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source(pub(super) IpNet);
+
+impl<'a> FromToml<'a> for Source {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        let net = text
+            .parse()
+            .or_else(|_no_prefix| text.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_neither| form(text, "an address or a network, such as \"198.51.100.0/28\""))?;
+        if net.prefix_len() < SOURCE_PREFIX_MIN {
+            return Err(Fault::AnySource { found: net, widest: SOURCE_PREFIX_MIN });
+        }
+        if net != net.trunc() {
+            return Err(Fault::HostBits { found: net, instead: net.trunc() });
+        }
+        if matches!(net, IpNet::V6(_)) {
+            return Err(Fault::Ipv6 { found: net.to_string() });
+        }
+        if net.network().is_multicast() {
+            return Err(Fault::NotUnicast { found: net.network() });
+        }
+        Ok(Self(net))
+    }
+}
+
+/// A SIP listening address, `udp:ADDRESS:PORT`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listener(pub(super) SocketAddr);
+
+impl<'a> FromToml<'a> for Listener {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        const FORM: &str = "\"udp:ADDRESS:PORT\", such as \"udp:203.0.113.10:5060\"";
+        let text = <&str>::from_toml(value)?;
+        let (transport, rest) = text.split_once(':').ok_or_else(|| form(text, FORM))?;
+        match transport {
+            "udp" => {}
+            "tcp" | "tls" => return Err(Fault::PlannedValue { found: text.to_owned(), instead: FORM }),
+            _ => return Err(form(text, FORM)),
+        }
+        let listener: SocketAddr = rest.parse().map_err(|_syntax| form(text, FORM))?;
+        if listener.port() == 0 {
+            return Err(form(text, FORM));
+        }
+        unicast(listener.ip())?;
+        Ok(Self(listener))
+    }
+}
+
+impl<'a> FromToml<'a> for PortRange {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        let ends = text.split_once('-').and_then(|(first, last)| Some((port(first)?, port(last)?)));
+        let (first, last) = ends.ok_or_else(|| form(text, "two ports, such as \"20000-29999\""))?;
+        Ok(Self::new(first, last)?)
+    }
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.trim().parse().ok()
+}

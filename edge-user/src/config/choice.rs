@@ -1,0 +1,98 @@
+//! Values that are one of a fixed set of words, and which of the words are built.
+
+use edge_core::policy::{Direction, RefuseWith, Strangers};
+use toml::de::DeValue;
+
+use super::document::{FromToml, wrong_type};
+use super::fault::Fault;
+use super::nearest::nearest;
+use super::value::form;
+use super::{LogFormat, XdpMode};
+
+/// One of a fixed set of words.
+trait Choice: Copy + 'static {
+    const WORDS: &'static [(&'static str, Self)];
+    /// Words of the contract that are not built yet, and what is.
+    const PLANNED: (&'static [&'static str], &'static str) = (&[], "");
+
+    fn choose(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let expected = wrong_type(value, "a string, in quotes");
+        let found = value.as_str().ok_or(expected)?;
+        if let Some((_, chosen)) = Self::WORDS.iter().find(|(word, _)| *word == found) {
+            return Ok(*chosen);
+        }
+        let (planned, instead) = Self::PLANNED;
+        if planned.contains(&found) {
+            return Err(Fault::PlannedValue { found: found.to_owned(), instead });
+        }
+        let words: Vec<_> = Self::WORDS.iter().map(|(word, _)| *word).collect();
+        let allowed = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        Err(Fault::Choice { found: found.to_owned(), allowed, nearest: nearest(found, words) })
+    }
+}
+
+impl<'a, T: Choice> FromToml<'a> for T {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        T::choose(value)
+    }
+}
+
+impl Choice for Direction {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("inbound", Self::Inbound), ("outbound", Self::Outbound), ("both", Self::Both)];
+}
+
+impl Choice for RefuseWith {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("503", Self::ServiceUnavailable), ("486", Self::BusyHere)];
+}
+
+impl Choice for Strangers {
+    const WORDS: &'static [(&'static str, Self)] = &[("silent", Self::Silent), ("forbid", Self::Forbid)];
+}
+
+impl Choice for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Choice for XdpMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("native", Self::Native), ("generic", Self::Generic)];
+    const PLANNED: (&'static [&'static str], &'static str) =
+        (&["off"], "\"auto\", \"native\" or \"generic\"");
+}
+
+/// How requests travel. UDP is the only way yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Udp;
+
+impl Choice for Udp {
+    const WORDS: &'static [(&'static str, Self)] = &[("udp", Self)];
+    const PLANNED: (&'static [&'static str], &'static str) = (&["tcp", "tls"], "\"udp\"");
+}
+
+/// How a trunk proves who it is. Its address is the only way yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByAddress;
+
+impl<'a> FromToml<'a> for ByAddress {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        match <&str>::from_toml(value)? {
+            "ip" => Ok(Self),
+            "none" => Err(Fault::Unauthenticated { found: "is \"none\"" }),
+            found @ ("register" | "digest" | "tls") => {
+                Err(Fault::PlannedValue { found: found.to_owned(), instead: "\"ip\"" })
+            }
+            found => Err(form(found, "\"ip\"")),
+        }
+    }
+}
+
+/// Where call records go. JSON lines are the only sink yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JsonLines;
+
+impl Choice for JsonLines {
+    const WORDS: &'static [(&'static str, Self)] = &[("jsonl", Self)];
+    const PLANNED: (&'static [&'static str], &'static str) = (&["sqlite"], "\"jsonl\"");
+}

@@ -1,0 +1,106 @@
+//! What is right in each section but not in all together: addresses, ports and sources that meet.
+
+use std::collections::HashMap;
+
+use edge_core::policy::{MediaRange, PortRange, RealmId};
+use ipnet::IpNet;
+
+use super::document::At;
+use super::fault::{Fault, PortRangeText};
+use super::realm::RealmDraft;
+use super::trunk::TrunkDraft;
+
+/// Notes everything that two realms, or a realm with itself, cannot have at once.
+pub(super) fn between_realms(realms: &[&RealmDraft<'_>]) {
+    listeners_twice(realms);
+    media_twice(realms);
+    listeners_in_media(realms);
+}
+
+/// Notes everything that two trunks, or a trunk and a realm, cannot have at once.
+pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[&RealmDraft<'_>]) {
+    ambiguous_sources(trunks);
+    calls_itself(trunks, realms);
+}
+
+fn listeners_twice(realms: &[&RealmDraft<'_>]) {
+    let all: Vec<_> = realms.iter().flat_map(|realm| realm.sip.iter().map(move |at| (realm, at))).collect();
+    for (index, (realm, listener)) in all.iter().enumerate() {
+        if let Some((_, first)) = all[..index].iter().find(|(_, first)| first.value == listener.value) {
+            let fault = Fault::Duplicate { found: listener.value.to_string(), first: first.line };
+            realm.section.note(listener.line, "sip", fault);
+        }
+    }
+}
+
+fn media_twice(realms: &[&RealmDraft<'_>]) {
+    let all = media(realms);
+    for (index, (realm, range)) in all.iter().enumerate() {
+        if let Some((other, first)) = all[..index].iter().find(|(_, first)| meet(&first.value, &range.value))
+        {
+            let fault = Fault::MediaOverlap {
+                address: range.value.address,
+                ports: PortRangeText(range.value.ports),
+                other: PortRangeText(first.value.ports),
+                realm: other.name.clone(),
+                line: first.line,
+            };
+            realm.section.note(range.line, "media", fault);
+        }
+    }
+}
+
+fn media<'a>(realms: &[&'a RealmDraft<'a>]) -> Vec<(&'a RealmDraft<'a>, &'a At<MediaRange>)> {
+    realms.iter().flat_map(|realm| realm.media.iter().map(move |range| (*realm, range))).collect()
+}
+
+fn meet(a: &MediaRange, b: &MediaRange) -> bool {
+    let ports = |a: PortRange, b: PortRange| a.first() <= b.last() && b.first() <= a.last();
+    a.address == b.address && ports(a.ports, b.ports)
+}
+
+fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
+    let ranges = media(realms);
+    for (realm, listener) in realms.iter().flat_map(|realm| realm.sip.iter().map(move |at| (realm, at))) {
+        let (address, port) = (listener.value.ip(), listener.value.port());
+        let holds = |range: &MediaRange| range.address == address && range.ports.contains(port);
+        if let Some((owner, range)) = ranges.iter().find(|(_, range)| holds(&range.value)) {
+            let fault = Fault::SipInMedia {
+                listener: listener.value,
+                ports: PortRangeText(range.value.ports),
+                realm: owner.name.clone(),
+                line: range.line,
+            };
+            realm.section.note(listener.line, "sip", fault);
+        }
+    }
+}
+
+/// Two trunks of one realm may have nested sources, because the most specific one wins, but not the same one. A
+/// trunk's host is always one of its sources ([`edge_core::policy::Policy::identify`]).
+fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
+    let mut owners: HashMap<(RealmId, IpNet), (&TrunkDraft<'_>, usize)> = HashMap::new();
+    for trunk in trunks {
+        let host = At { value: IpNet::from(trunk.host.value.ip()), line: trunk.host.line };
+        let sources = trunk.sources.iter().filter(|source| source.value != host.value);
+        let claims = sources.map(|source| (source, "sources")).chain([(&host, "host")]);
+        for (claim, key) in claims {
+            let (other, line) = *owners.entry((trunk.realm, claim.value)).or_insert((trunk, claim.line));
+            if !std::ptr::eq(other, *trunk) {
+                let fault =
+                    Fault::AmbiguousSource { source_net: claim.value, other: other.name.clone(), line };
+                trunk.section.note(claim.line, key, fault);
+            }
+        }
+    }
+}
+
+fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[&RealmDraft<'_>]) {
+    for trunk in trunks {
+        let found = trunk.host.value;
+        if let Some(realm) = realms.iter().find(|realm| realm.sip.iter().any(|sip| sip.value == found)) {
+            let fault = Fault::CallsItself { found, realm: realm.name.clone() };
+            trunk.section.note(trunk.host.line, "host", fault);
+        }
+    }
+}

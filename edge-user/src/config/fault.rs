@@ -1,0 +1,334 @@
+//! What can be wrong with a configuration file, and the sentence that says so.
+//!
+//! Each sentence is the predicate of a key ("`port` ..."): what was found, and what to write instead. A value is
+//! repeated only for keys that are built, and none of those holds a secret.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use edge_core::policy::{PortRange, PortRangeError};
+use ipnet::IpNet;
+
+/// Everything that is wrong with one file.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigErrors {
+    /// The file, as it was named to us.
+    pub file: PathBuf,
+    /// Never empty; in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Problem { line, section, key, fault }) in self.problems.iter().enumerate() {
+            let newline = if index == 0 { "" } else { "\n" };
+            write!(f, "{newline}{}:{line}: ", self.file.display())?;
+            if !section.is_empty() {
+                write!(f, "{section}: ")?;
+            }
+            if !key.is_empty() {
+                write!(f, "`{key}` ")?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug)]
+pub struct Problem {
+    /// Line of the file, from 1.
+    pub line: usize,
+    /// The section as an operator calls it, such as `trunk carrier-a`; empty at the top of the file.
+    pub section: String,
+    /// The key; empty when the section itself is meant.
+    pub key: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The file could not be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// The file is not TOML.
+    #[error("this is not TOML: {0}")]
+    Syntax(String),
+    /// No version of `edge` has this key here.
+    #[error("is not known here{}", did_you_mean(nearest.as_ref()))]
+    UnknownKey {
+        /// A known key that is spelt almost so.
+        nearest: Option<String>,
+    },
+    /// The key is in the contract, but this version does not do it.
+    #[error("is not built yet in this version; remove the key")]
+    Planned,
+    /// The key is in the contract, but this version does only one of its values.
+    #[error("can only be {only} in this version: the rest is not built yet")]
+    PlannedExcept {
+        /// The value that describes what this version does.
+        only: String,
+    },
+    /// The value is in the contract, but this version does not do it.
+    #[error("is \"{found}\", which is not built yet in this version; write {instead}")]
+    PlannedValue {
+        /// The value.
+        found: String,
+        /// What this version does.
+        instead: &'static str,
+    },
+    /// A needed key is absent.
+    #[error("is missing; write {example}")]
+    Missing {
+        /// A line that would do.
+        example: &'static str,
+    },
+    /// A trunk without authentication.
+    #[error(
+        "{found}: there is no unauthenticated trunk; write auth = \"ip\" and let `sources` say who it is"
+    )]
+    Unauthenticated {
+        /// "is missing" or "is \"none\"".
+        found: &'static str,
+    },
+    /// The value has the wrong type.
+    #[error("is of type {found}; write {expected}")]
+    Type {
+        /// The TOML type that was found.
+        found: &'static str,
+        /// What to write.
+        expected: Cow<'static, str>,
+    },
+    /// The value is none of a fixed set.
+    #[error("is \"{found}\"; write one of {allowed}{}", did_you_mean(nearest.as_ref()))]
+    Choice {
+        /// The value.
+        found: String,
+        /// All values, listed.
+        allowed: String,
+        /// The one that is spelt almost so.
+        nearest: Option<String>,
+    },
+    /// A number outside its bounds.
+    #[error("is {found}; write a number from {min} to {max}")]
+    OutOfRange {
+        /// The number as written.
+        found: String,
+        /// Least that is allowed.
+        min: u64,
+        /// Most that is allowed.
+        max: u64,
+    },
+    /// A bound of nothing.
+    #[error("is 0; write at least 1, or enabled = false to switch the trunk off")]
+    Zero,
+    /// A duration outside its bounds.
+    #[error("is {found}; write a duration from {min} to {max}")]
+    DurationOutOfRange {
+        /// The duration as written.
+        found: String,
+        /// Least that is allowed.
+        min: &'static str,
+        /// Most that is allowed.
+        max: &'static str,
+    },
+    /// A list that needs an element.
+    #[error("is an empty list; {instead}")]
+    EmptyList {
+        /// What to do.
+        instead: &'static str,
+    },
+    /// More than this version bears.
+    #[error("has {found} entries; {max} is the most")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// The value does not have the form of the key.
+    #[error("is \"{found}\"; write {expected}")]
+    Form {
+        /// The value.
+        found: String,
+        /// The form, with an example.
+        expected: &'static str,
+    },
+    /// A name where this version takes an address only.
+    #[error(
+        "is \"{found}\": names are not resolved yet in this version; write an IP address such as \"198.51.100.10\""
+    )]
+    HostName {
+        /// The name.
+        found: String,
+    },
+    /// An IPv6 address.
+    #[error("is {found}: IPv6 is not built yet in this version; write an IPv4 address")]
+    Ipv6 {
+        /// The address or prefix.
+        found: String,
+    },
+    /// An address that cannot be one host's own.
+    #[error("is {found}, which is not the address of one host")]
+    NotUnicast {
+        /// The address.
+        found: IpAddr,
+    },
+    /// A source prefix with bits set behind its length.
+    #[error("is {found}, which has bits set behind the prefix; write {instead}")]
+    HostBits {
+        /// The prefix as written.
+        found: IpNet,
+        /// The prefix that was probably meant.
+        instead: IpNet,
+    },
+    /// A source so wide that it stands for anybody.
+    #[error(
+        "is {found}: that would be an unauthenticated trunk; name the peer's own networks, no wider than /{widest}"
+    )]
+    AnySource {
+        /// The prefix.
+        found: IpNet,
+        /// Least prefix length that is taken.
+        widest: u8,
+    },
+    /// The media ports are no range of RTP/RTCP pairs.
+    #[error("{0}")]
+    Ports(#[from] PortRangeError),
+    /// A tracing filter that does not parse.
+    #[error("is \"{found}\", which is no tracing filter ({reason}); write for example \"info\"")]
+    Filter {
+        /// The filter.
+        found: String,
+        /// The parser's words.
+        reason: String,
+    },
+    /// A value that stands elsewhere already.
+    #[error("is {found}, which line {first} has already")]
+    Duplicate {
+        /// The value.
+        found: String,
+        /// Line of the first.
+        first: usize,
+    },
+    /// A reference to nothing.
+    #[error("is \"{found}\", but there is no {kind} of that name{}", did_you_mean(nearest.as_ref()))]
+    NoSuch {
+        /// `realm` or `trunk`.
+        kind: &'static str,
+        /// The name.
+        found: String,
+        /// A name that is spelt almost so.
+        nearest: Option<String>,
+    },
+    /// Two trunks that the same packet could belong to.
+    #[error(
+        "has {source_net}, and so has trunk {other} (line {line}) of the same realm: nobody could tell the two apart; \
+         give each source to one trunk"
+    )]
+    AmbiguousSource {
+        /// The prefix.
+        source_net: IpNet,
+        /// The other trunk.
+        other: String,
+        /// Its line.
+        line: usize,
+    },
+    /// Two ranges that hold the same port of the same address.
+    #[error("has {address} with ports {ports}, which meet ports {other} of realm {realm} (line {line})")]
+    MediaOverlap {
+        /// The address.
+        address: IpAddr,
+        /// The later range.
+        ports: PortRangeText,
+        /// The earlier range.
+        other: PortRangeText,
+        /// Realm of the earlier one.
+        realm: String,
+        /// Line of the earlier one.
+        line: usize,
+    },
+    /// A SIP port that media would take.
+    #[error(
+        "has {listener}, inside the media ports {ports} of realm {realm} (line {line}); move one of them"
+    )]
+    SipInMedia {
+        /// The SIP address.
+        listener: SocketAddr,
+        /// The media range.
+        ports: PortRangeText,
+        /// Its realm.
+        realm: String,
+        /// Its line.
+        line: usize,
+    },
+    /// A trunk that is ourselves.
+    #[error("is {found}, where realm {realm} listens: the edge would call itself")]
+    CallsItself {
+        /// The address.
+        found: SocketAddr,
+        /// The realm.
+        realm: String,
+    },
+    /// A codec that is allowed and denied.
+    #[error("has {found}, which `allow` has too; remove one of them")]
+    AllowedAndDenied {
+        /// The codec.
+        found: String,
+    },
+    /// A list of codecs that no call can use.
+    #[error("leaves no audio codec: telephone-event and CN need one beside them; add for example \"PCMA\"")]
+    NoAudio,
+    /// `to` needs exactly one form.
+    #[error("needs either `prefix` or `exact`, and has {found}")]
+    PrefixOrExact {
+        /// "neither" or "both".
+        found: &'static str,
+    },
+    /// A rewriting that leaves nothing of a number.
+    #[error("leaves nothing of {number}: it strips {strip} characters and prepends none")]
+    NothingLeft {
+        /// The number.
+        number: String,
+        /// Characters stripped.
+        strip: usize,
+    },
+    /// Several targets.
+    #[error("has {found} trunks: failover is not built yet in this version; write exactly one")]
+    Targets {
+        /// How many.
+        found: usize,
+    },
+    /// A route from a trunk that never calls.
+    #[error("has trunk {trunk}, whose direction is outbound: it never calls us")]
+    NeverCalls {
+        /// The trunk.
+        trunk: String,
+    },
+    /// A route to a trunk that is never called.
+    #[error("is trunk {trunk}, whose direction is inbound: we never call it")]
+    NeverCalled {
+        /// The trunk.
+        trunk: String,
+    },
+}
+
+/// A port range, as an operator writes it.
+#[derive(Debug, Clone, Copy)]
+pub struct PortRangeText(pub PortRange);
+
+impl fmt::Display for PortRangeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0.first(), self.0.last())
+    }
+}
+
+fn did_you_mean(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"))
+}

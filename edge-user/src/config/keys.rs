@@ -1,0 +1,162 @@
+//! Every key of the configuration contract, and what this version does with it.
+//!
+//! Invariant: a key that is not listed here as built is refused. None is ever ignored.
+
+use std::fmt;
+
+/// What this version does with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Support {
+    /// All of it.
+    Built,
+    /// Nothing yet.
+    Planned,
+    /// It behaves as this one value says and cannot do otherwise.
+    Only(Literal),
+}
+
+/// A value of the one kind that [`Support::Only`] needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Literal {
+    /// A string.
+    Text(&'static str),
+    /// `false`.
+    False,
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::False => f.write_str("false"),
+        }
+    }
+}
+
+/// One key of a section.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) support: Support,
+}
+
+/// The keys of one section.
+pub(super) type Keys = &'static [Key];
+
+const fn built(name: &'static str) -> Key {
+    Key { name, support: Support::Built }
+}
+
+const fn planned(name: &'static str) -> Key {
+    Key { name, support: Support::Planned }
+}
+
+const fn only(name: &'static str, value: Literal) -> Key {
+    Key { name, support: Support::Only(value) }
+}
+
+/// Sections of the file.
+pub(super) const ROOT: Keys = &[
+    built("node"),
+    built("log"),
+    built("xdp"),
+    built("cdr"),
+    built("shield"),
+    built("timers"),
+    built("realm"),
+    built("trunk"),
+    built("route"),
+    planned("admin"),
+];
+
+/// `[node]`
+pub(super) const NODE: Keys =
+    &[built("name"), built("state_dir"), built("run_dir"), built("shards"), built("drain_grace")];
+
+/// `[log]`
+pub(super) const LOG: Keys = &[built("filter"), built("format")];
+
+/// `[xdp]`
+pub(super) const XDP: Keys = &[built("mode"), built("flows_max"), built("pin_dir"), built("diagnostics")];
+
+/// `[cdr]`
+pub(super) const CDR: Keys = &[built("sinks"), built("path")];
+
+/// `[shield]`
+pub(super) const SHIELD: Keys = &[built("strangers")];
+
+/// `[timers]`
+pub(super) const TIMERS: Keys = &[built("answer_max"), built("call_max"), built("port_rest")];
+
+/// `[[realm]]`
+pub(super) const REALM: Keys = &[
+    built("name"),
+    built("device"),
+    built("sip"),
+    built("media"),
+    built("media_ports"),
+    planned("advertise"),
+    planned("tls"),
+];
+
+/// `[[trunk]]`
+pub(super) const TRUNK: Keys = &[
+    built("name"),
+    built("realm"),
+    built("host"),
+    built("port"),
+    built("transport"),
+    built("auth"),
+    built("sources"),
+    built("enabled"),
+    built("direction"),
+    built("max_calls"),
+    built("max_cps"),
+    built("refuse_with"),
+    built("allow"),
+    built("deny"),
+    only("keepalive", Literal::Text("off")),
+    only("srtp", Literal::Text("off")),
+    only("tones", Literal::Text("none")),
+    only("nat", Literal::False),
+    only("direct_media", Literal::False),
+    planned("keepalive_fails"),
+    planned("keepalive_oks"),
+    planned("max_calls_in"),
+    planned("max_calls_out"),
+    planned("failover_group"),
+    planned("dtmf"),
+    planned("identity"),
+    planned("trust_identity"),
+    planned("dscp"),
+    planned("session_timer"),
+    planned("cost"),
+    planned("username"),
+    planned("password_file"),
+    planned("outbound_proxy"),
+    planned("virtual_number"),
+];
+
+/// `[[route]]`
+pub(super) const ROUTE: Keys = &[
+    built("name"),
+    built("from"),
+    built("to"),
+    built("rewrite_to"),
+    built("targets"),
+    only("priority", Literal::False),
+    planned("from_number"),
+    planned("strategy"),
+    planned("failover_on"),
+    planned("stop_on"),
+];
+
+/// `to` of a route.
+pub(super) const ROUTE_TO: Keys = &[built("prefix"), built("exact"), planned("regex")];
+
+/// `rewrite_to` of a route.
+pub(super) const ROUTE_REWRITE: Keys = &[built("strip"), built("prepend")];
+
+/// An element of `targets` of a route.
+pub(super) const ROUTE_TARGET: Keys =
+    &[built("trunk"), planned("group"), planned("weight"), planned("priority")];

@@ -1,0 +1,255 @@
+//! The configuration: one TOML file, read as a whole and checked as a whole.
+//!
+//! [`Config::load`] is the border. Behind it there are only values that are right: ranges of whole port pairs,
+//! references that resolve, trunks that someone can be told by. Before it there is text with line numbers, and
+//! [`ConfigErrors`] with everything that is wrong with it.
+//!
+//! Invariants: no key is ignored (`keys` lists what this version does with each); nothing here depends on the
+//! host, so a file can be checked anywhere ([`crate::host::check`] compares it with the host).
+
+mod address;
+mod choice;
+mod conflict;
+mod document;
+mod fault;
+mod keys;
+mod names;
+mod nearest;
+mod node;
+mod realm;
+mod route;
+mod trunk;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_core::policy::Policy;
+use toml::de::DeTable;
+
+use document::{Report, Section};
+use names::Names;
+use node::NodeSections;
+use realm::RealmDraft;
+use trunk::TrunkDraft;
+
+pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
+
+/// Largest file that is read, in bytes: ten thousand trunks take four million.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Most realms: each has sockets and media tables of its own.
+const REALMS_MAX: usize = 256;
+
+/// Most trunks, and most routes: what the other bounds of a node could serve.
+const TRUNKS_MAX: usize = 65_536;
+
+/// Everything that one node does, from one file.
+#[derive(Debug)]
+pub struct Config {
+    /// Realms, trunks, routes: what the core decides by.
+    pub policy: Arc<Policy>,
+    /// Who this node is and where it keeps things.
+    pub node: NodeConfig,
+    /// What it says.
+    pub log: LogConfig,
+    /// How media is relayed.
+    pub xdp: XdpConfig,
+    /// Where call records go.
+    pub cdr: CdrConfig,
+    /// Threads that signalling is spread over; at least one.
+    pub shards: usize,
+    /// What happens when the process is told to end.
+    pub drain: DrainConfig,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Name in logs, call records and bpffs: letters, digits, dashes and underscores.
+    pub name: String,
+    /// Directory of what must outlive the process.
+    pub state_dir: PathBuf,
+    /// Directory of what must not.
+    pub run_dir: PathBuf,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A tracing filter that parses.
+    pub filter: String,
+    /// Shape of a line.
+    pub format: LogFormat,
+}
+
+/// Shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[xdp]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XdpConfig {
+    /// Where in the kernel the program is attached.
+    pub mode: XdpMode,
+    /// Media endpoints that the tables hold; a call has two.
+    pub flows_max: u32,
+    /// Directory of bpffs that holds the pins of all nodes.
+    pub pin_dir: PathBuf,
+    /// Whether the program may send rare diagnostics up.
+    pub diagnostics: bool,
+}
+
+/// Where in the kernel the XDP program is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpMode {
+    /// Native, and where the driver cannot, generic.
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// Behind the driver, after the kernel has allocated a buffer.
+    Generic,
+}
+
+/// `[cdr]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CdrConfig {
+    /// Directory of the records.
+    pub path: PathBuf,
+}
+
+/// What happens between the order to end and the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainConfig {
+    /// How long running calls may go on before the edge ends them.
+    pub grace: Duration,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let errors = |problems| ConfigErrors { file: path.to_path_buf(), problems };
+        let text = read_bounded(path).map_err(|cause| {
+            errors(vec![Problem { line: 1, section: String::new(), key: String::new(), fault: cause.into() }])
+        })?;
+        Self::parse(&text).map_err(errors)
+    }
+
+    /// Checks `text`, the content of a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in its order; never empty.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let report = Report::new(text);
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        for error in &syntax {
+            let line = report.line(&error.span().unwrap_or_default());
+            report.note(line, "", "", Fault::Syntax(error.message().to_owned()));
+        }
+        // What was made of a broken document would only give rise to faults that nobody wrote.
+        let config = if syntax.is_empty() { read(&report, document.get_ref()) } else { None };
+        match config {
+            Some(config) if report.is_clean() => Ok(config),
+            _ => Err(report.into_problems()),
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::metadata(path)?.len();
+    if bytes > FILE_BYTES_MAX {
+        let complaint = format!("it has {bytes} bytes, and {FILE_BYTES_MAX} is the most");
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, complaint));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// Reads the document; `None` when a part was too wrong to go on with, which has been noted.
+fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
+    let root = Section::root(report, document, keys::ROOT);
+    let sections = NodeSections::open(&root);
+    let node = node::node(&sections.node);
+    let cdr = node::cdr(&sections.cdr, &node.state_dir);
+    let (log, xdp) = (node::log(&sections.log), node::xdp(&sections.xdp));
+    let (shards, drain) = (node::shards(&sections.node), node::drain(&sections.node));
+    let policy = Arc::new(policy(&root, &sections, &node.name)?);
+    Some(Config { policy, node, log, xdp, cdr, shards, drain })
+}
+
+fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<Policy> {
+    let strangers = node::shield(&node.shield);
+    let timers = node::timers(&node.timers);
+
+    let sections = repeated(root, "realm", keys::REALM, REALMS_MAX)?;
+    let realm_names = Names::read("realm", &sections);
+    let realms = numbered(sections, |section, index| RealmDraft::read(section, realm_names.name(index)));
+
+    let sections = repeated(root, "trunk", keys::TRUNK, TRUNKS_MAX)?;
+    let trunk_names = Names::read("trunk", &sections);
+    let trunks =
+        numbered(sections, |section, index| TrunkDraft::read(section, trunk_names.name(index), &realm_names));
+
+    let sections = repeated(root, "route", keys::ROUTE, TRUNKS_MAX)?;
+    let route_names = Names::read("route", &sections);
+    let known = route::Trunks { names: &trunk_names, drafts: &trunks };
+    let routes = numbered(sections, |section, index| route::read(&section, route_names.name(index), known));
+
+    conflicts(&realms, &trunks);
+    // Ids are positions in the file, so one section that is missing would shift all that follow it.
+    let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
+    let trunks: Option<Vec<_>> = trunks.into_iter().map(|trunk| Some(trunk?.finish())).collect();
+    let routes: Option<Vec<_>> = routes.into_iter().collect();
+    let policy = Policy::new(name.to_owned(), realms?, trunks?, routes?, strangers, timers);
+    #[expect(
+        clippy::expect_used,
+        reason = "a reference that did not resolve has made its section `None` above"
+    )]
+    Some(policy.expect("references are positions in these very lists"))
+}
+
+/// All `[[key]]` of the file; `None` when there is none or there are too many, which has been noted.
+fn repeated<'a>(
+    root: &Section<'a>,
+    key: &'static str,
+    known: keys::Keys,
+    max: usize,
+) -> Option<Vec<Option<Section<'a>>>> {
+    let sections = root.tables(key, known);
+    let example = match key {
+        "realm" => "at least one [[realm]], a network that the edge has an address in",
+        "trunk" => "at least one [[trunk]], a peer that calls or is called",
+        _ => "at least one [[route]], the way that calls take",
+    };
+    root.refuse_absent(key, example);
+    if sections.len() > max {
+        root.note(root.line_of(key), key, Fault::TooMany { found: sections.len(), max });
+        return None;
+    }
+    Some(sections)
+}
+
+fn numbered<'a, T>(
+    sections: Vec<Option<Section<'a>>>,
+    mut read: impl FnMut(Section<'a>, usize) -> Option<T>,
+) -> Vec<Option<T>> {
+    sections.into_iter().enumerate().map(|(index, section)| read(section?, index)).collect()
+}
+
+fn conflicts(realms: &[Option<RealmDraft<'_>>], trunks: &[Option<TrunkDraft<'_>>]) {
+    let realms: Vec<_> = realms.iter().flatten().collect();
+    let trunks: Vec<_> = trunks.iter().flatten().collect();
+    conflict::between_realms(&realms);
+    conflict::between_trunks(&trunks, &realms);
+}

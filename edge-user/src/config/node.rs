@@ -1,0 +1,151 @@
+//! The sections that are about this node: `[node]`, `[log]`, `[xdp]`, `[cdr]`, `[shield]`, `[timers]`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use edge_core::policy::{CallTimers, Strangers};
+use tracing_subscriber::EnvFilter;
+
+use super::choice::JsonLines;
+use super::document::{At, Section};
+use super::fault::Fault;
+use super::keys;
+use super::value::{AbsolutePath, NodeName, Within};
+use super::{CdrConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig, XdpMode};
+
+/// Most shards: more cores than this do not serve one process well.
+const SHARDS_MAX: u32 = 256;
+
+/// Media endpoints when the file does not say: 32,768 calls.
+const FLOWS_DEFAULT: u32 = 65_536;
+
+/// Fewest media endpoints: one call has two.
+const FLOWS_MIN: u32 = 2;
+
+/// Most media endpoints: beyond this the tables alone take gigabytes.
+const FLOWS_MAX: u32 = 16_777_216;
+
+/// `[node]` without its shards and drain.
+pub(super) fn node(section: &Section<'_>) -> NodeConfig {
+    let name = section
+        .require::<NodeName>("name", "[node] with name = \"edge-1\"")
+        .map_or_else(String::new, |name| name.value.0);
+    NodeConfig {
+        name,
+        state_dir: path(section, "state_dir", Path::new("/var/lib/edge")),
+        run_dir: path(section, "run_dir", Path::new("/run/edge")),
+    }
+}
+
+/// `shards` of `[node]`; by default the cores that this process may run on.
+pub(super) fn shards(section: &Section<'_>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let most = usize::try_from(SHARDS_MAX).unwrap_or(usize::MAX);
+    section
+        .get::<Within<1, SHARDS_MAX>>("shards")
+        .and_then(|shards| usize::try_from(shards.value.0).ok())
+        .unwrap_or_else(|| cores().min(most))
+}
+
+/// `drain_grace` of `[node]`.
+pub(super) fn drain(section: &Section<'_>) -> DrainConfig {
+    let bounds = Bounds { min: ("0s", Duration::ZERO), max: ("24h", Duration::from_secs(86_400)) };
+    DrainConfig { grace: duration(section, "drain_grace", Duration::from_secs(30), &bounds) }
+}
+
+pub(super) fn log(section: &Section<'_>) -> LogConfig {
+    let filter: Option<At<&str>> = section.get("filter");
+    if let Some(At { value, line }) = filter
+        && let Err(reason) = EnvFilter::builder().parse(value)
+    {
+        section.note(line, "filter", Fault::Filter { found: value.to_owned(), reason: reason.to_string() });
+    }
+    LogConfig {
+        filter: filter.map_or("info", |filter| filter.value).to_owned(),
+        format: section.get("format").map_or(LogFormat::Text, |format| format.value),
+    }
+}
+
+pub(super) fn xdp(section: &Section<'_>) -> XdpConfig {
+    let flows = section.get::<Within<FLOWS_MIN, FLOWS_MAX>>("flows_max");
+    XdpConfig {
+        mode: section.get("mode").map_or(XdpMode::Auto, |mode| mode.value),
+        flows_max: flows.map_or(FLOWS_DEFAULT, |flows| flows.value.0),
+        pin_dir: path(section, "pin_dir", Path::new("/sys/fs/bpf/edge")),
+        diagnostics: section.get("diagnostics").is_some_and(|diagnostics| diagnostics.value),
+    }
+}
+
+pub(super) fn cdr(section: &Section<'_>, state_dir: &Path) -> CdrConfig {
+    section.refuse_empty("sinks", "write [\"jsonl\"]: every call leaves a record");
+    let sinks: Vec<At<JsonLines>> = section.list("sinks").unwrap_or_default();
+    if let [first, second, ..] = sinks.as_slice() {
+        section.note(
+            second.line,
+            "sinks",
+            Fault::Duplicate { found: "\"jsonl\"".to_owned(), first: first.line },
+        );
+    }
+    CdrConfig { path: path(section, "path", &state_dir.join("cdr")) }
+}
+
+pub(super) fn shield(section: &Section<'_>) -> Strangers {
+    section.get("strangers").map_or_else(Strangers::default, |strangers| strangers.value)
+}
+
+pub(super) fn timers(section: &Section<'_>) -> CallTimers {
+    let usual = CallTimers::default();
+    let answer = Bounds { min: ("1s", Duration::from_secs(1)), max: ("1h", Duration::from_secs(3600)) };
+    let call = Bounds { min: ("1s", Duration::from_secs(1)), max: ("168h", Duration::from_secs(604_800)) };
+    let rest = Bounds { min: ("1s", Duration::from_secs(1)), max: ("10m", Duration::from_secs(600)) };
+    CallTimers {
+        answer_max: duration(section, "answer_max", usual.answer_max, &answer),
+        call_max: duration(section, "call_max", usual.call_max, &call),
+        port_rest: duration(section, "port_rest", usual.port_rest, &rest),
+    }
+}
+
+fn path(section: &Section<'_>, key: &'static str, usual: &Path) -> PathBuf {
+    section.get::<AbsolutePath>(key).map_or_else(|| usual.to_path_buf(), |path| path.value.0)
+}
+
+/// Least and most of a duration, each with its spelling.
+#[derive(Debug)]
+struct Bounds {
+    min: (&'static str, Duration),
+    max: (&'static str, Duration),
+}
+
+fn duration(section: &Section<'_>, key: &'static str, usual: Duration, bounds: &Bounds) -> Duration {
+    let Some(At { value, line }) = section.get::<Duration>(key) else { return usual };
+    let Bounds { min, max } = bounds;
+    if value < min.1 || value > max.1 {
+        let found = section.get::<&str>(key).map_or("", |text| text.value).to_owned();
+        section.note(line, key, Fault::DurationOutOfRange { found, min: min.0, max: max.0 });
+    }
+    value
+}
+
+/// The sections of this node, as they stand in the document.
+#[derive(Debug)]
+pub(super) struct NodeSections<'a> {
+    pub(super) node: Section<'a>,
+    pub(super) log: Section<'a>,
+    pub(super) xdp: Section<'a>,
+    pub(super) cdr: Section<'a>,
+    pub(super) shield: Section<'a>,
+    pub(super) timers: Section<'a>,
+}
+
+impl<'a> NodeSections<'a> {
+    pub(super) fn open(root: &Section<'a>) -> Self {
+        Self {
+            node: root.section("node", keys::NODE),
+            log: root.section("log", keys::LOG),
+            xdp: root.section("xdp", keys::XDP),
+            cdr: root.section("cdr", keys::CDR),
+            shield: root.section("shield", keys::SHIELD),
+            timers: root.section("timers", keys::TIMERS),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `[[trunk]]`: a peer, who it is, what it may do and which codecs it may use.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use edge_core::policy::{Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Trunk, TrunkUsage};
+use ipnet::IpNet;
+
+use super::address::{HostAddress, Source};
+use super::choice::{ByAddress, Udp};
+use super::document::{At, Section};
+use super::fault::Fault;
+use super::names::Names;
+use super::value::Within;
+
+/// SIP's own port (RFC 3261 section 19.1.2).
+const SIP_PORT: u16 = 5060;
+
+/// A trunk whose values are right each for itself; `line`s serve the comparison with other trunks.
+#[derive(Debug)]
+pub(super) struct TrunkDraft<'a> {
+    pub(super) section: Section<'a>,
+    pub(super) name: String,
+    pub(super) realm: RealmId,
+    pub(super) host: At<SocketAddr>,
+    pub(super) sources: Vec<At<IpNet>>,
+    pub(super) direction: Direction,
+    enabled: bool,
+    limits: Limits,
+    codecs: CodecPolicy,
+}
+
+impl<'a> TrunkDraft<'a> {
+    /// Reads one trunk; `None` when a part that other sections depend on was noted.
+    pub(super) fn read(section: Section<'a>, name: String, realms: &Names) -> Option<Self> {
+        authentication(&section);
+        section.get::<Udp>("transport");
+        let realm = realm(&section, realms);
+        let host = host(&section);
+        let sources = sources(&section, host);
+        let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
+        let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
+        let (limits, codecs) = (limits(&section), codecs(&section));
+        Some(Self {
+            name,
+            realm: realm?,
+            host: host?,
+            sources: sources?,
+            direction,
+            enabled,
+            limits,
+            codecs,
+            section,
+        })
+    }
+
+    /// The trunk, when all of the file was right.
+    pub(super) fn finish(self) -> Trunk {
+        let Self { section: _, name, realm, host, sources, direction, enabled, limits, codecs } = self;
+        Trunk {
+            name,
+            realm,
+            host: host.value,
+            sources: sources.into_iter().map(|source| source.value).collect(),
+            direction,
+            enabled,
+            limits,
+            codecs,
+            usage: Arc::new(TrunkUsage::default()),
+        }
+    }
+}
+
+fn authentication(section: &Section<'_>) {
+    if section.has("auth") {
+        section.get::<ByAddress>("auth");
+    } else {
+        section.note(section.line, "auth", Fault::Unauthenticated { found: "is missing" });
+    }
+}
+
+fn realm(section: &Section<'_>, realms: &Names) -> Option<RealmId> {
+    let name: At<&str> =
+        section.require("realm", "realm = \"...\", the network that the trunk is reached through")?;
+    realms.resolve(section, "realm", name).map(RealmId::new)
+}
+
+fn host(section: &Section<'_>) -> Option<At<SocketAddr>> {
+    let host: Option<At<HostAddress>> =
+        section.require("host", "host = \"198.51.100.10\", where requests are sent");
+    let port = section.get::<Within<1, 65_535>>("port").map_or(SIP_PORT, |port| port.value.port());
+    let At { value: HostAddress(address), line } = host?;
+    Some(At { value: SocketAddr::new(address, port), line })
+}
+
+impl Within<1, 65_535> {
+    #[expect(clippy::expect_used, reason = "the bounds of the type are those of a port")]
+    fn port(self) -> u16 {
+        u16::try_from(self.0).expect("a number from 1 to 65535 is a port")
+    }
+}
+
+/// Who may send as the trunk beside its host, which always may; by default nobody.
+fn sources(section: &Section<'_>, host: Option<At<SocketAddr>>) -> Option<Vec<At<IpNet>>> {
+    if !section.has("sources") {
+        return host.map(|At { value, line }| vec![At { value: IpNet::from(value.ip()), line }]);
+    }
+    section.refuse_empty("sources", "remove the key to take the host alone, or name the peer's networks");
+    let sources: Vec<_> = section
+        .list::<Source>("sources")?
+        .into_iter()
+        .map(|At { value: Source(value), line }| At { value, line })
+        .collect();
+    for (index, source) in sources.iter().enumerate() {
+        if let Some(first) = sources[..index].iter().find(|first| first.value == source.value) {
+            let fault = Fault::Duplicate { found: source.value.to_string(), first: first.line };
+            section.note(source.line, "sources", fault);
+        }
+    }
+    Some(sources)
+}
+
+fn limits(section: &Section<'_>) -> Limits {
+    let bound = |key| section.get::<NonZeroU32>(key).map(|bound| bound.value.get());
+    Limits {
+        calls_max: bound("max_calls"),
+        calls_per_second_max: bound("max_cps"),
+        refuse_with: section.get("refuse_with").map_or_else(RefuseWith::default, |refusal| refusal.value),
+    }
+}
+
+fn codecs(section: &Section<'_>) -> CodecPolicy {
+    section.refuse_empty("allow", "remove the key to allow every codec");
+    let allow = unique_codecs(section, "allow");
+    let deny = unique_codecs(section, "deny");
+    for codec in deny.iter().filter(|codec| allow.iter().any(|allowed| allowed.value == codec.value)) {
+        section.note(codec.line, "deny", Fault::AllowedAndDenied { found: codec.value.to_string() });
+    }
+    if !allow.is_empty() && !allow.iter().any(|codec| carries_audio(&codec.value)) {
+        section.note(section.line_of("allow"), "allow", Fault::NoAudio);
+    }
+    let bare = |codecs: Vec<At<Codec>>| codecs.into_iter().map(|codec| codec.value).collect();
+    CodecPolicy { allow: bare(allow), deny: bare(deny) }
+}
+
+fn unique_codecs(section: &Section<'_>, key: &'static str) -> Vec<At<Codec>> {
+    let codecs: Vec<At<Codec>> = section.list(key).unwrap_or_default();
+    for (index, codec) in codecs.iter().enumerate() {
+        if let Some(first) = codecs[..index].iter().find(|first| first.value == codec.value) {
+            let fault = Fault::Duplicate { found: codec.value.to_string(), first: first.line };
+            section.note(codec.line, key, fault);
+        }
+    }
+    codecs
+}
+
+/// DTMF events (RFC 4733) and comfort noise (RFC 3389) go beside a codec, never alone.
+fn carries_audio(codec: &Codec) -> bool {
+    !codec.is("telephone-event") && !codec.is("CN")
+}

@@ -1,0 +1,180 @@
+//! The kernel and the rights of this process.
+
+use std::path::{Path, PathBuf};
+
+use super::Finding;
+use crate::config::Config;
+use crate::host::Facts;
+
+/// First kernel with XDP links, which hold the program when the process dies (`BPF_LINK_CREATE` for XDP).
+const KERNEL_MIN: (u32, u32) = (5, 9);
+
+/// Oldest kernel that is meant to be used: Debian 12's.
+const KERNEL_MEANT: (u32, u32) = (6, 1);
+
+/// First kernel that charges maps to the memory cgroup instead of `RLIMIT_MEMLOCK`.
+const KERNEL_MEMCG: (u32, u32) = (5, 11);
+
+/// Sockets, maps, links and logs of a small node, with room.
+const FILES_MIN: u64 = 1024;
+
+/// Bits of the capability sets (`linux/capability.h`).
+const CAP_NET_BIND_SERVICE: u32 = 10;
+const CAP_NET_ADMIN: u32 = 12;
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// First port that anybody may listen on.
+const UNPRIVILEGED_PORT: u16 = 1024;
+
+const AS_ROOT: &str =
+    "run as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON";
+
+pub(super) fn examine(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
+    let mut findings = vec![kernel(facts), btf(facts), jit(facts), bpffs(facts, config)];
+    findings.extend(privileges(facts, config));
+    findings.push(locked_memory(facts));
+    findings.push(files(facts));
+    findings.push(processors(facts, config));
+    findings
+}
+
+fn kernel(facts: &Facts) -> Finding {
+    let release = facts.kernel.as_str();
+    match version(release) {
+        Some(version) if version < KERNEL_MIN => {
+            Finding::fail("kernel", format!("{release} has no XDP links"), "install a kernel from 6.1 on")
+        }
+        Some(version) if version < KERNEL_MEANT => Finding::warn(
+            "kernel",
+            format!("{release} is older than edge is made for"),
+            "install a kernel from 6.1 on",
+        ),
+        Some(_) => Finding::ok("kernel", release),
+        None => Finding::warn(
+            "kernel",
+            format!("{release} is no release that edge can read"),
+            "use Linux from 6.1 on",
+        ),
+    }
+}
+
+/// The first two numbers of a release.
+pub(super) fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+fn btf(facts: &Facts) -> Finding {
+    if facts.btf {
+        return Finding::ok("BTF", "the kernel carries its types");
+    }
+    Finding::warn(
+        "BTF",
+        "/sys/kernel/btf/vmlinux is not there: tools cannot show edge's maps by field",
+        "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions build it",
+    )
+}
+
+fn jit(facts: &Facts) -> Finding {
+    match facts.jit {
+        Some(true) => Finding::ok("BPF compiler", "on"),
+        None => Finding::ok("BPF compiler", "not shown in this network namespace"),
+        Some(false) => Finding::fail(
+            "BPF compiler",
+            "off: each packet would be interpreted, many times slower",
+            "`sysctl -w net.core.bpf_jit_enable=1`",
+        ),
+    }
+}
+
+fn bpffs(facts: &Facts, config: Option<&Config>) -> Finding {
+    let pins = config.map_or_else(|| PathBuf::from("/sys/fs/bpf/edge"), |config| config.xdp.pin_dir.clone());
+    if let Some(mount) = facts.bpffs.iter().find(|mount| pins.starts_with(mount)) {
+        return Finding::ok("bpffs", format!("mounted at {}, holds {}", mount.display(), pins.display()));
+    }
+    let mount = mount_point(&pins);
+    Finding::fail(
+        "bpffs",
+        format!("{} does not lie in a bpffs, so media would end with the process", pins.display()),
+        format!(
+            "`mount -t bpf bpf {mount}`, and for each boot `bpf {mount} bpf defaults 0 0` in /etc/fstab; inside \
+             `ip netns exec`, which hides it, use `nsenter --net=/run/netns/NAME`",
+            mount = mount.display()
+        ),
+    )
+}
+
+/// The directory that a bpffs for `pins` is mounted at: the usual one, else where the pins shall be.
+fn mount_point(pins: &Path) -> &Path {
+    const USUAL: &str = "/sys/fs/bpf";
+    if pins.starts_with(USUAL) { Path::new(USUAL) } else { pins }
+}
+
+fn privileges(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
+    let has = |capability: u32| facts.capabilities & (1 << capability) != 0;
+    let root = has(CAP_SYS_ADMIN);
+    let mut findings = Vec::new();
+    if !root && !has(CAP_BPF) {
+        findings.push(Finding::fail("CAP_BPF", "missing: no XDP program can be loaded", AS_ROOT));
+    }
+    if !has(CAP_NET_ADMIN) {
+        findings.push(Finding::fail("CAP_NET_ADMIN", "missing: no XDP program can be attached", AS_ROOT));
+    }
+    if !root && !has(CAP_PERFMON) {
+        let found = "missing: the verifier adds guards against speculation to each packet's path";
+        findings.push(Finding::warn("CAP_PERFMON", found, AS_ROOT));
+    }
+    if !has(CAP_NET_BIND_SERVICE) && config.is_some_and(low_sip_port) {
+        let found = "missing: a SIP address has a port below 1024";
+        findings.push(Finding::fail("CAP_NET_BIND", found, "use port 5060, or add CAP_NET_BIND_SERVICE"));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("privileges", "may load and attach XDP programs"));
+    }
+    findings
+}
+
+fn low_sip_port(config: &Config) -> bool {
+    config
+        .policy
+        .realms
+        .iter()
+        .flat_map(|realm| &realm.sip)
+        .any(|listener| listener.port() < UNPRIVILEGED_PORT)
+}
+
+fn locked_memory(facts: &Facts) -> Finding {
+    let Some(bytes) = facts.locked_bytes_max else { return Finding::ok("locked memory", "no limit") };
+    if version(&facts.kernel).is_some_and(|version| version >= KERNEL_MEMCG) {
+        let found = format!("at most {} KiB, which does not bind maps on this kernel", bytes / 1024);
+        return Finding::ok("locked memory", found);
+    }
+    let found = format!("at most {} KiB, which this kernel counts maps against", bytes / 1024);
+    Finding::fail("locked memory", found, "`ulimit -l unlimited`, or LimitMEMLOCK=infinity in the service")
+}
+
+fn files(facts: &Facts) -> Finding {
+    match facts.files_max {
+        Some(files) if files < FILES_MIN => Finding::warn(
+            "open files",
+            format!("at most {files}"),
+            format!("`ulimit -n {FILES_MIN}`, or LimitNOFILE={FILES_MIN} in the service"),
+        ),
+        Some(files) => Finding::ok("open files", format!("at most {files}")),
+        None => Finding::ok("open files", "no limit"),
+    }
+}
+
+fn processors(facts: &Facts, config: Option<&Config>) -> Finding {
+    let found = facts.processors;
+    match config.map(|config| config.shards) {
+        Some(shards) if shards > found => Finding::warn(
+            "processors",
+            format!("{found} for {shards} shards, which will wait for each other"),
+            format!("write shards = {found} in [node], or remove the key"),
+        ),
+        _ => Finding::ok("processors", found.to_string()),
+    }
+}

@@ -1,0 +1,16 @@
+//! The process: everything of `edge` that touches the world.
+//!
+//! - [`config`] turns a file into a policy, [`check`] says what it will do;
+//! - [`host`] knows this machine, [`doctor`] judges it;
+//! - [`datapath`] loads the XDP program and turns media plans into its table entries;
+//! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
+//! - [`cli`] is the command line.
+
+pub mod cdr;
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod datapath;
+pub mod doctor;
+pub mod host;
+pub mod runtime;
