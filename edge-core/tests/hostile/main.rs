@@ -1,0 +1,282 @@
+//! A trunk that is known and means harm: it sends anything, at any time, made from what the edge itself sent.
+//!
+//! Whatever comes, the edge does not panic, answers no stranger, and when it is drained nothing is left of it all:
+//! no call, no transaction, no port, and one record for each call.
+
+#![expect(clippy::expect_used, reason = "a test that meets the unexpected has failed")]
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use edge_core::call::CallKey;
+use edge_core::edge::Shard;
+use edge_core::media::MediaReport;
+use edge_core::policy::{
+    CallTimers, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy,
+    PortRange, Realm, RealmId, Route, Strangers, Trunk, TrunkId,
+};
+use edge_core::transaction::Path;
+use edge_core::{Command, Edge, Input};
+use proptest::prelude::*;
+
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\n";
+const PAIRS: u64 = 64;
+
+/// One thing that the world does.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A new INVITE, from one side or the other.
+    Invite { side: usize, number: u8, with_offer: bool },
+    /// Something the edge sent, answered: with this status, with SDP or without.
+    Answer { pick: u16, code: u16, with_sdp: bool },
+    /// A request in a dialog that something the edge sent belongs to.
+    InDialog { pick: u16, method: u8, sequence: u32 },
+    /// Something the edge sent, sent back to it.
+    Echo { pick: u16 },
+    /// Something the edge sent, with a byte changed, sent back to it.
+    Mutated { pick: u16, at: u16, to: u8 },
+    /// Bytes.
+    Noise(Vec<u8>),
+    /// Time goes by.
+    Wait { ms: u32 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let codes = prop::sample::select(vec![
+        100, 180, 183, 200, 200, 200, 202, 302, 401, 404, 408, 481, 486, 487, 491, 503, 603,
+    ]);
+    prop_oneof![
+        4 => (0..2_usize, 0..6_u8, any::<bool>())
+            .prop_map(|(side, number, with_offer)| Step::Invite { side, number, with_offer }),
+        8 => (any::<u16>(), codes, any::<bool>())
+            .prop_map(|(pick, code, with_sdp)| Step::Answer { pick, code, with_sdp }),
+        6 => (any::<u16>(), 0..6_u8, 1..5_u32)
+            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
+        2 => any::<u16>().prop_map(|pick| Step::Echo { pick }),
+        2 => (any::<u16>(), any::<u16>(), any::<u8>()).prop_map(|(pick, at, to)| Step::Mutated { pick, at, to }),
+        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Noise),
+        3 => (0..40_000_u32).prop_map(|ms| Step::Wait { ms }),
+    ]
+}
+
+struct World {
+    edge: Edge,
+    now: Instant,
+    /// What the edge sent, and through which realm.
+    sent: Vec<(usize, String)>,
+    installed: HashSet<CallKey>,
+    records: usize,
+    drained: bool,
+}
+
+fn policy() -> Policy {
+    let realm = |name: &str, ip: &str| Realm {
+        name: name.to_owned(),
+        device: name.to_owned(),
+        sip: vec![format!("{ip}:5060").parse().expect("an address")],
+        media: vec![MediaRange {
+            address: ip.parse().expect("an address"),
+            ports: PortRange::new(20_000, 20_063).expect("whole pairs"),
+        }],
+    };
+    let trunk = |name: &str, realm: usize, host: &str| Trunk {
+        name: name.to_owned(),
+        realm: RealmId::new(realm),
+        host: host.parse().expect("an address"),
+        sources: vec![],
+        direction: Direction::Both,
+        enabled: true,
+        limits: Limits::default(),
+        codecs: CodecPolicy::default(),
+        usage: Arc::default(),
+    };
+    let route = |from: usize, to: usize| Route {
+        name: format!("{from} to {to}"),
+        from: vec![TrunkId::new(from)],
+        to: NumberMatch::Prefix(String::new()),
+        rewrite: NumberRewrite::default(),
+        target: TrunkId::new(to),
+    };
+    Policy::new(
+        "n".to_owned(),
+        vec![realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")],
+        vec![trunk("carrier", 0, "192.0.2.10:5060"), trunk("pbx", 1, "10.0.0.20:5060")],
+        vec![route(0, 1), route(1, 0)],
+        Strangers::Silent,
+        CallTimers::default(),
+    )
+    .expect("references that resolve")
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "any instant will do, and only the clock makes them")]
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            edge: Edge::new(Arc::new(policy()), Shard { index: 0, count: 1 }, now, [3; 32]),
+            now,
+            sent: Vec::new(),
+            installed: HashSet::new(),
+            records: 0,
+            drained: false,
+        }
+    }
+
+    fn receive(&mut self, realm: usize, bytes: impl Into<Bytes>) {
+        let peer: SocketAddr = ["192.0.2.10:5060", "10.0.0.20:5060"][realm].parse().expect("an address");
+        let path = Path { listener: ListenerId { realm: RealmId::new(realm), index: 0 }, peer };
+        self.edge.handle(Input::Received { path, bytes: bytes.into() }, self.now);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(command) = self.edge.poll() {
+            match command {
+                Command::Send { path, bytes } => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    self.sent.push((path.listener.realm.index(), text));
+                }
+                Command::InstallMedia { call, .. } => {
+                    assert!(self.installed.insert(call), "installed twice");
+                    self.edge.handle(Input::MediaInstalled { call }, self.now);
+                }
+                Command::UpdateMedia { call, .. } => assert!(self.installed.contains(&call)),
+                Command::RemoveMedia { call } => {
+                    assert!(self.installed.remove(&call), "removed twice");
+                    let reports = [MediaReport::default(), MediaReport::default()];
+                    self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
+                }
+                Command::WriteRecord(_) => self.records += 1,
+                Command::Drained => self.drained = true,
+            }
+        }
+    }
+
+    fn pick(&self, pick: u16) -> Option<(usize, &str)> {
+        let index = usize::from(pick) % self.sent.len().max(1);
+        self.sent.get(index).map(|(realm, text)| (*realm, text.as_str()))
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Invite { side, number, with_offer } => self.receive(side, invite(side, number, with_offer)),
+            Step::Answer { pick, code, with_sdp } => {
+                if let Some((realm, request)) = self.pick(pick) {
+                    let answer = answer(request, code, with_sdp);
+                    self.receive(realm, answer);
+                }
+            }
+            Step::InDialog { pick, method, sequence } => {
+                if let Some((realm, message)) = self.pick(pick) {
+                    let method = ["BYE", "INVITE", "ACK", "CANCEL", "OPTIONS", "INFO"][usize::from(method)];
+                    let request = in_dialog(message, method, sequence);
+                    self.receive(realm, request);
+                }
+            }
+            Step::Echo { pick } => {
+                if let Some((realm, message)) = self.pick(pick) {
+                    let message = message.to_owned();
+                    self.receive(realm, message);
+                }
+            }
+            Step::Mutated { pick, at, to } => {
+                if let Some((realm, message)) = self.pick(pick) {
+                    let mut bytes = message.as_bytes().to_vec();
+                    let at = usize::from(at) % bytes.len();
+                    bytes[at] = to;
+                    self.receive(realm, bytes);
+                }
+            }
+            Step::Noise(bytes) => self.receive(0, bytes),
+            Step::Wait { ms } => self.wait(Duration::from_millis(u64::from(ms))),
+        }
+    }
+
+    /// Lets time go by, with every deadline on the way.
+    fn wait(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(next) = self.edge.next_deadline().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.edge.handle(Input::TimeElapsed, self.now);
+            self.carry_out();
+        }
+        self.now = end;
+    }
+
+    fn settle(&mut self) {
+        self.edge.handle(Input::DrainRequested { grace: Duration::ZERO }, self.now);
+        self.carry_out();
+        self.wait(Duration::from_secs(300));
+        let counters = self.edge.counters();
+        assert!(self.drained, "still draining: {counters:?}");
+        assert_eq!(counters.calls_standing, 0);
+        assert_eq!(counters.transactions_open, 0, "{:?}", self.edge);
+        assert_eq!(self.edge.media_ports_at_rest(), PAIRS);
+        assert!(self.installed.is_empty());
+        assert_eq!(self.records as u64, counters.calls_started + counters.calls_refused, "{counters:?}");
+    }
+}
+
+fn invite(side: usize, number: u8, with_offer: bool) -> String {
+    let (host, edge) = [("192.0.2.10", "192.0.2.1"), ("10.0.0.20", "10.0.0.1")][side];
+    let (headers, body) = if with_offer { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
+    format!(
+        "INVITE sip:+44{number}@{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{side}-{number};rport\r\n\
+         From: <sip:1@{host}>;tag=t{number}\r\nTo: <sip:+44{number}@{edge}>\r\nCall-ID: {number}@{host}\r\n\
+         CSeq: 1 INVITE\r\nContact: <sip:{host}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
+}
+
+/// A response to a request of the edge's, with a tag of ours.
+fn answer(request: &str, code: u16, with_sdp: bool) -> String {
+    let to = header(request, "To:");
+    let tag = if to.contains("tag=") { "" } else { ";tag=peer" };
+    let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
+    format!(
+        "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+         Contact: <sip:10.0.0.20>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        header(request, "Via:"),
+        header(request, "From:"),
+        header(request, "Call-ID:"),
+        header(request, "CSeq:"),
+        body.len()
+    )
+}
+
+/// A request in the dialog of `message`, whichever side made it.
+fn in_dialog(message: &str, method: &str, sequence: u32) -> String {
+    let (from, to) = (header(message, "From:"), header(message, "To:"));
+    // A response of the edge has our tag in To, a request of the edge in From.
+    let (from, to) =
+        if message.starts_with("SIP/2.0") { (from.to_owned(), to) } else { (format!("{to};tag=peer"), from) };
+    let via = header(message, "Via:").split(';').next().unwrap_or_default();
+    format!(
+        "{method} sip:edge SIP/2.0\r\nVia: {via};branch=z9hG4bKd{method}{sequence};rport\r\nFrom: {from}\r\nTo: {to}\r\n\
+         Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{SDP}",
+        header(message, "Call-ID:"),
+        SDP.len()
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_that_a_trunk_sends_leaves_anything_behind(steps in prop::collection::vec(step(), 1..80)) {
+        let mut world = World::new();
+        for step in steps {
+            world.take(step);
+        }
+        world.settle();
+    }
+}
