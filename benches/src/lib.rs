@@ -1,0 +1,6 @@
+//! What a packet costs, measured as ratios against baselines in the same run.
+//!
+//! Numbers of one machine mean little on another, and on a shared one they drift while a bench runs. So every
+//! bench interleaves what it measures with a baseline, and reports medians and ratios.
+
+pub mod datapath;

@@ -1,0 +1,47 @@
+//! An IP address as the maps hold it: sixteen bytes, IPv4 mapped into IPv6 (RFC 4291 section 2.5.5.2).
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// An IP address in network byte order, kept as two words so that comparing takes two instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Address {
+    words: [u64; 2],
+}
+
+impl Address {
+    /// No address at all.
+    pub const UNSPECIFIED: Self = Self { words: [0; 2] };
+
+    /// An IPv4 address, mapped.
+    #[inline(always)]
+    #[must_use]
+    pub const fn v4(octets: [u8; 4]) -> Self {
+        let v4 = u32::from_ne_bytes(octets) as u64;
+        let mapped = if cfg!(target_endian = "little") { v4 << 32 | 0xffff_0000 } else { v4 | 0xffff << 32 };
+        Self { words: [0, mapped] }
+    }
+
+    /// An IPv6 address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn v6(octets: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self {
+            words: [
+                u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+                u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+            ],
+        }
+    }
+
+    /// The last four octets: the whole of an IPv4 address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn to_v4(self) -> [u8; 4] {
+        let [_, _, _, _, a, b, c, d] = self.words[1].to_ne_bytes();
+        [a, b, c, d]
+    }
+}
+
+const _: () = assert!(size_of::<Address>() == 16);

@@ -1,0 +1,230 @@
+//! An endpoint: one local RTP/RTCP port pair of one call leg, as userspace describes it to the kernel.
+//!
+//! **Linking.** Both endpoints of a call carry the same `call` number, and each names the other's index. A
+//! packet crosses from one to the other only while both numbers agree, so an entry that belongs to an earlier
+//! call can never be reached. The number stays when a re-INVITE changes a remote address; `version` alone moves.
+//!
+//! **Changing.** A slot holds an entry and the one before it, and a sequence number. The one writer copies the entry
+//! to the place of the former one, makes the number odd, writes the new entry, and makes the number even again: a few
+//! nanoseconds, through shared memory. A reader takes the entry while the number is even and the former one while it
+//! is odd, and keeps what it copied only when the number did not move meanwhile. So nobody acts on a half-written
+//! entry, and nobody waits for a writer: not when a packet interrupts it between two stores, not when it died there.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, transmute};
+
+use super::Address;
+use super::word::{Word, load_barrier, store_barrier};
+use crate::wire::Stream;
+
+/// Packets are admitted from exactly the signalled address and port.
+pub const SOURCE_STRICT: u8 = 0;
+
+/// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
+/// happened meanwhile, so more than one is next to impossible.
+const READS_MAX: u32 = 3;
+
+/// What userspace says about one endpoint. Ports are numbers, not network order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Number of the call, the same at its peer; 0 when the endpoint is free.
+    pub call: u32,
+    /// Index of the endpoint where packets that arrive here leave.
+    pub peer: u32,
+    /// Row of the next-hop table for packets that leave here; 0 for none.
+    pub next_hop: u32,
+    /// Local address. Together with `local_port` it repeats the key of the entry.
+    pub local: Address,
+    /// Local RTP port, even; RTCP is on the next one.
+    pub local_port: u16,
+    /// Address of the far side.
+    pub remote: Address,
+    /// Port that the far side sends RTP from and receives it on; 0 when it has not said so.
+    pub remote_rtp_port: u16,
+    /// The same for RTCP; 0 when there is none.
+    pub remote_rtcp_port: u16,
+    /// Who may send here; only [`SOURCE_STRICT`] exists.
+    pub source_policy: u8,
+    /// None are defined; 0.
+    pub flags: u8,
+    /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
+    pub ns_per_tick: u32,
+}
+
+impl Endpoint {
+    /// An entry that belongs to no call.
+    pub const FREE: Self = Self {
+        call: 0,
+        peer: 0,
+        next_hop: 0,
+        local: Address::UNSPECIFIED,
+        local_port: 0,
+        remote: Address::UNSPECIFIED,
+        remote_rtp_port: 0,
+        remote_rtcp_port: 0,
+        source_policy: SOURCE_STRICT,
+        flags: 0,
+        ns_per_tick: 0,
+    };
+
+    /// Port of the far side for `stream`; 0 when there is none.
+    #[inline(always)]
+    #[must_use]
+    pub const fn remote_port(&self, stream: Stream) -> u16 {
+        match stream {
+            Stream::Rtp => self.remote_rtp_port,
+            Stream::Rtcp => self.remote_rtcp_port,
+        }
+    }
+
+    /// Local port for `stream`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn port(&self, stream: Stream) -> u16 {
+        match stream {
+            Stream::Rtp => self.local_port,
+            Stream::Rtcp => self.local_port.wrapping_add(1),
+        }
+    }
+}
+
+/// How an [`Endpoint`] lies in memory.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct Entry {
+    version: u32,
+    call: u32,
+    peer: u32,
+    next_hop: u32,
+    local_port: u16,
+    remote_rtp_port: u16,
+    remote_rtcp_port: u16,
+    source_policy: u8,
+    flags: u8,
+    ns_per_tick: u32,
+    reserved: u32,
+    local: Address,
+    remote: Address,
+}
+
+const WORDS: usize = 8;
+const _: () = assert!(size_of::<Entry>() == WORDS * 8);
+
+impl Entry {
+    #[inline(always)]
+    fn new(version: u32, endpoint: &Endpoint) -> Self {
+        let Endpoint { call, peer, next_hop, local, local_port, remote, .. } = *endpoint;
+        let Endpoint { remote_rtp_port, remote_rtcp_port, source_policy, flags, ns_per_tick, .. } = *endpoint;
+        Self {
+            version,
+            call,
+            peer,
+            next_hop,
+            local_port,
+            remote_rtp_port,
+            remote_rtcp_port,
+            source_policy,
+            flags,
+            ns_per_tick,
+            reserved: 0,
+            local,
+            remote,
+        }
+    }
+
+    #[inline(always)]
+    fn endpoint(self) -> Endpoint {
+        let Self { version: _, call, peer, next_hop, local_port, remote_rtp_port, remote_rtcp_port, .. } =
+            self;
+        let Self { source_policy, flags, ns_per_tick, reserved: _, local, remote, .. } = self;
+        Endpoint {
+            call,
+            peer,
+            next_hop,
+            local,
+            local_port,
+            remote,
+            remote_rtp_port,
+            remote_rtcp_port,
+            source_policy,
+            flags,
+            ns_per_tick,
+        }
+    }
+}
+
+/// A slot changed under every attempt to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Torn;
+
+/// The place of an [`Endpoint`] in shared memory: a cache line for the entry, which is all that a packet touches, and
+/// one for the former entry. The map's memory begins on a page, so the lines are those of the processor.
+#[derive(Debug, Default)]
+#[cfg_attr(not(target_arch = "bpf"), derive(zerocopy::FromBytes, zerocopy::IntoBytes))]
+#[repr(C)]
+pub struct EndpointSlot {
+    current: [Word; WORDS],
+    former: [Word; WORDS],
+}
+
+const _: () = assert!(size_of::<EndpointSlot>() == 128);
+
+impl EndpointSlot {
+    /// A consistent copy of the entry.
+    ///
+    /// # Errors
+    /// [`Torn`] when the entry changed again and again meanwhile.
+    #[inline(always)]
+    pub fn read(&self) -> Result<Endpoint, Torn> {
+        for _ in 0..READS_MAX {
+            if let Some(endpoint) = self.read_once() {
+                return Ok(endpoint);
+            }
+        }
+        Err(Torn)
+    }
+
+    /// Number of the call that owns the entry at this moment; 0 when it is free.
+    #[inline(always)]
+    #[must_use]
+    pub fn call(&self) -> u32 {
+        let (_, call) = self.current[0].load_halves();
+        call
+    }
+
+    /// Replaces the entry. Readers see the old or the new one, never a mixture.
+    ///
+    /// A slot has one writer: the process that installs calls, and in it the shard that owns the port.
+    pub fn write(&self, endpoint: &Endpoint) {
+        let (version, call) = self.current[0].load_halves();
+        // A writer that died half-way left an odd number, and a former entry that is still the one to read.
+        if version.is_multiple_of(2) {
+            for (former, current) in self.former.iter().zip(&self.current) {
+                former.store(current.load());
+            }
+            store_barrier();
+        }
+        let changing = version | 1;
+        self.current[0].store_halves(changing, call);
+        store_barrier();
+        let words: [u64; WORDS] = transmute!(Entry::new(changing.wrapping_add(1), endpoint));
+        for (slot, word) in self.current.iter().zip(words).skip(1) {
+            slot.store(word);
+        }
+        store_barrier();
+        self.current[0].store(words[0]);
+    }
+
+    #[inline(always)]
+    fn read_once(&self) -> Option<Endpoint> {
+        let head = self.current[0].load_halves();
+        load_barrier();
+        let source = if head.0.is_multiple_of(2) { &self.current } else { &self.former };
+        let mut words = [0; WORDS];
+        for (copy, word) in words.iter_mut().zip(source) {
+            *copy = word.load();
+        }
+        load_barrier();
+        let entry: Entry = transmute!(words);
+        (self.current[0].load_halves() == head).then(|| entry.endpoint())
+    }
+}

@@ -1,0 +1,81 @@
+//! The layout of the BPF maps: the contract between the XDP program and the process that fills them.
+//!
+//! | map | index | written by |
+//! |---|---|---|
+//! | [`META`] | 0 | userspace |
+//! | [`MEDIA_ADDRESSES`] | hash of the address | userspace, before the program is attached |
+//! | [`ENDPOINTS`] | media address and port | userspace |
+//! | [`STATES`] | as `ENDPOINTS` | the kernel |
+//! | [`NEXT_HOPS`] | row that an endpoint names | userspace |
+//! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
+//! | [`DEVICES`] | slot that a next hop names | userspace, at start |
+//!
+//! Integers are in the machine's byte order and ports are numbers; only addresses are bytes as on the wire.
+//! The maps that change while packets run are mapped into the writing process (`BPF_F_MMAPABLE`), because an
+//! update by system call is a plain memory copy that a packet could meet half-way: the slots here are made of
+//! atomics, and their types carry the protocol for both sides.
+//!
+//! Invariant: whoever changes the meaning or size of anything here raises [`ABI_VERSION`].
+
+mod address;
+mod endpoint;
+mod media_address;
+mod next_hop;
+mod state;
+mod word;
+
+pub use address::Address;
+pub use endpoint::{Endpoint, EndpointSlot, SOURCE_STRICT, Torn};
+pub use media_address::{MediaAddress, PROBES_MAX, first_row};
+pub use next_hop::{NextHop, NextHopSlot};
+pub use state::{DROP_SLOTS, EndpointState};
+pub use word::Word;
+
+/// Version of everything in this module; part of the directory that the maps are pinned under.
+pub const ABI_VERSION: u32 = 1;
+
+/// Name of the map with one [`Meta`].
+pub const META: &str = "META";
+/// Name of the map of [`MediaAddress`] rows.
+pub const MEDIA_ADDRESSES: &str = "MEDIA_ADDRESSES";
+/// Name of the map of [`EndpointSlot`]s.
+pub const ENDPOINTS: &str = "ENDPOINTS";
+/// Name of the map of [`EndpointState`]s.
+pub const STATES: &str = "STATES";
+/// Name of the map of [`NextHopSlot`]s.
+pub const NEXT_HOPS: &str = "NEXT_HOPS";
+/// Name of the per-CPU map of packet counters, one `u64` for each reason.
+pub const COUNTERS: &str = "COUNTERS";
+/// Name of the devmap that redirects use.
+pub const DEVICES: &str = "DEVICES";
+
+/// Rows of [`MEDIA_ADDRESSES`]; a power of two, and four times the addresses that it may hold.
+pub const MEDIA_ADDRESS_ROWS: u32 = 256;
+/// Media addresses of one node; more would make probing for a foreign address slow.
+pub const MEDIA_ADDRESSES_MAX: u32 = 64;
+/// Endpoints of one node: the packet path indexes them with one lookup whatever their number, and a
+/// million of them take 320 MiB of kernel memory.
+pub const ENDPOINTS_MAX: u32 = 1 << 20;
+/// Rows of [`NEXT_HOPS`]; row 0 stays empty and stands for "none".
+pub const NEXT_HOPS_MAX: u32 = 4096;
+/// Slots of [`DEVICES`].
+pub const DEVICES_MAX: u32 = 64;
+/// Slots of [`COUNTERS`]; reasons keep their slot for ever, so there are gaps.
+pub const COUNTERS_MAX: u32 = 64;
+
+/// What a process that finds the maps must know before it touches the others.
+#[derive(Debug, Default)]
+#[cfg_attr(not(target_arch = "bpf"), derive(zerocopy::FromBytes, zerocopy::IntoBytes))]
+#[repr(C)]
+pub struct Meta {
+    /// [`ABI_VERSION`] of the process that made the maps; 0 until they are complete.
+    pub abi_version: Word,
+    /// Number of the call installed last. Kept here so that it goes on rising over restarts: a number names
+    /// one call among all whose entries or counts may still be in the maps. Its lower 32 bits are used.
+    pub last_call: Word,
+}
+
+const _: () = assert!(size_of::<Meta>() == 16);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! What the kernel has seen at one endpoint. Userspace only reads it.
+//!
+//! Counting is plain loads and stores. RTP of one far side has one address pair, hence one receive queue and
+//! one CPU at a time; RTCP has words of its own, because its port may hash to another queue. Drops come from
+//! anyone on any CPU, and two at the same instant may be counted as one: the eBPF target has no atomic
+//! addition in Rust, and the exact numbers are in the per-CPU counters of the node. For the same cause the
+//! first packets of a call, when they meet on two CPUs, may be counted as one.
+
+use super::word::Word;
+use crate::stats::{Arrival, Jitter, Run, Step};
+use crate::verdict::DropReason;
+
+/// Drop counters of an endpoint, one for each [`DropReason`] and some to spare.
+pub const DROP_SLOTS: usize = 22;
+
+/// Counts and RFC 3550 bookkeeping of one endpoint: one cache line for RTP, two for everything else.
+#[derive(Debug, Default)]
+#[cfg_attr(not(target_arch = "bpf"), derive(zerocopy::FromBytes, zerocopy::IntoBytes))]
+#[repr(C)]
+pub struct EndpointState {
+    call_ssrc: Word,
+    packets: Word,
+    bytes: Word,
+    arrival_ns: Word,
+    timestamp_bad: Word,
+    sequence_first_last: Word,
+    jitter_ns_x16: Word,
+    _reserved: Word,
+
+    /// Two's complement: duplicates make it negative.
+    lost_before: Word,
+    packets_outside: Word,
+    rtcp_packets: Word,
+    rtcp_bytes: Word,
+    rtcp_arrival_ns: Word,
+    drops: [Word; DROP_SLOTS / 2],
+}
+
+const _: () = assert!(size_of::<EndpointState>() == 192);
+const _: () = assert!(DropReason::ALL.len() <= DROP_SLOTS);
+
+/// Writing: the kernel's side.
+impl EndpointState {
+    /// Counts a relayed RTP packet, and follows its sequence number and timing.
+    #[inline(always)]
+    pub fn record_rtp(&self, arrival: &Arrival, ns_per_tick: u32) {
+        let before = self.packets.load();
+        let bad = self.follow(arrival, before, ns_per_tick);
+        self.packets.store(before + 1);
+        self.bytes.add(arrival.bytes);
+        self.arrival_ns.store(arrival.ns);
+        self.timestamp_bad.store_halves(arrival.timestamp, bad);
+    }
+
+    /// Counts a relayed RTCP packet of `bytes`.
+    #[inline(always)]
+    pub fn record_rtcp(&self, arrival_ns: u64, bytes: u64) {
+        self.rtcp_packets.add(1);
+        self.rtcp_bytes.add(bytes);
+        self.rtcp_arrival_ns.store(arrival_ns);
+    }
+
+    /// Counts a packet that was dropped here.
+    #[inline(always)]
+    pub fn record_drop(&self, reason: DropReason) {
+        let slot = reason as usize;
+        if let Some(halves) = self.drops.get(slot / 2) {
+            match (halves.load_halves(), slot.is_multiple_of(2)) {
+                ((even, odd), true) => halves.store_halves(even.wrapping_add(1), odd),
+                ((even, odd), false) => halves.store_halves(even, odd.wrapping_add(1)),
+            }
+        }
+    }
+
+    /// Makes this the state of `call`: clears what another one left. `owner` is what [`call`](Self::call) said,
+    /// and every recording is preceded by this.
+    #[inline(always)]
+    pub fn adopt(&self, owner: u32, call: u32) {
+        if owner == call {
+            return;
+        }
+        for word in [&self.packets, &self.bytes, &self.arrival_ns, &self.jitter_ns_x16, &self.lost_before] {
+            word.store(0);
+        }
+        for word in [&self.packets_outside, &self.rtcp_packets, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
+            word.store(0);
+        }
+        for halves in &self.drops {
+            halves.store_halves(0, 0);
+        }
+        self.call_ssrc.store_halves(call, 0);
+    }
+
+    /// Sequence numbers and jitter; returns the number to expect after a stray. `before` is the number of RTP
+    /// packets before this one.
+    #[inline(always)]
+    fn follow(&self, arrival: &Arrival, before: u64, ns_per_tick: u32) -> u32 {
+        let (call, ssrc) = self.call_ssrc.load_halves();
+        if before == 0 || ssrc != arrival.ssrc {
+            self.call_ssrc.store_halves(call, arrival.ssrc);
+            return self.begin_run(arrival, before);
+        }
+        let mut run = self.run();
+        match run.step(arrival.sequence) {
+            Step::Counted => self.sequence_first_last.store_halves(run.first, run.last),
+            Step::Stray => self.packets_outside.add(1),
+            Step::Restarted => return self.begin_run(arrival, before),
+        }
+        let (timestamp, _) = self.timestamp_bad.load_halves();
+        let mut jitter = Jitter::from_ns_x16(self.jitter_ns_x16.load());
+        let elapsed_ns = arrival.ns.wrapping_sub(self.arrival_ns.load());
+        jitter.observe(elapsed_ns, arrival.timestamp.wrapping_sub(timestamp), ns_per_tick);
+        self.jitter_ns_x16.store(jitter.ns_x16());
+        run.bad
+    }
+
+    /// Starts counting anew at this packet: the first one, another source, or a source that jumped.
+    #[inline(always)]
+    fn begin_run(&self, arrival: &Arrival, before: u64) -> u32 {
+        self.lost_before.store(self.lost().cast_unsigned());
+        self.packets_outside.store(before);
+        let run = Run::starting_at(arrival.sequence);
+        self.sequence_first_last.store_halves(run.first, run.last);
+        run.bad
+    }
+}
+
+/// Reading: userspace, and the kernel when a run ends.
+impl EndpointState {
+    /// Number of the call that the counts belong to; 0 before any packet.
+    #[inline(always)]
+    #[must_use]
+    pub fn call(&self) -> u32 {
+        self.call_ssrc.load_halves().0
+    }
+
+    /// SSRC of the last RTP packet.
+    #[must_use]
+    pub fn ssrc(&self) -> u32 {
+        self.call_ssrc.load_halves().1
+    }
+
+    /// RTP packets relayed.
+    #[must_use]
+    pub fn rtp_packets(&self) -> u64 {
+        self.packets.load()
+    }
+
+    /// Their bytes on the wire, Ethernet header included.
+    #[must_use]
+    pub fn rtp_bytes(&self) -> u64 {
+        self.bytes.load()
+    }
+
+    /// RTCP packets relayed.
+    #[must_use]
+    pub fn rtcp_packets(&self) -> u64 {
+        self.rtcp_packets.load()
+    }
+
+    /// Their bytes on the wire, Ethernet header included.
+    #[must_use]
+    pub fn rtcp_bytes(&self) -> u64 {
+        self.rtcp_bytes.load()
+    }
+
+    /// Arrival of the last relayed packet on `CLOCK_MONOTONIC`, in nanoseconds; 0 before any.
+    #[must_use]
+    pub fn last_seen_ns(&self) -> u64 {
+        self.arrival_ns.load().max(self.rtcp_arrival_ns.load())
+    }
+
+    /// RTP packets that the sequence numbers miss, by RFC 3550 appendix A.3; duplicates can make it negative.
+    #[inline(always)]
+    #[must_use]
+    pub fn lost(&self) -> i64 {
+        let received = self.packets.load().saturating_sub(self.packets_outside.load());
+        let run = if received == 0 { 0 } else { self.run().lost(received) };
+        self.lost_before.load().cast_signed().wrapping_add(run)
+    }
+
+    /// Interarrival jitter in nanoseconds, by RFC 3550 appendix A.8.
+    #[must_use]
+    pub fn jitter_ns(&self) -> u64 {
+        Jitter::from_ns_x16(self.jitter_ns_x16.load()).ns()
+    }
+
+    /// Packets dropped at this endpoint for `reason`.
+    #[must_use]
+    pub fn drops(&self, reason: DropReason) -> u32 {
+        let slot = reason as usize;
+        let (even, odd) = self.drops.get(slot / 2).map_or((0, 0), Word::load_halves);
+        if slot.is_multiple_of(2) { even } else { odd }
+    }
+
+    #[inline(always)]
+    fn run(&self) -> Run {
+        let (first, last) = self.sequence_first_last.load_halves();
+        let (_, bad) = self.timestamp_bad.load_halves();
+        Run { first, last, bad }
+    }
+}

@@ -1,0 +1,134 @@
+//! Layout and the protocols of shared memory.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+use zerocopy::IntoBytes;
+
+use super::*;
+use crate::stats::Arrival;
+use crate::verdict::DropReason;
+
+#[test]
+fn addresses_are_mapped_into_ipv6() {
+    let mapped = Address::v6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7]);
+    assert_eq!(Address::v4([192, 0, 2, 7]), mapped);
+    assert_eq!(mapped.to_v4(), [192, 0, 2, 7]);
+}
+
+#[test]
+fn media_ports_share_an_endpoint_in_pairs() {
+    let row = MediaAddress { ip: Address::v4([10, 0, 0, 1]), base: 100, first_port: 20000, pairs: 2 };
+    let endpoints: Vec<Option<u32>> =
+        [19999, 20000, 20001, 20002, 20003, 20004].map(|port| row.endpoint(port)).to_vec();
+    assert_eq!(endpoints, [None, Some(100), Some(100), Some(101), Some(101), None]);
+    let top = MediaAddress { first_port: 65534, pairs: 1, ..row };
+    assert_eq!([top.endpoint(65535), top.endpoint(0), top.endpoint(1)], [Some(100), None, None]);
+}
+
+#[test]
+fn written_endpoints_read_back() {
+    let slot = EndpointSlot::default();
+    assert_eq!(slot.read(), Ok(Endpoint::FREE));
+    slot.write(&uniform(9));
+    assert_eq!(slot.read(), Ok(uniform(9)));
+    assert_eq!(slot.call(), 9);
+}
+
+#[test]
+fn a_writer_that_died_half_way_leaves_the_former_entry_in_force() {
+    let mut slot = EndpointSlot::default();
+    slot.write(&uniform(9));
+    slot.write(&uniform(10));
+    slot.as_mut_bytes()[0] |= 1;
+    assert_eq!(slot.read(), Ok(uniform(9)));
+    slot.write(&uniform(11));
+    assert_eq!(slot.read(), Ok(uniform(11)));
+}
+
+#[test]
+fn readers_never_see_a_mixture() {
+    let (slot, done) = (EndpointSlot::default(), AtomicBool::new(false));
+    let mut whole = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            (1..400_000).for_each(|number| slot.write(&uniform(number)));
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            if let Ok(endpoint) = slot.read() {
+                assert!(endpoint == Endpoint::FREE || endpoint == uniform(endpoint.call), "{endpoint:?}");
+                whole += 1;
+            }
+        }
+    });
+    assert!(whole > 0, "the reader read something");
+}
+
+#[test]
+fn next_hops_read_back_and_lead_nowhere_once_cleared() {
+    let slot = NextHopSlot::default();
+    assert_eq!(slot.read().destination, None);
+    let hop =
+        NextHop { ifindex: 3, device: 2, source: [2, 0, 0, 0, 0, 1], destination: Some([2, 0, 0, 0, 0, 9]) };
+    slot.write(&hop);
+    assert_eq!(slot.read(), hop);
+    slot.clear();
+    assert_eq!(slot.read().destination, None);
+}
+
+#[test]
+fn every_drop_reason_has_a_count_of_its_own() {
+    let state = EndpointState::default();
+    for (times, reason) in (1..).zip(DropReason::ALL) {
+        (0..times).for_each(|_| state.record_drop(*reason));
+    }
+    for (times, reason) in (1..).zip(DropReason::ALL) {
+        assert_eq!(state.drops(*reason), times, "{reason:?}");
+    }
+}
+
+#[test]
+fn another_source_is_another_run_and_no_loss() {
+    let state = EndpointState::default();
+    let arrivals = [(1, 10), (1, 12), (2, 40000), (2, 40001), (1, 13)];
+    for (ns, (ssrc, sequence)) in (1..).zip(arrivals) {
+        state.record_rtp(&Arrival { ns, bytes: 100, ssrc, timestamp: 0, sequence }, 125_000);
+    }
+    assert_eq!((state.rtp_packets(), state.rtp_bytes(), state.lost(), state.ssrc()), (5, 500, 1, 1));
+}
+
+proptest! {
+    /// Whatever number a source begins with, the loss is the number of packets that are missing.
+    #[test]
+    fn loss_is_what_is_missing(first in any::<u16>(), missing in prop::collection::btree_set(1_u16..99, 0..40)) {
+        let state = EndpointState::default();
+        for offset in (0..100).filter(|offset| !missing.contains(offset)) {
+            let sequence = first.wrapping_add(offset);
+            let arrival = Arrival { ns: u64::from(offset), bytes: 1, ssrc: 1, timestamp: 0, sequence };
+            state.record_rtp(&arrival, 125_000);
+        }
+        prop_assert_eq!(state.lost(), i64::try_from(missing.len()).expect("a small set"));
+    }
+}
+
+/// An endpoint whose fields all follow from one number.
+fn uniform(number: u32) -> Endpoint {
+    let octets = number.to_be_bytes();
+    #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
+    let port = number as u16;
+    Endpoint {
+        call: number,
+        peer: number,
+        next_hop: number,
+        local: Address::v4(octets),
+        local_port: port,
+        remote: Address::v4(octets),
+        remote_rtp_port: port,
+        remote_rtcp_port: port,
+        ns_per_tick: number,
+        ..Endpoint::FREE
+    }
+}

@@ -1,0 +1,139 @@
+//! The media decision: what becomes of one frame.
+//!
+//! In this order: parse, is it ours, check, look up, admit, rewrite, count. What is not ours passes untouched
+//! before anything else is asked of it; from then on a packet is either relayed or dropped with a reason.
+//!
+//! Invariants: a packet leaves only with the addresses of an endpoint that is live and linked to the one it
+//! arrived at; nothing outside the Ethernet, IP and UDP headers changes; the frame keeps its length; a frame
+//! that is not relayed is not changed.
+
+mod datagram;
+mod rewrite;
+
+use crate::abi::{Address, Endpoint, EndpointState, NextHop};
+use crate::frame::Frame;
+use crate::stats::Arrival;
+use crate::tables::Tables;
+use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
+use crate::wire::Stream;
+use datagram::{Datagram, Media};
+
+/// Decides about one frame, and rewrites it when it is to be relayed.
+#[inline(always)]
+pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
+    let datagram = match Datagram::parse(frame, tables) {
+        Ok(datagram) => datagram,
+        Err(reason) => return Verdict::Pass(reason),
+    };
+    match relay(frame, tables, &datagram) {
+        Ok(path) => Verdict::Relay(path),
+        Err(reason) => {
+            charge(tables, datagram.endpoint, reason);
+            Verdict::Drop(reason)
+        }
+    }
+}
+
+#[inline(always)]
+fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> Result<RelayPath, DropReason> {
+    // Read long before it is used: at many flows state and endpoint both come from memory, and this way the
+    // processor fetches them at the same time.
+    let state = tables.state(datagram.endpoint).map(|state| (state, state.call()));
+    let media = datagram.check(frame)?;
+    let stream = media.stream();
+    let near = near(tables, datagram, stream)?;
+    admit(&near, datagram, stream)?;
+    let far = far(tables, &near, stream)?;
+    let (hop, destination) = next_hop(tables, &far)?;
+    let rewritten = rewrite::Rewrite { far: &far, stream, source: hop.source, destination };
+    rewritten.apply(frame, datagram).ok_or(DropReason::Truncated)?;
+    if let Some((state, owner)) = state {
+        record(frame, state, owner, &near, &media);
+    }
+    let same = hop.ifindex == frame.ingress_ifindex();
+    let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
+    Ok(RelayPath { stream, egress })
+}
+
+/// The endpoint that the packet arrived at.
+#[inline(always)]
+fn near(tables: &impl Tables, datagram: &Datagram, stream: Stream) -> Result<Endpoint, DropReason> {
+    let slot = tables.endpoint(datagram.endpoint).ok_or(DropReason::NoEndpoint)?;
+    let near = slot.read().map_err(|_torn| DropReason::EntryChanging)?;
+    if near.call == 0 {
+        return Err(DropReason::NoEndpoint);
+    }
+    let local = Address::v4(datagram.ip.destination);
+    if near.local != local || near.port(stream) != datagram.udp.destination.get() {
+        return Err(DropReason::WrongEntry);
+    }
+    Ok(near)
+}
+
+/// Source policy "strict": exactly the address and port that signalling named.
+#[inline(always)]
+fn admit(near: &Endpoint, datagram: &Datagram, stream: Stream) -> Result<(), DropReason> {
+    let expected = near.remote_port(stream);
+    if expected == 0 {
+        return Err(DropReason::SourceNotKnown);
+    }
+    if near.remote != Address::v4(datagram.ip.source) || expected != datagram.udp.source.get() {
+        return Err(DropReason::UnexpectedSource);
+    }
+    Ok(())
+}
+
+/// The endpoint that the packet leaves by.
+#[inline(always)]
+fn far(tables: &impl Tables, near: &Endpoint, stream: Stream) -> Result<Endpoint, DropReason> {
+    let slot = tables.endpoint(near.peer).ok_or(DropReason::StalePeer)?;
+    let far = slot.read().map_err(|_torn| DropReason::EntryChanging)?;
+    if far.call != near.call {
+        return Err(DropReason::StalePeer);
+    }
+    if far.remote_port(stream) == 0 {
+        return Err(DropReason::NoRemote);
+    }
+    Ok(far)
+}
+
+/// The next hop and its link-layer address.
+#[inline(always)]
+fn next_hop(tables: &impl Tables, far: &Endpoint) -> Result<(NextHop, [u8; 6]), DropReason> {
+    if far.next_hop == 0 {
+        return Err(DropReason::NoNextHop);
+    }
+    let hop = tables.next_hop(far.next_hop).ok_or(DropReason::NoNextHop)?.read();
+    let destination = hop.destination.ok_or(DropReason::NextHopUnresolved)?;
+    Ok((hop, destination))
+}
+
+#[inline(always)]
+fn record(frame: &impl Frame, state: &EndpointState, owner: u32, near: &Endpoint, media: &Media) {
+    state.adopt(owner, near.call);
+    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
+    match media {
+        Media::Rtp(rtp) => {
+            let (ssrc, timestamp, sequence) = (rtp.ssrc.get(), rtp.timestamp.get(), rtp.sequence.get());
+            let arrival = Arrival { ns, bytes, ssrc, timestamp, sequence };
+            state.record_rtp(&arrival, near.ns_per_tick);
+        }
+        Media::Rtcp => state.record_rtcp(ns, bytes),
+    }
+}
+
+/// Counts a drop at the endpoint it happened at, when a call owns that.
+#[inline(always)]
+fn charge(tables: &impl Tables, index: u32, reason: DropReason) {
+    let call = tables.endpoint(index).map_or(0, |slot| slot.call());
+    if call == 0 {
+        return;
+    }
+    if let Some(state) = tables.state(index) {
+        state.adopt(state.call(), call);
+        state.record_drop(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests;

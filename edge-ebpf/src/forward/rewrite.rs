@@ -1,0 +1,88 @@
+//! New addresses for a packet that leaves: Ethernet, IPv4 and UDP, with their checksums.
+
+use super::datagram::Datagram;
+use crate::abi::Endpoint;
+use crate::frame::Frame;
+use crate::wire::Stream;
+use crate::wire::checksum::Change;
+use crate::wire::ethernet::{self, Ethernet};
+use crate::wire::ipv4::{self, Ipv4};
+use crate::wire::udp::Udp;
+
+/// Time to live of what we send: a back-to-back user agent originates its media (RFC 1700 recommends 64).
+const TTL: u8 = 64;
+
+/// What a packet looks like when it leaves.
+pub(super) struct Rewrite<'a> {
+    /// The endpoint that it leaves by.
+    pub(super) far: &'a Endpoint,
+    pub(super) stream: Stream,
+    /// Link-layer address of the device.
+    pub(super) source: [u8; 6],
+    /// Link-layer address of the next hop.
+    pub(super) destination: [u8; 6],
+}
+
+impl Rewrite<'_> {
+    /// Writes all three headers; `None`, with the frame unchanged, when they do not fit.
+    #[inline(always)]
+    pub(super) fn apply(&self, frame: &mut impl Frame, datagram: &Datagram) -> Option<()> {
+        let Datagram { ip, udp, endpoint: _ } = datagram;
+        let headers = Headers {
+            ethernet: Ethernet {
+                destination: self.destination,
+                source: self.source,
+                kind: ethernet::IPV4.into(),
+            },
+            ip: self.ip(ip),
+            udp: self.udp(ip, udp),
+        };
+        frame.write(0, headers)
+    }
+
+    #[inline(always)]
+    fn ip(&self, old: &Ipv4) -> Ipv4 {
+        let ttl_protocol = [TTL, ipv4::UDP];
+        let change = self.addresses(old).word(old.ttl_protocol, ttl_protocol);
+        Ipv4 {
+            ttl_protocol,
+            checksum: old.checksum.after(change),
+            source: self.far.local.to_v4(),
+            destination: self.far.remote.to_v4(),
+            ..*old
+        }
+    }
+
+    #[inline(always)]
+    fn udp(&self, ip: &Ipv4, old: &Udp) -> Udp {
+        let source = self.far.port(self.stream).to_be_bytes();
+        let destination = self.far.remote_port(self.stream).to_be_bytes();
+        let change = self
+            .addresses(ip)
+            .word(old.source.to_bytes(), source)
+            .word(old.destination.to_bytes(), destination);
+        Udp {
+            source: source.into(),
+            destination: destination.into(),
+            length: old.length,
+            checksum: old.checksum.udp_after(change),
+        }
+    }
+
+    /// Both checksums cover the addresses: IP in its header, UDP in its pseudo-header.
+    #[inline(always)]
+    fn addresses(&self, old: &Ipv4) -> Change {
+        Change::default()
+            .address(old.source, self.far.local.to_v4())
+            .address(old.destination, self.far.remote.to_v4())
+    }
+}
+
+/// The three headers of a datagram without IP options.
+#[derive(zerocopy::IntoBytes, zerocopy::Immutable)]
+#[repr(C)]
+struct Headers {
+    ethernet: Ethernet,
+    ip: Ipv4,
+    udp: Udp,
+}

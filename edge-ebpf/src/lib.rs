@@ -1,0 +1,29 @@
+//! The kernel side of `edge`: what the maps hold, and the decision that every media packet gets.
+//!
+//! - [`forward`] is that decision: a pure function of one [`frame`] and the [`tables`], ending in one [`verdict`];
+//! - [`abi`] is the layout of the maps, shared with the process that fills them;
+//! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550;
+//! - `testing` (feature) holds a packet builder, tables in memory and the table of cases for every host.
+//!
+//! Hosts of [`forward::forward`]: the XDP program in `main.rs`, the tests, the bench.
+//!
+//! Invariants: no unsafe code, no allocation, no loop without a small constant bound, and no knowledge of SIP.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+#[cfg(any(test, feature = "testing"))]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod abi;
+pub mod forward;
+pub mod frame;
+pub mod stats;
+pub mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod verdict;
+pub mod wire;

@@ -1,0 +1,92 @@
+//! The XDP program: hands each frame to [`forward`](edge_ebpf::forward::forward) and does what it says.
+
+#![no_std]
+#![no_main]
+
+mod xdp;
+
+use aya_ebpf::Global;
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX};
+use aya_ebpf::btf_maps::PerCpuArray;
+use aya_ebpf::macros::{btf_map, xdp};
+use aya_ebpf::programs::XdpContext;
+use aya_log_ebpf::warn;
+use edge_ebpf::abi::Word;
+use edge_ebpf::forward::forward;
+use edge_ebpf::frame::Frame;
+use edge_ebpf::verdict::{DropReason, Egress, Verdict};
+use xdp::frame::XdpFrame;
+use xdp::maps::{DEVICES, Maps, count};
+
+/// Whether unexpected sources are logged. Read-only once loaded, so the verifier removes what a 0 leaves unused.
+#[unsafe(no_mangle)]
+static DIAGNOSTICS: Global<u8> = Global::new(0);
+
+/// When this CPU logged last, on `CLOCK_MONOTONIC`.
+#[btf_map]
+static LOGGED_NS: PerCpuArray<Word, 1> = PerCpuArray::new();
+
+const LOG_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// The product's program. It takes frames in fragments, or devices with an MTU above a page would refuse it; media
+/// packets fit the first fragment, where all headers are.
+#[xdp(frags)]
+pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
+    let mut frame = XdpFrame::new(&ctx);
+    let (verdict, action) = act(forward(&mut frame, &Maps));
+    count(verdict);
+    if DIAGNOSTICS.load() != 0 && verdict == Verdict::Drop(DropReason::UnexpectedSource) {
+        diagnose(&ctx, &frame);
+    }
+    action
+}
+
+/// The action for a verdict, and the verdict that was in the end carried out.
+#[inline(always)]
+fn act(verdict: Verdict) -> (Verdict, u32) {
+    match verdict {
+        Verdict::Pass(_) => (verdict, XDP_PASS),
+        Verdict::Drop(_) => (verdict, XDP_DROP),
+        Verdict::Relay(path) => match path.egress {
+            Egress::SameDevice => (verdict, XDP_TX),
+            Egress::Device(slot) => match DEVICES.redirect(slot, u64::from(XDP_DROP)) {
+                Ok(_) => (verdict, XDP_REDIRECT),
+                Err(_) => (Verdict::Drop(DropReason::NoDevice), XDP_DROP),
+            },
+        },
+    }
+}
+
+/// Tells who sent, at most once a second on each CPU. The addresses of a dropped frame are as they came.
+#[inline(always)]
+fn diagnose(ctx: &XdpContext, frame: &XdpFrame<'_>) {
+    let Some(logged) = LOGGED_NS.get(0) else { return };
+    let now = frame.arrival_ns();
+    if now.wrapping_sub(logged.load()) < LOG_INTERVAL_NS {
+        return;
+    }
+    logged.store(now);
+    let (Some([from, to]), Some([from_port, to_port])) =
+        (frame.read::<[[u8; 4]; 2]>(26), frame.read::<[[u8; 2]; 2]>(34))
+    else {
+        return;
+    };
+    warn!(
+        ctx,
+        "media from {:i}:{} to {:i}:{} dropped: not the address and port that signalling named",
+        u32::from_be_bytes(from),
+        u16::from_be_bytes(from_port),
+        u32::from_be_bytes(to),
+        u16::from_be_bytes(to_port)
+    );
+}
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // Nothing in the program panics: the linker would fail on this loop otherwise, and the verifier refuse it.
+    loop {}
+}

@@ -1,0 +1,126 @@
+//! RTP arithmetic: sequence numbers and loss (RFC 3550 appendices A.1 and A.3), jitter (A.8).
+//!
+//! One departure from A.1: there is no probation. A source was admitted by its address before it is counted
+//! here, so its first packet already counts.
+
+/// Gap up to which a higher number counts as loss (RFC 3550 appendix A.1).
+const MAX_DROPOUT: u16 = 3000;
+/// Distance up to which a lower number counts as late or duplicate (RFC 3550 appendix A.1).
+const MAX_MISORDER: u16 = 100;
+/// "No number was out of place": above every sequence number.
+const NO_BAD_SEQUENCE: u32 = 1 << 16;
+
+/// One RTP packet as the statistics see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// Time of arrival in nanoseconds, on any clock that only rises.
+    pub ns: u64,
+    /// Bytes on the wire, Ethernet header included.
+    pub bytes: u64,
+    /// Synchronisation source.
+    pub ssrc: u32,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Sequence number.
+    pub sequence: u16,
+}
+
+/// A stretch of packets whose sequence numbers belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// First sequence number.
+    pub first: u32,
+    /// Highest sequence number, extended by the count of wraps in the upper 16 bits; wraps after 2^32 packets.
+    pub last: u32,
+    /// The number after one that was out of place; above 65,535 when there is none.
+    pub bad: u32,
+}
+
+/// What a sequence number meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Next, after a gap, late or duplicate.
+    Counted,
+    /// Far out of place; not part of the run unless the next one follows it.
+    Stray,
+    /// The second in a row that is out of place: the source started anew here.
+    Restarted,
+}
+
+impl Run {
+    /// A run whose first packet has this number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn starting_at(sequence: u16) -> Self {
+        Self { first: sequence as u32, last: sequence as u32, bad: NO_BAD_SEQUENCE }
+    }
+
+    /// Takes the next sequence number (`update_seq` of appendix A.1).
+    #[inline(always)]
+    pub const fn step(&mut self, sequence: u16) -> Step {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the lower half of an extended number is the number"
+        )]
+        let ahead = sequence.wrapping_sub(self.last as u16);
+        if ahead < MAX_DROPOUT {
+            self.last = self.last.wrapping_add(ahead as u32);
+            Step::Counted
+        } else if ahead > u16::MAX - MAX_MISORDER {
+            Step::Counted
+        } else if self.bad == sequence as u32 {
+            Step::Restarted
+        } else {
+            self.bad = sequence.wrapping_add(1) as u32;
+            Step::Stray
+        }
+    }
+
+    /// Expected minus received (appendix A.3).
+    #[inline(always)]
+    #[must_use]
+    pub const fn lost(&self, received: u64) -> i64 {
+        let expected = self.last.wrapping_sub(self.first) as i64 + 1;
+        expected - received.cast_signed()
+    }
+}
+
+/// Mean deviation of packet spacing, in nanoseconds (RFC 3550 section 6.4.1), kept sixteenfold as in A.8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Jitter {
+    ns_x16: u64,
+}
+
+impl Jitter {
+    /// From its stored form.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_ns_x16(ns_x16: u64) -> Self {
+        Self { ns_x16 }
+    }
+
+    /// Its stored form.
+    #[inline(always)]
+    #[must_use]
+    pub const fn ns_x16(self) -> u64 {
+        self.ns_x16
+    }
+
+    /// In nanoseconds.
+    #[inline(always)]
+    #[must_use]
+    pub const fn ns(self) -> u64 {
+        self.ns_x16 >> 4
+    }
+
+    /// Takes a packet that came `elapsed_ns` after the one before, stamped `ticks` later (modulo 2^32).
+    #[inline(always)]
+    pub const fn observe(&mut self, elapsed_ns: u64, ticks: u32, ns_per_tick: u32) {
+        let stamped_ns = ticks.cast_signed() as i64 * ns_per_tick as i64;
+        let deviation_ns = elapsed_ns.cast_signed().wrapping_sub(stamped_ns).unsigned_abs();
+        self.ns_x16 = self.ns_x16.saturating_add(deviation_ns).saturating_sub((self.ns_x16 + 8) >> 4);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! What every host of [`forward`](crate::forward::forward) is tested with.
+//!
+//! [`cases`] is the one table of cases: the host runs it over tables in memory, and the loaded program runs it
+//! over its maps. Frames come from [`Packet`], which computes checksums in full and so checks the incremental
+//! ones of the datapath.
+
+#![expect(clippy::expect_used, reason = "a fixture that cannot be built must stop its test")]
+
+mod cases;
+mod frame;
+mod packet;
+mod scene;
+
+pub use cases::{Case, Tally, cases};
+pub use frame::BytesFrame;
+pub use packet::{Packet, UdpChecksum, rtcp, rtp};
+pub use scene::{CALL, CARRIER, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, NEAR, PBX, Scene, station};
+/// For hosts that carry tables into maps as bytes.
+pub use zerocopy;

@@ -1,0 +1,183 @@
+//! The tables that cases run over: one call between a carrier and a PBX.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use zerocopy::IntoBytes;
+
+use crate::abi::{
+    Address, Endpoint, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot,
+    first_row,
+};
+use crate::tables::Tables;
+
+/// Device that every frame comes in on: what `BPF_PROG_TEST_RUN` presents, the loopback.
+pub const INGRESS: u32 = 1;
+/// Number of the call.
+pub const CALL: u32 = 7;
+/// Where the carrier sends from and receives on; RTCP is on the next port.
+pub const CARRIER: ([u8; 4], u16) = ([192, 0, 2, 10], 30000);
+/// The same for the PBX.
+pub const PBX: ([u8; 4], u16) = ([198, 51, 100, 20], 40000);
+/// Our address and port towards the carrier.
+pub const LOCAL_A: ([u8; 4], u16) = ([10, 0, 0, 1], 20002);
+/// Our address and port towards the PBX.
+pub const LOCAL_B: ([u8; 4], u16) = ([10, 0, 1, 1], 20004);
+/// Index of the endpoint at [`LOCAL_A`].
+pub const NEAR: u32 = 1;
+
+/// Index of the endpoint at [`LOCAL_B`].
+const FAR: u32 = 12;
+const FIRST_PORT: u16 = 20000;
+const PAIRS: u16 = 10;
+const ENDPOINTS: u32 = 20;
+const NEXT_HOPS: u32 = 4;
+
+/// What is in the tables before a case, as plain values that any host can write down.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// Rows of the media addresses.
+    pub media_addresses: Vec<MediaAddress>,
+    /// All endpoints, by index.
+    pub endpoints: Vec<Endpoint>,
+    /// An endpoint whose writer stopped half-way through a change: the former entry is in force.
+    pub torn: Option<u32>,
+    /// All rows of the next hops; `None` for an empty one.
+    pub next_hops: Vec<Option<NextHop>>,
+}
+
+/// A locally administered MAC that ends in `last`.
+#[must_use]
+pub const fn station(last: u8) -> [u8; 6] {
+    [2, 0, 0, 0, 1, last]
+}
+
+impl Scene {
+    /// The call is up: the carrier by the device that frames come in on, the PBX by another one.
+    #[must_use]
+    pub fn call() -> Self {
+        let mut endpoints = vec![Endpoint::FREE; ENDPOINTS as usize];
+        endpoints[NEAR as usize] = endpoint(LOCAL_A, CARRIER, FAR, 1);
+        endpoints[FAR as usize] = endpoint(LOCAL_B, PBX, NEAR, 2);
+        let mut next_hops = vec![None; NEXT_HOPS as usize];
+        next_hops[1] = Some(hop(INGRESS, 0));
+        next_hops[2] = Some(hop(2, 1));
+        let mut media_addresses = vec![MediaAddress::default(); MEDIA_ADDRESS_ROWS as usize];
+        for (base, (octets, _)) in [(0, LOCAL_A), (u32::from(PAIRS), LOCAL_B)] {
+            let ip = Address::v4(octets);
+            let row = MediaAddress { ip, base, first_port: FIRST_PORT, pairs: PAIRS };
+            media_addresses[first_row(ip) as usize] = row;
+        }
+        Self { media_addresses, endpoints, torn: None, next_hops }
+    }
+
+    /// This scene with a change to the endpoint that faces the carrier.
+    #[must_use]
+    pub fn near(mut self, change: impl FnOnce(&mut Endpoint)) -> Self {
+        change(&mut self.endpoints[NEAR as usize]);
+        self
+    }
+
+    /// This scene with a change to the endpoint that faces the PBX.
+    #[must_use]
+    pub fn far(mut self, change: impl FnOnce(&mut Endpoint)) -> Self {
+        change(&mut self.endpoints[FAR as usize]);
+        self
+    }
+
+    /// This scene with the PBX endpoint stopped half-way through a change.
+    #[must_use]
+    pub fn far_torn(mut self) -> Self {
+        self.torn = Some(FAR);
+        self
+    }
+
+    /// This scene with a change to the next hop of the PBX.
+    #[must_use]
+    pub fn hop(mut self, change: impl FnOnce(&mut NextHop)) -> Self {
+        if let Some(hop) = &mut self.next_hops[2] {
+            change(hop);
+        }
+        self
+    }
+
+    /// The slot of an endpoint as it lies in the map.
+    #[must_use]
+    pub fn slot(&self, index: u32) -> EndpointSlot {
+        let mut slot = EndpointSlot::default();
+        slot.write(&self.endpoints[index as usize]);
+        if self.torn == Some(index) {
+            slot.write(&Endpoint { call: CALL, next_hop: 3, remote_rtp_port: 1, ..Endpoint::FREE });
+            slot.as_mut_bytes()[0] |= 1;
+        }
+        slot
+    }
+
+    /// A next hop as it lies in the map.
+    #[must_use]
+    pub fn next_hop_slot(&self, row: u32) -> NextHopSlot {
+        let slot = NextHopSlot::default();
+        if let Some(hop) = &self.next_hops[row as usize] {
+            slot.write(hop);
+        }
+        slot
+    }
+}
+
+fn endpoint(local: ([u8; 4], u16), remote: ([u8; 4], u16), peer: u32, next_hop: u32) -> Endpoint {
+    Endpoint {
+        call: CALL,
+        peer,
+        next_hop,
+        local: Address::v4(local.0),
+        local_port: local.1,
+        remote: Address::v4(remote.0),
+        remote_rtp_port: remote.1,
+        remote_rtcp_port: remote.1 + 1,
+        ns_per_tick: 125_000,
+        ..Endpoint::FREE
+    }
+}
+
+fn hop(ifindex: u32, device: u16) -> NextHop {
+    let last = u8::try_from(ifindex).expect("a scene has two devices");
+    NextHop { ifindex, device, source: station(last), destination: Some(station(last | 0x80)) }
+}
+
+/// Tables in memory.
+#[derive(Debug)]
+pub struct MemoryTables {
+    media_addresses: Vec<MediaAddress>,
+    endpoints: Vec<EndpointSlot>,
+    states: Vec<EndpointState>,
+    next_hops: Vec<NextHopSlot>,
+}
+
+impl From<&Scene> for MemoryTables {
+    fn from(scene: &Scene) -> Self {
+        Self {
+            media_addresses: scene.media_addresses.clone(),
+            endpoints: (0..ENDPOINTS).map(|index| scene.slot(index)).collect(),
+            states: (0..ENDPOINTS).map(|_| EndpointState::default()).collect(),
+            next_hops: (0..NEXT_HOPS).map(|row| scene.next_hop_slot(row)).collect(),
+        }
+    }
+}
+
+impl Tables for MemoryTables {
+    fn media_address(&self, row: u32) -> Option<&MediaAddress> {
+        self.media_addresses.get(row as usize)
+    }
+
+    fn endpoint(&self, index: u32) -> Option<&EndpointSlot> {
+        self.endpoints.get(index as usize)
+    }
+
+    fn state(&self, index: u32) -> Option<&EndpointState> {
+        self.states.get(index as usize)
+    }
+
+    fn next_hop(&self, row: u32) -> Option<&NextHopSlot> {
+        self.next_hops.get(row as usize)
+    }
+}

@@ -1,0 +1,182 @@
+//! What becomes of a packet, and why. Every packet gets exactly one verdict, and every verdict one counter.
+
+use crate::wire::Stream;
+
+/// Declares reasons: the number is for ever, the name is what operators see.
+macro_rules! reasons {
+    ($(#[$doc:meta])* $enum:ident { $($variant:ident = $number:literal, $name:literal, $text:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $enum { $(#[doc = $text] $variant = $number,)+ }
+
+        impl $enum {
+            /// Every reason, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Name for counters and records; stable.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// One line for an operator.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a packet goes on to the host untouched.
+    PassReason {
+        NotIpv4 = 0, "not_ipv4", "not IPv4: ARP, IPv6, VLAN and the like";
+        NotUdp = 1, "not_udp", "IPv4, but not UDP";
+        LaterFragment = 2, "later_fragment", "a fragment without a UDP header; the host may reassemble it";
+        NotMedia = 3, "not_media", "UDP to an address or port that is not for media";
+        Incomplete = 4, "incomplete", "too short to tell what it is";
+    }
+}
+
+reasons! {
+    /// Why a packet for a media port was dropped.
+    DropReason {
+        IpOptions = 0, "ip_options", "IP options, which no media sender uses";
+        FirstFragment = 1, "first_fragment", "fragmented: the sender's packets exceed its path";
+        IpChecksum = 2, "ip_checksum", "wrong IP header checksum: damaged on the way";
+        Truncated = 3, "truncated", "a length field reaches beyond the packet";
+        NotRtp = 4, "not_rtp", "first byte is not that of RTP or RTCP (RFC 7983): STUN, DTLS, T.38 or noise";
+        ShortRtp = 5, "short_rtp", "shorter than an RTP header";
+        MuxedRtcp = 6, "muxed_rtcp", "RTCP on the RTP port, which was not negotiated (RFC 5761)";
+        BadRtcp = 7, "bad_rtcp", "not a well-formed RTCP packet";
+        NoEndpoint = 8, "no_endpoint", "no call uses this port: media before or after its call";
+        EntryChanging = 9, "entry_changing", "the endpoint changed again and again just then: a fault of ours";
+        WrongEntry = 10, "wrong_entry", "the endpoint's entry is for another address: a fault of ours";
+        StalePeer = 11, "stale_peer", "the other leg's endpoint belongs to another call: its call is ending";
+        SourceNotKnown = 12, "source_not_known", "this leg has not said yet where it sends from";
+        UnexpectedSource = 13, "unexpected_source", "not from the address and port that signalling named";
+        NoRemote = 14, "no_remote", "the other leg has not said where it receives, or is on hold";
+        NoNextHop = 15, "no_next_hop", "no route to the other leg's address";
+        NextHopUnresolved = 16, "next_hop_unresolved", "the next hop does not answer ARP";
+        NoDevice = 17, "no_device", "the device that it should leave by is not attached";
+    }
+}
+
+/// How a relayed packet leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Egress {
+    /// By the device that it came in on.
+    SameDevice,
+    /// By the device in this slot of the devmap.
+    Device(u32),
+}
+
+/// A relayed packet: what it was and how it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayPath {
+    /// RTP or RTCP.
+    pub stream: Stream,
+    /// The way out.
+    pub egress: Egress,
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not ours; the host gets it untouched.
+    Pass(PassReason),
+    /// Ours, and not to be relayed.
+    Drop(DropReason),
+    /// Rewritten and sent on.
+    Relay(RelayPath),
+}
+
+/// Whether a counter counts passed, dropped or relayed packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CounterKind {
+    /// Went on to the host.
+    Pass,
+    /// Dropped.
+    Drop,
+    /// Relayed.
+    Relay,
+}
+
+/// One slot of the counters map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CounterSlot {
+    /// Its index in the map.
+    pub index: u32,
+    /// What the packets it counts had in common.
+    pub kind: CounterKind,
+    /// Stable name; unique within its kind.
+    pub name: &'static str,
+    /// One line for an operator.
+    pub description: &'static str,
+}
+
+const DROPS_FROM: u32 = 16;
+const RELAYS_FROM: u32 = 48;
+
+const RELAYS: [(&str, &str); 4] = [
+    ("rtp_same_device", "RTP relayed out of the device it came in on"),
+    ("rtp_other_device", "RTP relayed to another device"),
+    ("rtcp_same_device", "RTCP relayed out of the device it came in on"),
+    ("rtcp_other_device", "RTCP relayed to another device"),
+];
+
+impl RelayPath {
+    #[inline(always)]
+    const fn number(self) -> u32 {
+        match (self.stream, self.egress) {
+            (Stream::Rtp, Egress::SameDevice) => 0,
+            (Stream::Rtp, Egress::Device(_)) => 1,
+            (Stream::Rtcp, Egress::SameDevice) => 2,
+            (Stream::Rtcp, Egress::Device(_)) => 3,
+        }
+    }
+}
+
+impl Verdict {
+    /// Index of its counter; stable for a given ABI version.
+    #[inline(always)]
+    #[must_use]
+    pub const fn counter(self) -> u32 {
+        match self {
+            Self::Pass(reason) => reason as u32,
+            Self::Drop(reason) => DROPS_FROM + reason as u32,
+            Self::Relay(path) => RELAYS_FROM + path.number(),
+        }
+    }
+}
+
+/// Every counter there is, by rising index.
+pub fn counters() -> impl Iterator<Item = CounterSlot> {
+    let passes = PassReason::ALL.iter().map(|reason| CounterSlot {
+        index: Verdict::Pass(*reason).counter(),
+        kind: CounterKind::Pass,
+        name: reason.name(),
+        description: reason.description(),
+    });
+    let drops = DropReason::ALL.iter().map(|reason| CounterSlot {
+        index: Verdict::Drop(*reason).counter(),
+        kind: CounterKind::Drop,
+        name: reason.name(),
+        description: reason.description(),
+    });
+    let relays = (RELAYS_FROM..).zip(RELAYS).map(|(index, (name, description))| CounterSlot {
+        index,
+        kind: CounterKind::Relay,
+        name,
+        description,
+    });
+    passes.chain(drops).chain(relays)
+}
+
+const _: () = assert!(PassReason::ALL.len() <= DROPS_FROM as usize);
+const _: () = assert!(DropReason::ALL.len() <= (RELAYS_FROM - DROPS_FROM) as usize);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+//!
+//! One's complement sums do not depend on byte order (RFC 1071 section 2 B), so words are summed as they lie in
+//! memory.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// A checksum field as it lies in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(2))]
+pub struct Checksum {
+    bytes: [u8; 2],
+}
+
+/// The difference that changed words make to any checksum over them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change {
+    sum: u64,
+}
+
+impl Change {
+    /// One more 16-bit word changed.
+    #[inline(always)]
+    #[must_use]
+    pub const fn word(self, old: [u8; 2], new: [u8; 2]) -> Self {
+        let removed = !u16::from_ne_bytes(old);
+        Self { sum: self.sum + removed as u64 + u16::from_ne_bytes(new) as u64 }
+    }
+
+    /// One more IPv4 address changed.
+    #[inline(always)]
+    #[must_use]
+    pub const fn address(self, old: [u8; 4], new: [u8; 4]) -> Self {
+        // A 32-bit word is congruent to the sum of its halves modulo 2^16 - 1.
+        let removed = !u32::from_ne_bytes(old);
+        Self { sum: self.sum + removed as u64 + u32::from_ne_bytes(new) as u64 }
+    }
+}
+
+impl Checksum {
+    /// As it lies on the wire.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(bytes: [u8; 2]) -> Self {
+        Self { bytes }
+    }
+
+    /// The checksum over `words`, the field itself counted as zero.
+    #[inline(always)]
+    #[must_use]
+    pub fn over(words: impl IntoIterator<Item = [u8; 2]>) -> Self {
+        let sum = words.into_iter().fold(0, |sum, word| sum + u64::from(u16::from_ne_bytes(word)));
+        Self { bytes: (!fold(sum)).to_ne_bytes() }
+    }
+
+    /// This checksum after a change: `HC' = ~(~HC + ~m + m')` (RFC 1624, equation 3).
+    #[inline(always)]
+    #[must_use]
+    pub const fn after(self, change: Change) -> Self {
+        let sum = !u16::from_ne_bytes(self.bytes) as u64 + change.sum;
+        Self { bytes: (!fold(sum)).to_ne_bytes() }
+    }
+
+    /// A UDP checksum after a change (RFC 768): zero means "none" and stays, and a computed zero is sent as all ones.
+    #[inline(always)]
+    #[must_use]
+    pub const fn udp_after(self, change: Change) -> Self {
+        if u16::from_ne_bytes(self.bytes) == 0 {
+            return self;
+        }
+        let changed = self.after(change);
+        if u16::from_ne_bytes(changed.bytes) == 0 { Self { bytes: [0xff; 2] } } else { changed }
+    }
+}
+
+/// Adds the carries back in until none is left: a sum of 64 bits needs four rounds.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the rounds leave 16 bits")]
+const fn fold(mut sum: u64) -> u16 {
+    sum = (sum & 0xffff_ffff) + (sum >> 32);
+    sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum as u16
+}

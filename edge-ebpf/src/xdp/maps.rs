@@ -1,0 +1,62 @@
+//! The maps of [`edge_ebpf::abi`]. Their sizes here are the smallest; userspace sets the real ones at load.
+
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
+use aya_ebpf::btf_maps::{Array, PerCpuArray};
+use aya_ebpf::macros::{btf_map, map};
+use aya_ebpf::maps::DevMap;
+use edge_ebpf::abi::{
+    COUNTERS_MAX, DEVICES_MAX, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, Meta,
+    NEXT_HOPS_MAX, NextHopSlot, Word,
+};
+use edge_ebpf::tables::Tables;
+use edge_ebpf::verdict::Verdict;
+
+const SHARED: usize = BPF_F_MMAPABLE as usize;
+
+#[btf_map]
+pub(crate) static META: Array<Meta, 1, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static MEDIA_ADDRESSES: Array<MediaAddress, { MEDIA_ADDRESS_ROWS as usize }> = Array::new();
+#[btf_map]
+pub(crate) static ENDPOINTS: Array<EndpointSlot, 1, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static STATES: Array<EndpointState, 1, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static NEXT_HOPS: Array<NextHopSlot, { NEXT_HOPS_MAX as usize }, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static COUNTERS: PerCpuArray<Word, { COUNTERS_MAX as usize }> = PerCpuArray::new();
+#[map]
+pub(crate) static DEVICES: DevMap = DevMap::with_max_entries(DEVICES_MAX, 0);
+
+/// The maps as tables.
+pub(crate) struct Maps;
+
+impl Tables for Maps {
+    #[inline(always)]
+    fn media_address(&self, row: u32) -> Option<&MediaAddress> {
+        MEDIA_ADDRESSES.get(row)
+    }
+
+    #[inline(always)]
+    fn endpoint(&self, index: u32) -> Option<&EndpointSlot> {
+        ENDPOINTS.get(index)
+    }
+
+    #[inline(always)]
+    fn state(&self, index: u32) -> Option<&EndpointState> {
+        STATES.get(index)
+    }
+
+    #[inline(always)]
+    fn next_hop(&self, row: u32) -> Option<&NextHopSlot> {
+        NEXT_HOPS.get(row)
+    }
+}
+
+/// Counts a verdict on this CPU.
+#[inline(always)]
+pub(crate) fn count(verdict: Verdict) {
+    if let Some(counter) = COUNTERS.get(verdict.counter()) {
+        counter.add(1);
+    }
+}

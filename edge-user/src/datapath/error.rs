@@ -1,0 +1,226 @@
+//! What can go wrong with the datapath, each with what to do about it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// Why the datapath cannot start, or cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DatapathError {
+    /// The binary was built without the eBPF object.
+    #[error("this binary was built without the XDP program: run `cargo xtask build`")]
+    NoProgram,
+    /// The pin root is not on a BPF file system.
+    #[error("{path} is not on a BPF file system: run `mount -t bpf bpf {existing}`")]
+    NotBpffs {
+        /// The pin root.
+        path: PathBuf,
+        /// The part of its path that exists.
+        existing: PathBuf,
+    },
+    /// Maps of another ABI version are pinned.
+    #[error(
+        "media of another version of edge (ABI v{found}, this is v{ours}) is pinned in {path}: stop that edge, \
+         or end its media with `rm -r {path}`"
+    )]
+    ForeignVersion {
+        /// Its version.
+        found: String,
+        /// Version of this binary.
+        ours: u32,
+        /// Directory of its pins.
+        path: PathBuf,
+    },
+    /// A file operation on a pin or its directory failed.
+    #[error("{path}: {source}")]
+    Pin {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No node of this name has anything pinned.
+    #[error("{path} holds no maps: edge is not running, or pins elsewhere")]
+    NotPinned {
+        /// Where they were looked for.
+        path: PathBuf,
+    },
+    /// The object could not be loaded.
+    #[error("the kernel refused the XDP program's maps: {0}; edge needs root (or CAP_BPF) and Linux 5.18")]
+    Load(#[from] Box<aya::EbpfError>),
+    /// The program could not be loaded.
+    #[error(
+        "the kernel refused the XDP program: {0}; edge needs root (or CAP_BPF and CAP_NET_ADMIN) and Linux 5.18"
+    )]
+    Program(#[source] Box<aya::programs::ProgramError>),
+    /// The object holds something else than this crate expects.
+    #[error("the XDP program has no `{name}`: it was built from other sources, run `cargo xtask build`")]
+    Object {
+        /// Name of the program or map.
+        name: &'static str,
+    },
+    /// A map operation failed.
+    #[error("map {map}: {source}")]
+    Map {
+        /// Name of the map.
+        map: &'static str,
+        /// Why.
+        source: Box<aya::maps::MapError>,
+    },
+    /// A map could not be mapped into memory.
+    #[error("map {map} cannot be mapped into memory: {source}")]
+    Mapping {
+        /// Name of the map.
+        map: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// A device does not exist.
+    #[error("there is no network device `{device}`: `ip link` shows what there is")]
+    NoDevice {
+        /// Its name.
+        device: String,
+    },
+    /// A device has no Ethernet address.
+    #[error("device `{device}` is not an Ethernet device: media needs one")]
+    NotEthernet {
+        /// Its name.
+        device: String,
+    },
+    /// A device refused the program.
+    #[error("XDP cannot be attached to `{device}` in {mode} mode: {source}{hint}")]
+    Attach {
+        /// The device.
+        device: String,
+        /// The mode that was tried.
+        mode: super::AttachMode,
+        /// Why.
+        source: Box<aya::programs::ProgramError>,
+        /// What to do, when that is known; begins with a separator.
+        hint: &'static str,
+    },
+    /// The kernel gave no link that could be pinned.
+    #[error("`{device}` has no XDP link: {source}; edge needs Linux 5.18")]
+    Link {
+        /// The device.
+        device: String,
+        /// Why.
+        source: Box<aya::programs::links::LinkError>,
+    },
+    /// The link to a device cannot be pinned.
+    #[error("{path}: {source}")]
+    PinLink {
+        /// Path of the pin.
+        path: PathBuf,
+        /// Why.
+        source: Box<aya::pin::PinError>,
+    },
+    /// The kernel refused a device as the target of redirects.
+    #[error("packets cannot be redirected to `{device}`: {source}")]
+    Device {
+        /// Its name.
+        device: String,
+        /// Why.
+        source: Box<aya::maps::xdp::XdpMapError>,
+    },
+    /// More than the tables hold.
+    #[error("{what}: {value} is more than the {max} that fit")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many.
+        value: u64,
+        /// How many fit.
+        max: u64,
+    },
+    /// A media address that the program does not serve.
+    #[error("media address {address}: only IPv4 media is built")]
+    NotIpv4 {
+        /// The address.
+        address: IpAddr,
+    },
+    /// The diagnostics of the program cannot be read.
+    #[error("the XDP program's log cannot be read: {0}")]
+    Log(#[from] aya_log::Error),
+    /// Netlink failed.
+    #[error("netlink: {0}")]
+    Netlink(#[from] io::Error),
+}
+
+impl DatapathError {
+    /// Whether another XDP program holds the device.
+    pub(super) fn is_busy(&self) -> bool {
+        let Self::Attach { source, .. } = self else { return false };
+        matches!(&**source, aya::programs::ProgramError::SyscallError(error)
+            if matches!(error.io_error.raw_os_error(), Some(libc::EBUSY | libc::EEXIST)))
+    }
+}
+
+/// Why the media of one call cannot be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// As many endpoints as the operator allows are installed.
+    #[error("{flows_max} media endpoints are in use: raise xdp.flows_max")]
+    Full {
+        /// The limit.
+        flows_max: u32,
+    },
+    /// A local address and port outside the media ranges that the datapath was started with.
+    #[error("{local} is no RTP port of a media range")]
+    NotMedia {
+        /// The address.
+        local: SocketAddr,
+    },
+    /// A local port that another call uses.
+    #[error("{local} belongs to call {call} already")]
+    InUse {
+        /// The address.
+        local: SocketAddr,
+        /// Datapath number of that call.
+        call: u32,
+    },
+    /// An update that would move a leg to other local ports.
+    #[error("a call cannot move from its local address to {local}")]
+    Moved {
+        /// The new address.
+        local: SocketAddr,
+    },
+    /// A far side that is not IPv4.
+    #[error("media to {remote}: only IPv4 media is built")]
+    NotIpv4 {
+        /// The address.
+        remote: IpAddr,
+    },
+    /// The kernel has no route.
+    #[error("no route to {remote} from {local}: {source}")]
+    NoRoute {
+        /// Where to.
+        remote: IpAddr,
+        /// From which media address.
+        local: IpAddr,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The route ends at this host, or is a blackhole.
+    #[error("{remote} is not the address of another host")]
+    NotRemote {
+        /// Where to.
+        remote: IpAddr,
+    },
+    /// The route leaves by a device without the program.
+    #[error(
+        "the route to {remote} leaves by `{device}`, which belongs to no realm: the XDP program cannot send there"
+    )]
+    NotAttached {
+        /// Where to.
+        remote: IpAddr,
+        /// The device.
+        device: String,
+    },
+    /// No row is free for another next hop.
+    #[error("{max} next hops are in use")]
+    NextHopsFull {
+        /// How many fit.
+        max: u32,
+    },
+}

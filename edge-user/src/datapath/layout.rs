@@ -1,0 +1,75 @@
+//! Which endpoint belongs to which media address and port.
+
+use std::net::{IpAddr, SocketAddr};
+
+use edge_core::policy::{MediaRange, Realm};
+use edge_ebpf::abi::{
+    Address, ENDPOINTS_MAX, MEDIA_ADDRESS_ROWS, MEDIA_ADDRESSES_MAX, MediaAddress, PROBES_MAX, first_row,
+};
+
+use super::DatapathError;
+
+/// The rows of the media-address table, and the number of endpoints that they share out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    rows: Vec<MediaAddress>,
+    endpoints: u32,
+}
+
+impl Layout {
+    /// Gives every media range of every realm its stretch of endpoints, in the order of the configuration.
+    pub(super) fn new(realms: &[Realm]) -> Result<Self, DatapathError> {
+        let ranges: Vec<&MediaRange> = realms.iter().flat_map(|realm| &realm.media).collect();
+        if ranges.len() > MEDIA_ADDRESSES_MAX as usize {
+            let (value, max) = (ranges.len() as u64, u64::from(MEDIA_ADDRESSES_MAX));
+            return Err(DatapathError::TooMany { what: "media addresses", value, max });
+        }
+        let mut layout =
+            Self { rows: vec![MediaAddress::default(); MEDIA_ADDRESS_ROWS as usize], endpoints: 0 };
+        for range in ranges {
+            layout.add(range)?;
+        }
+        Ok(layout)
+    }
+
+    /// The rows as the kernel reads them.
+    pub(super) fn rows(&self) -> &[MediaAddress] {
+        &self.rows
+    }
+
+    /// Number of endpoints; at least one as soon as there is a range.
+    pub(super) const fn endpoints(&self) -> u32 {
+        self.endpoints
+    }
+
+    /// Index of the endpoint whose RTP port is `local`.
+    pub(super) fn endpoint(&self, local: SocketAddr) -> Option<u32> {
+        let SocketAddr::V4(v4) = local else { return None };
+        let ip = Address::v4(v4.ip().octets());
+        let row = self.rows.iter().find(|row| row.pairs != 0 && row.ip == ip)?;
+        if v4.port().is_multiple_of(2) { row.endpoint(v4.port()) } else { None }
+    }
+
+    fn add(&mut self, range: &MediaRange) -> Result<(), DatapathError> {
+        let IpAddr::V4(v4) = range.address else {
+            return Err(DatapathError::NotIpv4 { address: range.address });
+        };
+        let ip = Address::v4(v4.octets());
+        let (base, pairs) = (self.endpoints, range.ports.pairs());
+        let endpoints = base + u32::from(pairs);
+        if endpoints > ENDPOINTS_MAX {
+            let (value, max) = (u64::from(endpoints), u64::from(ENDPOINTS_MAX));
+            return Err(DatapathError::TooMany { what: "media port pairs", value, max });
+        }
+        let free = (0..PROBES_MAX)
+            .map(|probe| ((first_row(ip) + probe) % MEDIA_ADDRESS_ROWS) as usize)
+            .find(|row| self.rows[*row].pairs == 0);
+        let Some(row) = free else {
+            let max = u64::from(PROBES_MAX);
+            return Err(DatapathError::TooMany { what: "media addresses of one hash", value: max + 1, max });
+        };
+        self.rows[row] = MediaAddress { ip, base, first_port: range.ports.first(), pairs };
+        self.endpoints = endpoints;
+        Ok(())
+    }
+}

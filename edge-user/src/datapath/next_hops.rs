@@ -1,0 +1,195 @@
+//! The table of next hops: one row for each neighbour that media leaves to, shared by all writers.
+//!
+//! A row belongs to its neighbour while any endpoint names it. After that it rests for at least one refresh before
+//! another neighbour gets it, so that no packet in flight can meet a row that changed its meaning.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use edge_ebpf::abi::{NEXT_HOPS_MAX, NextHop};
+
+use super::netlink::{Device, Netlink, RouteHop, v4};
+use super::tables::SharedTables;
+use super::{DatapathError, InstallError};
+
+/// Routes are asked for once a refresh; more than these are asked for each time.
+const ROUTES_MAX: usize = 4096;
+
+/// The table with the socket that fills it.
+pub(super) struct NextHops {
+    tables: Arc<SharedTables>,
+    /// The devices with the program; the devmap slot of each is its place here.
+    devices: Vec<Device>,
+    state: Mutex<State>,
+    refresher: Mutex<Netlink>,
+}
+
+struct State {
+    netlink: Netlink,
+    rows: HashMap<(u32, Ipv4Addr), Row>,
+    /// Rows that no neighbour has; the last is taken first.
+    free: Vec<u32>,
+    /// Routes found since the last refresh, by remote and local address.
+    routes: HashMap<(Ipv4Addr, Ipv4Addr), RouteHop>,
+}
+
+struct Row {
+    index: u32,
+    users: u32,
+    /// Refreshes that found no user.
+    rested: u32,
+    device: usize,
+    mac: Option<[u8; 6]>,
+}
+
+impl NextHops {
+    pub(super) fn new(tables: Arc<SharedTables>, devices: &[Device]) -> Result<Self, DatapathError> {
+        let state = State {
+            netlink: Netlink::open()?,
+            rows: HashMap::new(),
+            free: (1..NEXT_HOPS_MAX).rev().collect(),
+            routes: HashMap::new(),
+        };
+        Ok(Self {
+            tables,
+            devices: devices.to_vec(),
+            state: Mutex::new(state),
+            refresher: Mutex::new(Netlink::open()?),
+        })
+    }
+
+    /// The row for packets from `local` to `remote`, counted as one more user.
+    pub(super) fn acquire(&self, remote: IpAddr, local: IpAddr) -> Result<u32, InstallError> {
+        let remote_v4 = v4(remote).ok_or(InstallError::NotIpv4 { remote })?;
+        let local_v4 = v4(local).ok_or(InstallError::NotIpv4 { remote: local })?;
+        let mut state = self.lock();
+        let hop = match state.route(remote_v4, local_v4) {
+            Ok(hop) => hop.ok_or(InstallError::NotRemote { remote })?,
+            Err(source) => return Err(InstallError::NoRoute { remote, local, source }),
+        };
+        let Some(device) = self.devices.iter().position(|device| device.ifindex == hop.ifindex) else {
+            let device = state.netlink.device_name(hop.ifindex);
+            return Err(InstallError::NotAttached { remote, device });
+        };
+        self.row(&mut state, hop, device)
+    }
+
+    /// Takes a user away from a row.
+    pub(super) fn release(&self, index: u32) {
+        let mut state = self.lock();
+        if let Some(row) = state.rows.values_mut().find(|row| row.index == index) {
+            row.users -= 1;
+        }
+    }
+
+    /// Brings every row up to date with the kernel's neighbours, and forgets rows that nobody uses. The kernel is
+    /// asked on a socket of its own, so that calls need not wait meanwhile.
+    pub(super) fn refresh(&self) {
+        let hops = self.retire();
+        let mut netlink = self.refresher.lock().unwrap_or_else(PoisonError::into_inner);
+        for hop in hops {
+            let mac = resolve(&mut netlink, hop);
+            let mut state = self.lock();
+            let Some(row) = state.rows.get_mut(&(hop.ifindex, hop.ip)).filter(|row| row.mac != mac) else {
+                continue;
+            };
+            tracing::debug!(neighbour = %hop.ip, ?mac, "next hop changed");
+            row.mac = mac;
+            self.write(row);
+        }
+    }
+
+    /// Frees rows that have rested, and returns the hops of the others.
+    fn retire(&self) -> Vec<RouteHop> {
+        let mut guard = self.lock();
+        let State { netlink: _, rows, free, routes } = &mut *guard;
+        routes.clear();
+        rows.retain(|_, row| {
+            row.rested = if row.users == 0 { row.rested + 1 } else { 0 };
+            let keep = row.rested <= RESTS;
+            if !keep {
+                self.tables.next_hop(row.index).clear();
+                free.push(row.index);
+            }
+            keep
+        });
+        rows.keys().map(|(ifindex, ip)| RouteHop { ifindex: *ifindex, ip: *ip }).collect()
+    }
+
+    fn row(&self, state: &mut State, hop: RouteHop, device: usize) -> Result<u32, InstallError> {
+        let State { netlink, rows, free, routes: _ } = state;
+        if let Some(row) = rows.get_mut(&(hop.ifindex, hop.ip)) {
+            row.users += 1;
+            return Ok(row.index);
+        }
+        let index = free.pop().ok_or(InstallError::NextHopsFull { max: NEXT_HOPS_MAX - 1 })?;
+        let row = Row { index, users: 1, rested: 0, device, mac: resolve_soon(netlink, hop) };
+        self.write(&row);
+        rows.insert((hop.ifindex, hop.ip), row);
+        Ok(index)
+    }
+
+    fn write(&self, row: &Row) {
+        let Device { name: _, ifindex, mac } = &self.devices[row.device];
+        #[expect(clippy::cast_possible_truncation, reason = "there are fewer than DEVICES_MAX devices")]
+        let device = row.device as u16;
+        let hop = NextHop { ifindex: *ifindex, device, source: *mac, destination: row.mac };
+        self.tables.next_hop(row.index).write(&hop);
+    }
+
+    /// A panic elsewhere leaves the table whole: every change to it is one insertion or one number.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn route(&mut self, remote: Ipv4Addr, local: Ipv4Addr) -> std::io::Result<Option<RouteHop>> {
+        if let Some(hop) = self.routes.get(&(remote, local)) {
+            return Ok(Some(*hop));
+        }
+        let hop = self.netlink.route(remote, local)?;
+        if let Some(hop) = hop.filter(|_| self.routes.len() < ROUTES_MAX) {
+            self.routes.insert((remote, local), hop);
+        }
+        Ok(hop)
+    }
+}
+
+/// Refreshes that an unused row lives through, so that between its last user and its next meaning lies at least
+/// one whole interval.
+const RESTS: u32 = 2;
+
+/// How long a call waits for the answer of a neighbour that nobody talked to before: longer than ARP takes on a
+/// healthy link, and too short to be felt by the other calls of the shard. A later answer comes with a refresh.
+const ANSWER_WAITS: u32 = 5;
+const ANSWER_WAIT: Duration = Duration::from_micros(300);
+
+fn resolve_soon(netlink: &mut Netlink, hop: RouteHop) -> Option<[u8; 6]> {
+    let mut mac = resolve(netlink, hop);
+    for _ in 0..ANSWER_WAITS {
+        if mac.is_some() {
+            break;
+        }
+        thread::sleep(ANSWER_WAIT);
+        mac = resolve(netlink, hop);
+    }
+    mac
+}
+
+/// The address of a neighbour; asks for it when it is not known or has not been confirmed for long.
+fn resolve(netlink: &mut Netlink, hop: RouteHop) -> Option<[u8; 6]> {
+    let found = netlink.neighbour(hop).and_then(|neighbour| {
+        if neighbour.to_probe {
+            netlink.probe(hop)?;
+        }
+        Ok(neighbour.mac)
+    });
+    found.unwrap_or_else(|error| {
+        tracing::warn!(neighbour = %hop.ip, %error, "neighbour cannot be read");
+        None
+    })
+}

@@ -1,0 +1,268 @@
+//! The XDP program: loading it, and attaching it to devices through pinned links.
+
+use std::fmt;
+use std::path::Path;
+
+use aya::maps::{Array, DevMap, Map};
+use aya::programs::links::{FdLink, LinkError, PinnedLink};
+use aya::programs::xdp::{XdpLink, XdpLinkId, XdpMode};
+use aya::programs::{ProgramError, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use edge_core::policy::Realm;
+use edge_ebpf::abi::{DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STATES};
+use zerocopy::transmute;
+
+use super::layout::Layout;
+use super::netlink::{Device, Netlink};
+use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
+use super::{DatapathError, Mode, sys};
+
+/// The compiled XDP program, an ELF object; empty when this crate was built without it.
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/edge-xdp.o"));
+
+const PROGRAM: &str = "edge_media";
+const DIAGNOSTICS: &str = "DIAGNOSTICS";
+
+/// How the program is attached to a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachMode {
+    /// In the driver.
+    Native,
+    /// In the network stack.
+    Generic,
+}
+
+impl fmt::Display for AttachMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+impl From<AttachMode> for XdpMode {
+    fn from(mode: AttachMode) -> Self {
+        match mode {
+            AttachMode::Native => Self::Driver,
+            AttachMode::Generic => Self::Skb,
+        }
+    }
+}
+
+/// A device that has the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Its name.
+    pub device: String,
+    /// Its index.
+    pub ifindex: u32,
+    /// How.
+    pub mode: AttachMode,
+}
+
+/// The devices of all realms, each once, in the order of the configuration.
+pub(super) fn devices(realms: &[Realm]) -> Result<Vec<Device>, DatapathError> {
+    let mut netlink = Netlink::open()?;
+    let mut devices: Vec<Device> = Vec::new();
+    for realm in realms {
+        if devices.iter().all(|device| device.name != realm.device) {
+            devices.push(netlink.device(&realm.device)?);
+        }
+    }
+    if devices.len() > DEVICES_MAX as usize {
+        let (value, max) = (devices.len() as u64, u64::from(DEVICES_MAX));
+        return Err(DatapathError::TooMany { what: "devices", value, max });
+    }
+    Ok(devices)
+}
+
+/// The loaded program.
+pub(super) struct Program {
+    ebpf: Ebpf,
+    attached: Vec<Attached>,
+    diagnostics: bool,
+}
+
+impl Program {
+    /// Loads the program with the pinned maps, and makes and pins those that are missing.
+    pub(super) fn load(pins: &Pins, layout: &Layout, diagnostics: bool) -> Result<Self, DatapathError> {
+        if OBJECT.is_empty() {
+            return Err(DatapathError::NoProgram);
+        }
+        sys::raise_memlock_limit();
+        let flag = u8::from(diagnostics);
+        let mut loader = EbpfLoader::new();
+        loader.map_max_entries(ENDPOINTS, layout.endpoints()).map_max_entries(STATES, layout.endpoints());
+        loader.override_global(DIAGNOSTICS, &flag, true);
+        for name in PINNED_MAPS {
+            loader.map_pin_path(name, pins.map(name));
+        }
+        let ebpf = loader.load(OBJECT).map_err(Box::new)?;
+        let mut program = Self { ebpf, attached: Vec::new(), diagnostics };
+        program.write_layout(layout)?;
+        program.xdp()?.load().map_err(program_error)?;
+        Ok(program)
+    }
+
+    /// Attaches the program to `devices`, replacing what an earlier run left in their links, and detaches it
+    /// from devices that are no longer named.
+    pub(super) fn attach(
+        &mut self,
+        pins: &Pins,
+        devices: &[Device],
+        mode: Mode,
+    ) -> Result<(), DatapathError> {
+        self.write_devices(devices)?;
+        for link in pins.links()? {
+            if devices.iter().all(|device| pins.link(&device.name) != link) {
+                tracing::warn!(link = %link.display(), "detached from a device that no realm names any more");
+                remove_file(&link)?;
+            }
+        }
+        for device in devices {
+            let mode = self.attach_device(&pins.link(&device.name), device, mode)?;
+            self.attached.push(Attached { device: device.name.clone(), ifindex: device.ifindex, mode });
+        }
+        Ok(())
+    }
+
+    pub(super) fn attached(&self) -> &[Attached] {
+        &self.attached
+    }
+
+    /// The reader of what the program logs, when diagnostics are on. Only after loading: aya-log takes its map
+    /// away from the object, and closes it when it is dropped.
+    pub(super) fn take_logger(&mut self) -> Result<Option<EbpfLogger<&'static dyn log::Log>>, DatapathError> {
+        if !self.diagnostics {
+            return Ok(None);
+        }
+        Ok(Some(EbpfLogger::init(&mut self.ebpf)?))
+    }
+
+    fn xdp(&mut self) -> Result<&mut Xdp, DatapathError> {
+        let program = self.ebpf.program_mut(PROGRAM).ok_or(DatapathError::Object { name: PROGRAM })?;
+        program.try_into().map_err(program_error)
+    }
+
+    fn map(&mut self, name: &'static str) -> Result<&mut Map, DatapathError> {
+        self.ebpf.map_mut(name).ok_or(DatapathError::Object { name })
+    }
+
+    fn write_layout(&mut self, layout: &Layout) -> Result<(), DatapathError> {
+        let failed = |source| map_error(MEDIA_ADDRESSES, source);
+        let mut table: Array<_, [u8; size_of::<MediaAddress>()]> =
+            self.map(MEDIA_ADDRESSES)?.try_into().map_err(failed)?;
+        for (index, row) in (0..).zip(layout.rows()) {
+            let bytes: [u8; size_of::<MediaAddress>()] = transmute!(*row);
+            table.set(index, bytes, 0).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The devmap slot of a device is its place in the list.
+    fn write_devices(&mut self, devices: &[Device]) -> Result<(), DatapathError> {
+        let mut slots: DevMap<_> =
+            self.map(DEVICES)?.try_into().map_err(|source| map_error(DEVICES, source))?;
+        for (slot, device) in (0..).zip(devices) {
+            slots.set(slot, device.ifindex, None, 0).map_err(|source| DatapathError::Device {
+                device: device.name.clone(),
+                source: Box::new(source),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn attach_device(
+        &mut self,
+        pin: &Path,
+        device: &Device,
+        mode: Mode,
+    ) -> Result<AttachMode, DatapathError> {
+        if let Some(found) = self.replace(pin, device, mode)? {
+            return Ok(found);
+        }
+        let first = if mode == Mode::Generic { AttachMode::Generic } else { AttachMode::Native };
+        match self.attach_new(pin, device, first) {
+            Ok(()) => Ok(first),
+            Err(error) if mode == Mode::Auto && !error.is_busy() => {
+                tracing::warn!(
+                    device = device.name,
+                    %error,
+                    "XDP runs in GENERIC mode here: far slower than native; `edge doctor` tells why"
+                );
+                self.attach_new(pin, device, AttachMode::Generic)?;
+                Ok(AttachMode::Generic)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the program into the pinned link of an earlier run. `None` when there is none that will do: its
+    /// device is gone, or it is attached in another mode than the operator wants.
+    fn replace(
+        &mut self,
+        pin: &Path,
+        device: &Device,
+        mode: Mode,
+    ) -> Result<Option<AttachMode>, DatapathError> {
+        let Ok(link) = PinnedLink::from_pin(pin) else { return Ok(None) };
+        let found = Netlink::open()?.xdp_mode(device.ifindex)?;
+        let suits = match (found, mode) {
+            (None, _)
+            | (Some(AttachMode::Generic), Mode::Native)
+            | (Some(AttachMode::Native), Mode::Generic) => false,
+            (Some(_), _) => true,
+        };
+        if suits && self.update(device, link).is_ok() {
+            return Ok(found);
+        }
+        tracing::warn!(device = device.name, "the link of an earlier run does not serve: attaching anew");
+        remove_file(pin)?;
+        Ok(None)
+    }
+
+    fn update(&mut self, device: &Device, link: PinnedLink) -> Result<(), DatapathError> {
+        let link = XdpLink::try_from(FdLink::from(link)).map_err(|source| link_error(device, source))?;
+        let xdp = self.xdp()?;
+        let id = xdp.attach_to_link(link).map_err(program_error)?;
+        // The pin keeps the link; this handle would detach it when the program is dropped.
+        drop(xdp.take_link(id).map_err(program_error)?);
+        Ok(())
+    }
+
+    fn attach_new(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<(), DatapathError> {
+        let refused = |source: ProgramError| attach_error(device, mode, source);
+        let xdp = self.xdp()?;
+        let id: XdpLinkId = xdp.attach_to_if_index(device.ifindex, mode.into()).map_err(refused)?;
+        let link = xdp.take_link(id).map_err(program_error)?;
+        let link = FdLink::try_from(link).map_err(|source| link_error(device, source))?;
+        link.pin(pin)
+            .map_err(|source| DatapathError::PinLink { path: pin.to_owned(), source: Box::new(source) })?;
+        Ok(())
+    }
+}
+
+fn program_error(source: ProgramError) -> DatapathError {
+    DatapathError::Program(Box::new(source))
+}
+
+fn link_error(device: &Device, source: LinkError) -> DatapathError {
+    DatapathError::Link { device: device.name.clone(), source: Box::new(source) }
+}
+
+fn attach_error(device: &Device, mode: AttachMode, source: ProgramError) -> DatapathError {
+    let code =
+        if let ProgramError::SyscallError(error) = &source { error.io_error.raw_os_error() } else { None };
+    let hint = match code {
+        Some(libc::EBUSY | libc::EEXIST) => {
+            "; another XDP program is there: `ip link set dev <device> xdp off` removes it"
+        }
+        Some(libc::EOPNOTSUPP) => "; its driver has no native XDP: use mode auto or generic",
+        Some(libc::ERANGE) => "; its driver wants a smaller MTU for XDP",
+        Some(libc::EPERM | libc::EACCES) => "; edge needs root, or CAP_BPF and CAP_NET_ADMIN",
+        _ => "",
+    };
+    DatapathError::Attach { device: device.name.clone(), mode, source: Box::new(source), hint }
+}

@@ -1,0 +1,127 @@
+//! The maps that change while packets run, in memory shared with the kernel.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use edge_core::media::MediaReport;
+use edge_ebpf::abi::{
+    ABI_VERSION, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META, Meta, NEXT_HOPS, NEXT_HOPS_MAX,
+    NextHopSlot, STATES,
+};
+use edge_ebpf::verdict::DropReason;
+
+use super::layout::Layout;
+use super::pins::Pins;
+use super::sys::{Mapping, Shared};
+use super::{DatapathError, InstallError};
+
+/// The tables of one datapath, for all its writers.
+#[derive(Debug)]
+pub(super) struct SharedTables {
+    layout: Layout,
+    meta: Mapping<Meta>,
+    endpoints: Mapping<EndpointSlot>,
+    states: Mapping<EndpointState>,
+    next_hops: Mapping<NextHopSlot>,
+    flows_max: u32,
+    flows: AtomicU32,
+}
+
+impl SharedTables {
+    /// Maps the pinned tables, and declares them to be of this ABI version.
+    pub(super) fn open(pins: &Pins, layout: Layout, flows_max: u32) -> Result<Self, DatapathError> {
+        let endpoints = layout.endpoints();
+        let tables = Self {
+            meta: open(pins, META, 1)?,
+            endpoints: open(pins, ENDPOINTS, endpoints)?,
+            states: open(pins, STATES, endpoints)?,
+            next_hops: open(pins, NEXT_HOPS, NEXT_HOPS_MAX)?,
+            layout,
+            flows_max,
+            flows: AtomicU32::new(0),
+        };
+        tables.meta[0].abi_version.store(u64::from(ABI_VERSION));
+        Ok(tables)
+    }
+
+    /// Frees every endpoint and next hop; returns how many endpoints were in use.
+    pub(super) fn clear(&self) -> u32 {
+        let mut removed = 0;
+        for slot in self.endpoints.iter().filter(|slot| slot.call() != 0) {
+            slot.write(&Endpoint::FREE);
+            removed += 1;
+        }
+        for slot in self.next_hops.iter() {
+            slot.clear();
+        }
+        removed
+    }
+
+    pub(super) const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The slot at an index of [`Layout::endpoint`].
+    pub(super) fn endpoint(&self, index: u32) -> &EndpointSlot {
+        &self.endpoints[index as usize]
+    }
+
+    /// A row of the next hops, below [`NEXT_HOPS_MAX`].
+    pub(super) fn next_hop(&self, row: u32) -> &NextHopSlot {
+        &self.next_hops[row as usize]
+    }
+
+    /// A number that no call before it had; never 0.
+    pub(super) fn next_call(&self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the number wraps after 2^32 calls")]
+        let number = self.meta[0].last_call.next() as u32;
+        if number == 0 { self.next_call() } else { number }
+    }
+
+    /// What came in at an endpoint while `call` owned it.
+    pub(super) fn report(&self, index: u32, call: u32) -> MediaReport {
+        let state = &self.states[index as usize];
+        if state.call() != call {
+            return MediaReport::default();
+        }
+        let drops = DropReason::ALL.iter().map(|reason| (reason.name(), u64::from(state.drops(*reason))));
+        MediaReport {
+            packets: state.rtp_packets() + state.rtcp_packets(),
+            bytes: state.rtp_bytes() + state.rtcp_bytes(),
+            lost: state.lost(),
+            jitter_us: state.jitter_ns() / 1000,
+            drops: drops.filter(|(_, packets)| *packets > 0).collect(),
+        }
+    }
+
+    /// When an endpoint relayed its last packet for `call`; 0 when it has relayed none.
+    pub(super) fn last_seen_ns(&self, index: u32, call: u32) -> u64 {
+        let state = &self.states[index as usize];
+        if state.call() == call { state.last_seen_ns() } else { 0 }
+    }
+
+    /// Counts two more endpoints against the limit.
+    pub(super) fn reserve_call(&self) -> Result<(), InstallError> {
+        let fits =
+            |flows: u32| flows.checked_add(ENDPOINTS_PER_CALL).filter(|flows| *flows <= self.flows_max);
+        match self.flows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(InstallError::Full { flows_max: self.flows_max }),
+        }
+    }
+
+    /// Gives back what [`reserve_call`](Self::reserve_call) took.
+    pub(super) fn release_call(&self) {
+        self.flows.fetch_sub(ENDPOINTS_PER_CALL, Ordering::Relaxed);
+    }
+
+    pub(super) fn endpoints_installed(&self) -> u32 {
+        self.flows.load(Ordering::Relaxed)
+    }
+}
+
+const ENDPOINTS_PER_CALL: u32 = 2;
+
+fn open<T: Shared>(pins: &Pins, map: &'static str, entries: u32) -> Result<Mapping<T>, DatapathError> {
+    let data = pins.open_map(map)?;
+    Mapping::new(data.fd(), entries).map_err(|source| DatapathError::Mapping { map, source })
+}

@@ -1,0 +1,180 @@
+//! Installs, changes and removes the media of calls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport, RemoteMedia};
+use edge_ebpf::abi::{Address, Endpoint};
+
+use super::InstallError;
+use super::next_hops::NextHops;
+use super::tables::SharedTables;
+
+const NS_PER_SECOND: u32 = 1_000_000_000;
+
+/// The writer of one shard. A shard writes only endpoints whose ports it leased.
+#[derive(Clone)]
+pub struct DatapathWriter {
+    tables: Arc<SharedTables>,
+    next_hops: Arc<NextHops>,
+}
+
+/// The installed media of one call; given back to [`DatapathWriter::remove`] when the call ends.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "media runs until it is removed"]
+pub struct Installed {
+    call: u32,
+    a: Leg,
+    b: Leg,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Leg {
+    index: u32,
+    local: SocketAddr,
+}
+
+impl std::fmt::Debug for DatapathWriter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("DatapathWriter").finish_non_exhaustive()
+    }
+}
+
+impl DatapathWriter {
+    pub(super) const fn new(tables: Arc<SharedTables>, next_hops: Arc<NextHops>) -> Self {
+        Self { tables, next_hops }
+    }
+
+    /// Lets media run between the two endpoints of a plan. When this returns, packets to both local ports have
+    /// their place: SDP may name them.
+    ///
+    /// # Errors
+    /// [`InstallError`]; then nothing of the plan is installed.
+    pub fn install(&mut self, plan: &MediaPlan) -> Result<Installed, InstallError> {
+        let (a, b) = (self.leg(&plan.a)?, self.leg(&plan.b)?);
+        self.tables.reserve_call()?;
+        let hops = self.acquire(plan).inspect_err(|_| self.tables.release_call())?;
+        let installed = Installed { call: self.tables.next_call(), a, b };
+        self.write(&installed, plan, hops);
+        Ok(installed)
+    }
+
+    /// Follows a changed plan: remote addresses and clock rates. Packets of the call cross without loss.
+    ///
+    /// # Errors
+    /// [`InstallError`]; then the call goes on as it was.
+    pub fn update(&mut self, installed: &Installed, plan: &MediaPlan) -> Result<(), InstallError> {
+        for (leg, endpoint) in [(&installed.a, &plan.a), (&installed.b, &plan.b)] {
+            if leg.local != endpoint.local {
+                return Err(InstallError::Moved { local: endpoint.local });
+            }
+        }
+        let hops = self.acquire(plan)?;
+        let old = self.hops(installed);
+        self.write(installed, plan, hops);
+        self.release(old);
+        Ok(())
+    }
+
+    /// Ends the media of a call, and tells what came in at its endpoints: leg A's, then leg B's.
+    pub fn remove(&mut self, installed: Installed) -> [MediaReport; 2] {
+        let old = self.hops(&installed);
+        let Installed { call, a, b } = installed;
+        for leg in [&a, &b] {
+            self.tables.endpoint(leg.index).write(&Endpoint::FREE);
+        }
+        self.release(old);
+        self.tables.release_call();
+        [a, b].map(|leg| self.tables.report(leg.index, call))
+    }
+
+    /// What came in so far at the endpoints of a call: leg A's, then leg B's.
+    #[must_use]
+    pub fn report(&self, installed: &Installed) -> [MediaReport; 2] {
+        [&installed.a, &installed.b].map(|leg| self.tables.report(leg.index, installed.call))
+    }
+
+    /// When each endpoint relayed its last packet, on `CLOCK_MONOTONIC` in nanoseconds; 0 before any: leg A's, then
+    /// leg B's.
+    #[must_use]
+    pub fn last_seen_ns(&self, installed: &Installed) -> [u64; 2] {
+        [&installed.a, &installed.b].map(|leg| self.tables.last_seen_ns(leg.index, installed.call))
+    }
+
+    /// The free endpoint of a planned leg.
+    fn leg(&self, endpoint: &MediaEndpoint) -> Result<Leg, InstallError> {
+        let local = endpoint.local;
+        let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
+        match self.tables.endpoint(index).call() {
+            0 => Ok(Leg { index, local }),
+            call => Err(InstallError::InUse { local, call }),
+        }
+    }
+
+    fn write(&self, installed: &Installed, plan: &MediaPlan, hops: [u32; 2]) {
+        let Installed { call, a, b } = installed;
+        let MediaPlan { a: plan_a, b: plan_b } = plan;
+        for (leg, peer, endpoint, next_hop) in [(a, b, plan_a, hops[0]), (b, a, plan_b, hops[1])] {
+            let entry = Endpoint { call: *call, peer: peer.index, next_hop, ..entry(endpoint) };
+            self.tables.endpoint(leg.index).write(&entry);
+        }
+    }
+
+    /// Next hops of both legs, counted; 0 for a leg without a remote address.
+    fn acquire(&self, plan: &MediaPlan) -> Result<[u32; 2], InstallError> {
+        let a = self.acquire_leg(&plan.a)?;
+        match self.acquire_leg(&plan.b) {
+            Ok(b) => Ok([a, b]),
+            Err(error) => {
+                self.release([a, 0]);
+                Err(error)
+            }
+        }
+    }
+
+    fn acquire_leg(&self, endpoint: &MediaEndpoint) -> Result<u32, InstallError> {
+        match endpoint.remote {
+            Some(remote) => self.next_hops.acquire(remote.rtp.ip(), endpoint.local.ip()),
+            None => Ok(0),
+        }
+    }
+
+    fn release(&self, hops: [u32; 2]) {
+        for hop in hops.into_iter().filter(|hop| *hop != 0) {
+            self.next_hops.release(hop);
+        }
+    }
+
+    /// The next hops that the entries of a call name. This writer wrote them, so the read cannot be torn.
+    fn hops(&self, installed: &Installed) -> [u32; 2] {
+        [&installed.a, &installed.b]
+            .map(|leg| self.tables.endpoint(leg.index).read().map_or(0, |endpoint| endpoint.next_hop))
+    }
+}
+
+/// The part of an entry that its own leg decides.
+fn entry(endpoint: &MediaEndpoint) -> Endpoint {
+    let MediaEndpoint { local, remote, clock_rate } = *endpoint;
+    let described = Endpoint {
+        local: address(local),
+        local_port: local.port(),
+        // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
+        ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
+        ..Endpoint::FREE
+    };
+    let Some(RemoteMedia { rtp, rtcp }) = remote else { return described };
+    Endpoint {
+        remote: address(rtp),
+        remote_rtp_port: rtp.port(),
+        // One remote address per entry: RTCP to another host (RFC 3605 allows it) is not relayed.
+        remote_rtcp_port: if rtcp.ip() == rtp.ip() { rtcp.port() } else { 0 },
+        ..described
+    }
+}
+
+fn address(address: SocketAddr) -> Address {
+    match address {
+        SocketAddr::V4(v4) => Address::v4(v4.ip().octets()),
+        SocketAddr::V6(v6) => Address::v6(v6.ip().octets()),
+    }
+}

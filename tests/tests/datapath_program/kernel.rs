@@ -1,0 +1,138 @@
+//! The loaded program and its maps, under `BPF_PROG_TEST_RUN`.
+
+use aya::maps::{Array, DevMap, Map, PerCpuArray};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use edge_ebpf::abi;
+use edge_ebpf::testing::zerocopy::{FromBytes, transmute};
+use edge_ebpf::testing::{Scene, Tally};
+use edge_ebpf::verdict::{Egress, Verdict};
+
+/// Endpoints of a scene.
+pub(crate) const ENDPOINTS: u32 = 20;
+
+const PROGRAM: &str = "edge_media";
+const LOOPBACK: u32 = 1;
+const STATE_LEN: usize = size_of::<abi::EndpointState>();
+
+/// The program, not attached to anything.
+pub(crate) struct Kernel {
+    ebpf: Ebpf,
+}
+
+/// What one run of the program did.
+pub(crate) struct Ran {
+    /// The XDP action.
+    pub(crate) action: u32,
+    /// The one counter that rose.
+    pub(crate) counter: u32,
+    /// The frame afterwards.
+    pub(crate) frame: Vec<u8>,
+}
+
+impl Kernel {
+    /// # Panics
+    /// When the object is not there, or the verifier refuses it.
+    pub(crate) fn load() -> Self {
+        let object = edge_user::datapath::OBJECT;
+        assert!(
+            !object.is_empty(),
+            "built without the eBPF object: run `cargo xtask build`, then build the tests"
+        );
+        let mut ebpf = EbpfLoader::new()
+            .map_max_entries(abi::ENDPOINTS, ENDPOINTS)
+            .map_max_entries(abi::STATES, ENDPOINTS)
+            .load(object)
+            .expect("the object loads");
+        program(&mut ebpf).load().expect("the verifier accepts the program");
+        let mut kernel = Self { ebpf };
+        // Under test_run nothing is sent; the slots only have to hold some device.
+        let mut devices: DevMap<_> = kernel.map(abi::DEVICES).try_into().expect("a devmap");
+        for slot in 0..2 {
+            devices.set(slot, LOOPBACK, None, 0).expect("loopback exists");
+        }
+        kernel
+    }
+
+    /// Fills the maps as the scene says, and clears all state.
+    pub(crate) fn set(&mut self, scene: &Scene) {
+        let mut addresses: Array<_, [u8; size_of::<abi::MediaAddress>()]> =
+            self.map(abi::MEDIA_ADDRESSES).try_into().expect("an array");
+        for (index, row) in (0..).zip(&scene.media_addresses) {
+            let bytes: [u8; size_of::<abi::MediaAddress>()] = transmute!(*row);
+            addresses.set(index, bytes, 0).expect("the row exists");
+        }
+        let mut endpoints: Array<_, [u8; size_of::<abi::EndpointSlot>()]> =
+            self.map(abi::ENDPOINTS).try_into().expect("an array");
+        for index in 0..ENDPOINTS {
+            let bytes: [u8; size_of::<abi::EndpointSlot>()] = transmute!(scene.slot(index));
+            endpoints.set(index, bytes, 0).expect("the endpoint exists");
+        }
+        let mut states: Array<_, [u8; STATE_LEN]> = self.map(abi::STATES).try_into().expect("an array");
+        for index in 0..ENDPOINTS {
+            states.set(index, [0; STATE_LEN], 0).expect("the state exists");
+        }
+        let mut next_hops: Array<_, [u8; size_of::<abi::NextHopSlot>()]> =
+            self.map(abi::NEXT_HOPS).try_into().expect("an array");
+        for (row, _) in (0..).zip(&scene.next_hops) {
+            let bytes: [u8; size_of::<abi::NextHopSlot>()] = transmute!(scene.next_hop_slot(row));
+            next_hops.set(row, bytes, 0).expect("the row exists");
+        }
+    }
+
+    /// Runs the program over one frame of at least 14 bytes.
+    ///
+    /// # Panics
+    /// When not exactly one counter rises by one.
+    pub(crate) fn run(&mut self, frame: &[u8]) -> Ran {
+        let before = self.counters();
+        let mut out = vec![0; frame.len() + 64];
+        let options =
+            TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
+        let result = program(&mut self.ebpf).test_run(options).expect("the program runs");
+        out.truncate(usize::try_from(result.data_size_out).expect("a frame length"));
+        let after = self.counters();
+        let rises =
+            (0..).zip(before.iter().zip(&after)).map(|(index, (before, after))| (index, after - before));
+        let rises: Vec<(u32, u64)> = rises.filter(|(_, rise)| *rise != 0).collect();
+        assert!(matches!(rises[..], [(_, 1)]), "one packet, one count: {rises:?}");
+        Ran { action: result.return_value, counter: rises[0].0, frame: out }
+    }
+
+    /// What an endpoint has counted.
+    pub(crate) fn tally(&mut self, index: u32) -> Tally {
+        let states: Array<_, [u8; STATE_LEN]> = self.map(abi::STATES).try_into().expect("an array");
+        let bytes = states.get(&index, 0).expect("the state exists");
+        let state = abi::EndpointState::read_from_bytes(&bytes).expect("the length is right");
+        Tally::from(&state)
+    }
+
+    fn counters(&mut self) -> Vec<u64> {
+        let counters: PerCpuArray<_, u64> = self.map(abi::COUNTERS).try_into().expect("a per-CPU array");
+        counters.iter().map(|cpus| cpus.expect("the counter exists").iter().sum()).collect()
+    }
+
+    fn map(&mut self, name: &str) -> &mut Map {
+        self.ebpf.map_mut(name).expect("the object has the map")
+    }
+}
+
+/// The XDP action that carries out a verdict.
+pub(crate) const fn action(verdict: Verdict) -> u32 {
+    const DROP: u32 = 1;
+    const PASS: u32 = 2;
+    const TX: u32 = 3;
+    const REDIRECT: u32 = 4;
+    match verdict {
+        Verdict::Pass(_) => PASS,
+        Verdict::Drop(_) => DROP,
+        Verdict::Relay(path) => match path.egress {
+            Egress::SameDevice => TX,
+            Egress::Device(_) => REDIRECT,
+        },
+    }
+}
+
+fn program(ebpf: &mut Ebpf) -> &mut Xdp {
+    ebpf.program_mut(PROGRAM).expect("the object has the program").try_into().expect("an XDP program")
+}

@@ -1,0 +1,372 @@
+//! The program on real devices: attached by [`Datapath`], fed by sockets of two peers.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia};
+use edge_core::policy::{MediaRange, PortRange, Realm};
+use edge_ebpf::testing::rtp;
+use edge_tests::lab::{Lab, PEER_DEVICE, Side};
+use edge_user::datapath::{
+    AttachMode, Datapath, DatapathError, DatapathSettings, InstallError, Mode, read_counters,
+};
+
+const NODE: &str = "edge.lab";
+const PEER_PORT: u16 = 6000;
+const OTHER_PEER_PORT: u16 = 6010;
+const LOCAL_PORT: u16 = 20000;
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn media_crosses_and_everything_else_passes() -> Result<()> {
+    Lab::drill(|lab| {
+        let datapath = start(lab)?;
+        ensure!(datapath.attached().iter().all(|attached| attached.mode == AttachMode::Native));
+        let mut writer = datapath.writer()?;
+        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
+        for sequence in 0..100 {
+            exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence)?;
+            exchange(&pbx, Side::Pbx, &carrier, Side::Carrier, sequence)?;
+        }
+        let edge = Side::Carrier.edge_address().to_string();
+        lab.peer(Side::Carrier).command("ping", &["-c", "1", "-W", "2", &edge]).context("ICMP must pass")?;
+        let host = lab.edge().run(|| UdpSocket::bind((Side::Carrier.edge_address(), 5060)))??;
+        host.set_read_timeout(Some(Duration::from_secs(2)))?;
+        carrier.send_to(b"not media", host.local_addr()?)?;
+        host.recv(&mut [0; 64]).context("UDP to another port must pass")?;
+        for report in writer.remove(installed) {
+            ensure!((report.packets, report.lost, report.drops.len()) == (100, 0, 0), "{report:?}");
+        }
+        datapath.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn a_changed_remote_loses_no_packet() -> Result<()> {
+    Lab::drill(|lab| {
+        let datapath = start(lab)?;
+        let mut writer = datapath.writer()?;
+        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let carrier = peer(lab, Side::Carrier, PEER_PORT)?;
+        let sent = AtomicU64::new(0);
+        let updates = thread::scope(|scope| -> Result<u32> {
+            scope.spawn(|| {
+                send_until(&carrier, Side::Carrier, &sent, || sent.load(Ordering::Relaxed) == 10_000)
+            });
+            let mut updates = 0;
+            while sent.load(Ordering::Relaxed) < 10_000 {
+                let port = if updates % 2 == 0 { OTHER_PEER_PORT } else { PEER_PORT };
+                writer.update(&installed, &plan(PEER_PORT, port))?;
+                updates += 1;
+            }
+            Ok(updates)
+        })?;
+        let sent = sent.into_inner();
+        ensure!(updates > 10_000, "the entry changed more often than packets came: {updates}");
+        let [a, _] = writer.remove(installed);
+        ensure!(a.packets == sent && a.drops.is_empty(), "{sent} sent over {updates} updates: {a:?}");
+        datapath.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn running_media_follows_a_neighbour_that_changes_its_address() -> Result<()> {
+    const STATION: &str = "02:00:00:00:00:42";
+    Lab::drill(|lab| {
+        let datapath = start(lab)?;
+        let mut writer = datapath.writer()?;
+        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
+        exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 0)?;
+        lab.peer(Side::Pbx).ip(&["link", "set", PEER_DEVICE, "address", STATION])?;
+        let (address, device) = (Side::Pbx.peer_address().to_string(), Side::Pbx.edge_device());
+        lab.edge().ip(&["neighbour", "replace", &address, "lladdr", STATION, "dev", device])?;
+        datapath.refresh_next_hops();
+        exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 1)?;
+        let _ = writer.remove(installed);
+        datapath.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn media_outlives_the_process_and_a_restart_has_no_gap() -> Result<()> {
+    Lab::drill(|lab| {
+        let first = start(lab)?;
+        let _running = first.writer()?.install(&plan(PEER_PORT, PEER_PORT))?;
+        drop(first);
+        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
+        for sequence in 0..100 {
+            exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence).context("with nobody at home")?;
+        }
+        let seen = media_seen(lab)?;
+        let (sent, done) = (AtomicU64::new(0), AtomicBool::new(false));
+        let second = thread::scope(|scope| -> Result<Datapath> {
+            scope.spawn(|| send_until(&carrier, Side::Carrier, &sent, || done.load(Ordering::Relaxed)));
+            let second = start(lab);
+            done.store(true, Ordering::Relaxed);
+            second
+        })?;
+        let sent = sent.into_inner();
+        ensure!(sent > 100, "packets came while the program was replaced: {sent}");
+        ensure!(second.endpoints_removed() == 2, "nobody knows the old call");
+        ensure!(media_seen(lab)? - seen == sent, "the program saw every packet while it was replaced");
+        second.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn changed_media_ranges_end_the_media_of_the_old_ones() -> Result<()> {
+    Lab::drill(|lab| {
+        let first = start(lab)?;
+        let _running = first.writer()?.install(&plan(PEER_PORT, PEER_PORT))?;
+        drop(first);
+        let mut realms = Side::BOTH.map(realm);
+        realms[0].media[0].ports = PortRange::new(LOCAL_PORT - 100, LOCAL_PORT + 99)?;
+        let second = lab.edge().run(|| Datapath::start(&settings(lab, Mode::Native), &realms))??;
+        ensure!(second.endpoints_removed() == 0, "the maps are new");
+        let mut writer = second.writer()?;
+        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
+        exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 0)?;
+        exchange(&pbx, Side::Pbx, &carrier, Side::Carrier, 0)?;
+        let _ = writer.remove(installed);
+        second.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn shutdown_leaves_nothing() -> Result<()> {
+    Lab::drill(|lab| {
+        start(lab)?.shutdown()?;
+        ensure!(fs::read_dir(lab.bpffs().join("pins"))?.next().is_none(), "pins are left");
+        let links = lab.edge().command("ip", &["link"])?;
+        ensure!(!links.contains("xdp"), "a program is left: {links}");
+        let gone = read_counters(&lab.bpffs().join("pins"), NODE);
+        ensure!(matches!(gone, Err(DatapathError::NotPinned { .. })), "{gone:?}");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn a_failed_start_leaves_nothing() -> Result<()> {
+    Lab::drill(|lab| {
+        lab.edge().ip(&["link", "set", Side::Pbx.edge_device(), "name", "renamed"])?;
+        let refused = start(lab);
+        let error = refused.as_ref().map_err(|error| error.downcast_ref());
+        ensure!(matches!(error, Err(Some(DatapathError::NoDevice { .. }))), "{refused:?}");
+        ensure!(fs::read_dir(lab.bpffs().join("pins"))?.next().is_none(), "pins are left");
+        ensure!(!lab.edge().command("ip", &["link"])?.contains("xdp"), "a program is left");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn a_device_that_another_program_holds_is_refused() -> Result<()> {
+    Lab::drill(|lab| {
+        let first = start(lab)?;
+        let settings = DatapathSettings { node: "second".to_owned(), ..settings(lab, Mode::Auto) };
+        let second = lab.edge().run(|| Datapath::start(&settings, &Side::BOTH.map(realm)))?;
+        let said = second.as_ref().map_err(ToString::to_string);
+        ensure!(matches!(&said, Err(error) if error.contains("another XDP program")), "{said:?}");
+        first.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn another_version_is_not_touched() -> Result<()> {
+    Lab::drill(|lab| {
+        let foreign = lab.bpffs().join("pins/edge_lab/v99");
+        fs::create_dir_all(&foreign)?;
+        let refused = start(lab);
+        ensure!(
+            matches!(
+                refused.as_ref().map_err(|error| error.downcast_ref()),
+                Err(Some(DatapathError::ForeignVersion { .. }))
+            ),
+            "{refused:?}"
+        );
+        ensure!(foreign.exists() && !lab.edge().command("ip", &["link"])?.contains("xdp"));
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn refused_installs_leave_nothing_behind() -> Result<()> {
+    Lab::drill(|lab| {
+        lab.edge().ip(&["link", "add", "spare", "type", "veth", "peer", "name", "spare-peer"])?;
+        lab.edge().ip(&["address", "add", "172.16.0.1/24", "dev", "spare"])?;
+        lab.edge().ip(&["link", "set", "spare", "up"])?;
+        let datapath = start(lab)?;
+        let mut writer = datapath.writer()?;
+        let good = plan(PEER_PORT, PEER_PORT);
+        let with_remote = |ip: [u8; 4]| {
+            let mut plan = good;
+            plan.b.remote = Some(remote(Ipv4Addr::from(ip), PEER_PORT));
+            plan
+        };
+        let refusals = [
+            writer.install(&with_remote([127, 0, 0, 1])),
+            writer.install(&with_remote([192, 0, 2, 1])),
+            writer.install(&with_remote([172, 16, 0, 2])),
+            writer.install(&MediaPlan {
+                b: MediaEndpoint { local: "10.0.0.1:5060".parse()?, ..good.b },
+                ..good
+            }),
+        ];
+        ensure!(
+            matches!(
+                refusals,
+                [
+                    Err(InstallError::NotRemote { .. } | InstallError::NoRoute { .. }),
+                    Err(InstallError::NoRoute { .. }),
+                    Err(InstallError::NotAttached { .. }),
+                    Err(InstallError::NotMedia { .. })
+                ]
+            ),
+            "{refusals:?}"
+        );
+        let installed = writer.install(&good).context("nothing is left of the refused ones")?;
+        let again = writer.install(&good);
+        ensure!(matches!(again, Err(InstallError::InUse { .. })), "{again:?}");
+        let mut second = good;
+        (second.a.local, second.b.local) = (local(Side::Carrier, 20002), local(Side::Pbx, 20002));
+        let full = writer.install(&second);
+        ensure!(matches!(full, Err(InstallError::Full { flows_max: 2 })), "{full:?}");
+        ensure!(datapath.endpoints() == 2);
+        let _ = writer.remove(installed);
+        let installed = writer.install(&second)?;
+        let _ = writer.remove(installed);
+        ensure!(datapath.endpoints() == 0);
+        datapath.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn generic_mode_relays_and_gives_way_to_native() -> Result<()> {
+    Lab::drill(|lab| {
+        let generic = start_in(lab, Mode::Generic)?;
+        ensure!(generic.attached().iter().all(|attached| attached.mode == AttachMode::Generic));
+        let mut writer = generic.writer()?;
+        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
+        for sequence in 0..20 {
+            exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence)?;
+        }
+        let _ = writer.remove(installed);
+        drop((generic, writer));
+        let native = start_in(lab, Mode::Native)?;
+        ensure!(native.attached().iter().all(|attached| attached.mode == AttachMode::Native));
+        native.shutdown()?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn jumbo_devices_take_the_program() -> Result<()> {
+    Lab::drill(|lab| {
+        for side in Side::BOTH {
+            lab.peer(side).ip(&["link", "set", PEER_DEVICE, "mtu", "9000"])?;
+            lab.edge().ip(&["link", "set", side.edge_device(), "mtu", "9000"])?;
+        }
+        start(lab)?.shutdown()?;
+        Ok(())
+    })
+}
+
+fn start(lab: &Lab) -> Result<Datapath> {
+    start_in(lab, Mode::Native)
+}
+
+fn start_in(lab: &Lab, mode: Mode) -> Result<Datapath> {
+    Ok(lab.edge().run(|| Datapath::start(&settings(lab, mode), &Side::BOTH.map(realm)))??)
+}
+
+fn settings(lab: &Lab, mode: Mode) -> DatapathSettings {
+    let pin_root = lab.bpffs().join("pins");
+    DatapathSettings { pin_root, node: NODE.to_owned(), mode, flows_max: 2, diagnostics: false }
+}
+
+fn realm(side: Side) -> Realm {
+    let ports = PortRange::new(LOCAL_PORT, LOCAL_PORT + 99).expect("an even start and an odd end");
+    let media = vec![MediaRange { address: side.edge_address().into(), ports }];
+    let device = side.edge_device().to_owned();
+    Realm { name: device.clone(), device, sip: Vec::new(), media }
+}
+
+fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
+    let endpoint = |side: Side, port| MediaEndpoint {
+        local: local(side, LOCAL_PORT),
+        remote: Some(remote(side.peer_address(), port)),
+        clock_rate: 8000,
+    };
+    MediaPlan { a: endpoint(Side::Carrier, carrier_port), b: endpoint(Side::Pbx, pbx_port) }
+}
+
+fn local(side: Side, port: u16) -> SocketAddr {
+    (side.edge_address(), port).into()
+}
+
+fn remote(ip: Ipv4Addr, port: u16) -> RemoteMedia {
+    RemoteMedia { rtp: (ip, port).into(), rtcp: (ip, port + 1).into() }
+}
+
+fn peer(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
+    let socket = lab.peer(side).run(|| UdpSocket::bind((side.peer_address(), port)))??;
+    socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+    Ok(socket)
+}
+
+/// One RTP packet that must arrive at the other peer, unchanged, from edge's address there.
+fn exchange(from: &UdpSocket, from_side: Side, to: &UdpSocket, to_side: Side, sequence: u16) -> Result<()> {
+    let packet = rtp(sequence, u32::from(sequence) * 160, 9, 160);
+    from.send_to(&packet, local(from_side, LOCAL_PORT))?;
+    let mut received = [0; 2048];
+    let (len, source) = to.recv_from(&mut received).with_context(|| format!("packet {sequence} is lost"))?;
+    ensure!(received[..len] == packet[..] && source == local(to_side, LOCAL_PORT), "from {source}");
+    Ok(())
+}
+
+/// Sends RTP until told to stop, and counts it; returns when the last packet has had time to arrive.
+fn send_until(socket: &UdpSocket, side: Side, sent: &AtomicU64, stop: impl Fn() -> bool) {
+    let mut sequence: u16 = 0;
+    while !stop() {
+        socket.send_to(&rtp(sequence, 0, 9, 20), local(side, LOCAL_PORT)).expect("the peer can send");
+        sequence = sequence.wrapping_add(1);
+        sent.fetch_add(1, Ordering::Relaxed);
+        // Slow enough for the ring of a veth, which holds 256 frames.
+        thread::sleep(Duration::from_micros(20));
+    }
+    thread::sleep(Duration::from_millis(50));
+}
+
+/// Packets for media ports that the program decided about: relayed or dropped.
+fn media_seen(lab: &Lab) -> Result<u64> {
+    let pins: &Path = &lab.bpffs().join("pins");
+    let counters = read_counters(pins, NODE)?;
+    let media = counters.iter().filter(|counter| counter.kind != edge_user::datapath::CounterKind::Pass);
+    Ok(media.map(|counter| counter.packets).sum())
+}

@@ -1,0 +1,124 @@
+//! The loaded XDP program decides as the host does.
+//!
+//! `BPF_PROG_TEST_RUN` runs the program that `edge run` attaches, with the table of cases that the unit tests of
+//! edge-ebpf use, and with thousands of generated frames: verdict, bytes and counts must be the same. `live` then
+//! attaches it to real devices.
+
+#![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
+
+mod kernel;
+mod live;
+
+use edge_ebpf::forward::forward;
+use edge_ebpf::tables::Tables;
+use edge_ebpf::testing::{
+    BytesFrame, CARRIER, Case, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, PBX, Packet, Scene, Tally, cases,
+    rtcp, rtp,
+};
+use edge_ebpf::verdict::{DropReason, Verdict};
+
+use kernel::{ENDPOINTS, Kernel};
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn every_case() {
+    let mut kernel = Kernel::load();
+    for case in cases() {
+        run(&mut kernel, &case);
+    }
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn a_missing_device_is_a_drop_with_its_own_reason() {
+    let mut kernel = Kernel::load();
+    kernel.set(&Scene::call().hop(|hop| hop.device = 5));
+    let frame = Packet::udp(CARRIER, LOCAL_A, rtp(1, 160, 9, 160)).build();
+    let counted = kernel.run(&frame).counter;
+    assert_eq!(counted, Verdict::Drop(DropReason::NoDevice).counter());
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn generated_frames_are_decided_alike() {
+    let mut kernel = Kernel::load();
+    let scene = Scene::call();
+    kernel.set(&scene);
+    let tables = MemoryTables::from(&scene);
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut relayed = 0;
+    for number in 0..5000 {
+        let frame = random.frame();
+        let host = decide(&tables, &frame);
+        let loaded = kernel.run(&frame);
+        assert_eq!(
+            (loaded.counter, &loaded.frame),
+            (host.0.counter(), &host.1),
+            "frame {number}: {frame:02x?}"
+        );
+        relayed += u32::from(matches!(host.0, Verdict::Relay(_)));
+    }
+    assert!(relayed > 500, "only {relayed} generated frames were media at all");
+    for index in 0..ENDPOINTS {
+        let host = tables.state(index).map(Tally::from);
+        assert_eq!(Some(kernel.tally(index)), host, "endpoint {index}");
+    }
+}
+
+fn run(kernel: &mut Kernel, case: &Case) {
+    kernel.set(&case.scene);
+    let mut leaves = Vec::new();
+    for frame in &case.frames {
+        let ran = kernel.run(frame);
+        assert_eq!(ran.counter, case.verdict.counter(), "{}", case.name);
+        assert_eq!(ran.action, kernel::action(case.verdict), "{}", case.name);
+        leaves = ran.frame;
+    }
+    assert_eq!(leaves, case.leaves, "{}", case.name);
+    assert_eq!(kernel.tally(case.endpoint), case.tally, "{}", case.name);
+}
+
+fn decide(tables: &MemoryTables, bytes: &[u8]) -> (Verdict, Vec<u8>) {
+    let mut frame = BytesFrame { bytes: bytes.to_vec(), ifindex: INGRESS, arrival_ns: 1 };
+    let verdict = forward(&mut frame, tables);
+    (verdict, frame.bytes)
+}
+
+/// xorshift64: the same frames in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).expect("below 256")
+    }
+
+    /// Media in one direction or the other; half of it then damaged in a few bytes or cut.
+    fn frame(&mut self) -> Vec<u8> {
+        let (source, destination) = if self.below(2) == 0 { (CARRIER, LOCAL_A) } else { (PBX, LOCAL_B) };
+        let sequence = u16::try_from(self.below(200)).expect("below 200");
+        let length = self.below(300);
+        let packet = match self.below(4) {
+            0 => Packet::udp((source.0, source.1 + 1), (destination.0, destination.1 + 1), rtcp(9)),
+            _ => Packet::udp(source, destination, rtp(sequence, 160, 9, length)),
+        };
+        let mut frame = packet.build();
+        match self.below(4) {
+            0 => {
+                for _ in 0..=self.below(3) {
+                    let position = self.below(frame.len().min(60));
+                    frame[position] = self.byte();
+                }
+            }
+            1 => frame.truncate(14 + self.below(frame.len() - 14)),
+            _ => {}
+        }
+        frame
+    }
+}
