@@ -1,9 +1,10 @@
 //! A dialog of ours (RFC 3261 section 12): what every request within it has to say, on either side of the edge.
 //!
 //! Invariants: the local CSeq only grows; once the remote tag is known it does not change; requests go where the
-//! route set and remote target say when they name an address, else where the peer's messages come from.
+//! route set or remote target says only when that is an address of the peer's, else where its messages come from:
+//! otherwise a peer could point the edge at anyone, and one behind a NAT would never hear from it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -162,15 +163,16 @@ impl Dialog {
         [b"<sip:", self.sent_by.as_ref(), b">"].concat()
     }
 
-    /// Where a request within the dialog is sent: the first route, else the remote target, when that is an
-    /// address; else where the peer's messages come from.
+    /// Where a request within the dialog is sent: the first route, else the remote target, when that is one of the
+    /// addresses that are `known` as the peer's; else where its messages come from.
     #[must_use]
-    pub fn path(&self) -> Path {
+    pub fn path(&self, known: impl Fn(IpAddr) -> bool) -> Path {
         let uri = match self.route_set.first() {
             Some(route) => NameAddr::parse(route.clone()).ok().map(|hop| hop.uri().clone()),
             None => Uri::parse(self.remote_target.clone()).ok(),
         };
-        let peer = uri.as_ref().and_then(address_of).unwrap_or(self.path.peer);
+        let named = uri.as_ref().and_then(address_of).filter(|address| known(address.ip()));
+        let peer = named.unwrap_or(self.path.peer);
         Path { peer, ..self.path }
     }
 
@@ -213,9 +215,7 @@ fn record_route(message: &Message) -> Vec<Bytes> {
 
 /// The address that a URI names, when it names one rather than a host.
 fn address_of(uri: &Uri) -> Option<SocketAddr> {
-    let ip = uri.host_ip()?;
-    let unicast = !ip.is_multicast() && !ip.is_unspecified();
-    unicast.then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)))
+    Some(SocketAddr::new(uri.host_ip()?, uri.port().unwrap_or(SIP_PORT)))
 }
 
 /// Hops of a request that starts here (RFC 3261 section 8.1.1.6).

@@ -6,7 +6,8 @@
 //! Invariants:
 //! - Commands are to be carried out in the order they come.
 //! - SDP that names one of our ports is sent only after [`Input::MediaInstalled`] for its call.
-//! - Every INVITE of a known trunk that starts a dialog ends with exactly one [`Command::WriteRecord`].
+//! - Every INVITE of a known trunk that would start a call ends with exactly one [`Command::WriteRecord`]; but one
+//!   that the bound of transactions turns away is only counted, because nobody would know it when it came again.
 //! - A source that belongs to no trunk changes nothing but a counter.
 
 mod counters;
@@ -15,8 +16,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ pub enum Input {
     },
     /// The operator's decisions changed; running calls keep theirs. Realms must be the same.
     PolicyReplaced(Arc<Policy>),
-    /// No more calls; those that run may go on for `grace`.
+    /// No more calls; those that run may go on for `grace`. Asked again, the earlier end counts.
     DrainRequested {
         /// Then they are hung up.
         grace: Duration,
@@ -118,7 +118,8 @@ pub struct Edge {
     calls: HashMap<CallKey, Box<Call>>,
     /// Which dialog a tag of ours belongs to.
     dialogs: HashMap<u64, (CallKey, Side)>,
-    deadlines: BinaryHeap<Reverse<(Instant, CallKey)>>,
+    /// The deadline of each call that has one; a call has at most one entry.
+    deadlines: BTreeSet<(Instant, CallKey)>,
     ports: PortPool,
     counters: Counters,
     draining: Draining,
@@ -150,7 +151,7 @@ impl Edge {
             resources: Resources::new(seed),
             calls: HashMap::new(),
             dialogs: HashMap::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: BTreeSet::new(),
             ports,
             counters: Counters::default(),
             draining: Draining::No,
@@ -170,9 +171,11 @@ impl Edge {
             }
             Input::PolicyReplaced(policy) => self.policy = policy,
             Input::DrainRequested { grace } => {
-                if self.draining == Draining::No {
-                    self.draining = Draining::Until(now + grace);
-                }
+                self.draining = match self.draining {
+                    Draining::No => Draining::Until(now + grace),
+                    Draining::Until(at) => Draining::Until(at.min(now + grace)),
+                    Draining::HungUp | Draining::Done => self.draining,
+                };
             }
             Input::TimeElapsed => {}
         }
@@ -187,7 +190,7 @@ impl Edge {
     /// When [`Input::TimeElapsed`] is wanted; may be early.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let call = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        let call = self.deadlines.first().map(|(at, _)| *at);
         let drain = match self.draining {
             Draining::Until(at) => Some(at),
             Draining::No | Draining::HungUp | Draining::Done => None,
@@ -206,6 +209,15 @@ impl Edge {
         }
     }
 
+    /// Whether nothing is remembered of any call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+            && self.dialogs.is_empty()
+            && self.deadlines.is_empty()
+            && self.resources.transactions.is_empty()
+    }
+
     /// Media port pairs that no call holds, free or resting.
     #[must_use]
     pub fn media_ports_at_rest(&self) -> u64 {
@@ -220,13 +232,19 @@ impl Edge {
                 self.with_call(key, now, |call, ctx| call.on_timed_out(owner, ctx));
             }
         }
-        while let Some(&Reverse((at, key))) = self.deadlines.peek()
-            && at <= now
-        {
-            self.deadlines.pop();
-            self.with_call(key, now, Call::on_time);
+        while let Some((_, key)) = self.due(now) {
+            self.with_call(key, now, |call, ctx| {
+                call.scheduled = None;
+                call.on_time(ctx);
+            });
         }
         self.drain(now);
+    }
+
+    /// Takes the earliest deadline, if it has come.
+    fn due(&mut self, now: Instant) -> Option<(Instant, CallKey)> {
+        self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        self.deadlines.pop_first()
     }
 
     fn drain(&mut self, now: Instant) {
@@ -256,8 +274,11 @@ impl Edge {
         }
         let deadline = call.next_deadline();
         if deadline != call.scheduled {
+            if let Some(at) = call.scheduled {
+                self.deadlines.remove(&(at, key));
+            }
             call.scheduled = deadline;
-            self.deadlines.extend(deadline.map(|at| Reverse((at, key))));
+            self.deadlines.extend(deadline.map(|at| (at, key)));
         }
     }
 
@@ -274,6 +295,9 @@ impl Edge {
 
     fn forget(&mut self, key: CallKey, now: Instant) {
         let Some(call) = self.calls.remove(&key) else { return };
+        if let Some(at) = call.scheduled {
+            self.deadlines.remove(&(at, key));
+        }
         for side in [Side::A, Side::B] {
             if let Some(tag) = shard::tag_number(&call.dialog(side).local_tag) {
                 self.dialogs.remove(&tag);

@@ -100,10 +100,10 @@ pub enum Refused {
     #[error("the request-URI names no number")]
     NoNumber,
     /// A `Require` or `Proxy-Require` that we do not keep.
-    #[error("extension {option} is required and not supported")]
+    #[error("extension {options} is required and not supported")]
     Extension {
-        /// The first such option tag.
-        option: String,
+        /// Their option tags, separated by commas.
+        options: String,
     },
     /// Max-Forwards is used up.
     #[error("Max-Forwards is 0")]
@@ -251,15 +251,22 @@ impl Refused {
     }
 }
 
-/// The status that one side hears for a failure of the other. A challenge is meant for us, not for the caller, and
-/// a redirection names an address of the other side: the caller should try another way instead.
-#[must_use]
-pub(super) fn across(code: StatusCode) -> StatusCode {
+/// The status that one side hears for a failure of the other.
+///
+/// What speaks of our request rather than of the call is our affair: a challenge, a redirection, a method, body or
+/// extension that the peer does not take (its headers would not cross either). And a 503 would say that the edge
+/// itself is out of service (RFC 3261 section 16.7). For these the caller hears 500.
+fn across(code: StatusCode) -> StatusCode {
     match code {
-        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        code if code.as_u16() / 100 == 3 => StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::UNAUTHORIZED
+        | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        | StatusCode::METHOD_NOT_ALLOWED
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        | StatusCode::BAD_EXTENSION
+        | StatusCode::EXTENSION_REQUIRED
+        | StatusCode::SESSION_INTERVAL_TOO_SMALL
+        | StatusCode::SERVICE_UNAVAILABLE => StatusCode::SERVER_INTERNAL_ERROR,
+        code if code.as_u16() / 100 == 3 => StatusCode::SERVER_INTERNAL_ERROR,
         code => code,
     }
 }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use crate::edge::Command;
 use crate::media::MediaReport;
-use crate::sip::Method;
+use crate::sip::{Method, StatusCode};
 use crate::transaction::T1;
 
 use super::leg::LegState;
-use super::opening::phrase;
 use super::{Call, Cause, Context, MediaState, Owner, Side};
 
 /// How long a side may take over the last message that it owes us (RFC 3261 section 9.1: 64*T1).
@@ -39,7 +38,7 @@ impl Call {
     }
 
     /// Does what a side needs to hear that the call is over.
-    fn close(&mut self, side: Side, status: crate::sip::StatusCode, ctx: &mut Context<'_>) {
+    fn close(&mut self, side: Side, status: StatusCode, ctx: &mut Context<'_>) {
         let unacknowledged = self
             .exchange
             .as_ref()
@@ -50,7 +49,7 @@ impl Call {
             .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_none());
         match (self.leg(side).state, side) {
             (LegState::Early, Side::A) => {
-                self.answer_invite(status, &phrase(status, None), None, ctx);
+                self.answer_invite(status, None, ctx);
                 self.leg_mut(side).state = LegState::Closed;
             }
             (LegState::Early, Side::B) => {
@@ -62,8 +61,7 @@ impl Call {
             (LegState::Confirmed, _) => {
                 if unanswered {
                     // RFC 3261 section 15.1.2: what is still pending in the dialog hears 487.
-                    let terminated = crate::sip::StatusCode::REQUEST_TERMINATED;
-                    self.answer_invite(terminated, &phrase(terminated, None), None, ctx);
+                    self.answer_invite(StatusCode::REQUEST_TERMINATED, None, ctx);
                 }
                 self.leave(side, ctx);
             }
@@ -73,12 +71,26 @@ impl Call {
 
     /// Hangs up on one side.
     pub(super) fn leave(&mut self, side: Side, ctx: &mut Context<'_>) {
+        self.acknowledge_unanswered(side, ctx);
         let key = self.key;
         let leg = self.leg_mut(side);
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
         let bye = leg.dialog.request(&Method::Bye, branch, sequence).empty();
-        let sent = ctx.request(Method::Bye, branch, bye, leg.dialog.path(), Owner::Bye(key, side));
-        leg.state = if sent.is_ok() { LegState::Leaving } else { LegState::Closed };
+        leg.state = LegState::Leaving;
+        if ctx.request(Method::Bye, branch, bye.clone(), leg.path(), Owner::Bye(key, side)).is_err() {
+            // Better said once, without hope of an answer, than not at all.
+            ctx.send(leg.path(), bye);
+            leg.state = LegState::Closed;
+        }
+    }
+
+    /// Acknowledges a 2xx of `side` whose ACK was to carry an answer that now never comes.
+    pub(super) fn acknowledge_unanswered(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let awaited = exchange.from != side && std::mem::take(&mut exchange.answer_awaited);
+        if let Some(sent) = exchange.client.filter(|_| awaited) {
+            self.send_ack(side, sent.sequence, None, ctx);
+        }
     }
 
     pub(super) fn remove_media(&mut self, ctx: &mut Context<'_>) {

@@ -51,6 +51,9 @@ impl Call {
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
         match request.method {
             Method::Bye => self.on_bye(side, &request, source, server, ctx),
+            Method::Invite if self.ending => {
+                self.reply(side, &request, source, server, StatusCode::CALL_DOES_NOT_EXIST, ctx);
+            }
             Method::Invite if self.exchange.is_some() || !self.answered() => {
                 self.reply(side, &request, source, server, StatusCode::REQUEST_PENDING, ctx);
             }
@@ -61,11 +64,11 @@ impl Call {
     }
 
     /// The side that sent an INVITE withdraws it; the CANCEL itself was answered already.
-    pub(crate) fn on_cancel(&mut self, side: Side, ctx: &mut Context<'_>) {
+    pub(crate) fn on_cancel(&mut self, side: Side, invite: TransactionId, ctx: &mut Context<'_>) {
         let pending = self
             .exchange
             .as_ref()
-            .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_none());
+            .is_some_and(|exchange| exchange.server == invite && exchange.unacknowledged.is_none());
         if !pending {
             return;
         }
@@ -103,7 +106,7 @@ impl Call {
             }
             Owner::Invite(_, side) => {
                 if self.exchange.as_ref().is_some_and(|exchange| exchange.from != side) {
-                    self.invite_failed(StatusCode::REQUEST_TIMEOUT, None, ctx);
+                    self.invite_failed(Cause::Unreachable, ctx);
                 }
             }
             // A failure that was never acknowledged needs nothing more.
@@ -124,6 +127,9 @@ impl Call {
                 leg.state = LegState::Closed;
             }
         }
+        if self.exchange_over_at().is_some_and(|at| at <= ctx.now) {
+            self.exchange_over(ctx);
+        }
         self.repeat_success(ctx);
     }
 
@@ -136,6 +142,11 @@ impl Call {
         ctx: &mut Context<'_>,
     ) {
         self.reply(side, bye, source, server, StatusCode::OK, ctx);
+        self.hung_up_by(side, ctx);
+    }
+
+    /// `side` has sent a BYE, and heard that we know.
+    pub(crate) fn hung_up_by(&mut self, side: Side, ctx: &mut Context<'_>) {
         match self.leg(side).state {
             // A caller may hang up before the answer (RFC 3261 section 15): its INVITE still wants a final response.
             LegState::Early => self.terminate(Cause::Cancelled, ctx),
@@ -144,10 +155,11 @@ impl Call {
             | LegState::AwaitingAck
             | LegState::Leaving
             | LegState::Closed => {
+                self.acknowledge_unanswered(side.other(), ctx);
                 let pending = self.exchange.take_if(|exchange| exchange.from == side);
                 if let Some(exchange) = pending.filter(|exchange| exchange.unacknowledged.is_none()) {
                     let code = StatusCode::REQUEST_TERMINATED;
-                    let response = exchange.response(self.leg(side), code, code.default_reason().as_bytes());
+                    let response = exchange.response(self.leg(side), code);
                     ctx.respond(exchange.server, code, response.empty());
                 }
                 self.leg_mut(side).state = LegState::Closed;

@@ -37,6 +37,12 @@ pub(super) struct Exchange {
     pub(super) provisional_seen: bool,
     /// Whether a CANCEL waits for that.
     pub(super) cancel_wanted: bool,
+    /// Whether the side that sent it has withdrawn it.
+    pub(super) withdrawn: bool,
+    /// Whether the other side has sent a 2xx.
+    pub(super) answered: bool,
+    /// When a change of an answered call is given up; the call's own phase bounds its first INVITE.
+    pub(super) over_at: Option<Instant>,
     /// The answer was translated already, in a provisional response.
     pub(super) answer: Option<Bytes>,
     /// Our 2xx, until it is acknowledged.
@@ -48,6 +54,7 @@ pub(super) struct Exchange {
 /// What a CANCEL or ACK has to repeat of our INVITE.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SentInvite {
+    pub(super) id: TransactionId,
     pub(super) branch: Branch,
     pub(super) sequence: u32,
 }
@@ -90,6 +97,9 @@ impl Exchange {
             offer: None,
             provisional_seen: false,
             cancel_wanted: false,
+            withdrawn: false,
+            answered: false,
+            over_at: None,
             answer: None,
             unacknowledged: None,
             answer_awaited: false,
@@ -97,9 +107,9 @@ impl Exchange {
     }
 
     /// A response to the INVITE, up to its body, with what makes or keeps a dialog (RFC 3261 section 12.1.1).
-    pub(super) fn response(&self, leg: &Leg, code: StatusCode, reason: &[u8]) -> MessageWriter {
+    pub(super) fn response(&self, leg: &Leg, code: StatusCode) -> MessageWriter {
         let tag = Some(leg.dialog.local_tag.as_ref());
-        let response = response_to(&self.invite.message, code, reason, self.source, tag);
+        let response = response_to(&self.invite.message, code, code.default_reason(), self.source, tag);
         if code == StatusCode::TRYING || code.as_u16() >= 300 {
             return response;
         }

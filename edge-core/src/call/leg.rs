@@ -1,5 +1,6 @@
 //! One side of a call: its dialog, the trunk it belongs to, and the session description that we gave it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,10 +21,31 @@ pub(super) struct Leg {
     pub(super) session: LocalSession,
     /// The m= lines of this side's dialog, which every later offer to it repeats.
     pub(super) lines: MediaLines,
-    /// The ACK of the last 2xx from this side, kept for when that 2xx comes again.
-    pub(super) ack: Option<SentAck>,
+    /// The ACKs of the last 2xx from this side, newest last, kept for when one of them comes again.
+    pub(super) acks: VecDeque<SentAck>,
+    /// Answers of other forks that were hung up.
+    pub(super) forks_hung_up: u32,
     /// Room on the trunk, given back when the leg is dropped.
     pub(super) _admission: Admission,
+}
+
+/// ACKs that a leg keeps. A 2xx comes again, or from another fork, for half a minute after the first; a peer that
+/// makes more of them than this is not answered.
+const ACKS_MAX: usize = 8;
+
+impl Leg {
+    /// Where a request to this side goes.
+    pub(super) fn path(&self) -> Path {
+        self.dialog.path(|address| self.trunk.is_at(address))
+    }
+
+    /// Keeps an ACK for when its 2xx comes again.
+    pub(super) fn keep_ack(&mut self, ack: SentAck) {
+        if self.acks.len() == ACKS_MAX {
+            self.acks.pop_front();
+        }
+        self.acks.push_back(ack);
+    }
 }
 
 /// How far a side is.

@@ -20,6 +20,7 @@ mod invite;
 mod leg;
 mod opening;
 mod record;
+mod session;
 
 use std::time::Instant;
 
@@ -90,12 +91,26 @@ impl Call {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let repeat = self.exchange.as_ref().and_then(|exchange| exchange.unacknowledged.as_ref());
         let repeat = repeat.map(|waiting| waiting.again_at.min(waiting.give_up_at));
-        [self.phase_over_at, self.closed_by, repeat].into_iter().flatten().min()
+        [self.phase_over_at, self.closed_by, repeat, self.exchange_over_at()].into_iter().flatten().min()
     }
 
     /// The dialog of one side, to find out whether a request is within it.
     pub(crate) const fn dialog(&self, side: Side) -> &crate::dialog::Dialog {
         &self.legs[side.index()].dialog
+    }
+
+    /// When the open exchange is given up.
+    fn exchange_over_at(&self) -> Option<Instant> {
+        self.exchange.as_ref().filter(|exchange| !exchange.answered && !self.ending)?.over_at
+    }
+
+    /// The leg of `side`, and the other one.
+    const fn legs_from(&mut self, side: Side) -> (&mut Leg, &mut Leg) {
+        let [a, b] = &mut self.legs;
+        match side {
+            Side::A => (a, b),
+            Side::B => (b, a),
+        }
     }
 
     const fn leg(&self, side: Side) -> &Leg {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a refusal takes nothing: rooms on trunks and ports go back before the caller hears of it.
 
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use crate::edge::Command;
 use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
 use crate::sdp::{MediaLines, Offer, offer_to};
-use crate::sip::{HeaderName, Message, Request, StatusCode, response_to};
+use crate::sip::{HeaderName, Message, Request, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::exchange::Exchange;
@@ -130,13 +132,7 @@ impl Arrival<'_> {
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);
         }
-        let message = &self.invite.message;
-        let required =
-            message.values(HeaderName::Require).chain(message.values(HeaderName::ProxyRequire)).next();
-        match required {
-            Some(option) => Err(Refused::Extension { option: String::from_utf8_lossy(option).into_owned() }),
-            None => Ok(()),
-        }
+        check_extensions(&self.invite.message)
     }
 
     fn route(&self, record: &mut CallRecord) -> Result<Destination, Refused> {
@@ -208,7 +204,8 @@ impl Arrival<'_> {
             state: LegState::Early,
             session: LocalSession::new(local, random),
             lines: MediaLines::default(),
-            ack: None,
+            acks: VecDeque::new(),
+            forks_hung_up: 0,
             _admission: admission,
         };
         let dialog_b = self.called_dialog(called, &destination.number, ctx);
@@ -238,15 +235,18 @@ impl Arrival<'_> {
     /// The caller as the called side sees it: the display name and number as they came, at our address.
     fn presented_caller(&self, sent_by: &[u8]) -> Bytes {
         let from = &self.invite.from;
-        let uri = match from.uri().user() {
+        let uri = match from.uri().number() {
             _ if from.uri().host().eq_ignore_ascii_case(ANONYMOUS_HOST) => {
                 b"sip:anonymous@anonymous.invalid".to_vec()
             }
-            Some(user) => [b"sip:", user, b"@", sent_by].concat(),
+            Some(user) => [b"sip:", escape_user(&user).as_bytes(), b"@", sent_by].concat(),
             None => [b"sip:", sent_by].concat(),
         };
         let address = [b"<", uri.as_slice(), b">"].concat();
-        from.raw_display().map_or_else(|| address.clone(), |name| [name, b" ", &address].concat()).into()
+        match from.raw_display().filter(|name| !names_a_host(name)) {
+            Some(name) => [name, b" ", &address].concat().into(),
+            None => address.into(),
+        }
     }
 
     fn sent_by(&self, path: Path) -> Bytes {
@@ -298,7 +298,7 @@ pub(crate) fn refuse(
     let mut response =
         response_to(&invite.message, code, code.default_reason(), path.peer, Some(to_tag.as_ref()));
     match refused {
-        Refused::Extension { option } => response = response.header(HeaderName::Unsupported, option),
+        Refused::Extension { options } => response = response.header(HeaderName::Unsupported, options),
         Refused::MediaType { .. } => response = response.header(HeaderName::Accept, SDP),
         Refused::Direction { .. }
         | Refused::Limit { .. }
@@ -329,6 +329,13 @@ pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> 
     }
 }
 
+/// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
+pub(super) fn check_extensions(message: &Message) -> Result<(), Refused> {
+    let required = message.values(HeaderName::Require).chain(message.values(HeaderName::ProxyRequire));
+    let options: Vec<_> = required.map(String::from_utf8_lossy).collect();
+    if options.is_empty() { Ok(()) } else { Err(Refused::Extension { options: options.join(", ") }) }
+}
+
 /// Hops that are left for what crosses the edge.
 pub(super) fn hops_left(request: &Request) -> u8 {
     request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
@@ -347,11 +354,11 @@ fn endpoint(lease: &PortLease, offer: Option<&Offer>) -> MediaEndpoint {
     }
 }
 
-fn leg_record(leg: &Leg, media_local: Option<std::net::SocketAddr>) -> LegRecord {
+fn leg_record(leg: &Leg, media_local: Option<SocketAddr>) -> LegRecord {
     LegRecord {
         trunk: leg.trunk.name.clone(),
         call_id: String::from_utf8_lossy(&leg.dialog.call_id).into_owned(),
-        signalling: leg.dialog.path().peer,
+        signalling: leg.path().peer,
         media_local,
         media_remote: None,
         media: MediaReport::default(),
@@ -359,17 +366,18 @@ fn leg_record(leg: &Leg, media_local: Option<std::net::SocketAddr>) -> LegRecord
 }
 
 /// `host:port` with the port left out when it is SIP's own.
-fn host_port(address: std::net::SocketAddr) -> String {
+fn host_port(address: SocketAddr) -> String {
     match (address.port(), address) {
-        (SIP_PORT, std::net::SocketAddr::V4(v4)) => v4.ip().to_string(),
-        (SIP_PORT, std::net::SocketAddr::V6(v6)) => format!("[{}]", v6.ip()),
+        (SIP_PORT, SocketAddr::V4(v4)) => v4.ip().to_string(),
+        (SIP_PORT, SocketAddr::V6(v6)) => format!("[{}]", v6.ip()),
         (_, other) => other.to_string(),
     }
 }
 
 /// A number as the user part of a URI: what RFC 3261's `user` does not allow is escaped.
 fn escape_user(number: &str) -> String {
-    const ALLOWED: &[u8] = b"-_.!~*'()&=+$,;?/";
+    // Less what could be read as a parameter, a header or a path.
+    const ALLOWED: &[u8] = b"-_.!~*'()+";
     let mut escaped = String::with_capacity(number.len());
     for byte in number.bytes() {
         if byte.is_ascii_alphanumeric() || ALLOWED.contains(&byte) {
@@ -381,11 +389,13 @@ fn escape_user(number: &str) -> String {
     escaped
 }
 
-/// The reason phrase for the side across: as it came when it is plain words, which cannot name a host.
-pub(super) fn phrase(code: StatusCode, came: Option<&[u8]>) -> Vec<u8> {
-    let plain = |phrase: &&[u8]| phrase.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b' ');
-    match came.filter(plain) {
-        Some(phrase) if !phrase.is_empty() => phrase.to_vec(),
-        Some(_) | None => code.default_reason().as_bytes().to_vec(),
-    }
+/// Whether a text that would cross the edge names a host of the side it came from: an address, a mailbox, or words
+/// joined by dots.
+pub(super) fn names_a_host(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && !".:@-".contains(letter));
+    words.any(|word| {
+        let labels = word.split('.').filter(|label| label.len() > 1).count();
+        word.contains('@') || labels > 1 || word.trim_matches('.').parse::<IpAddr>().is_ok()
+    })
 }

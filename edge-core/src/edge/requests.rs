@@ -51,7 +51,7 @@ impl Edge {
 
     fn on_request(&mut self, trunk: TrunkId, path: Path, request: Request, now: Instant) {
         self.counters.requests += 1;
-        match self.resources.transactions.on_request(&request, now) {
+        match self.resources.transactions.on_request(&request, path, now) {
             Matched::Absorbed => return self.resources.at(now).flush(),
             Matched::Deliver(_, Owner::Invited(key, side)) => {
                 return self.with_call(key, now, |call, ctx| call.on_ack(side, &request, ctx));
@@ -63,6 +63,7 @@ impl Edge {
             Method::Ack => self.on_ack(path, &request, now),
             Method::Cancel => self.on_cancel(path, &request, now),
             _ if request.to.tag().is_some() => self.on_dialog_request(path, request, now),
+            Method::Bye => self.answer_with(path, &request, StatusCode::CALL_DOES_NOT_EXIST, now),
             Method::Invite => self.on_invite(trunk, path, request, now),
             Method::Options => self.on_options(path, &request, now),
             _ => self.answer_with(path, &request, StatusCode::METHOD_NOT_ALLOWED, now),
@@ -101,10 +102,17 @@ impl Edge {
             return self.answer_with(path, &request, StatusCode::CALL_DOES_NOT_EXIST, now);
         };
         let owner = if request.method == Method::Invite { Owner::Invited(key, side) } else { Owner::Nobody };
-        let Ok(server) = self.resources.transactions.open_server(&request, path, owner) else {
-            return self.answer_with(path, &request, StatusCode::SERVICE_UNAVAILABLE, now);
-        };
-        self.with_call(key, now, |call, ctx| call.on_request(side, request, path.peer, server, ctx));
+        match self.resources.transactions.open_server(&request, path, owner) {
+            Ok(server) => {
+                self.with_call(key, now, |call, ctx| call.on_request(side, request, path.peer, server, ctx));
+            }
+            // A hang-up counts, room or not: answered each time it comes.
+            Err(_full) if request.method == Method::Bye => {
+                self.answer_with(path, &request, StatusCode::OK, now);
+                self.with_call(key, now, |call, ctx| call.hung_up_by(side, ctx));
+            }
+            Err(_full) => self.answer_with(path, &request, StatusCode::SERVICE_UNAVAILABLE, now),
+        }
     }
 
     fn on_ack(&mut self, path: Path, ack: &Request, now: Instant) {
@@ -114,12 +122,12 @@ impl Edge {
     }
 
     fn on_cancel(&mut self, path: Path, cancel: &Request, now: Instant) {
-        let Some((_, owner)) = self.resources.transactions.cancelled_by(cancel) else {
+        let Some((invite, owner)) = self.resources.transactions.cancelled_by(cancel, path) else {
             return self.answer_with(path, cancel, StatusCode::CALL_DOES_NOT_EXIST, now);
         };
         self.answer_with(path, cancel, StatusCode::OK, now);
         if let Owner::Invited(key, side) = owner {
-            self.with_call(key, now, |call, ctx| call.on_cancel(side, ctx));
+            self.with_call(key, now, |call, ctx| call.on_cancel(side, invite, ctx));
         }
     }
 

@@ -32,7 +32,8 @@ impl Shard {
 
 /// Value of the first line that names Call-ID, long or compact, in any case.
 fn peek_call_id(datagram: &[u8]) -> Option<&[u8]> {
-    let mut rest = datagram;
+    // Line ends before a message are no end of its head (RFC 3261 section 7.5).
+    let mut rest = datagram.trim_ascii_start();
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let (line, behind) = (&rest[..end], &rest[end + 1..]);
         if let Some(colon) = memchr::memchr(b':', line) {
@@ -41,7 +42,7 @@ fn peek_call_id(datagram: &[u8]) -> Option<&[u8]> {
                 return Some(line[colon + 1..].trim_ascii());
             }
         }
-        if line.trim_ascii().is_empty() && rest.len() < datagram.len() {
+        if line.trim_ascii().is_empty() {
             return None;
         }
         rest = behind;

@@ -1,5 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+mod standing;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

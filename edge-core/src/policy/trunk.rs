@@ -4,7 +4,7 @@
 //! given back when it is dropped, so a slot cannot leak. Counting is lock-free: shards share one
 //! [`TrunkUsage`] a trunk.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -137,6 +137,12 @@ impl TrunkUsage {
 }
 
 impl Trunk {
+    /// Whether `address` is one of this trunk's.
+    #[must_use]
+    pub fn is_at(&self, address: IpAddr) -> bool {
+        address == self.host.ip() || self.sources.iter().any(|net| net.contains(&address))
+    }
+
     /// Whether calls may arrive from this trunk.
     #[must_use]
     pub fn may_call(&self) -> bool {

@@ -212,7 +212,7 @@ fn read_address(line: usize, value: &[u8]) -> Result<IpAddr, SdpError> {
     }
     let (bare, group) = address.split_once('/').map_or((address, false), |(bare, _)| (bare, true));
     match bare.parse::<IpAddr>() {
-        Ok(ip) if group || ip.is_multicast() => Err(SdpError::Multicast),
+        Ok(ip) if group || !may_be_a_host(ip) => Err(SdpError::NotAHost),
         Ok(ip) if ip.is_ipv4() == (family == Some("IP4")) => Ok(ip),
         Ok(_) => Err(malformed),
         Err(_) if is_host_name(bare) => Err(SdpError::HostName),
@@ -298,6 +298,12 @@ fn static_format(payload_type: u8) -> Option<MediaFormat> {
     let encoding = encoding.to_owned();
     let parameters = (payload_type == 10).then(|| "2".to_owned());
     Some(MediaFormat { payload_type, encoding, clock_rate, parameters, mapped: false, fmtp: Vec::new() })
+}
+
+/// Whether media for `ip` would go to one host that is not ourselves. 0.0.0.0 is the old hold, and has its own meaning.
+fn may_be_a_host(ip: IpAddr) -> bool {
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    !ip.is_multicast() && !ip.is_loopback() && !broadcast
 }
 
 #[cfg(test)]

@@ -62,9 +62,9 @@ pub enum SdpError {
     /// wait).
     #[error("the connection address is a host name")]
     HostName,
-    /// The connection address is a multicast group.
-    #[error("the connection address is multicast")]
-    Multicast,
+    /// The connection address is a group, a broadcast or a loopback address: no single host elsewhere.
+    #[error("the connection address is not that of a host")]
+    NotAHost,
     /// No format that the offer, both policies and (in an answer) the offered list share.
     #[error("no common codec")]
     NoCommonCodec,

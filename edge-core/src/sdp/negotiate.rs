@@ -120,9 +120,10 @@ pub fn offer_to(
     describe(local, lines, &offer.audio, &formats, offer.audio.direction)
 }
 
-/// Writes `answer`, made by the other leg, as our answer to `offer`, made by a leg of policy `near`.
+/// Writes `answer`, made by the other leg, as our answer to `offer`, which was made between legs of
+/// these `policies`.
 ///
-/// Formats are the answer's, limited to those that the offer had under the same payload type; the direction
+/// Formats are the answer's, limited to those that both policies permit and the offer had under the same payload type; the direction
 /// is the answer's as far as the offer's allows it. Every m= line but the audio line is refused.
 ///
 /// # Errors
@@ -131,10 +132,11 @@ pub fn answer_to(
     local: LocalMedia,
     offer: &Offer,
     answer: &Answer,
-    near: &CodecPolicy,
+    policies: [&CodecPolicy; 2],
 ) -> Result<Bytes, SdpError> {
     let offered = |format: &MediaFormat| offer.audio.formats.iter().any(|other| other.same_packets(format));
-    let usable = |format: &&MediaFormat| offered(format) && near.permits(&format.encoding);
+    let permitted = |format: &MediaFormat| policies.iter().all(|policy| policy.permits(&format.encoding));
+    let usable = |format: &&MediaFormat| offered(format) && permitted(format);
     let formats: Vec<&MediaFormat> = answer.audio.formats.iter().filter(usable).collect();
     let direction = answer.audio.direction.answering(offer.audio.direction);
     let stream = AudioStream { protocol: offer.audio.protocol, ..answer.audio.clone() };

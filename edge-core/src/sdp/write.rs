@@ -65,7 +65,7 @@ impl Description {
             let parameters = parameters.iter().fold(String::new(), |_, text| format!("/{text}"));
             self.line(format_args!("a=rtpmap:{payload_type} {encoding}/{clock_rate}{parameters}"));
         }
-        for value in fmtp {
+        for value in fmtp.iter().filter(|value| !names_an_address(value)) {
             self.line(format_args!("a=fmtp:{payload_type} {value}"));
         }
     }
@@ -79,6 +79,13 @@ impl Description {
         let _ = self.out.write_fmt(text);
         self.out.push_str("\r\n");
     }
+}
+
+/// Whether format parameters hold an address, which no codec of ours needs and which would be the other side's.
+fn names_an_address(parameters: &str) -> bool {
+    let words =
+        parameters.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '.' && letter != ':');
+    words.filter(|word| word.len() > 6).any(|word| word.parse::<IpAddr>().is_ok())
 }
 
 /// Whether an attribute speaks of a payload type that is still there, or of none.

@@ -1,8 +1,13 @@
 //! What makes two messages belong to one transaction (RFC 3261 sections 17.1.3 and 17.2.3).
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 
+use crate::policy::RealmId;
 use crate::sip::{Method, Request, Response};
+
+use super::Path;
 
 /// The cookie that marks a branch as unique (RFC 3261 section 8.1.1.7).
 pub(super) const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
@@ -49,9 +54,12 @@ impl ClientKey {
     }
 }
 
-/// Identity of a server transaction: what the client chose.
+/// Identity of a server transaction: what the client chose, and who it is. A branch is unique only where its
+/// client tells the truth, so no other peer's message can belong to the transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ServerKey {
+    realm: RealmId,
+    peer: IpAddr,
     branch: Bytes,
     sent_by: Bytes,
     port: Option<u16>,
@@ -60,23 +68,24 @@ pub(super) struct ServerKey {
 
 impl ServerKey {
     /// The transaction that `request` starts, repeats or acknowledges: an ACK belongs to its INVITE.
-    pub(super) fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request, from: Path) -> Self {
         let method = if request.method == Method::Ack { Method::Invite } else { request.method.clone() };
-        Self::with_method(request, method)
+        Self::with_method(request, from, method)
     }
 
     /// The INVITE that a CANCEL means (RFC 3261 section 9.2).
-    pub(super) fn cancelled_by(cancel: &Request) -> Self {
-        Self::with_method(cancel, Method::Invite)
+    pub(super) fn cancelled_by(cancel: &Request, from: Path) -> Self {
+        Self::with_method(cancel, from, Method::Invite)
     }
 
-    fn with_method(request: &Request, method: Method) -> Self {
+    fn with_method(request: &Request, from: Path, method: Method) -> Self {
         let via = &request.via;
         let branch = match via.branch() {
             Some(branch) if branch.starts_with(MAGIC_COOKIE) => Bytes::copy_from_slice(branch),
             Some(_) | None => rfc2543_branch(request),
         };
-        Self { branch, sent_by: Bytes::copy_from_slice(via.host()), port: via.port(), method }
+        let (realm, peer) = (from.listener.realm, from.peer.ip());
+        Self { realm, peer, branch, sent_by: Bytes::copy_from_slice(via.host()), port: via.port(), method }
     }
 }
 

@@ -85,22 +85,23 @@ impl<O: Copy> Default for Transactions<O> {
 
 impl<O: Copy> Transactions<O> {
     /// Offers a request to the transaction it may repeat or acknowledge.
-    pub fn on_request(&mut self, request: &Request, now: Instant) -> Matched<O> {
-        let Some(&id) = self.servers.get(&ServerKey::of(request)) else { return Matched::Nothing };
+    pub fn on_request(&mut self, request: &Request, from: Path, now: Instant) -> Matched<O> {
+        let Some(&id) = self.servers.get(&ServerKey::of(request, from)) else { return Matched::Nothing };
         self.advance(id, now, |machine| machine.on_request(request.method == Method::Ack))
     }
 
     /// The INVITE that `cancel` wants to end, if it is still here (RFC 3261 section 9.2).
     #[must_use]
-    pub fn cancelled_by(&self, cancel: &Request) -> Option<(TransactionId, O)> {
-        let id = *self.servers.get(&ServerKey::cancelled_by(cancel))?;
+    pub fn cancelled_by(&self, cancel: &Request, from: Path) -> Option<(TransactionId, O)> {
+        let id = *self.servers.get(&ServerKey::cancelled_by(cancel, from))?;
         Some((id, self.table.get(&id)?.owner))
     }
 
     /// Opens a server transaction for a request that [`Transactions::on_request`] matched to nothing.
     ///
     /// # Errors
-    /// [`Full`] at the bound.
+    /// [`Full`] at the bound, for requests outside a dialog at three quarters of it: what belongs to a call that
+    /// stands must find room when new calls no longer do.
     pub fn open_server(&mut self, request: &Request, from: Path, owner: O) -> Result<TransactionId, Full> {
         let machine = if request.method == Method::Invite {
             Machine::ServerInvite(ServerInvite::INITIAL)
@@ -108,7 +109,10 @@ impl<O: Copy> Transactions<O> {
             Machine::ServerNonInvite(ServerNonInvite::INITIAL)
         };
         let path = Path { peer: request.via.reply_address(from.peer), ..from };
-        let key = ServerKey::of(request);
+        if request.to.tag().is_none() && self.table.len() >= TRANSACTIONS_MAX / 4 * 3 {
+            return Err(Full);
+        }
+        let key = ServerKey::of(request, from);
         let id = self.insert(machine, owner, Key::Server(key.clone()), path, Bytes::new())?;
         self.servers.insert(key, id);
         Ok(id)
@@ -116,10 +120,13 @@ impl<O: Copy> Transactions<O> {
 
     /// Sends `response` on a server transaction, and again as long as the RFC wants it.
     pub fn respond(&mut self, id: TransactionId, code: StatusCode, response: Bytes, now: Instant) {
-        if let Some(transaction) = self.table.get_mut(&id) {
+        let Some(transaction) = self.table.get_mut(&id) else { return };
+        let mut machine = transaction.machine;
+        // A response that the machine does not send must not be what a repeated request hears.
+        if machine.on_response(code).contains(&Effect::Send) {
             transaction.newest = response;
-            self.advance(id, now, |machine| machine.on_response(code));
         }
+        self.advance(id, now, |machine| machine.on_response(code));
     }
 
     /// Opens a client transaction: sends `request`, whose top Via carries `branch`.

@@ -5,6 +5,8 @@
 //! transaction and no port is left, the media that was installed was removed, each INVITE that reached the edge made
 //! exactly one record, and no SDP named a port whose media was not installed.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets the unexpected has failed")]
+
 mod network;
 mod patterns;
 mod peer;

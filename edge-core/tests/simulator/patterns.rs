@@ -9,12 +9,13 @@ use crate::world::World;
 const SEEDS: u64 = 300;
 
 type Script = &'static [(u64, Act)];
+type Pattern = (&'static str, Script, Script, fn(&Cause) -> bool);
 
 const CALL: Act = Act::Invite { with_offer: true };
 const CALL_WITHOUT_OFFER: Act = Act::Invite { with_offer: false };
 
 /// Name, what the caller does, what the called side does after its INVITE, and how the call ends on a clean network.
-const PATTERNS: &[(&str, Script, Script, fn(&Cause) -> bool)] = &[
+const PATTERNS: &[Pattern] = &[
     (
         "caller hangs up",
         &[(0, CALL), (5000, Act::Hangup)],
@@ -121,6 +122,9 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
         // An answer that crosses a CANCEL is heard by the edge alone.
         let agree =
             world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
+        if *name == *"hold" {
+            assert!(world.caller.was_held && world.called.was_held, "{name}: hold did not cross");
+        }
         assert!(agree, "{name}, seed {seed}: the peers disagree on whether the call was up");
     });
 }

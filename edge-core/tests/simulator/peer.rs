@@ -52,6 +52,10 @@ pub(crate) struct Peer {
     pub(crate) state: State,
     /// When the call was up for the first time.
     pub(crate) was_up: bool,
+    /// Whether the other side put it on hold.
+    pub(crate) was_held: bool,
+    /// Port that its SDP names for media.
+    pub(crate) media_port: u16,
     edge: SocketAddr,
     script: Vec<(Duration, Act)>,
     transactions: Transactions<()>,
@@ -86,6 +90,8 @@ impl Peer {
             address,
             state: State::Idle,
             was_up: false,
+            was_held: false,
+            media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
             edge,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
             transactions: Transactions::default(),
@@ -168,7 +174,8 @@ impl Peer {
     fn sdp(&self, direction: &str) -> String {
         let ip = self.address.ip();
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8 0\r\na={direction}\r\n"
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 8 0\r\na={direction}\r\n",
+            self.media_port
         )
     }
 
@@ -191,7 +198,7 @@ impl Peer {
         let request = dialog.request(&Method::Invite, branch, sequence);
         let bytes =
             if with_offer { request.body("application/sdp", self.sdp("sendrecv")) } else { request.empty() };
-        self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(), (), now).unwrap();
+        self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(|_| true), (), now).unwrap();
         self.invite = Some(Invite { branch, sequence, server: None });
         self.dialog = Some(dialog);
         self.state = State::Inviting;
@@ -200,7 +207,9 @@ impl Peer {
     fn send_cancel(&mut self, now: Instant) {
         let (Some(invite), Some(dialog)) = (&self.invite, &self.dialog) else { return };
         let cancel = dialog.request(&Method::Cancel, invite.branch, invite.sequence).empty();
-        self.transactions.open_client(Method::Cancel, invite.branch, cancel, dialog.path(), (), now).unwrap();
+        self.transactions
+            .open_client(Method::Cancel, invite.branch, cancel, dialog.path(|_| true), (), now)
+            .unwrap();
     }
 
     fn send_bye(&mut self, now: Instant) {
@@ -213,7 +222,7 @@ impl Peer {
         let Some(dialog) = &mut self.dialog else { return };
         let sequence = dialog.next_sequence();
         let bye = dialog.request(&Method::Bye, branch, sequence).empty();
-        self.transactions.open_client(Method::Bye, branch, bye, dialog.path(), (), now).unwrap();
+        self.transactions.open_client(Method::Bye, branch, bye, dialog.path(|_| true), (), now).unwrap();
         self.state = State::Ended;
     }
 
@@ -225,14 +234,17 @@ impl Peer {
         let Some(dialog) = &mut self.dialog else { return };
         let sequence = dialog.next_sequence();
         let invite = dialog.request(&Method::Invite, branch, sequence).body("application/sdp", sdp);
-        self.transactions.open_client(Method::Invite, branch, invite, dialog.path(), (), now).unwrap();
+        self.transactions
+            .open_client(Method::Invite, branch, invite, dialog.path(|_| true), (), now)
+            .unwrap();
     }
 
     fn on_request(&mut self, request: Request, now: Instant) {
-        match self.transactions.on_request(&request, now) {
+        match self.transactions.on_request(&request, self.path(), now) {
             Matched::Absorbed => return,
             Matched::Deliver(..) | Matched::Nothing => {}
         }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
         match request.method {
             Method::Ack => {
                 if self.answer.as_ref().is_some_and(|answer| answer.sequence == request.cseq) {
@@ -284,6 +296,7 @@ impl Peer {
         if self.answer.is_some() {
             return self.reply(&request, StatusCode::REQUEST_PENDING, now);
         }
+        self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
         let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
         self.invite =
             Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
@@ -372,7 +385,7 @@ impl Peer {
         let ack = dialog.request(&Method::Ack, branch, response.cseq);
         // An answer in the ACK is needed only for an INVITE without an offer; beside one it does no harm here.
         let ack = if late { ack.body("application/sdp", sdp) } else { ack.empty() };
-        self.outbox.push((dialog.path().peer, ack.clone()));
+        self.outbox.push((dialog.path(|_| true).peer, ack.clone()));
         self.last_ack = Some((response.cseq, ack));
         if self.state == State::Inviting {
             self.state = State::Up;

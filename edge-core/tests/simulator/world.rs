@@ -33,8 +33,10 @@ pub(crate) struct World {
     media_due: BTreeMap<(Instant, u64), Input>,
     installed: HashMap<CallKey, MediaPlan>,
     /// Ports whose media was installed once. They rest after their call, so a message sent again may still name them.
-    known_ports: BTreeSet<u16>,
+    known_media: BTreeSet<SocketAddr>,
     sequence: u64,
+    last_plan: Option<MediaPlan>,
+    policy: Arc<Policy>,
     pub(crate) media_refused: bool,
     invites_seen: BTreeSet<Bytes>,
 }
@@ -44,13 +46,13 @@ fn address(text: &str) -> SocketAddr {
 }
 
 pub(crate) fn policy() -> Policy {
-    let realm = |name: &str, ip: &str| Realm {
+    let realm = |name: &str, ip: &str, first: u16| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
         sip: vec![address(&format!("{ip}:5060"))],
         media: vec![MediaRange {
             address: ip.parse().unwrap(),
-            ports: PortRange::new(20_000, 20_015).unwrap(),
+            ports: PortRange::new(first, first + 15).unwrap(),
         }],
     };
     let trunk = |name: &str, realm: usize, host: &str| Trunk {
@@ -73,7 +75,7 @@ pub(crate) fn policy() -> Policy {
     };
     Policy::new(
         "sim".to_owned(),
-        vec![realm("outside", "203.0.113.1"), realm("inside", "10.0.0.1")],
+        vec![realm("outside", "203.0.113.1", 20_000), realm("inside", "10.0.0.1", 30_000)],
         vec![trunk("carrier", 0, "203.0.113.10:5060"), trunk("pbx", 1, "10.0.0.20:5060")],
         vec![route],
         Strangers::Silent,
@@ -94,11 +96,12 @@ impl World {
     pub(crate) fn new(seed: u64, quality: Quality, caller: &[(u64, Act)], called: &[(u64, Act)]) -> Self {
         let now = Instant::now();
         let shard = Shard { index: 0, count: 1 };
+        let policy = Arc::new(policy());
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut world = Self {
             now,
-            edge: Edge::new(Arc::new(policy()), shard, now, bytes),
+            edge: Edge::new(Arc::clone(&policy), shard, now, bytes),
             caller: Peer::new(address("203.0.113.10:5060"), address("203.0.113.1:5060"), caller, seed ^ 1),
             called: Peer::new(address("10.0.0.20:5060"), address("10.0.0.1:5060"), called, seed ^ 2),
             records: Vec::new(),
@@ -107,8 +110,10 @@ impl World {
             in_flight: BTreeMap::new(),
             media_due: BTreeMap::new(),
             installed: HashMap::new(),
-            known_ports: BTreeSet::new(),
+            known_media: BTreeSet::new(),
             sequence: 0,
+            last_plan: None,
+            policy: Arc::clone(&policy),
             media_refused: false,
             invites_seen: BTreeSet::new(),
         };
@@ -125,11 +130,9 @@ impl World {
         }
         let counters = self.edge.counters();
         assert_eq!(counters.calls_standing, 0, "a call is left");
-        assert_eq!(
-            counters.transactions_open, 0,
-            "a transaction is left: {:?} {:?}",
-            self.edge, self.records
-        );
+        assert!(self.edge.is_empty(), "something is remembered: {:?}", self.edge);
+        let rooms: u32 = self.policy.trunks.iter().map(|trunk| trunk.usage.calls()).sum();
+        assert_eq!(rooms, 0, "room on a trunk leaked");
         assert!(self.installed.is_empty(), "media is left");
         assert_eq!(self.records.len(), self.invites_seen.len(), "one record for each INVITE");
         assert!(self.caller.is_quiet() && self.called.is_quiet(), "a peer is still busy");
@@ -214,7 +217,10 @@ impl World {
         while let Some(command) = self.edge.poll() {
             match command {
                 Command::Send { path, bytes } => {
-                    self.check_sdp(&bytes);
+                    let text = String::from_utf8_lossy(&bytes);
+                    let realm = path.listener.realm.index();
+                    self.check_sdp(realm, &text);
+                    self.check_hiding(realm, &text);
                     let from =
                         if path.listener.realm.index() == 0 { "203.0.113.1:5060" } else { "10.0.0.1:5060" };
                     self.send(address(from), path.peer, bytes);
@@ -222,6 +228,7 @@ impl World {
                 Command::InstallMedia { call, plan } => self.install(call, plan),
                 Command::UpdateMedia { call, plan } => {
                     assert!(self.installed.insert(call, plan).is_some(), "an update before its installation");
+                    self.last_plan = Some(plan);
                 }
                 Command::RemoveMedia { call } => {
                     assert!(self.installed.remove(&call).is_some(), "only what is installed is removed");
@@ -230,7 +237,13 @@ impl World {
                         reports: [MediaReport::default(), MediaReport::default()],
                     });
                 }
-                Command::WriteRecord(record) => self.records.push(*record),
+                Command::WriteRecord(record) => {
+                    // Without a codec the caller never answered the offer in the 200.
+                    if record.codec.is_some() {
+                        self.check_plan(&self.last_plan.expect("a codec means an answer"));
+                    }
+                    self.records.push(*record);
+                }
                 Command::Drained => {}
             }
         }
@@ -241,7 +254,7 @@ impl World {
             return self.later(Input::MediaRefused { call, reason: "no room".to_owned() });
         }
         for local in [plan.a.local, plan.b.local] {
-            self.known_ports.insert(local.port());
+            self.known_media.insert(local);
         }
         assert!(self.installed.insert(call, plan).is_none(), "installed twice");
         self.later(Input::MediaInstalled { call });
@@ -253,15 +266,28 @@ impl World {
         self.media_due.insert((self.now + delay, self.sequence), input);
     }
 
-    /// SDP that names one of our ports leaves only after its media exists.
-    fn check_sdp(&self, bytes: &Bytes) {
-        let text = String::from_utf8_lossy(bytes);
+    /// SDP that names one of our ports leaves only after its media exists, and names the address of its own realm.
+    fn check_sdp(&self, realm: usize, text: &str) {
+        let ip = ["203.0.113.1", "10.0.0.1"][realm];
         for line in text.lines().filter_map(|line| line.strip_prefix("m=audio ")) {
             let port: u16 = line.split(' ').next().unwrap().parse().unwrap();
-            assert!(
-                port == 0 || self.known_ports.contains(&port),
-                "SDP names port {port} before its media is there"
-            );
+            let local = SocketAddr::new(ip.parse().unwrap(), port);
+            assert!(self.known_media.contains(&local), "SDP names {local} before its media is there");
+            assert!(text.contains(&format!("c=IN IP4 {ip}\r\n")), "{text}");
         }
+    }
+
+    /// Nothing of one side may be read on the other: no address of its network, and not its Call-ID.
+    fn check_hiding(&self, realm: usize, text: &str) {
+        let foreign = ["10.0.0.", "203.0.113."][realm];
+        assert!(!text.contains(foreign), "an address of the other side: {text}");
+        assert!(realm == 0 || !text.contains("@peer"), "the caller's Call-ID: {text}");
+    }
+
+    /// What is relayed is what both sides were told.
+    fn check_plan(&self, plan: &MediaPlan) {
+        let remote = |peer: &Peer| Some(SocketAddr::new(peer.address.ip(), peer.media_port));
+        assert_eq!(plan.a.remote.map(|remote| remote.rtp), remote(&self.caller));
+        assert_eq!(plan.b.remote.map(|remote| remote.rtp), remote(&self.called));
     }
 }

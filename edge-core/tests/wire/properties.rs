@@ -68,7 +68,7 @@ fn offer_crosses(offer: &Offer, media_lines: usize) {
     assert_eq!(SessionDescription::parse(&ours).expect("we write well").media().count(), 1);
     let answer = Answer::parse(&ours).expect("our offer taken back is an answer");
     let near = local(40_002);
-    let answered = answer_to(near, offer, &answer, &any).expect("the same codecs are common");
+    let answered = answer_to(near, offer, &answer, [&any, &any]).expect("the same codecs are common");
     only_ours(&answered, near);
     let session = SessionDescription::parse(&answered).expect("we write well");
     assert_eq!(session.media().count(), media_lines);

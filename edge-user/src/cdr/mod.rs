@@ -130,8 +130,13 @@ impl Files {
             text.push(b'\n');
         }
         let file = self.of_day(&day)?;
-        file.write_all(&text)?;
-        file.sync_data()
+        let whole = file.metadata()?.len();
+        file.write_all(&text).and_then(|()| file.sync_data()).inspect_err(|_| {
+            // Half a line would spoil the record that comes after it.
+            if let Err(error) = file.set_len(whole) {
+                tracing::error!("half a call record may be left in the file: {error}");
+            }
+        })
     }
 
     fn of_day(&mut self, day: &str) -> io::Result<&mut File> {

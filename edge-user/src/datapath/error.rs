@@ -217,6 +217,16 @@ pub enum InstallError {
         /// The device.
         device: String,
     },
+    /// The route leaves by the device of another realm.
+    #[error("the route from {local} to {remote} leaves by `{device}`, the device of another realm")]
+    OtherRealm {
+        /// Where to.
+        remote: IpAddr,
+        /// From which media address.
+        local: IpAddr,
+        /// The device.
+        device: String,
+    },
     /// No row is free for another next hop.
     #[error("{max} next hops are in use")]
     NextHopsFull {

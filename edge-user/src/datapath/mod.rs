@@ -118,7 +118,7 @@ impl Datapath {
         let tables = Arc::new(SharedTables::open(&pins, layout, settings.flows_max)?);
         let endpoints_removed = tables.clear();
         let devices = program::devices(realms)?;
-        let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), &devices)?);
+        let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), &devices, realms)?);
         program.attach(&pins, &devices, settings.mode)?;
         if endpoints_removed > 0 {
             tracing::warn!(endpoints = endpoints_removed, "removed media endpoints of an earlier run");

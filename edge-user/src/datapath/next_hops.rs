@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use edge_core::policy::Realm;
 use edge_ebpf::abi::{NEXT_HOPS_MAX, NextHop};
 
 use super::netlink::{Device, Netlink, RouteHop, v4};
@@ -23,6 +24,9 @@ pub(super) struct NextHops {
     tables: Arc<SharedTables>,
     /// The devices with the program; the devmap slot of each is its place here.
     devices: Vec<Device>,
+    /// The device of each media address: media of a realm leaves by its device only, so that no peer can have it
+    /// sent into another network.
+    owners: HashMap<Ipv4Addr, u32>,
     state: Mutex<State>,
     refresher: Mutex<Netlink>,
 }
@@ -46,7 +50,11 @@ struct Row {
 }
 
 impl NextHops {
-    pub(super) fn new(tables: Arc<SharedTables>, devices: &[Device]) -> Result<Self, DatapathError> {
+    pub(super) fn new(
+        tables: Arc<SharedTables>,
+        devices: &[Device],
+        realms: &[Realm],
+    ) -> Result<Self, DatapathError> {
         let state = State {
             netlink: Netlink::open()?,
             rows: HashMap::new(),
@@ -56,6 +64,7 @@ impl NextHops {
         Ok(Self {
             tables,
             devices: devices.to_vec(),
+            owners: owners(devices, realms),
             state: Mutex::new(state),
             refresher: Mutex::new(Netlink::open()?),
         })
@@ -74,6 +83,10 @@ impl NextHops {
             let device = state.netlink.device_name(hop.ifindex);
             return Err(InstallError::NotAttached { remote, device });
         };
+        if self.owners.get(&local_v4).is_some_and(|owner| *owner != hop.ifindex) {
+            let device = self.devices[device].name.clone();
+            return Err(InstallError::OtherRealm { remote, local, device });
+        }
         self.row(&mut state, hop, device)
     }
 
@@ -144,6 +157,18 @@ impl NextHops {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The interface of each IPv4 media address.
+fn owners(devices: &[Device], realms: &[Realm]) -> HashMap<Ipv4Addr, u32> {
+    let mut owners = HashMap::new();
+    for realm in realms {
+        let device = devices.iter().find(|device| device.name == realm.device);
+        for address in realm.media.iter().filter_map(|range| v4(range.address)) {
+            owners.extend(device.map(|device| (address, device.ifindex)));
+        }
+    }
+    owners
 }
 
 impl State {

@@ -6,6 +6,7 @@
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam::channel::{Sender, TrySendError};
@@ -14,7 +15,7 @@ use edge_core::policy::{ListenerId, Policy, Strangers};
 use edge_core::transaction::Path;
 
 use super::clock;
-use super::shard::Notice;
+use super::shard::{NOTICES_MAX, Notice};
 use super::udp::Inbox;
 
 /// What all receivers share.
@@ -54,6 +55,14 @@ impl Reception {
     }
 }
 
+/// How long a receiver rests after the kernel has refused it, so that a lasting fault is no busy loop.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether no shard has much to do. Strangers hear a 403 only then: they shall not stand in the trunks' way.
+fn has_leisure(shards: &[Sender<Notice>]) -> bool {
+    shards.iter().all(|shard| shard.len() < NOTICES_MAX / 8)
+}
+
 /// Receives on one socket until it is told to stop.
 pub(super) fn receive(
     socket: &UdpSocket,
@@ -66,7 +75,7 @@ pub(super) fn receive(
         let policy = shared.policy();
         let outcome = inbox.receive(socket, |peer, datagram| {
             let known = policy.identify(listener.realm, peer).is_some();
-            if known || policy.strangers == Strangers::Forbid {
+            if known || (policy.strangers == Strangers::Forbid && has_leisure(shards)) {
                 hand_over(shards, shared, Path { listener, peer }, datagram);
             } else {
                 shared.strangers.fetch_add(1, Ordering::Relaxed);
@@ -74,6 +83,7 @@ pub(super) fn receive(
         });
         if let Err(error) = outcome {
             tracing::warn!(?listener, "receiving: {error}");
+            std::thread::sleep(PAUSE);
         }
     }
 }

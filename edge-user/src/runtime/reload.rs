@@ -26,7 +26,8 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
     let fixed = [
         ("[[realm]]", policy.realms == running.realms),
         ("[timers] port_rest", policy.timers.port_rest == running.timers.port_rest),
-        ("[node]", fresh.node == config.node && fresh.shards == config.shards),
+        ("[node]", fresh.node == config.node && fresh.shards == config.shards && fresh.drain == config.drain),
+        ("[log]", fresh.log == config.log),
         ("[xdp]", fresh.xdp == config.xdp),
         ("[cdr]", fresh.cdr == config.cdr),
     ];

@@ -23,9 +23,9 @@ use crate::datapath::{DatapathWriter, Installed};
 use super::clock;
 use super::udp;
 
-/// Notices that may wait for a shard: at ten thousand calls a second about half a second of datagrams, past which
-/// a peer has sent again anyway.
-pub(super) const NOTICES_MAX: usize = 65_536;
+/// Notices that may wait for a shard: at ten thousand calls a second over two shards a quarter of a second of
+/// datagrams; what waits longer its peer sends again.
+pub(super) const NOTICES_MAX: usize = 16_384;
 
 /// Notices that a shard takes before it carries out what follows from them, so that answers leave in batches.
 const NOTICES_AT_ONCE: usize = 64;
@@ -164,7 +164,12 @@ impl Running {
                 }
                 Notice::Policy(policy) => Input::PolicyReplaced(policy),
                 Notice::Drain(grace) => Input::DrainRequested { grace },
-                Notice::Stop => return true,
+                Notice::Stop => {
+                    // What still runs is hung up once, and has its record, before its media is taken away.
+                    let now = clock::now();
+                    self.host.edge.handle(Input::DrainRequested { grace: Duration::ZERO }, now);
+                    return true;
+                }
             };
             self.host.edge.handle(input, clock::now());
             next = if arrivals.len() < NOTICES_AT_ONCE { self.host.inbox.try_recv().ok() } else { None };

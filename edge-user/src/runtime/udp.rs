@@ -121,17 +121,21 @@ pub(super) fn send_all(socket: &UdpSocket, datagrams: &[(SocketAddr, Bytes)]) ->
     let mut rest = datagrams;
     while !rest.is_empty() {
         let batch = &rest[..rest.len().min(BATCH)];
-        let sent = send_batch(socket, batch);
-        if sent < batch.len() {
-            refused += 1;
+        // The kernel stops before a datagram that it refuses, and says so when that is the first one.
+        match send_batch(socket, batch) {
+            Ok(sent) => rest = &rest[sent..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_refused) => {
+                refused += 1;
+                rest = &rest[1..];
+            }
         }
-        rest = &rest[(sent + 1).min(batch.len()).max(sent)..];
     }
     refused
 }
 
-/// Sends until the kernel refuses one; returns how many it took.
-fn send_batch(socket: &UdpSocket, batch: &[(SocketAddr, Bytes)]) -> usize {
+/// Sends until the kernel refuses one; returns how many it took, or why it refused the first.
+fn send_batch(socket: &UdpSocket, batch: &[(SocketAddr, Bytes)]) -> io::Result<usize> {
     let mut parts: Vec<libc::iovec> = batch
         .iter()
         .map(|(_, bytes)| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() })
@@ -146,7 +150,7 @@ fn send_batch(socket: &UdpSocket, batch: &[(SocketAddr, Bytes)]) -> usize {
     let count = headers.len() as libc::c_uint;
     // SAFETY: every header points to bytes and an address that live through the call; sendmmsg reads only.
     let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, 0) };
-    usize::try_from(sent).unwrap_or(0)
+    usize::try_from(sent).map_err(|_negative| io::Error::last_os_error())
 }
 
 fn header(part: &mut libc::iovec, address: *mut libc::c_void, length: usize) -> libc::mmsghdr {

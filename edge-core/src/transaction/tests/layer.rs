@@ -122,12 +122,12 @@ fn a_failure_is_acknowledged_each_time_and_delivered_once() {
 fn a_repeated_request_hears_the_last_response_again() {
     let (mut layer, now) = (Transactions::default(), start());
     let invite = request(&Method::Invite, "z9hG4bKpeer");
-    assert_eq!(layer.on_request(&invite, now), Matched::Nothing);
+    assert_eq!(layer.on_request(&invite, path(), now), Matched::Nothing);
     let id = layer.open_server(&invite, path(), 1).unwrap();
     let (trying, _) = response(&invite, StatusCode::TRYING);
     layer.respond(id, StatusCode::TRYING, trying.clone(), now);
 
-    assert_eq!(layer.on_request(&invite, now), Matched::Absorbed);
+    assert_eq!(layer.on_request(&invite, path(), now), Matched::Absorbed);
 
     let sent: Vec<Bytes> = std::iter::from_fn(|| layer.poll_transmit()).map(|sent| sent.bytes).collect();
     assert_eq!(sent, [trying.clone(), trying]);
@@ -143,7 +143,7 @@ fn a_failure_is_repeated_until_its_ack() {
 
     assert_eq!(sent_over(&mut layer, now, Duration::from_secs(4)), [0, 500, 1500, 3500]);
     let later = now + Duration::from_secs(4);
-    assert_eq!(layer.on_request(&request(&Method::Ack, "z9hG4bKpeer"), later), Matched::Absorbed);
+    assert_eq!(layer.on_request(&request(&Method::Ack, "z9hG4bKpeer"), path(), later), Matched::Absorbed);
     assert_eq!(sent_over(&mut layer, later, Duration::from_secs(40)), []);
     assert!(layer.is_empty());
 }
@@ -154,9 +154,9 @@ fn a_cancel_finds_its_invite_and_is_a_transaction_of_its_own() {
     let invite = request(&Method::Invite, "z9hG4bKpeer");
     let id = layer.open_server(&invite, path(), 9).unwrap();
     let cancel = request(&Method::Cancel, "z9hG4bKpeer");
-    assert_eq!(layer.on_request(&cancel, start()), Matched::Nothing);
-    assert_eq!(layer.cancelled_by(&cancel), Some((id, 9)));
-    assert_eq!(layer.cancelled_by(&request(&Method::Cancel, "z9hG4bKother")), None);
+    assert_eq!(layer.on_request(&cancel, path(), start()), Matched::Nothing);
+    assert_eq!(layer.cancelled_by(&cancel, path()), Some((id, 9)));
+    assert_eq!(layer.cancelled_by(&request(&Method::Cancel, "z9hG4bKother"), path()), None);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_peer_older_than_rfc_3261_is_matched_without_a_branch() {
     let (mut layer, now) = (Transactions::default(), start());
     let invite = request(&Method::Invite, "1");
     layer.open_server(&invite, path(), 1).unwrap();
-    assert_eq!(layer.on_request(&request(&Method::Invite, "2"), now), Matched::Absorbed);
+    assert_eq!(layer.on_request(&request(&Method::Invite, "2"), path(), now), Matched::Absorbed);
 }
 
 #[test]
@@ -173,5 +173,18 @@ fn a_response_to_a_branch_that_is_not_ours_matches_nothing() {
     for branch in ["z9hG4bK", "z9hG4bKshort", "z9hG4bK00000000000000ff", "nothing"] {
         let (_, ok) = response(&request(&Method::Invite, branch), StatusCode::OK);
         assert_eq!(layer.on_response(&ok, now), Matched::Nothing, "{branch}");
+    }
+}
+
+#[test]
+fn another_peer_with_the_same_branch_is_another_transaction() {
+    let (mut layer, now) = (Transactions::default(), start());
+    let invite = request(&Method::Invite, "z9hG4bKpeer");
+    layer.open_server(&invite, path(), 1).unwrap();
+    let stranger = Path { peer: "192.0.2.77:5070".parse().unwrap(), ..path() };
+    let elsewhere = Path { listener: ListenerId { realm: RealmId::new(1), index: 0 }, ..path() };
+    for other in [stranger, elsewhere] {
+        assert_eq!(layer.on_request(&invite, other, now), Matched::Nothing);
+        assert_eq!(layer.cancelled_by(&request(&Method::Cancel, "z9hG4bKpeer"), other), None);
     }
 }

@@ -1,0 +1,116 @@
+//! Offers and answers crossing the edge (RFC 3264): understood on one side, said anew on the other.
+//!
+//! Invariant: what a side hears is in the terms of that side's dialog: our address, its m= lines, its payload types;
+//! and the media that the datapath relays is what both sides were told.
+
+use bytes::Bytes;
+
+use crate::edge::Command;
+use crate::sdp::{Answer, Offer, SdpError, answer_to, codec_name, offer_to};
+use crate::sip::{Request, Response};
+
+use super::exchange::Exchange;
+use super::opening::{check_extensions, session_body};
+use super::{Call, Cause, Context, Refused, Side};
+
+impl Call {
+    /// The offer of a re-INVITE, if it has one, and what the other side is offered for it.
+    pub(super) fn translate_reinvite(
+        &mut self,
+        exchange: &Exchange,
+    ) -> Result<Option<(Offer, Bytes)>, Refused> {
+        check_extensions(&exchange.invite.message)?;
+        let Some(sdp) = session_body(&exchange.invite.message)? else { return Ok(None) };
+        let offer = Offer::parse(&sdp).map_err(Refused::Offer)?;
+        let body = self.translate_offer(exchange.from, &offer).map_err(Refused::Offer)?;
+        Ok(Some((offer, body)))
+    }
+
+    /// What the other side hears of the SDP in a provisional response, if anything.
+    pub(super) fn translate_progress(
+        &mut self,
+        side: Side,
+        response: &Response,
+        ctx: &mut Context<'_>,
+    ) -> Result<Option<Bytes>, SdpError> {
+        let offered = self.exchange.as_ref().is_some_and(|exchange| exchange.offer.is_some());
+        match session_body(&response.message).unwrap_or_default() {
+            Some(sdp) if offered => self.translate_answer(side, &sdp, ctx).map(Some),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// What the other side hears of the SDP in a 2xx: the answer to its offer, or an offer when it made none.
+    pub(super) fn translate_success(
+        &mut self,
+        side: Side,
+        response: &Response,
+        ctx: &mut Context<'_>,
+    ) -> Result<Bytes, SdpError> {
+        let body = session_body(&response.message).unwrap_or_default();
+        let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
+        match (&exchange.offer, body) {
+            (Some(_), Some(sdp)) => self.translate_answer(side, &sdp, ctx),
+            (Some(_), None) => exchange.answer.clone().ok_or(SdpError::NoAudio),
+            (None, Some(sdp)) => {
+                let offer = Offer::parse(&sdp)?;
+                let described = self.translate_offer(side, &offer)?;
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.offer = Some((side, offer));
+                    exchange.answer_awaited = true;
+                }
+                Ok(described)
+            }
+            (None, None) => Err(SdpError::NoAudio),
+        }
+    }
+
+    /// The answer in an ACK of `side`, to the offer in the 2xx of the other side.
+    pub(super) fn on_late_answer(&mut self, side: Side, ack: &Request, ctx: &mut Context<'_>) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let Some(sent) = exchange.client else { return };
+        exchange.answer_awaited = false;
+        let body = session_body(&ack.message).unwrap_or_default();
+        match body.ok_or(SdpError::NoAudio).and_then(|sdp| self.translate_answer(side, &sdp, ctx)) {
+            Ok(body) => self.send_ack(side.other(), sent.sequence, Some(body), ctx),
+            Err(error) => {
+                self.send_ack(side.other(), sent.sequence, None, ctx);
+                self.exchange = None;
+                self.terminate(Cause::BadAnswer(error), ctx);
+            }
+        }
+    }
+
+    /// The offer that `side` made, said anew for the other side.
+    fn translate_offer(&mut self, side: Side, offer: &Offer) -> Result<Bytes, SdpError> {
+        let (near, far) = self.legs_from(side);
+        near.lines = offer.lines().clone();
+        let (from, to) = (&near.trunk.codecs, &far.trunk.codecs);
+        far.session.describe(|local| offer_to(local, offer, from, to, &far.lines))
+    }
+
+    /// The answer that `side` gave, said anew for the side that offered; the media follows it.
+    fn translate_answer(&mut self, side: Side, sdp: &[u8], ctx: &mut Context<'_>) -> Result<Bytes, SdpError> {
+        let answer = Answer::parse(sdp)?;
+        let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
+        let Some((_, offer)) = &exchange.offer else { return Err(SdpError::NoAudio) };
+        let [a, b] = &mut self.legs;
+        let (near, far) = if side == Side::A { (a, b) } else { (b, a) };
+        let policies = [&near.trunk.codecs, &far.trunk.codecs];
+        let body = far.session.describe(|local| answer_to(local, offer, &answer, policies))?;
+        exchange.answer = Some(body.clone());
+        let (offered, answered, before) = (offer.audio(), answer.audio(), self.plan);
+        for (end, audio) in [(side.other(), offered), (side, answered)] {
+            let endpoint = if end == Side::A { &mut self.plan.a } else { &mut self.plan.b };
+            endpoint.remote = audio.remote;
+            endpoint.clock_rate = answered.clock_rate();
+        }
+        if let Some(record) = &mut self.record {
+            record.codec = codec_name(&answer).map(str::to_owned);
+        }
+        if self.plan != before {
+            ctx.command(Command::UpdateMedia { call: self.key, plan: self.plan });
+        }
+        Ok(body)
+    }
+}
