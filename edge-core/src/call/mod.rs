@@ -16,6 +16,7 @@ mod context;
 mod ending;
 mod events;
 mod exchange;
+mod identity;
 mod invite;
 mod leg;
 mod opening;

@@ -3,7 +3,7 @@
 //! Invariant: a refusal takes nothing: rooms on trunks and ports go back before the caller hears of it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::sip::{HeaderName, Message, Request, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::exchange::Exchange;
+use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Refused, Side};
 
@@ -224,29 +225,12 @@ impl Arrival<'_> {
         Dialog::calling(
             format!("{:016x}{:016x}-{:02x}", ctx.random.next(), ctx.random.next(), self.shard).into(),
             tag(ctx),
-            self.presented_caller(&sent_by),
+            presented_caller(&self.invite.from, &sent_by),
             format!("<{target}>").into(),
             target.into(),
             sent_by,
             path,
         )
-    }
-
-    /// The caller as the called side sees it: the display name and number as they came, at our address.
-    fn presented_caller(&self, sent_by: &[u8]) -> Bytes {
-        let from = &self.invite.from;
-        let uri = match from.uri().number() {
-            _ if from.uri().host().eq_ignore_ascii_case(ANONYMOUS_HOST) => {
-                b"sip:anonymous@anonymous.invalid".to_vec()
-            }
-            Some(user) => [b"sip:", escape_user(&user).as_bytes(), b"@", sent_by].concat(),
-            None => [b"sip:", sent_by].concat(),
-        };
-        let address = [b"<", uri.as_slice(), b">"].concat();
-        match from.raw_display().filter(|name| !names_a_host(name)) {
-            Some(name) => [name, b" ", &address].concat().into(),
-            None => address.into(),
-        }
     }
 
     fn sent_by(&self, path: Path) -> Bytes {
@@ -281,9 +265,6 @@ impl Arrival<'_> {
         }
     }
 }
-
-/// Host of a caller who wants to stay unknown (RFC 3323 section 4.1.1.3).
-const ANONYMOUS_HOST: &[u8] = b"anonymous.invalid";
 
 /// Answers an INVITE that does not become a call.
 pub(crate) fn refuse(
@@ -372,30 +353,4 @@ fn host_port(address: SocketAddr) -> String {
         (SIP_PORT, SocketAddr::V6(v6)) => format!("[{}]", v6.ip()),
         (_, other) => other.to_string(),
     }
-}
-
-/// A number as the user part of a URI: what RFC 3261's `user` does not allow is escaped.
-fn escape_user(number: &str) -> String {
-    // Less what could be read as a parameter, a header or a path.
-    const ALLOWED: &[u8] = b"-_.!~*'()+";
-    let mut escaped = String::with_capacity(number.len());
-    for byte in number.bytes() {
-        if byte.is_ascii_alphanumeric() || ALLOWED.contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
-}
-
-/// Whether a text that would cross the edge names a host of the side it came from: an address, a mailbox, or words
-/// joined by dots.
-pub(super) fn names_a_host(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text);
-    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && !".:@-".contains(letter));
-    words.any(|word| {
-        let labels = word.split('.').filter(|label| label.len() > 1).count();
-        word.contains('@') || labels > 1 || word.trim_matches('.').parse::<IpAddr>().is_ok()
-    })
 }
