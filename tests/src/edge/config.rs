@@ -1,0 +1,130 @@
+//! The configuration that the lab runs edge with: two realms, two trunks, a route each way.
+
+use std::fmt::Write as _;
+
+use crate::lab::{Lab, Side};
+use crate::sipp::SIP_PORT;
+
+/// Where edge pins its maps and links, below the lab's bpffs.
+pub(super) const PIN_DIRECTORY: &str = "edge";
+/// Calls to this prefix go from the carrier to the PBX, which gets what follows ten characters.
+pub(super) const DID_PREFIX: &str = "+4420";
+/// Characters that the inbound route takes off.
+pub(super) const DID_STRIP: usize = 10;
+
+/// What a test may change in the lab's configuration.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    trunk_keys: Vec<(Side, String)>,
+    sections: Vec<String>,
+    media_ports: String,
+    mode: String,
+    drain_grace: String,
+    shards: u32,
+}
+
+impl Default for EdgeConfig {
+    fn default() -> Self {
+        Self {
+            trunk_keys: Vec::new(),
+            sections: Vec::new(),
+            media_ports: "20000-29999".to_owned(),
+            mode: "native".to_owned(),
+            drain_grace: "1s".to_owned(),
+            shards: 2,
+        }
+    }
+}
+
+impl EdgeConfig {
+    /// Adds a line to a trunk, as `max_calls = 1`.
+    pub fn trunk(mut self, side: Side, line: &str) -> Self {
+        self.trunk_keys.push((side, line.to_owned()));
+        self
+    }
+
+    /// Adds a section with its lines, as `[timers]\nanswer_max = "3s"`.
+    pub fn section(mut self, text: &str) -> Self {
+        self.sections.push(text.to_owned());
+        self
+    }
+
+    /// Takes another port range for media.
+    pub fn media_ports(self, range: &str) -> Self {
+        Self { media_ports: range.to_owned(), ..self }
+    }
+
+    /// Attaches XDP in another mode.
+    pub fn mode(self, mode: &str) -> Self {
+        Self { mode: mode.to_owned(), ..self }
+    }
+
+    /// Lets calls go on for this long after SIGTERM.
+    pub fn drain_grace(self, grace: &str) -> Self {
+        Self { drain_grace: grace.to_owned(), ..self }
+    }
+
+    /// Takes another number of signalling threads; each has its own part of the media ports.
+    pub fn shards(self, shards: u32) -> Self {
+        Self { shards, ..self }
+    }
+
+    /// The file as edge reads it.
+    pub fn toml(&self, lab: &Lab) -> String {
+        let mut text = self.head(lab);
+        for section in &self.sections {
+            let _ = writeln!(text, "{section}\n");
+        }
+        for side in Side::BOTH {
+            text.push_str(&self.realm(side));
+        }
+        for side in Side::BOTH {
+            text.push_str(&self.trunk_section(side));
+        }
+        text.push_str(&routes());
+        text
+    }
+
+    fn head(&self, lab: &Lab) -> String {
+        let directory = lab.directory().display();
+        let (pins, mode) = (lab.bpffs().join(PIN_DIRECTORY).display().to_string(), &self.mode);
+        let (grace, shards) = (&self.drain_grace, self.shards);
+        format!(
+            "[node]\nname = \"lab\"\nstate_dir = \"{directory}/state\"\nrun_dir = \"{directory}/run\"\n\
+             drain_grace = \"{grace}\"\nshards = {shards}\n\n\
+             [xdp]\nmode = \"{mode}\"\nflows_max = 65536\npin_dir = \"{pins}\"\n\n\
+             [cdr]\nsinks = [\"jsonl\"]\npath = \"{directory}/cdr\"\n\n"
+        )
+    }
+
+    fn realm(&self, side: Side) -> String {
+        let (name, address, ports) = (side.edge_device(), side.edge_address(), &self.media_ports);
+        format!(
+            "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{address}:{SIP_PORT}\"]\n\
+             media = [\"{address}\"]\nmedia_ports = \"{ports}\"\n\n"
+        )
+    }
+
+    fn trunk_section(&self, side: Side) -> String {
+        let (name, realm, peer) = (side.name(), side.edge_device(), side.peer_address());
+        let mut text = format!(
+            "[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{peer}\"\nport = {SIP_PORT}\n\
+             transport = \"udp\"\nauth = \"ip\"\nsources = [\"{peer}/32\"]\n"
+        );
+        for (_, line) in self.trunk_keys.iter().filter(|(of, _)| *of == side) {
+            let _ = writeln!(text, "{line}");
+        }
+        text.push('\n');
+        text
+    }
+}
+
+fn routes() -> String {
+    let (carrier, pbx) = (Side::Carrier.name(), Side::Pbx.name());
+    format!(
+        "[[route]]\nname = \"did\"\nfrom = [\"{carrier}\"]\nto = {{ prefix = \"{DID_PREFIX}\" }}\n\
+         rewrite_to = {{ strip = {DID_STRIP}, prepend = \"\" }}\ntargets = [{{ trunk = \"{pbx}\" }}]\n\n\
+         [[route]]\nname = \"outbound\"\nfrom = [\"{pbx}\"]\nto = {{ prefix = \"+\" }}\n\
+         targets = [{{ trunk = \"{carrier}\" }}]\n"
+    )
+}

@@ -1,0 +1,216 @@
+//! `edge` itself: started in the middle namespace, signalled, killed, and asked for its counters and CDRs.
+
+mod cdr;
+mod config;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+pub use cdr::{Cdr, Leg};
+pub use config::EdgeConfig;
+
+use crate::lab::Lab;
+use crate::namespace::Namespace;
+use crate::place;
+use crate::process::{Process, wait_until};
+
+/// What edge says when it takes calls.
+const READY: &str = "edge is ready";
+const START_PATIENCE: Duration = Duration::from_secs(20);
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `edge run`; killed when dropped.
+#[derive(Debug)]
+pub struct EdgeProcess<'lab> {
+    lab: &'lab Lab,
+    process: Process,
+    config: PathBuf,
+}
+
+/// What `edge counters` tells: packets by reason since the datapath was first attached, and the process's own.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Counters {
+    /// Relayed in XDP.
+    pub relay: BTreeMap<String, u64>,
+    /// Dropped in XDP.
+    pub drop: BTreeMap<String, u64>,
+    /// Handed to the kernel.
+    pub pass: BTreeMap<String, u64>,
+    /// What the process counts itself and publishes each second; none while it does not run.
+    process: Option<ProcessCounters>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ProcessCounters {
+    sip: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    /// Packets relayed in XDP, whatever the way out.
+    pub fn relayed(&self) -> u64 {
+        self.relay.values().sum()
+    }
+
+    /// SIP messages, calls and the like that the running process has counted under `name`.
+    pub fn sip(&self, name: &str) -> u64 {
+        self.process.as_ref().and_then(|process| process.sip.get(name)).copied().unwrap_or(0)
+    }
+
+    /// Packets dropped in XDP for `reason`.
+    pub fn dropped(&self, reason: &str) -> u64 {
+        self.drop.get(reason).copied().unwrap_or(0)
+    }
+}
+
+impl<'lab> EdgeProcess<'lab> {
+    /// Writes the configuration, starts edge and waits until it takes calls.
+    pub fn start(lab: &'lab Lab, config: &EdgeConfig) -> Result<Self> {
+        let path = lab.directory().join("edge.toml");
+        std::fs::write(&path, config.toml(lab))?;
+        Self::start_again(lab)
+    }
+
+    /// Starts edge with the configuration that is there, as after a crash.
+    pub fn start_again(lab: &'lab Lab) -> Result<Self> {
+        let config = lab.directory().join("edge.toml");
+        let log = lab.directory().join("edge.log");
+        let said_before = std::fs::read_to_string(&log).unwrap_or_default().matches(READY).count();
+        let program = place::edge_binary();
+        ensure!(program.exists(), "{} is not there; `cargo xtask test` builds it first", program.display());
+        let mut command = Command::new(program);
+        command.args(["run", "--config"]).arg(&config);
+        let mut process = Process::start(command, lab.edge(), &log)?;
+        let outcome = wait_until(START_PATIENCE, || match process.ended() {
+            Ok(None) if process.output().matches(READY).count() > said_before => Some(Ok(())),
+            Ok(None) => None,
+            Ok(Some(status)) => Some(Err(format!("edge ended with {status}"))),
+            Err(error) => Some(Err(error.to_string())),
+        });
+        let this = Self { lab, process, config };
+        match outcome {
+            Some(Ok(())) => Ok(this),
+            Some(Err(what)) => bail!("{what}:\n{}", this.log()),
+            None => bail!("edge is not ready after {START_PATIENCE:?}:\n{}", this.log()),
+        }
+    }
+
+    /// Everything it has logged, over restarts too.
+    pub fn log(&self) -> String {
+        self.process.output()
+    }
+
+    /// Waits until the log contains `text`.
+    pub fn wait_for_log(&self, text: &str, patience: Duration) -> Result<()> {
+        let found = wait_until(patience, || self.log().contains(text).then_some(()));
+        found.with_context(|| format!("edge does not say {text:?}:\n{}", self.log()))
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// SIGHUP: read the configuration again.
+    pub fn reload(&self, toml: &str) -> Result<()> {
+        std::fs::write(&self.config, toml)?;
+        self.process.signal(libc::SIGHUP)
+    }
+
+    /// Asks it to drain and end, without waiting.
+    pub fn drain(&self) -> Result<()> {
+        self.process.signal(libc::SIGTERM)
+    }
+
+    /// SIGTERM, and waits for a clean exit.
+    pub fn stop(mut self) -> Result<()> {
+        self.drain()?;
+        let status = self.process.wait(STOP_PATIENCE)?;
+        ensure!(status.success(), "edge ended with {status}, its log is {}", self.process.log().display());
+        Ok(())
+    }
+
+    /// The datapath's counters, read while edge runs.
+    pub fn counters(&self) -> Result<Counters> {
+        counters(self.lab)
+    }
+
+    /// Kilobytes of memory it occupies.
+    pub fn resident_kb(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+/// The datapath's counters from the pinned maps, whether edge runs or not.
+pub fn counters(lab: &Lab) -> Result<Counters> {
+    let mut command = Command::new(place::edge_binary());
+    command.args(["counters", "--json", "--config"]).arg(lab.directory().join("edge.toml"));
+    let output = output_inside(lab.edge(), command)?;
+    serde_json::from_str(&output).with_context(|| format!("unexpected counters: {output}"))
+}
+
+/// Maps and links that edge has pinned.
+pub fn pins(lab: &Lab) -> Result<Vec<PathBuf>> {
+    let mut pins = Vec::new();
+    let mut directories = vec![lab.bpffs().join(config::PIN_DIRECTORY)];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).into_iter().flatten() {
+            let path = entry?.path();
+            let kind = if path.is_dir() { &mut directories } else { &mut pins };
+            kind.push(path);
+        }
+    }
+    Ok(pins)
+}
+
+/// Runs a subcommand of `edge` to its end inside `namespace` and returns its standard output.
+fn output_inside(namespace: &Namespace, mut command: Command) -> Result<String> {
+    let output = namespace.run(move || command.stdin(Stdio::null()).output())??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "edge ended with {}: {said}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// CDRs written so far, in order.
+pub fn cdrs(lab: &Lab) -> Result<Vec<Cdr>> {
+    let mut files: Vec<PathBuf> = match std::fs::read_dir(cdr_directory(lab)) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    let mut records = Vec::new();
+    for file in files {
+        let text = io::read_to_string(File::open(&file)?)?;
+        for line in text.lines() {
+            let record = serde_json::from_str(line).with_context(|| format!("no CDR: {line}"))?;
+            records.push(Cdr(record));
+        }
+    }
+    Ok(records)
+}
+
+/// Waits until `count` CDRs are there, and fails when more than these are.
+pub fn wait_for_cdrs(lab: &Lab, count: usize, patience: Duration) -> Result<Vec<Cdr>> {
+    let enough = wait_until(patience, || cdrs(lab).ok().filter(|records| records.len() >= count));
+    let records = match enough {
+        Some(records) => records,
+        None => cdrs(lab)?,
+    };
+    ensure!(records.len() == count, "{} CDRs instead of {count}: {records:#?}", records.len());
+    Ok(records)
+}
+
+/// Where edge writes its CDRs.
+pub fn cdr_directory(lab: &Lab) -> PathBuf {
+    lab.directory().join("cdr")
+}

@@ -1,0 +1,34 @@
+//! The lab: edge between a carrier and a PBX, on one machine, with real SIP peers and real RTP.
+//!
+//! ```text
+//!   namespace carrier              namespace edge                  namespace pbx
+//!   SIPp  203.0.113.10/24   ---   203.0.113.1/24  device outside
+//!   (eth0)                 veth   10.0.0.1/24     device inside   ---   10.0.0.20/24  SIPp
+//!                                  edge run                      veth   (eth0)
+//!      witness                                                            witness
+//! ```
+//!
+//! [`Lab`] makes the namespaces and removes every trace of them, [`Sipp`] places and answers calls, [`EdgeProcess`]
+//! is the program under test, and [`Witness`] is the only judge of media: it watches both peers' links and
+//! matches every RTP packet that left one peer with its arrival at the other.
+//!
+//! Everything needs root; tests that use it are `#[ignore]`d and run by `cargo xtask test`.
+#![expect(clippy::disallowed_methods, reason = "the lab lives in real time")]
+
+pub mod drill;
+pub mod edge;
+pub mod lab;
+pub mod namespace;
+pub mod place;
+pub mod process;
+pub mod raw;
+pub mod sipp;
+pub mod sweep;
+pub mod tone;
+pub mod witness;
+
+pub use edge::{Cdr, EdgeConfig, EdgeProcess, Leg};
+pub use lab::{Lab, Side};
+pub use raw::RawPeer;
+pub use sipp::{Scenario, Sipp};
+pub use witness::Witness;

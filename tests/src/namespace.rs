@@ -1,0 +1,107 @@
+//! A network namespace by name, removed when dropped.
+//!
+//! Programs and threads enter it by `setns`, not by `ip netns exec`: that would mount a new `/sys` over the
+//! bpffs where edge pins its maps.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+/// Where `ip netns` keeps its names.
+pub const NAMES: &str = "/run/netns";
+
+/// A named network namespace that this process owns.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+    file: File,
+}
+
+impl Namespace {
+    /// Makes the namespace, with `lo` up and IPv6 silent.
+    pub fn create(name: &str) -> Result<Self> {
+        ip(&["netns", "add", name])?;
+        let file = File::open(Path::new(NAMES).join(name)).context("cannot open the new namespace")?;
+        let namespace = Self { name: name.to_owned(), file };
+        namespace.ip(&["link", "set", "lo", "up"])?;
+        namespace.sysctl("net/ipv6/conf/all/disable_ipv6", "1")?;
+        namespace.sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
+        Ok(namespace)
+    }
+
+    /// The name under which `ip netns` shows it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs `ip` on this namespace.
+    pub fn ip(&self, arguments: &[&str]) -> Result<()> {
+        ip(&[&["-n", &self.name], arguments].concat())
+    }
+
+    /// Writes a network parameter of this namespace, named as below `/proc/sys`.
+    pub fn sysctl(&self, parameter: &str, value: &str) -> Result<()> {
+        let path = Path::new("/proc/sys").join(parameter);
+        let value = value.to_owned();
+        self.run(move || fs::write(&path, value).with_context(|| format!("cannot set {}", path.display())))?
+    }
+
+    /// Runs a short program inside and fails with its output when it fails.
+    pub fn command(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let (program, arguments) =
+            (program.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        self.run(move || checked(Command::new(program).args(arguments)))?
+    }
+
+    /// Runs `work` on a thread of its own inside the namespace and waits for it.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        let file = &self.file;
+        thread::scope(|scope| {
+            let inside = scope.spawn(move || enter(file).map(|()| work()));
+            inside
+                .join()
+                .map_err(|_panic| anyhow!("a thread in the namespace panicked"))?
+                .context("cannot enter")
+        })
+    }
+
+    /// A handle by which a thread or a child process may enter later.
+    pub fn handle(&self) -> Result<File> {
+        self.file.try_clone().context("cannot duplicate the namespace handle")
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Err(error) = ip(&["netns", "delete", &self.name]) {
+            eprintln!("lab: namespace {} is left behind: {error:#}", self.name);
+        }
+    }
+}
+
+/// Moves the calling thread into the namespace. Safe to call between fork and exec.
+pub fn enter(namespace: &File) -> io::Result<()> {
+    // SAFETY: setns takes plain integers, and the descriptor is open.
+    let outcome = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Runs `ip` in the namespace of this process.
+pub(crate) fn ip(arguments: &[&str]) -> Result<()> {
+    checked(Command::new("ip").args(arguments)).map(drop)
+}
+
+/// Runs a command to its end and returns its standard output.
+fn checked(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}: {}", output.status, said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,27 @@
+//! Where the lab finds programs and may write: all of it below cargo's target directory.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+/// The directory of this build's profile, as `target/release`; the test runner's binaries lie in its `deps`.
+static PROFILE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let program = env::current_exe().unwrap_or_default();
+    let beside = program.parent().unwrap_or(Path::new("."));
+    if beside.ends_with("deps") { beside.parent().unwrap_or(beside).to_owned() } else { beside.to_owned() }
+});
+
+/// Cargo's target directory.
+pub fn target() -> &'static Path {
+    PROFILE.parent().unwrap_or(&PROFILE)
+}
+
+/// The `edge` binary of the same build profile, which `cargo xtask` has built before.
+pub fn edge_binary() -> PathBuf {
+    PROFILE.join("edge")
+}
+
+/// Below it lies one directory for each lab that is alive, or whose test has failed.
+pub fn labs() -> PathBuf {
+    target().join("lab")
+}

@@ -1,0 +1,134 @@
+//! A peer made by hand, for what SIPp cannot do: sending a request twice, holding back an ACK, sending many at once.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::lab::{Lab, Side};
+use crate::sipp::SIP_PORT;
+
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
+const MESSAGE_OCTETS_MAX: usize = 65_535;
+
+/// A UDP socket in a peer's namespace that talks SIP with edge, message by message.
+#[derive(Debug)]
+pub struct RawPeer {
+    socket: UdpSocket,
+    address: SocketAddrV4,
+    edge: SocketAddrV4,
+    /// Unique a peer, so that its Call-IDs and branches are.
+    name: String,
+}
+
+impl RawPeer {
+    /// Binds to `port` of the peer's own address.
+    pub fn bind(lab: &Lab, side: Side, port: u16) -> Result<Self> {
+        Self::bind_to(lab, side, SocketAddrV4::new(side.peer_address(), port))
+    }
+
+    /// Binds to any address of the peer's.
+    pub fn bind_to(lab: &Lab, side: Side, address: SocketAddrV4) -> Result<Self> {
+        let socket = lab.peer(side).run(|| UdpSocket::bind(address))?.context("cannot bind")?;
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
+        let edge = SocketAddrV4::new(side.edge_address(), SIP_PORT);
+        let name = format!("{}-{}", lab.edge().name(), address.port());
+        Ok(Self { socket, address, edge, name })
+    }
+
+    /// Sends a message, or anything else, to edge's SIP port.
+    pub fn send(&self, message: &[u8]) -> Result<()> {
+        self.socket.send_to(message, self.edge)?;
+        Ok(())
+    }
+
+    /// An INVITE with a PCMA offer for media at `port` of this peer.
+    pub fn invite(&self, call: &str, number: &str, port: u16) -> String {
+        let sdp = offer(*self.address.ip(), port);
+        let extra = format!("Contact: <sip:raw@{}>\r\nContent-Type: application/sdp\r\n", self.address);
+        self.request("INVITE", call, number, "", &extra, &sdp)
+    }
+
+    /// A request in the dialog that `answer` belongs to, with a branch of its own.
+    pub fn in_dialog(&self, method: &str, call: &str, answer: &str) -> Result<String> {
+        let to = header(answer, "To").context("the answer has no To")?;
+        let contact = header(answer, "Contact").context("the answer has no Contact")?;
+        let target = contact.trim_start_matches('<').split('>').next().unwrap_or_default();
+        Ok(self.message(method, call, target, to, "", ""))
+    }
+
+    /// Messages until one satisfies `last` or patience ends; the others come first.
+    pub fn receive_until(&self, patience: Duration, last: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+        let deadline = Instant::now() + patience;
+        let mut received = Vec::new();
+        while Instant::now() < deadline {
+            let Some(message) = self.receive()? else { continue };
+            let done = last(&message);
+            received.push(message);
+            if done {
+                break;
+            }
+        }
+        Ok(received)
+    }
+
+    /// Messages that come within `patience`.
+    pub fn receive_for(&self, patience: Duration) -> Result<Vec<String>> {
+        self.receive_until(patience, |_| false)
+    }
+
+    /// The first message that satisfies `wanted`.
+    pub fn expect(&self, patience: Duration, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let mut received = self.receive_until(patience, &wanted)?;
+        let found = received.pop().filter(|message| wanted(message));
+        found.with_context(|| format!("not received; only {received:#?}"))
+    }
+
+    fn receive(&self) -> Result<Option<String>> {
+        let mut buffer = vec![0_u8; MESSAGE_OCTETS_MAX];
+        match self.socket.recv(&mut buffer) {
+            Ok(length) => Ok(Some(String::from_utf8_lossy(&buffer[..length]).into_owned())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn request(&self, method: &str, call: &str, number: &str, tag: &str, extra: &str, body: &str) -> String {
+        let uri = format!("sip:{number}@{}", self.edge);
+        self.message(method, call, &uri, &format!("<{uri}>{tag}"), extra, body)
+    }
+
+    fn message(&self, method: &str, call: &str, uri: &str, to: &str, extra: &str, body: &str) -> String {
+        let Self { address, name, .. } = self;
+        let sequence = if matches!(method, "INVITE" | "ACK") { 1 } else { 2 };
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK-{name}-{call}-{method}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:+442079460000@{address}>;tag=raw-{call}\r\nTo: {to}\r\n\
+             Call-ID: {call}-{name}@{address}\r\nCSeq: {sequence} {method}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+/// Whether a message is a response with this code to this method.
+pub fn is_response(message: &str, code: u16, method: &str) -> bool {
+    let to_method = header(message, "CSeq").is_some_and(|value| value.ends_with(method));
+    to_method && message.starts_with(&format!("SIP/2.0 {code} "))
+}
+
+/// The value of the first header of this (full) name.
+pub fn header<'message>(message: &'message str, name: &str) -> Option<&'message str> {
+    let head = message.split("\r\n\r\n").next()?;
+    let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    lines.find(|(found, _)| found.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+fn offer(address: Ipv4Addr, port: u16) -> String {
+    format!(
+        "v=0\r\no=raw 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+    )
+}

@@ -1,0 +1,245 @@
+//! SIPp as a peer: one process plays one scenario for a number of calls.
+//!
+//! SIPp 3.6 sends the RTP of all its calls from one port, `media_port`, and tells them apart by SSRC (and so does
+//! the witness). It plays a file from its working directory, so every process gets the same two tones: what a
+//! caller plays and what a called party plays differ in every packet.
+
+mod statistics;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+pub use statistics::Statistics;
+
+use crate::lab::{Lab, Side};
+use crate::process::{Process, wait_until};
+use crate::tone;
+
+/// The port on which the peers answer calls.
+pub const SIP_PORT: u16 = 5060;
+/// The port from which the peers place calls.
+pub const CALLER_PORT: u16 = 5070;
+/// RTP port of the answering SIPp of a peer.
+pub const CALLED_MEDIA_PORT: u16 = 6000;
+/// RTP port of the calling SIPp of a peer.
+pub const CALLER_MEDIA_PORT: u16 = 7000;
+
+const CALLER_TONE_HZ: f64 = 400.0;
+const CALLED_TONE_HZ: f64 = 700.0;
+/// What a call lasts beyond its media, so that BYE comes after the last packet of both streams.
+const MARGIN_MS: u32 = 1500;
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A scenario file of `tests/scenarios`.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Name of the file, without extension.
+    pub name: &'static str,
+    /// Its content.
+    pub xml: &'static str,
+}
+
+/// Names a file of `tests/scenarios` and takes its content into the binary.
+#[macro_export]
+macro_rules! scenario {
+    ($name:literal) => {
+        $crate::Scenario {
+            name: $name,
+            xml: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/", $name, ".xml")),
+        }
+    };
+}
+
+/// How one SIPp process is to run.
+#[derive(Clone, Debug)]
+pub struct Sipp {
+    scenario: Scenario,
+    side: Side,
+    address: Ipv4Addr,
+    port: u16,
+    media_port: u16,
+    remote: Option<SocketAddrV4>,
+    service: String,
+    calls: u32,
+    rate: f64,
+    seconds: u32,
+    keys: Vec<(String, String)>,
+}
+
+impl Sipp {
+    /// A peer that calls edge.
+    pub fn caller(side: Side, scenario: Scenario) -> Self {
+        Self {
+            port: CALLER_PORT,
+            media_port: CALLER_MEDIA_PORT,
+            remote: Some(SocketAddrV4::new(side.edge_address(), SIP_PORT)),
+            ..Self::called(side, scenario)
+        }
+    }
+
+    /// A peer that waits for calls.
+    pub fn called(side: Side, scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            side,
+            address: side.peer_address(),
+            port: SIP_PORT,
+            media_port: CALLED_MEDIA_PORT,
+            remote: None,
+            service: String::new(),
+            calls: 1,
+            rate: 10.0,
+            seconds: 1,
+            keys: Vec::new(),
+        }
+    }
+
+    /// Number of calls, after which it ends.
+    pub fn calls(self, calls: u32) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// Calls a second.
+    pub fn rate(self, rate: f64) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// Seconds of RTP in each direction of a call.
+    pub fn seconds(self, seconds: u32) -> Self {
+        Self { seconds, ..self }
+    }
+
+    /// The number to call: `[service]` of the scenario.
+    pub fn number(self, number: &str) -> Self {
+        Self { service: number.to_owned(), ..self }
+    }
+
+    /// Speaks from another address of the peer.
+    pub fn from_address(self, address: Ipv4Addr) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Speaks SIP and RTP from other ports.
+    pub fn ports(self, port: u16, media_port: u16) -> Self {
+        Self { port, media_port, ..self }
+    }
+
+    /// Sends to another address than edge's.
+    pub fn towards(self, remote: SocketAddrV4) -> Self {
+        Self { remote: Some(remote), ..self }
+    }
+
+    /// Replaces `[name]` everywhere in the scenario, also where SIPp itself takes no keywords.
+    pub fn key(mut self, name: &str, value: &str) -> Self {
+        self.keys.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it, and when it waits for calls, lets it open its socket first.
+    pub fn start(self, lab: &Lab) -> Result<RunningSipp> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{number:03}-{}-{}", self.side.name(), self.scenario.name);
+        let directory = lab.directory().join(&name);
+        std::fs::create_dir_all(&directory)?;
+        tone::write_alaw(&directory.join("caller.alaw"), CALLER_TONE_HZ, self.seconds)?;
+        tone::write_alaw(&directory.join("called.alaw"), CALLED_TONE_HZ, self.seconds)?;
+        std::fs::write(directory.join("scenario.xml"), self.xml())?;
+        let mut command = Command::new("sipp");
+        command.args(self.arguments()).current_dir(&directory).env("TERM", "dumb");
+        let process = Process::start(command, lab.peer(self.side), &directory.join("output"))?;
+        let running = RunningSipp { process, directory, name, calls: self.calls };
+        let listening = wait_until(START_PATIENCE, || running.statistics().ok());
+        listening.with_context(|| format!("{} does not start: {}", running.name, running.log()))?;
+        Ok(running)
+    }
+
+    fn xml(&self) -> String {
+        let replace =
+            |xml: String, (name, value): &(String, String)| xml.replace(&format!("[{name}]"), value);
+        self.keys.iter().fold(self.scenario.xml.to_owned(), replace)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let call_ms = self.seconds * 1000 + MARGIN_MS;
+        let mut arguments: Vec<String> = self.remote.iter().map(ToString::to_string).collect();
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option("-sf", "scenario.xml".to_owned());
+        option("-i", self.address.to_string());
+        option("-mi", self.address.to_string());
+        option("-p", self.port.to_string());
+        option("-mp", self.media_port.to_string());
+        option("-m", self.calls.to_string());
+        option("-l", self.calls.max(1).to_string());
+        option("-r", self.rate.to_string());
+        option("-d", call_ms.to_string());
+        option("-stf", "statistics.csv".to_owned());
+        option("-fd", "1".to_owned());
+        option("-error_file", "errors.log".to_owned());
+        option("-message_file", "messages.log".to_owned());
+        if !self.service.is_empty() {
+            option("-s", self.service.clone());
+        }
+        let flags = ["-nostdin", "-trace_stat", "-trace_err", "-trace_msg", "-skip_rlimit"];
+        arguments.extend(flags.map(str::to_owned));
+        arguments
+    }
+}
+
+/// A SIPp process at work; killed when dropped.
+#[derive(Debug)]
+pub struct RunningSipp {
+    process: Process,
+    directory: PathBuf,
+    name: String,
+    calls: u32,
+}
+
+impl RunningSipp {
+    /// The newest line of its statistics.
+    pub fn statistics(&self) -> Result<Statistics> {
+        let table = std::fs::read_to_string(self.directory.join("statistics.csv"))?;
+        Statistics::last(&table).context("SIPp has not written its statistics yet")
+    }
+
+    /// Whether it has still calls to play.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.process.ended()?.is_none())
+    }
+
+    /// Waits until it has played all its calls.
+    pub fn wait(mut self, patience: Duration) -> Result<Statistics> {
+        let status = self.process.wait(patience).with_context(|| self.complaint("runs too long"))?;
+        // 1: a call failed, which the statistics tell; anything beyond is a fault of SIPp or of a scenario.
+        ensure!(matches!(status.code(), Some(0 | 1)), self.complaint(&format!("ended with {status}")));
+        self.statistics()
+    }
+
+    /// Waits, and fails unless every call went as the scenario wants.
+    pub fn wait_for_success(self, patience: Duration) -> Result<Statistics> {
+        let complaint = self.complaint("not every call went well");
+        let (calls, directory) = (self.calls, self.directory.clone());
+        let statistics = self.wait(patience)?;
+        if statistics.failed > 0 || statistics.succeeded != u64::from(calls) {
+            let errors = std::fs::read_to_string(directory.join("errors.log")).unwrap_or_default();
+            bail!("{complaint}: {statistics:?}\n{errors}");
+        }
+        Ok(statistics)
+    }
+
+    /// What SIPp has to say about its failures.
+    pub fn log(&self) -> String {
+        let errors = std::fs::read_to_string(self.directory.join("errors.log")).unwrap_or_default();
+        if errors.is_empty() { self.process.output() } else { errors }
+    }
+
+    fn complaint(&self, what: &str) -> String {
+        let errors = std::fs::read_to_string(self.directory.join("errors.log")).unwrap_or_default();
+        format!("SIPp {}: {what}\n{errors}", self.name)
+    }
+}

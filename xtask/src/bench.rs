@@ -1,0 +1,40 @@
+//! `cargo xtask bench`: measurements, each a binary of `edge-benches`.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::{build, setup, shell, workspace};
+
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// Nanoseconds a packet under BPF_PROG_TEST_RUN, beside the cost of a bare XDP_TX program
+    Datapath(Options),
+}
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Print the figures as one JSON object on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
+    let Bench::Datapath(Options { json }) = bench;
+    if !setup::is_root() {
+        bail!("the bench loads an XDP program; run it as root");
+    }
+    setup::ensure()?;
+    build::ebpf()?;
+    shell::step("build: the bench");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--locked", "--release", "--package", "edge-benches", "--bin", "datapath"]);
+    shell::run(cargo.current_dir(workspace::root()))?;
+    let mut datapath = Command::new(workspace::target().join("release/datapath"));
+    if *json {
+        datapath.arg("--json");
+    }
+    let status = shell::status(&mut datapath)?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,58 @@
+//! `cargo xtask`: sets up the machine, builds, demonstrates, tests and measures edge. One file a subcommand.
+//!
+//! Every subcommand calls [`setup`] first, whose checks are cheap, and prints the commands it runs. Nothing but
+//! packages of the distribution is written outside `target/`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a build tool talks to its terminal")]
+
+mod bench;
+mod build;
+mod demo;
+mod setup;
+mod shell;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Sets up, builds, demonstrates, tests and measures edge")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what is missing: the eBPF toolchain, SIPp and the tools of the network lab
+    Setup,
+    /// Builds the XDP programs and the `edge` binary, both in release
+    Build,
+    /// Calls with real RTP from carrier to PBX and back, through edge, in three network namespaces
+    Demo(demo::Options),
+    /// Formatting, lints and every test there is, privileged ones included
+    Test(test::Options),
+    /// Measures edge
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    shell::start_clock();
+    let outcome = match Arguments::parse().task {
+        Task::Setup => setup::run(),
+        Task::Build => build::run(),
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Bench(bench) => bench::run(&bench),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
