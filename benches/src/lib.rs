@@ -4,3 +4,4 @@
 //! bench interleaves what it measures with a baseline, and reports medians and ratios.
 
 pub mod datapath;
+pub mod wire;

@@ -11,6 +11,8 @@ use crate::{build, setup, shell, workspace};
 pub(crate) enum Bench {
     /// Nanoseconds a packet under BPF_PROG_TEST_RUN, beside the cost of a bare XDP_TX program
     Datapath(Options),
+    /// Microseconds a SIP message, beside the rsip crate
+    Wire(Options),
 }
 
 #[derive(Args)]
@@ -21,20 +23,28 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
-    let Bench::Datapath(Options { json }) = bench;
-    if !setup::is_root() {
-        bail!("the bench loads an XDP program; run it as root");
+    match bench {
+        Bench::Datapath(options) => {
+            if !setup::is_root() {
+                bail!("the bench loads an XDP program; run it as root");
+            }
+            setup::ensure()?;
+            build::ebpf()?;
+            measure("datapath", options)
+        }
+        Bench::Wire(options) => measure("wire", options),
     }
-    setup::ensure()?;
-    build::ebpf()?;
+}
+
+fn measure(binary: &str, Options { json }: &Options) -> Result<ExitCode> {
     shell::step("build: the bench");
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--locked", "--release", "--package", "edge-benches", "--bin", "datapath"]);
+    cargo.args(["build", "--locked", "--release", "--package", "edge-benches", "--bin", binary]);
     shell::run(cargo.current_dir(workspace::root()))?;
-    let mut datapath = Command::new(workspace::target().join("release/datapath"));
+    let mut bench = Command::new(workspace::target().join("release").join(binary));
     if *json {
-        datapath.arg("--json");
+        bench.arg("--json");
     }
-    let status = shell::status(&mut datapath)?;
+    let status = shell::status(&mut bench)?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

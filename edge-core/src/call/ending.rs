@@ -25,6 +25,7 @@ impl Call {
         let status = cause.status();
         if let Some(record) = &mut self.record {
             record.ended = ctx.now;
+            let status = if record.answered.is_some() { StatusCode::OK } else { status };
             tracing::info!(call = record.id, cause = cause.name(), by = ?cause.ended_by(), status = status.as_u16(),
                 "call ended");
             record.cause = cause;

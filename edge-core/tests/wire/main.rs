@@ -8,4 +8,3 @@ mod corpus;
 mod differential;
 mod properties;
 mod robustness;
-mod speed;

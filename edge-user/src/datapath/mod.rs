@@ -145,6 +145,13 @@ impl Datapath {
         }
     }
 
+    /// The same, but only for neighbours that have not answered ARP yet: costs a look under a lock when there are
+    /// none. To be called often, so that the media of a call to a new neighbour does not wait for a second. Returns
+    /// how many there were.
+    pub fn resolve_next_hops(&self) -> usize {
+        self.next_hops.resolve()
+    }
+
     /// The devices that the program is attached to, in the order of the realms.
     #[must_use]
     pub fn attached(&self) -> &[Attached] {

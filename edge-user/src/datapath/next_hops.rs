@@ -102,6 +102,22 @@ impl NextHops {
     /// asked on a socket of its own, so that calls need not wait meanwhile.
     pub(super) fn refresh(&self) {
         let hops = self.retire();
+        self.read_again(hops);
+    }
+
+    /// The same for the neighbours that have not answered yet, which running media waits for; returns how many there
+    /// were.
+    pub(super) fn resolve(&self) -> usize {
+        let waiting = |(_, row): &(&(u32, Ipv4Addr), &Row)| row.mac.is_none();
+        let hops: Vec<RouteHop> = self.lock().rows.iter().filter(waiting).map(|(key, _)| hop(key)).collect();
+        let waiting = hops.len();
+        if waiting > 0 {
+            self.read_again(hops);
+        }
+        waiting
+    }
+
+    fn read_again(&self, hops: Vec<RouteHop>) {
         let mut netlink = self.refresher.lock().unwrap_or_else(PoisonError::into_inner);
         for hop in hops {
             let mac = resolve(&mut netlink, hop);
@@ -129,7 +145,7 @@ impl NextHops {
             }
             keep
         });
-        rows.keys().map(|(ifindex, ip)| RouteHop { ifindex: *ifindex, ip: *ip }).collect()
+        rows.keys().map(hop).collect()
     }
 
     fn row(&self, state: &mut State, hop: RouteHop, device: usize) -> Result<u32, InstallError> {
@@ -157,6 +173,10 @@ impl NextHops {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn hop((ifindex, ip): &(u32, Ipv4Addr)) -> RouteHop {
+    RouteHop { ifindex: *ifindex, ip: *ip }
 }
 
 /// The interface of each IPv4 media address.

@@ -39,8 +39,12 @@ use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 
 pub use status::{Status, read_status};
 
-/// How long a drained process waits for the last answers after it has hung up.
-const FAREWELL_MAX: Duration = Duration::from_secs(33);
+/// How often neighbours that have not answered ARP yet are looked for again.
+const NEIGHBOURS: Duration = Duration::from_millis(20);
+
+/// How long a drained process waits for the last answers after it has hung up: a BYE is sent four times in it. A
+/// peer that says nothing shall not keep the process.
+const FAREWELL_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the edge until it is told to end.
 ///
@@ -181,9 +185,11 @@ impl Process {
 
     async fn attend(mut self, mut signals: Signals, file: &Path) -> anyhow::Result<()> {
         let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut neighbours = tokio::time::interval(NEIGHBOURS);
         loop {
             tokio::select! {
                 _ = second.tick() => self.tick(),
+                _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
                 _ = signals.hangup.recv() => self.reload(file),
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,

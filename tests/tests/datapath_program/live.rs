@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia};
 use edge_core::policy::{MediaRange, PortRange, Realm};
 use edge_ebpf::testing::rtp;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
-    AttachMode, Datapath, DatapathError, DatapathSettings, InstallError, Mode, read_counters,
+    AttachMode, Datapath, DatapathError, DatapathSettings, DatapathWriter, InstallError, Installed, Mode,
+    read_counters,
 };
 
 const NODE: &str = "edge.lab";
@@ -28,7 +29,7 @@ fn media_crosses_and_everything_else_passes() -> Result<()> {
         let datapath = start(lab)?;
         ensure!(datapath.attached().iter().all(|attached| attached.mode == AttachMode::Native));
         let mut writer = datapath.writer()?;
-        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let installed = install(&datapath, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
         for sequence in 0..100 {
             exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence)?;
@@ -54,7 +55,7 @@ fn a_changed_remote_loses_no_packet() -> Result<()> {
     Lab::drill(|lab| {
         let datapath = start(lab)?;
         let mut writer = datapath.writer()?;
-        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let installed = install(&datapath, &mut writer)?;
         let carrier = peer(lab, Side::Carrier, PEER_PORT)?;
         let sent = AtomicU64::new(0);
         let updates = thread::scope(|scope| -> Result<u32> {
@@ -85,7 +86,7 @@ fn running_media_follows_a_neighbour_that_changes_its_address() -> Result<()> {
     Lab::drill(|lab| {
         let datapath = start(lab)?;
         let mut writer = datapath.writer()?;
-        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let installed = install(&datapath, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
         exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 0)?;
         lab.peer(Side::Pbx).ip(&["link", "set", PEER_DEVICE, "address", STATION])?;
@@ -139,7 +140,7 @@ fn changed_media_ranges_end_the_media_of_the_old_ones() -> Result<()> {
         let second = lab.edge().run(|| Datapath::start(&settings(lab, Mode::Native), &realms))??;
         ensure!(second.endpoints_removed() == 0, "the maps are new");
         let mut writer = second.writer()?;
-        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let installed = install(&second, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
         exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 0)?;
         exchange(&pbx, Side::Pbx, &carrier, Side::Carrier, 0)?;
@@ -270,7 +271,7 @@ fn generic_mode_relays_and_gives_way_to_native() -> Result<()> {
         let generic = start_in(lab, Mode::Generic)?;
         ensure!(generic.attached().iter().all(|attached| attached.mode == AttachMode::Generic));
         let mut writer = generic.writer()?;
-        let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+        let installed = install(&generic, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
         for sequence in 0..20 {
             exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence)?;
@@ -341,6 +342,18 @@ fn peer(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
 }
 
 /// One RTP packet that must arrive at the other peer, unchanged, from edge's address there.
+/// Installs the plan, and waits until the neighbours have answered ARP: these tests count from the first packet.
+fn install(datapath: &Datapath, writer: &mut DatapathWriter) -> Result<Installed> {
+    let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+    for _ in 0..400 {
+        if datapath.resolve_next_hops() == 0 {
+            return Ok(installed);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    bail!("a neighbour does not answer ARP")
+}
+
 fn exchange(from: &UdpSocket, from_side: Side, to: &UdpSocket, to_side: Side, sequence: u16) -> Result<()> {
     let packet = rtp(sequence, u32::from(sequence) * 160, 9, 160);
     from.send_to(&packet, local(from_side, LOCAL_PORT))?;
