@@ -25,9 +25,9 @@ impl Call {
         let status = cause.status();
         if let Some(record) = &mut self.record {
             record.ended = ctx.now;
-            let status = if record.answered.is_some() { StatusCode::OK } else { status };
-            tracing::info!(call = record.id, cause = cause.name(), by = ?cause.ended_by(), status = status.as_u16(),
-                "call ended");
+            let (by, detail) = (cause.ended_by().as_str(), cause.detail());
+            let talk_s = record.answered.map_or(0.0, |at| (ctx.now - at).as_secs_f64());
+            tracing::info!(call = record.id, by, talk_s, detail, "call ended: {}", cause.name());
             record.cause = cause;
         }
         for side in [Side::A, Side::B] {
