@@ -31,6 +31,7 @@ impl Call {
             record.cause = cause;
         }
         for side in [Side::A, Side::B] {
+            drop(self.leg_mut(side).admission.take());
             self.close(side, status, ctx);
         }
         if self.media == MediaState::Installed {

@@ -154,13 +154,15 @@ impl Edge {
         }
     }
 
-    /// The dialog of ours that a request is within, on the network that it was opened over.
+    /// The dialog of ours that a request is within, when it comes from that dialog's trunk, over its network.
     fn dialog_of(&self, path: Path, request: &Request) -> Option<(CallKey, Side)> {
         let tag = shard::tag_number(request.to.tag()?)?;
         let &(key, side) = self.dialogs.get(&tag)?;
-        let dialog = self.calls.get(&key)?.dialog(side);
+        let call = self.calls.get(&key)?;
+        let dialog = call.dialog(side);
         let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
-        (same_realm && dialog.contains(request)).then_some((key, side))
+        let same_peer = call.is_at(side, path.peer.ip());
+        (same_realm && same_peer && dialog.contains(request)).then_some((key, side))
     }
 
     fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {

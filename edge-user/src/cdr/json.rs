@@ -8,6 +8,8 @@ use edge_core::call::{CallRecord, LegRecord};
 use edge_core::media::MediaReport;
 use serde::Serialize;
 
+use crate::runtime::clock;
+
 /// One record.
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'a> {
@@ -116,6 +118,11 @@ impl<'a> Leg<'a> {
             },
         }
     }
+}
+
+/// A record as text, for a log when it cannot be written.
+pub(super) fn text(record: &CallRecord) -> String {
+    serde_json::to_string(&Line::new(record, clock::calendar)).unwrap_or_else(|_error| format!("{record:?}"))
 }
 
 /// RFC 3339, UTC, milliseconds.

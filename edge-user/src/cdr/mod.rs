@@ -10,6 +10,7 @@ mod tests;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,7 +113,9 @@ fn write_all(inbox: &Receiver<Box<CallRecord>>, mut files: Files, counts: &Count
         match files.append(&batch) {
             Ok(()) => counts.written.fetch_add(count, Ordering::Relaxed),
             Err(error) => {
-                tracing::error!(records = count, "call records not written: {error}");
+                for record in &batch {
+                    tracing::error!(record = %json::text(record), "call record not written: {error}");
+                }
                 counts.failed.fetch_add(count, Ordering::Relaxed)
             }
         };
@@ -146,10 +149,17 @@ impl Files {
     }
 
     fn of_day(&mut self, day: &str) -> io::Result<&mut File> {
-        let stale = self.open.as_ref().is_none_or(|(open_day, _)| open_day != day);
+        let path = self.directory.join(format!("{}-{day}.jsonl", self.node));
+        // A file that was moved or deleted is not written any more: whoever rotates files need not tell.
+        let current = |file: &File| {
+            let (named, open) = (std::fs::metadata(&path), file.metadata());
+            named.is_ok_and(|named| {
+                open.is_ok_and(|open| named.ino() == open.ino() && named.dev() == open.dev())
+            })
+        };
+        let stale = self.open.as_ref().is_none_or(|(open_day, file)| open_day != day || !current(file));
         if stale {
-            let path = self.directory.join(format!("{}-{day}.jsonl", self.node));
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            let file = OpenOptions::new().create(true).append(true).open(&path)?;
             return Ok(&mut self.open.insert((day.to_owned(), file)).1);
         }
         match &mut self.open {
