@@ -11,8 +11,9 @@ use bytes::Bytes;
 use crate::call::CallRecord;
 use crate::edge::Shard;
 use crate::policy::{
-    CallTimers, Codec, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite,
-    Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Trunk, TrunkId,
+    CallTimers, Codec, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch,
+    NumberRewrite, Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk,
+    TrunkId,
 };
 use crate::transaction::Path;
 use crate::{Command, Edge, Input};
@@ -30,6 +31,7 @@ fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
         name: name.to_owned(),
         realm: RealmId::new(realm),
         host: host.parse().unwrap(),
+        transport: Transport::Udp,
         sources: vec![],
         direction: Direction::Both,
         enabled: true,
@@ -43,7 +45,7 @@ fn policy(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Policy {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
-        sip: vec![format!("{ip}:5060").parse().unwrap()],
+        sip: vec![Listener { transport: Transport::Udp, address: format!("{ip}:5060").parse().unwrap() }],
         media: vec![MediaRange {
             address: ip.parse().unwrap(),
             ports: PortRange::new(20_000, 20_003).unwrap(),
@@ -79,7 +81,10 @@ impl Bench {
     fn receive(&mut self, from: &str, message: &str) -> (Vec<(SocketAddr, String)>, Vec<CallRecord>) {
         let peer: SocketAddr = from.parse().unwrap();
         let realm = usize::from(peer.ip().to_string().starts_with("10."));
-        let path = Path { listener: ListenerId { realm: RealmId::new(realm), index: 0 }, peer };
+        let path = Path {
+            listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
+            peer,
+        };
         self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
         let (mut sent, mut records) = (Vec::new(), Vec::new());
         while let Some(command) = self.edge.poll() {
