@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod standing;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,7 +42,10 @@ fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
     }
 }
 
-fn policy(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Policy {
+fn policy(
+    change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
+    change_realms: impl FnOnce(&mut [Realm; 2]),
+) -> Policy {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
@@ -61,8 +65,10 @@ fn policy(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Policy {
         rewrite: NumberRewrite { strip: 3, prepend: "0".to_owned() },
         target: TrunkId::new(1),
     };
-    let realms = vec![realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
-    Policy::new("t".to_owned(), realms, trunks.into(), vec![route], strangers, CallTimers::default()).unwrap()
+    let mut realms = [realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
+    change_realms(&mut realms);
+    Policy::new("t".to_owned(), realms.into(), trunks.into(), vec![route], strangers, CallTimers::default())
+        .unwrap()
 }
 
 struct Bench {
@@ -72,8 +78,16 @@ struct Bench {
 
 impl Bench {
     fn new(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Self {
+        Self::with_realms(change, |_| {})
+    }
+
+    fn with_realms(
+        change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
+        change_realms: impl FnOnce(&mut [Realm; 2]),
+    ) -> Self {
         let now = start();
-        let edge = Edge::new(Arc::new(policy(change)), Shard { index: 0, count: 1 }, now, [7; 32]);
+        let edge =
+            Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
         Self { edge, now }
     }
 
@@ -291,7 +305,7 @@ fn a_draining_edge_takes_no_call_and_is_done_when_the_last_one_ends() {
 fn a_reload_changes_new_calls_and_keeps_what_was_counted() {
     let mut bench = Bench::new(|_, _| {});
     bench.receive("192.0.2.10:5060", &invite(1));
-    let mut stricter = policy(|trunks, _| trunks[0].limits.calls_max = Some(1));
+    let mut stricter = policy(|trunks, _| trunks[0].limits.calls_max = Some(1), |_| {});
     stricter.inherit_usage(&bench.edge.policy);
     bench.edge.handle(Input::PolicyReplaced(Arc::new(stricter)), bench.now);
     let (_, records) = bench.receive("192.0.2.10:5060", &invite(2));

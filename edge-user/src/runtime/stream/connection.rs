@@ -6,10 +6,10 @@ use bytes::Bytes;
 use edge_core::sip::{StreamDecoder, StreamFault, StreamItem};
 use edge_core::transaction::Path;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Shared;
+use super::feed::{Queue, WeakFeed};
 
 /// Bytes taken from a connection with one system call.
 const READ_BYTES: usize = 16_384;
@@ -46,12 +46,13 @@ pub(super) enum Ending {
     Finished,
 }
 
-/// Carries `stream` until it ends. Closing `queue` ends it once all is written; `pongs` is the queue's other end.
+/// Carries `stream` until it ends. Dropping the feed of `queue` ends it once all is written;
+/// `pongs` is that feed.
 pub(super) async fn run(
     stream: impl AsyncRead + AsyncWrite,
     path: Path,
-    mut queue: mpsc::Receiver<Bytes>,
-    pongs: mpsc::WeakSender<Bytes>,
+    mut queue: Queue,
+    pongs: WeakFeed,
     shared: &Shared,
 ) -> Ending {
     let (input, output) = tokio::io::split(stream);
@@ -61,12 +62,7 @@ pub(super) async fn run(
     }
 }
 
-async fn read(
-    mut input: impl AsyncRead + Unpin,
-    path: Path,
-    pongs: mpsc::WeakSender<Bytes>,
-    shared: &Shared,
-) -> Ending {
+async fn read(mut input: impl AsyncRead + Unpin, path: Path, pongs: WeakFeed, shared: &Shared) -> Ending {
     let mut decoder = StreamDecoder::default();
     let mut buffer = vec![0; READ_BYTES];
     loop {
@@ -91,14 +87,14 @@ async fn read(
 async fn take(
     item: Result<StreamItem, StreamFault>,
     path: Path,
-    pongs: &mpsc::WeakSender<Bytes>,
+    pongs: &WeakFeed,
     shared: &Shared,
 ) -> Option<Ending> {
     match item {
         Ok(StreamItem::Message(bytes)) => (!shared.hand_over(path, bytes).await).then_some(Ending::Finished),
         Ok(StreamItem::Ping) => {
             // Without room it is lost: a peer that pings without reading has no claim to it.
-            let sent = pongs.upgrade().map(|queue| queue.try_send(Bytes::from_static(b"\r\n")));
+            let sent = pongs.upgrade().map(|feed| feed.put(Bytes::from_static(b"\r\n")));
             if !matches!(sent, Some(Ok(()))) {
                 tracing::debug!(peer = %path.peer, "keepalive not answered");
             }
@@ -115,9 +111,9 @@ async fn take(
     }
 }
 
-async fn write(mut output: impl AsyncWrite + Unpin, queue: &mut mpsc::Receiver<Bytes>) -> Ending {
+async fn write(mut output: impl AsyncWrite + Unpin, queue: &mut Queue) -> Ending {
     let mut batch: Vec<Bytes> = Vec::with_capacity(WRITE_BATCH);
-    while queue.recv_many(&mut batch, WRITE_BATCH).await > 0 {
+    while queue.take(&mut batch, WRITE_BATCH).await > 0 {
         let bytes = batch.concat();
         batch.clear();
         match timeout(WRITE_MAX, output.write_all(&bytes)).await {

@@ -17,14 +17,11 @@ use tokio::time::timeout;
 use super::acceptor::{self, Accepted};
 use super::connection::{self, Ending};
 use super::counters::count;
+use super::feed::{self, Feed, Refused};
 use super::{Outgoing, Shared};
 
 /// Connections of one trunk, in both directions: a carrier opens a handful, and each costs us a buffer.
 const CONNECTIONS_MAX: usize = 256;
-
-/// Messages that may wait for one connection: a second of a thousand calls a second. A peer that lets them wait does
-/// not read.
-const QUEUE_MAX: usize = 8_192;
 
 /// Connections that may wait for the hub to take them.
 const ACCEPTED_MAX: usize = 64;
@@ -52,7 +49,7 @@ pub(super) struct Hub {
 
 #[derive(Debug)]
 struct Connection {
-    queue: mpsc::Sender<Bytes>,
+    feed: Feed,
     trunk: String,
     /// Whether something was given to it, so that someone may wait for an answer.
     used: bool,
@@ -111,21 +108,21 @@ impl Hub {
 
     /// Sends over the connection of that name, which is opened when there is none.
     fn send(&mut self, path: Path, bytes: Bytes) {
-        let refused = match self.connections.get_mut(&path) {
+        let outcome = match self.connections.get_mut(&path) {
             Some(connection) => {
                 connection.used = true;
-                connection.queue.try_send(bytes)
+                connection.feed.put(bytes)
             }
             None => return self.open(path, bytes),
         };
-        match refused {
+        match outcome {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_lost)) => {
+            Err(Refused::Full) => {
                 count(&self.shared.counters.slow);
                 self.forget(path, Ending::Slow);
             }
             // It has ended and we have not heard yet; what it was given before is lost.
-            Err(mpsc::error::TrySendError::Closed(bytes)) => {
+            Err(Refused::Ended(bytes)) => {
                 self.forget(path, Ending::Closed);
                 self.open(path, bytes);
             }
@@ -137,11 +134,11 @@ impl Hub {
             return self.shared.report_failed(path);
         };
         let Some(trunk) = self.take_room(path) else { return self.shared.report_failed(path) };
-        let (queue, messages) = mpsc::channel(QUEUE_MAX);
-        if queue.try_send(first).is_err() {
-            tracing::debug!("a new queue has room");
+        let (feed, queue) = feed::queue();
+        if feed.put(first).is_err() {
+            tracing::error!("a queue without room for one message");
         }
-        let (pongs, shared) = (queue.downgrade(), Arc::clone(&self.shared));
+        let (pongs, shared) = (feed.downgrade(), Arc::clone(&self.shared));
         let task = self.tasks.spawn(async move {
             let stream = match timeout(CONNECT_MAX, connect(address, path.peer)).await {
                 Ok(Ok(stream)) => stream,
@@ -151,9 +148,9 @@ impl Hub {
                     return (path, Ending::Closed);
                 }
             };
-            (path, connection::run(stream, path, messages, pongs, &shared).await)
+            (path, connection::run(stream, path, queue, pongs, &shared).await)
         });
-        self.connections.insert(path, Connection { queue, trunk, used: true, task });
+        self.connections.insert(path, Connection { feed, trunk, used: true, task });
     }
 
     fn admit(&mut self, path: Path, stream: TcpStream) {
@@ -165,12 +162,12 @@ impl Hub {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(peer = %path.peer, "TCP_NODELAY: {error}");
         }
-        let (queue, messages) = mpsc::channel(QUEUE_MAX);
-        let (pongs, shared) = (queue.downgrade(), Arc::clone(&self.shared));
+        let (feed, queue) = feed::queue();
+        let (pongs, shared) = (feed.downgrade(), Arc::clone(&self.shared));
         let task = self
             .tasks
-            .spawn(async move { (path, connection::run(stream, path, messages, pongs, &shared).await) });
-        self.connections.insert(path, Connection { queue, trunk, used: false, task });
+            .spawn(async move { (path, connection::run(stream, path, queue, pongs, &shared).await) });
+        self.connections.insert(path, Connection { feed, trunk, used: false, task });
     }
 
     /// Name of the trunk, when it may have another connection.

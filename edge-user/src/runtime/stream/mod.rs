@@ -13,6 +13,7 @@
 mod acceptor;
 mod connection;
 mod counters;
+mod feed;
 mod hub;
 #[cfg(test)]
 mod tests;

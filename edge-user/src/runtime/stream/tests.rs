@@ -191,7 +191,8 @@ fn a_peer_that_does_not_read_is_dropped_and_others_are_served_meanwhile() {
     bench.send(path, "answer");
     assert_eq!(read_exactly(&mut peer, 6), b"answer");
     assert_eq!(bench.failed(), deaf);
-    assert_eq!(bench.counted("connections_slow"), 1);
+    // What is sent after it was dropped asks for a new connection, which may fill up in its turn.
+    assert!(bench.counted("connections_slow") >= 1);
 }
 
 #[test]
