@@ -9,6 +9,7 @@ use edge_core::policy::{
     CallTimers, CodecPolicy, Direction, Limits, Listener, Realm, RealmId, Strangers, Transport, TrunkUsage,
 };
 
+use super::connection::Ending;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,8 +33,7 @@ impl Bench {
         let id = ListenerId { realm, index: 0, transport: Transport::Tcp };
         let (shard, notices) = bounded(room);
         let counters = Arc::new(StreamCounters::default());
-        let reception = Arc::new(Reception::new(Arc::new(policy(edge, trunk.into()))));
-        let shared = Shared { shards: vec![shard], reception, counters: Arc::clone(&counters) };
+        let shared = shared(edge, trunk, shard, &counters);
         let (outgoing, messages) = queue();
         let thread = start(vec![(id, listener)], messages, shared).unwrap();
         Self { edge, id, outgoing, notices, counters, thread }
@@ -67,6 +67,11 @@ impl Bench {
     fn counted(&self, name: &str) -> u64 {
         self.counters.named().into_iter().find(|(found, _)| *found == name).unwrap().1
     }
+}
+
+fn shared(edge: SocketAddr, trunk: [u8; 4], shard: Sender<Notice>, counters: &Arc<StreamCounters>) -> Shared {
+    let reception = Arc::new(Reception::new(Arc::new(policy(edge, trunk.into()))));
+    Shared { shards: vec![shard], reception, counters: Arc::clone(counters) }
 }
 
 fn policy(edge: SocketAddr, trunk: IpAddr) -> Policy {
@@ -233,4 +238,51 @@ fn what_is_queued_leaves_before_the_end() {
     peer.read_to_string(&mut all).unwrap();
     assert_eq!(all, "farewell");
     bench.thread.join().unwrap();
+}
+
+/// How a connection ends over which its peer wrote `said` and then does nothing, while we have `unread` for it; and
+/// after how long, by a clock that waits for nobody.
+async fn left_alone(said: &[u8], unread: usize) -> (Ending, Duration) {
+    let (shard, _notices) = bounded(1);
+    let edge = SocketAddr::from((LOOPBACK, 5060));
+    let shared = shared(edge, LOOPBACK, shard, &Arc::default());
+    let listener = ListenerId { realm: RealmId::new(0), index: 0, transport: Transport::Tcp };
+    let (ours, mut theirs) = tokio::io::duplex(1_024);
+    tokio::io::AsyncWriteExt::write_all(&mut theirs, said).await.unwrap();
+    let (feed, queue) = feed::queue();
+    feed.put(Bytes::from(vec![b'x'; unread])).unwrap();
+    let begun = tokio::time::Instant::now();
+    let ending = connection::run(ours, Path { listener, peer: edge }, queue, feed.downgrade(), &shared).await;
+    (ending, begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_connection_in_time() {
+    assert_eq!(left_alone(b"", 1).await, (Ending::Idle, Duration::from_secs(3_600)));
+    assert_eq!(left_alone(b"\r\n", 1).await, (Ending::Idle, Duration::from_secs(3_600)));
+    assert_eq!(
+        left_alone(b"OPTIONS sip:", 1).await,
+        (Ending::Idle, Duration::from_secs(32)),
+        "within a message"
+    );
+    assert_eq!(
+        left_alone(b"", 2_000).await,
+        (Ending::Slow, Duration::from_secs(5)),
+        "of which it read nothing"
+    );
+}
+
+#[test]
+fn a_feed_has_bounds_and_counts_what_has_left() {
+    let (feed, mut queue) = feed::queue();
+    let mebibyte = Bytes::from(vec![0; 1 << 20]);
+    for _ in 0..4 {
+        feed.put(mebibyte.clone()).unwrap();
+    }
+    assert_eq!(feed.put(Bytes::from_static(b"x")), Err(feed::Refused::Full));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(queue.take(&mut Vec::new(), 1)), 1);
+    feed.put(mebibyte).unwrap();
+    drop(queue);
+    assert_eq!(feed.put(Bytes::new()), Err(feed::Refused::Ended(Bytes::new())));
 }
