@@ -55,6 +55,19 @@ fn calls_cross_between_tcp_and_udp() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn the_called_side_hangs_up_on_a_caller_over_tcp() -> Result<()> {
+    with_tcp_pbx(|lab, edge| {
+        let called = Sipp::called(Side::Carrier, scenario!("answers-and-hangs-up"));
+        let caller = caller(Side::Pbx, scenario!("caller-is-hung-up-on")).over_tcp();
+        start(lab, caller, called)?.succeed()?;
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        assert_eq!((cdrs[0].cause(), cdrs[0].ended_by()), ("hangup", "b"));
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn a_thousand_calls_share_a_connection() -> Result<()> {
     with_tcp_pbx(|lab, edge| {
         let many = |sipp: Sipp| sipp.calls(1_000).rate(200.0).seconds(1);
