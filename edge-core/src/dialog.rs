@@ -136,9 +136,9 @@ impl Dialog {
     /// Like [`Dialog::request`], for a request that came across the edge and has `hops` left.
     pub fn forwarded(&self, method: &Method, branch: Branch, sequence: u32, hops: u8) -> MessageWriter {
         let mut via = Vec::with_capacity(80);
-        for part in
-            [b"SIP/2.0/UDP ", self.sent_by.as_ref(), b";branch=", branch.to_string().as_bytes(), b";rport"]
-        {
+        let transport = self.path.listener.transport.via_token().as_bytes();
+        let (sent_by, branch) = (self.sent_by.as_ref(), branch.to_string());
+        for part in [b"SIP/2.0/", transport, b" ", sent_by, b";branch=", branch.as_bytes(), b";rport"] {
             via.extend_from_slice(part);
         }
         let mut request = MessageWriter::request(method, &self.remote_target).header(HeaderName::Via, via);
@@ -160,7 +160,8 @@ impl Dialog {
     /// Our Contact in this dialog.
     #[must_use]
     pub fn contact(&self) -> Vec<u8> {
-        [b"<sip:", self.sent_by.as_ref(), b">"].concat()
+        let param = self.path.listener.transport.uri_param().as_bytes();
+        [b"<sip:", self.sent_by.as_ref(), param, b">"].concat()
     }
 
     /// Where a request within the dialog is sent: the first route, else the remote target, when that is one of the

@@ -34,12 +34,18 @@ pub use shard::Shard;
 /// A fact that the host reports.
 #[derive(Debug)]
 pub enum Input {
-    /// A datagram came in.
+    /// A message came in: a datagram, or what a stream's framing cut out.
     Received {
         /// Socket it came in on, and who sent it.
         path: Path,
         /// What it holds.
         bytes: Bytes,
+    },
+    /// Nothing goes over a path any more: its connection could not be opened, or has ended with something that was
+    /// sent. What waits for an answer there fails now. Nothing happens when nobody waits.
+    SendFailed {
+        /// The connection.
+        path: Path,
     },
     /// The datapath relays what [`Command::InstallMedia`] asked for.
     MediaInstalled {
@@ -74,7 +80,7 @@ pub enum Input {
 /// Something that the host has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Send a datagram.
+    /// Send a message.
     Send {
         /// Out of which socket, to whom.
         path: Path,
@@ -161,7 +167,8 @@ impl Edge {
     /// Takes one fact. All commands that follow from it come from [`Edge::poll`].
     pub fn handle(&mut self, input: Input, now: Instant) {
         match input {
-            Input::Received { path, bytes } => self.on_datagram(path, bytes, now),
+            Input::Received { path, bytes } => self.on_message(path, bytes, now),
+            Input::SendFailed { path } => self.resources.transactions.on_unreachable(path, now),
             Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
             Input::MediaRefused { call, reason } => {
                 self.with_call(call, now, |call, ctx| call.on_media_refused(reason, ctx));

@@ -23,6 +23,7 @@ pub mod place;
 pub mod process;
 pub mod raw;
 pub mod sipp;
+pub mod stream;
 pub mod sweep;
 pub mod tone;
 pub mod witness;

@@ -218,8 +218,7 @@ impl Arrival<'_> {
     }
 
     fn called_dialog(&self, trunk: &Trunk, number: &str, ctx: &mut Context<'_>) -> Dialog {
-        let listener = crate::policy::ListenerId { realm: trunk.realm, index: 0 };
-        let path = Path { listener, peer: trunk.host };
+        let path = Path { listener: self.policy.listener_to(trunk), peer: trunk.host };
         let sent_by = self.sent_by(path);
         let target = format!("sip:{}@{}", escape_user(number), host_port(trunk.host));
         Dialog::calling(
@@ -234,9 +233,7 @@ impl Arrival<'_> {
     }
 
     fn sent_by(&self, path: Path) -> Bytes {
-        let realm = self.policy.realm(path.listener.realm);
-        let address = realm.sip[usize::from(path.listener.index)];
-        address.to_string().into()
+        self.policy.address_of(path.listener).to_string().into()
     }
 
     fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {

@@ -1,4 +1,4 @@
-//! From a datagram to the transaction, dialog or call that it is for.
+//! From a message to the transaction, dialog or call that it is for.
 
 use std::time::Instant;
 
@@ -14,12 +14,12 @@ use crate::transaction::{Matched, Path};
 use super::{Draining, Edge, shard};
 
 impl Edge {
-    pub(super) fn on_datagram(&mut self, path: Path, bytes: Bytes, now: Instant) {
+    pub(super) fn on_message(&mut self, path: Path, bytes: Bytes, now: Instant) {
         let Some(trunk) = self.policy.identify(path.listener.realm, path.peer) else {
             self.on_stranger(path, bytes, now);
             return;
         };
-        match Incoming::parse(bytes, &self.limits) {
+        match self.parse(path, bytes) {
             Ok(Incoming::Request(request)) => self.on_request(trunk, path, request, now),
             Ok(Incoming::Response(response)) => self.on_response(&response, now),
             Ok(Incoming::KeepAlive) => {}
@@ -30,9 +30,24 @@ impl Edge {
             }
             Err(error @ (ParseError::Framing(_) | ParseError::Unanswerable { .. })) => {
                 self.counters.unanswerable += 1;
-                tracing::debug!(peer = %path.peer, "datagram ignored: {error}");
+                tracing::debug!(peer = %path.peer, "message ignored: {error}");
             }
         }
+    }
+
+    /// On a stream nothing but Content-Length says where a message ends (RFC 3261 section 18.3).
+    fn parse(&self, path: Path, bytes: Bytes) -> Result<Incoming, ParseError> {
+        let incoming = Incoming::parse(bytes, &self.limits)?;
+        let Incoming::Request(request) = incoming else { return Ok(incoming) };
+        if !path.is_reliable() || request.message.first(HeaderName::ContentLength).is_some() {
+            return Ok(Incoming::Request(request));
+        }
+        let reason = "Missing Content-Length";
+        if request.method == Method::Ack {
+            return Err(ParseError::Unanswerable { reason });
+        }
+        let message = Box::new(request.message);
+        Err(ParseError::BadRequest { message, status: StatusCode::BAD_REQUEST, reason })
     }
 
     /// Counts; and where the operator wants it, says 403 without remembering anything.
@@ -190,7 +205,7 @@ impl Edge {
 fn reply_path(path: Path, message: &Message) -> Path {
     let via = message.values(HeaderName::Via).next().map(|value| message.share(value));
     match via.map(crate::sip::Via::parse) {
-        Some(Ok(via)) => Path { peer: via.reply_address(path.peer), ..path },
+        Some(Ok(via)) => path.answering(&via),
         Some(Err(_)) | None => path,
     }
 }

@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod standing;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use bytes::Bytes;
 use crate::call::CallRecord;
 use crate::edge::Shard;
 use crate::policy::{
-    CallTimers, Codec, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite,
-    Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Trunk, TrunkId,
+    CallTimers, Codec, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch,
+    NumberRewrite, Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk,
+    TrunkId,
 };
 use crate::transaction::Path;
 use crate::{Command, Edge, Input};
@@ -30,6 +32,7 @@ fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
         name: name.to_owned(),
         realm: RealmId::new(realm),
         host: host.parse().unwrap(),
+        transport: Transport::Udp,
         sources: vec![],
         direction: Direction::Both,
         enabled: true,
@@ -39,11 +42,14 @@ fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
     }
 }
 
-fn policy(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Policy {
+fn policy(
+    change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
+    change_realms: impl FnOnce(&mut [Realm; 2]),
+) -> Policy {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
-        sip: vec![format!("{ip}:5060").parse().unwrap()],
+        sip: vec![Listener { transport: Transport::Udp, address: format!("{ip}:5060").parse().unwrap() }],
         media: vec![MediaRange {
             address: ip.parse().unwrap(),
             ports: PortRange::new(20_000, 20_003).unwrap(),
@@ -59,8 +65,10 @@ fn policy(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Policy {
         rewrite: NumberRewrite { strip: 3, prepend: "0".to_owned() },
         target: TrunkId::new(1),
     };
-    let realms = vec![realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
-    Policy::new("t".to_owned(), realms, trunks.into(), vec![route], strangers, CallTimers::default()).unwrap()
+    let mut realms = [realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
+    change_realms(&mut realms);
+    Policy::new("t".to_owned(), realms.into(), trunks.into(), vec![route], strangers, CallTimers::default())
+        .unwrap()
 }
 
 struct Bench {
@@ -70,8 +78,16 @@ struct Bench {
 
 impl Bench {
     fn new(change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Self {
+        Self::with_realms(change, |_| {})
+    }
+
+    fn with_realms(
+        change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
+        change_realms: impl FnOnce(&mut [Realm; 2]),
+    ) -> Self {
         let now = start();
-        let edge = Edge::new(Arc::new(policy(change)), Shard { index: 0, count: 1 }, now, [7; 32]);
+        let edge =
+            Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
         Self { edge, now }
     }
 
@@ -79,7 +95,10 @@ impl Bench {
     fn receive(&mut self, from: &str, message: &str) -> (Vec<(SocketAddr, String)>, Vec<CallRecord>) {
         let peer: SocketAddr = from.parse().unwrap();
         let realm = usize::from(peer.ip().to_string().starts_with("10."));
-        let path = Path { listener: ListenerId { realm: RealmId::new(realm), index: 0 }, peer };
+        let path = Path {
+            listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
+            peer,
+        };
         self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
         let (mut sent, mut records) = (Vec::new(), Vec::new());
         while let Some(command) = self.edge.poll() {
@@ -286,7 +305,7 @@ fn a_draining_edge_takes_no_call_and_is_done_when_the_last_one_ends() {
 fn a_reload_changes_new_calls_and_keeps_what_was_counted() {
     let mut bench = Bench::new(|_, _| {});
     bench.receive("192.0.2.10:5060", &invite(1));
-    let mut stricter = policy(|trunks, _| trunks[0].limits.calls_max = Some(1));
+    let mut stricter = policy(|trunks, _| trunks[0].limits.calls_max = Some(1), |_| {});
     stricter.take_over(&bench.edge.policy);
     bench.edge.handle(Input::PolicyReplaced(Arc::new(stricter)), bench.now);
     let (_, records) = bench.receive("192.0.2.10:5060", &invite(2));

@@ -5,6 +5,7 @@
 //! unauthenticated trunk. Usage counters live in the trunk and survive a reload by trunk name.
 
 mod codec;
+mod listener;
 mod realm;
 mod route;
 mod source;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use codec::{Codec, CodecPolicy};
-pub use realm::{ListenerId, MediaRange, PortRange, PortRangeError, Realm, RealmId};
+pub use listener::{Listener, ListenerId, Transport};
+pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
 use source::Sources;
 
@@ -79,6 +81,14 @@ pub enum PolicyError {
         /// Name of the trunk.
         trunk: String,
     },
+    /// A trunk's realm has no listener of its transport.
+    #[error("trunk {trunk}: its realm does not listen for SIP over {transport}")]
+    TrunkTransport {
+        /// Name of the trunk.
+        trunk: String,
+        /// Its transport.
+        transport: Transport,
+    },
     /// A route names a trunk that is not there.
     #[error("route {route}: its trunk does not exist")]
     RouteTrunk {
@@ -91,7 +101,8 @@ impl Policy {
     /// Checks every reference once, so that lookups by id cannot fail later.
     ///
     /// # Errors
-    /// [`PolicyError`] when a trunk names an unknown realm or a route an unknown trunk.
+    /// [`PolicyError`] when a trunk names an unknown realm or one without a listener of its transport, or a route
+    /// an unknown trunk.
     pub fn new(
         node: String,
         realms: Vec<Realm>,
@@ -102,6 +113,11 @@ impl Policy {
     ) -> Result<Self, PolicyError> {
         if let Some(trunk) = trunks.iter().find(|trunk| trunk.realm.index() >= realms.len()) {
             return Err(PolicyError::TrunkRealm { trunk: trunk.name.clone() });
+        }
+        let deaf =
+            |trunk: &&Trunk| realms[trunk.realm.index()].listener(trunk.realm, trunk.transport).is_none();
+        if let Some(Trunk { name, transport, .. }) = trunks.iter().find(deaf) {
+            return Err(PolicyError::TrunkTransport { trunk: name.clone(), transport: *transport });
         }
         let trunks: Vec<Arc<Trunk>> = trunks.into_iter().map(Arc::new).collect();
         let known = |id: TrunkId| id.index() < trunks.len();
@@ -146,6 +162,22 @@ impl Policy {
     #[must_use]
     pub fn trunk(&self, id: TrunkId) -> &Arc<Trunk> {
         &self.trunks[id.index()]
+    }
+
+    /// The listener that requests to a trunk of this policy are sent from: the first of its transport.
+    ///
+    /// # Panics
+    /// When the trunk is of another policy.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "Policy::new refuses a trunk whose realm has no such listener")]
+    pub fn listener_to(&self, trunk: &Trunk) -> ListenerId {
+        self.realm(trunk.realm).listener(trunk.realm, trunk.transport).expect("a listener of its transport")
+    }
+
+    /// The address of a listener of this policy.
+    #[must_use]
+    pub fn address_of(&self, listener: ListenerId) -> std::net::SocketAddr {
+        self.realm(listener.realm).sip[usize::from(listener.index)].address
     }
 
     /// The trunk that `source` may send as, when it reached a listener of `realm`.

@@ -1,6 +1,8 @@
 //! A realm: a network the edge has an address in, where it listens for SIP and where its media ports live.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+
+use super::{Listener, ListenerId, Transport};
 
 /// Index of a realm in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,15 +26,6 @@ impl RealmId {
     }
 }
 
-/// A SIP socket of the edge: which realm, and which of its listening addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ListenerId {
-    /// Realm that the listener belongs to.
-    pub realm: RealmId,
-    /// Position in `Realm::sip`.
-    pub index: u16,
-}
-
 /// A network the edge has an address in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Realm {
@@ -40,10 +33,29 @@ pub struct Realm {
     pub name: String,
     /// Network device that carries it.
     pub device: String,
-    /// UDP addresses that the edge listens on for SIP; never empty. The first one is written into Via and Contact.
-    pub sip: Vec<SocketAddr>,
+    /// Addresses that the edge listens on for SIP; never empty. The first of a transport is written into Via and
+    /// Contact of what goes out over it.
+    pub sip: Vec<Listener>,
     /// Media addresses with their ports; never empty.
     pub media: Vec<MediaRange>,
+}
+
+impl Realm {
+    /// The first listener of `transport`, when this realm is `id`.
+    #[must_use]
+    pub fn listener(&self, id: RealmId, transport: Transport) -> Option<ListenerId> {
+        self.listeners(id).find(|listener| listener.transport == transport)
+    }
+
+    /// All listeners, when this realm is `id`.
+    pub fn listeners(&self, id: RealmId) -> impl Iterator<Item = ListenerId> {
+        let named = move |(index, Listener { transport, .. }): (u16, &Listener)| ListenerId {
+            realm: id,
+            index,
+            transport: *transport,
+        };
+        (0_u16..).zip(&self.sip).map(named)
+    }
 }
 
 /// The media ports of one address.

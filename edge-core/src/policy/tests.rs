@@ -10,6 +10,7 @@ fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
         name: name.to_owned(),
         realm: RealmId::new(0),
         host: host.parse().unwrap(),
+        transport: Transport::Udp,
         sources: sources.iter().map(|net| net.parse().unwrap()).collect(),
         direction: Direction::Both,
         enabled: true,
@@ -37,7 +38,7 @@ fn policy(trunks: Vec<Trunk>, routes: Vec<Route>) -> Result<Policy, PolicyError>
     let realm = Realm {
         name: "outside".to_owned(),
         device: "eth0".to_owned(),
-        sip: vec!["192.0.2.1:5060".parse().unwrap()],
+        sip: vec![Listener { transport: Transport::Udp, address: "192.0.2.1:5060".parse().unwrap() }],
         media: vec![],
     };
     Policy::new("n".to_owned(), vec![realm], trunks, routes, Strangers::Silent, CallTimers::default())
@@ -62,6 +63,11 @@ fn the_most_specific_source_names_the_trunk_and_its_host_is_always_one() {
 fn a_reference_to_nothing_is_refused() {
     let lost = Trunk { realm: RealmId::new(1), ..trunk("lost", "192.0.2.2:5060", &[]) };
     assert_eq!(policy(vec![lost], vec![]).unwrap_err(), PolicyError::TrunkRealm { trunk: "lost".to_owned() });
+    let over_tcp = Trunk { transport: Transport::Tcp, ..trunk("tcp", "192.0.2.2:5060", &[]) };
+    assert_eq!(
+        policy(vec![over_tcp], vec![]).unwrap_err(),
+        PolicyError::TrunkTransport { trunk: "tcp".to_owned(), transport: Transport::Tcp }
+    );
     let one = trunk("one", "192.0.2.2:5060", &[]);
     assert_eq!(
         policy(vec![one], vec![route("r", prefix("+"))]).unwrap_err(),

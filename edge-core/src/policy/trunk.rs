@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, RealmId};
+use super::{CodecPolicy, RealmId, Transport};
 
 /// Index of a trunk in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,8 +42,10 @@ pub struct Trunk {
     pub name: String,
     /// Network it is reached through.
     pub realm: RealmId,
-    /// Where requests to it are sent (UDP).
+    /// Where requests to it are sent.
     pub host: SocketAddr,
+    /// What carries requests to it. Its own come over any listener of its realm.
+    pub transport: Transport,
     /// Addresses that may send as this trunk; never empty.
     pub sources: Vec<IpNet>,
     /// Who may start calls.

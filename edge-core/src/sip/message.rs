@@ -140,7 +140,7 @@ impl Message {
         }
     }
 
-    fn content_length(&self) -> Result<Option<usize>, BodyFault> {
+    pub(super) fn content_length(&self) -> Result<Option<usize>, BodyFault> {
         let mut found = None;
         for value in self.all(HeaderName::ContentLength) {
             let length = grammar::decimal(value).ok_or(BodyFault::Unreadable)?;

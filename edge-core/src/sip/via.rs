@@ -154,6 +154,12 @@ impl Via {
         if self.rport().is_some() {
             return source;
         }
+        self.sent_by_address(source)
+    }
+
+    /// The source's address at the port of sent-by, or at its transport's own: where a peer on a stream listens.
+    #[must_use]
+    pub fn sent_by_address(&self, source: SocketAddr) -> SocketAddr {
         let default = if self.transport == Transport::Tls { SIPS_PORT } else { SIP_PORT };
         SocketAddr::new(source.ip(), self.port.unwrap_or(default))
     }

@@ -26,6 +26,8 @@ pub enum Input {
     Success,
     /// A 3xx to 6xx arrived.
     Failure,
+    /// Nothing goes over its connection any more.
+    Unreachable,
     /// A timer fired.
     Fired(Timer),
 }
@@ -45,12 +47,16 @@ impl ClientInvite {
             Self::Accepted => match input {
                 Input::Success => Step::to(Self::Accepted, &[Effect::Deliver]),
                 Input::Fired(Timer::M) => Step::stay(Self::Terminated),
-                Input::Provisional | Input::Failure | Input::Fired(_) => Step::stay(self),
+                Input::Provisional | Input::Failure | Input::Unreachable | Input::Fired(_) => {
+                    Step::stay(self)
+                }
             },
             Self::Completed => match input {
                 Input::Failure => Step::to(Self::Completed, &[Effect::SendAck]),
                 Input::Fired(Timer::D) => Step::stay(Self::Terminated),
-                Input::Provisional | Input::Success | Input::Fired(_) => Step::stay(self),
+                Input::Provisional | Input::Success | Input::Unreachable | Input::Fired(_) => {
+                    Step::stay(self)
+                }
             },
             Self::Terminated => Step::stay(self),
         }
@@ -62,18 +68,19 @@ impl ClientInvite {
             Input::Success => Self::ACCEPT,
             Input::Failure => Self::COMPLETE,
             Input::Fired(Timer::A) => Step::to(Self::Calling, &[Effect::Send, Effect::Start(Timer::A)]),
-            Input::Fired(Timer::B) => Step::to(Self::Terminated, &[Effect::TimedOut]),
+            Input::Unreachable | Input::Fired(Timer::B) => Step::to(Self::Terminated, &[Effect::TimedOut]),
             Input::Fired(_) => Step::stay(Self::Calling),
         }
     }
 
-    /// Timer B does not end a call that rings (RFC 3261 section 17.1.1.2): the user bounds the ringing.
+    /// Timer B does not end a call that rings (RFC 3261 section 17.1.1.2): the user bounds the ringing. A lost
+    /// connection does not either: the peer may open one for its answer (section 18.2.2).
     const fn proceeding(input: Input) -> Step<Self> {
         match input {
             Input::Provisional => Step::to(Self::Proceeding, &[Effect::Deliver]),
             Input::Success => Self::ACCEPT,
             Input::Failure => Self::COMPLETE,
-            Input::Fired(_) => Step::stay(Self::Proceeding),
+            Input::Unreachable | Input::Fired(_) => Step::stay(Self::Proceeding),
         }
     }
 

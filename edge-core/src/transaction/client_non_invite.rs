@@ -22,6 +22,8 @@ pub enum Input {
     Provisional,
     /// A 2xx to 6xx arrived.
     Final,
+    /// Nothing goes over its connection any more.
+    Unreachable,
     /// A timer fired.
     Fired(Timer),
 }
@@ -46,12 +48,12 @@ impl ClientNonInvite {
             (Self::Trying | Self::Proceeding, Input::Fired(Timer::E)) => {
                 Step::to(self, &[Effect::Send, Effect::Start(Timer::E)])
             }
-            (Self::Trying | Self::Proceeding, Input::Fired(Timer::F)) => {
+            (Self::Trying | Self::Proceeding, Input::Unreachable | Input::Fired(Timer::F)) => {
                 Step::to(Self::Terminated, &[Effect::TimedOut])
             }
             (Self::Completed, Input::Fired(Timer::K)) => Step::stay(Self::Terminated),
             (Self::Trying | Self::Proceeding | Self::Completed, Input::Fired(_))
-            | (Self::Completed, Input::Provisional | Input::Final)
+            | (Self::Completed, Input::Provisional | Input::Final | Input::Unreachable)
             | (Self::Terminated, _) => Step::stay(self),
         }
     }

@@ -1,7 +1,7 @@
 //! Hosts the machines: matching, stored messages, deadlines.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -21,6 +21,8 @@ pub struct Transactions<O> {
     table: HashMap<TransactionId, Transaction<O>>,
     servers: HashMap<ServerKey, TransactionId>,
     clients: HashMap<ClientKey, TransactionId>,
+    /// The transactions of each connection.
+    streams: HashMap<Path, BTreeSet<TransactionId>>,
     deadlines: BinaryHeap<Reverse<(Instant, TransactionId)>>,
     outbox: VecDeque<Transmit>,
     timed_out: VecDeque<(TransactionId, O)>,
@@ -32,6 +34,8 @@ struct Transaction<O> {
     owner: O,
     key: Key,
     path: Path,
+    /// Where a server answers when its connection is gone.
+    other_way: Option<Path>,
     /// The newest message of ours: the request of a client, the last response of a server.
     newest: Bytes,
     /// The ACK for a failure response, once there is one.
@@ -76,6 +80,7 @@ impl<O: Copy> Default for Transactions<O> {
             table: HashMap::new(),
             servers: HashMap::new(),
             clients: HashMap::new(),
+            streams: HashMap::new(),
             deadlines: BinaryHeap::new(),
             outbox: VecDeque::new(),
             timed_out: VecDeque::new(),
@@ -108,12 +113,15 @@ impl<O: Copy> Transactions<O> {
         } else {
             Machine::ServerNonInvite(ServerNonInvite::INITIAL)
         };
-        let path = Path { peer: request.via.reply_address(from.peer), ..from };
         if request.to.tag().is_none() && self.table.len() >= TRANSACTIONS_MAX / 4 * 3 {
             return Err(Full);
         }
         let key = ServerKey::of(request, from);
+        let path = from.answering(&request.via);
         let id = self.insert(machine, owner, Key::Server(key.clone()), path, Bytes::new())?;
+        if let Some(transaction) = self.table.get_mut(&id) {
+            transaction.other_way = Some(from.at_sent_by(&request.via)).filter(|other| *other != path);
+        }
         self.servers.insert(key, id);
         Ok(id)
     }
@@ -172,6 +180,20 @@ impl<O: Copy> Transactions<O> {
     pub fn abandon(&mut self, id: TransactionId) {
         if self.table.get(&id).is_some_and(|transaction| transaction.machine.is_open_ended()) {
             self.remove(id);
+        }
+    }
+
+    /// Nothing goes over `path` any more: its connection could not be opened, or has ended. Clients that have heard
+    /// nothing there time out now; servers go on at the port of their client's sent-by, once.
+    pub fn on_unreachable(&mut self, path: Path, now: Instant) {
+        for id in self.streams.remove(&path).unwrap_or_default() {
+            let Some(transaction) = self.table.get_mut(&id) else { continue };
+            if let Key::Server(_) = transaction.key {
+                let Some(other) = transaction.other_way.take() else { continue };
+                transaction.path = other;
+                self.streams.entry(other).or_default().insert(id);
+            }
+            self.advance(id, now, Machine::on_unreachable);
         }
     }
 
@@ -234,12 +256,16 @@ impl<O: Copy> Transactions<O> {
             owner,
             key,
             path,
+            other_way: None,
             newest,
             ack: Bytes::new(),
             retransmission: None,
             lifetime: None,
         };
         self.table.insert(id, transaction);
+        if path.is_reliable() {
+            self.streams.entry(path).or_default().insert(id);
+        }
         Ok(id)
     }
 
@@ -275,7 +301,7 @@ impl<O: Copy> Transactions<O> {
                 }
                 Effect::Start(timer) => {
                     let at = transaction.start(*timer, now);
-                    self.deadlines.push(Reverse((at, id)));
+                    self.deadlines.extend(at.map(|at| Reverse((at, id))));
                 }
                 Effect::StopRetransmitting => transaction.retransmission = None,
                 Effect::SlowRetransmitting => {
@@ -290,10 +316,16 @@ impl<O: Copy> Transactions<O> {
     }
 
     fn remove(&mut self, id: TransactionId) {
-        match self.table.remove(&id).map(|transaction| transaction.key) {
-            Some(Key::Client(key)) => drop(self.clients.remove(&key)),
-            Some(Key::Server(key)) => drop(self.servers.remove(&key)),
-            None => {}
+        let Some(transaction) = self.table.remove(&id) else { return };
+        if let Some(fellows) = self.streams.get_mut(&transaction.path) {
+            fellows.remove(&id);
+            if fellows.is_empty() {
+                self.streams.remove(&transaction.path);
+            }
+        }
+        match transaction.key {
+            Key::Client(key) => drop(self.clients.remove(&key)),
+            Key::Server(key) => drop(self.servers.remove(&key)),
         }
     }
 }
@@ -310,15 +342,17 @@ impl<O> Transaction<O> {
         self.lifetime.take_if(|deadline| deadline.at == at).map(|deadline| deadline.timer)
     }
 
-    fn start(&mut self, timer: Timer, now: Instant) -> Instant {
+    /// Starts a timer, unless its transport makes it needless; says when it is due.
+    fn start(&mut self, timer: Timer, now: Instant) -> Option<Instant> {
+        let first = timer.duration(self.path.is_reliable())?;
         let slot = if timer.retransmits() { &mut self.retransmission } else { &mut self.lifetime };
         let interval = match slot {
             Some(running) if running.timer == timer => timer.next_interval(running.interval),
-            Some(_) | None => timer.duration(),
+            Some(_) | None => first,
         };
         let at = now + interval;
         *slot = Some(Deadline { at, timer, interval });
-        at
+        Some(at)
     }
 }
 

@@ -51,6 +51,17 @@ impl Machine {
         }
     }
 
+    /// The connection of the transaction is gone. A server's answer has another way then; one that nobody has
+    /// acknowledged takes it at once.
+    pub(super) const fn on_unreachable(&mut self) -> &'static [Effect] {
+        match self {
+            Self::ClientInvite(state) => take(state, state.step(client_invite::Input::Unreachable)),
+            Self::ClientNonInvite(state) => take(state, state.step(client_non_invite::Input::Unreachable)),
+            Self::ServerInvite(state) => take(state, state.step(server_invite::Input::Unreachable)),
+            Self::ServerNonInvite(_) => &[],
+        }
+    }
+
     pub(super) const fn on_timer(&mut self, timer: Timer) -> &'static [Effect] {
         match self {
             Self::ClientInvite(state) => take(state, state.step(client_invite::Input::Fired(timer))),

@@ -8,6 +8,8 @@
 //! - A message that repeats one already seen never reaches the transaction user.
 //! - A transaction that has its final response ends by its own timers. The RFC gives none to an INVITE that only
 //!   rings: its user ends that with [`Transactions::abandon`].
+//! - Over a reliable transport nothing is sent twice, and a failed connection ends at once what waits for an answer
+//!   through it.
 //! - The number of transactions is bounded by [`TRANSACTIONS_MAX`].
 
 mod client_invite;
@@ -43,13 +45,38 @@ pub const TRANSACTIONS_MAX: usize = 200_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransactionId(u64);
 
-/// Where messages of a dialog or transaction go: out of which socket, to which address.
+/// Where messages of a dialog or transaction go: out of which socket, to which address. Over TCP it names a
+/// connection, open or to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Path {
-    /// Socket that sends.
+    /// Socket that sends, and with it the transport.
     pub listener: ListenerId,
     /// Address that receives.
     pub peer: SocketAddr,
+}
+
+impl Path {
+    /// Whether what is sent over it arrives or fails ([`crate::policy::Transport::is_reliable`]).
+    #[must_use]
+    pub const fn is_reliable(&self) -> bool {
+        self.listener.transport.is_reliable()
+    }
+
+    /// Where the answer to a request goes that came over this path with `via` on top: over UDP to where RFC 3581
+    /// and RFC 3261 section 18.2.2 point, over a stream back through its connection.
+    #[must_use]
+    pub fn answering(self, via: &crate::sip::Via) -> Self {
+        if self.is_reliable() { self } else { self.at_sent_by(via) }
+    }
+
+    /// Where an answer goes when the connection that the request came over is gone: to the port of sent-by (RFC
+    /// 3261 section 18.2.2).
+    #[must_use]
+    pub fn at_sent_by(self, via: &crate::sip::Via) -> Self {
+        let peer =
+            if self.is_reliable() { via.sent_by_address(self.peer) } else { via.reply_address(self.peer) };
+        Self { peer, ..self }
+    }
 }
 
 /// A message to be sent.

@@ -32,6 +32,8 @@ pub enum Input {
     Success,
     /// The user sends a 3xx to 6xx.
     Failure,
+    /// Nothing goes over its connection any more; there is another way.
+    Unreachable,
     /// A timer fired.
     Fired(Timer),
 }
@@ -54,6 +56,7 @@ impl ServerInvite {
                 | Input::Provisional
                 | Input::Success
                 | Input::Failure
+                | Input::Unreachable
                 | Input::Fired(_) => Step::stay(self),
             },
             Self::Terminated => Step::stay(self),
@@ -68,7 +71,7 @@ impl ServerInvite {
             Input::Failure => {
                 Step::to(Self::Completed, &[Effect::Send, Effect::Start(Timer::G), Effect::Start(Timer::H)])
             }
-            Input::Ack | Input::Fired(_) => Step::stay(Self::Proceeding),
+            Input::Ack | Input::Unreachable | Input::Fired(_) => Step::stay(Self::Proceeding),
         }
     }
 
@@ -77,7 +80,7 @@ impl ServerInvite {
             Input::Success => Step::to(Self::Accepted, &[Effect::Send]),
             Input::Ack => Step::to(Self::Accepted, &[Effect::Deliver]),
             Input::Fired(Timer::L) => Step::stay(Self::Terminated),
-            Input::Request | Input::Provisional | Input::Failure | Input::Fired(_) => {
+            Input::Request | Input::Provisional | Input::Failure | Input::Unreachable | Input::Fired(_) => {
                 Step::stay(Self::Accepted)
             }
         }
@@ -85,7 +88,7 @@ impl ServerInvite {
 
     const fn completed(input: Input) -> Step<Self> {
         match input {
-            Input::Request => Step::to(Self::Completed, &[Effect::Send]),
+            Input::Request | Input::Unreachable => Step::to(Self::Completed, &[Effect::Send]),
             Input::Fired(Timer::G) => Step::to(Self::Completed, &[Effect::Send, Effect::Start(Timer::G)]),
             Input::Fired(Timer::H) => Step::to(Self::Terminated, &[Effect::TimedOut]),
             Input::Ack => Step::to(Self::Confirmed, &[Effect::StopRetransmitting, Effect::Start(Timer::I)]),

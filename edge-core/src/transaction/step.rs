@@ -87,14 +87,17 @@ impl Timer {
         matches!(self, Self::A | Self::E | Self::G)
     }
 
-    /// The timer's duration over an unreliable transport; for A, E and G the first one.
+    /// The timer's duration, for A, E and G the first one; `None` when it is never started. RFC 3261 table 4: over
+    /// a reliable transport nothing is sent again (A, E, G), and nobody waits for what would come again (D, I, J, K).
     #[must_use]
-    pub const fn duration(self) -> Duration {
+    pub const fn duration(self, reliable: bool) -> Option<Duration> {
         match self {
-            Self::A | Self::E | Self::G => T1,
-            Self::B | Self::F | Self::H | Self::J | Self::L | Self::M => T1.saturating_mul(64),
-            Self::D => Duration::from_secs(32),
-            Self::I | Self::K => T4,
+            Self::A | Self::E | Self::G if reliable => None,
+            Self::D | Self::I | Self::J | Self::K if reliable => Some(Duration::ZERO),
+            Self::A | Self::E | Self::G => Some(T1),
+            Self::B | Self::F | Self::H | Self::J | Self::L | Self::M => Some(T1.saturating_mul(64)),
+            Self::D => Some(Duration::from_secs(32)),
+            Self::I | Self::K => Some(T4),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Every machine's whole table, row by row, against figures 5 to 8 of RFC 3261 and 4 and 5 of RFC 6026.
 
+use std::time::Duration;
+
 use super::client_invite::{self, ClientInvite};
 use super::client_non_invite::{self, ClientNonInvite};
 use super::server_invite::{self, ServerInvite};
@@ -7,6 +9,7 @@ use super::server_non_invite::{self, ServerNonInvite};
 use super::step::{Effect, Step, Timer};
 
 mod layer;
+mod stream;
 
 const TIMERS: [Timer; 12] = [
     Timer::A,
@@ -43,8 +46,9 @@ where
 fn client_invite() {
     use ClientInvite::{Accepted, Calling, Completed, Proceeding, Terminated};
     use Effect::{Deliver, Send, SendAck, Start, StopRetransmitting, TimedOut};
-    use client_invite::Input::{Failure, Fired, Provisional, Success};
-    let inputs: Vec<_> = [Provisional, Success, Failure].into_iter().chain(TIMERS.map(Fired)).collect();
+    use client_invite::Input::{Failure, Fired, Provisional, Success, Unreachable};
+    let inputs: Vec<_> =
+        [Provisional, Success, Failure, Unreachable].into_iter().chain(TIMERS.map(Fired)).collect();
     let accept: &[Effect] = &[StopRetransmitting, Deliver, Start(Timer::M)];
     let complete: &[Effect] = &[StopRetransmitting, SendAck, Deliver, Start(Timer::D)];
     check(
@@ -56,6 +60,7 @@ fn client_invite() {
             (Calling, Failure, Completed, complete),
             (Calling, Fired(Timer::A), Calling, &[Send, Start(Timer::A)]),
             (Calling, Fired(Timer::B), Terminated, &[TimedOut]),
+            (Calling, Unreachable, Terminated, &[TimedOut]),
             (Proceeding, Provisional, Proceeding, &[Deliver]),
             (Proceeding, Success, Accepted, accept),
             (Proceeding, Failure, Completed, complete),
@@ -73,8 +78,8 @@ fn client_invite() {
 fn client_non_invite() {
     use ClientNonInvite::{Completed, Proceeding, Terminated, Trying};
     use Effect::{Deliver, Send, SlowRetransmitting, Start, StopRetransmitting, TimedOut};
-    use client_non_invite::Input::{Final, Fired, Provisional};
-    let inputs: Vec<_> = [Provisional, Final].into_iter().chain(TIMERS.map(Fired)).collect();
+    use client_non_invite::Input::{Final, Fired, Provisional, Unreachable};
+    let inputs: Vec<_> = [Provisional, Final, Unreachable].into_iter().chain(TIMERS.map(Fired)).collect();
     let complete: &[Effect] = &[StopRetransmitting, Deliver, Start(Timer::K)];
     check(
         &[Trying, Proceeding, Completed, Terminated],
@@ -84,10 +89,12 @@ fn client_non_invite() {
             (Trying, Final, Completed, complete),
             (Trying, Fired(Timer::E), Trying, &[Send, Start(Timer::E)]),
             (Trying, Fired(Timer::F), Terminated, &[TimedOut]),
+            (Trying, Unreachable, Terminated, &[TimedOut]),
             (Proceeding, Provisional, Proceeding, &[Deliver, SlowRetransmitting]),
             (Proceeding, Final, Completed, complete),
             (Proceeding, Fired(Timer::E), Proceeding, &[Send, Start(Timer::E)]),
             (Proceeding, Fired(Timer::F), Terminated, &[TimedOut]),
+            (Proceeding, Unreachable, Terminated, &[TimedOut]),
             (Completed, Fired(Timer::K), Terminated, &[]),
         ],
         ClientNonInvite::step,
@@ -99,9 +106,11 @@ fn client_non_invite() {
 fn server_invite() {
     use Effect::{Deliver, Send, Start, StopRetransmitting, TimedOut};
     use ServerInvite::{Accepted, Completed, Confirmed, Proceeding, Terminated};
-    use server_invite::Input::{Ack, Failure, Fired, Provisional, Request, Success};
-    let inputs: Vec<_> =
-        [Request, Ack, Provisional, Success, Failure].into_iter().chain(TIMERS.map(Fired)).collect();
+    use server_invite::Input::{Ack, Failure, Fired, Provisional, Request, Success, Unreachable};
+    let inputs: Vec<_> = [Request, Ack, Provisional, Success, Failure, Unreachable]
+        .into_iter()
+        .chain(TIMERS.map(Fired))
+        .collect();
     check(
         &[Proceeding, Accepted, Completed, Confirmed, Terminated],
         &inputs,
@@ -114,6 +123,7 @@ fn server_invite() {
             (Accepted, Ack, Accepted, &[Deliver]),
             (Accepted, Fired(Timer::L), Terminated, &[]),
             (Completed, Request, Completed, &[Send]),
+            (Completed, Unreachable, Completed, &[Send]),
             (Completed, Ack, Confirmed, &[StopRetransmitting, Start(Timer::I)]),
             (Completed, Fired(Timer::G), Completed, &[Send, Start(Timer::G)]),
             (Completed, Fired(Timer::H), Terminated, &[TimedOut]),
@@ -143,4 +153,30 @@ fn server_non_invite() {
         ],
         ServerNonInvite::step,
     );
+}
+
+/// RFC 3261 table 4 and RFC 6026: each timer over UDP, and over a reliable transport.
+#[test]
+fn timers() {
+    use Timer::{A, B, D, E, F, G, H, I, J, K, L, M};
+    let seconds = |seconds: f32| Some(Duration::from_secs_f32(seconds));
+    let rows = [
+        (A, seconds(0.5), None),
+        (B, seconds(32.0), seconds(32.0)),
+        (D, seconds(32.0), seconds(0.0)),
+        (E, seconds(0.5), None),
+        (F, seconds(32.0), seconds(32.0)),
+        (G, seconds(0.5), None),
+        (H, seconds(32.0), seconds(32.0)),
+        (I, seconds(5.0), seconds(0.0)),
+        (J, seconds(32.0), seconds(0.0)),
+        (K, seconds(5.0), seconds(0.0)),
+        (L, seconds(32.0), seconds(32.0)),
+        (M, seconds(32.0), seconds(32.0)),
+    ];
+    assert_eq!(rows.map(|(timer, ..)| timer), TIMERS);
+    for (timer, unreliable, reliable) in rows {
+        assert_eq!(timer.duration(false), unreliable, "{timer:?} over UDP");
+        assert_eq!(timer.duration(true), reliable, "{timer:?} over a stream");
+    }
 }

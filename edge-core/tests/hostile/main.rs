@@ -15,8 +15,8 @@ use edge_core::call::CallKey;
 use edge_core::edge::Shard;
 use edge_core::media::MediaReport;
 use edge_core::policy::{
-    CallTimers, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy,
-    PortRange, Realm, RealmId, Route, Strangers, Trunk, TrunkId,
+    CallTimers, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
+    Policy, PortRange, Realm, RealmId, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -77,7 +77,10 @@ fn policy() -> Policy {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
-        sip: vec![format!("{ip}:5060").parse().expect("an address")],
+        sip: vec![Listener {
+            transport: Transport::Udp,
+            address: format!("{ip}:5060").parse().expect("an address"),
+        }],
         media: vec![MediaRange {
             address: ip.parse().expect("an address"),
             ports: PortRange::new(20_000, 20_063).expect("whole pairs"),
@@ -87,6 +90,7 @@ fn policy() -> Policy {
         name: name.to_owned(),
         realm: RealmId::new(realm),
         host: host.parse().expect("an address"),
+        transport: Transport::Udp,
         sources: vec![],
         direction: Direction::Both,
         enabled: true,
@@ -128,7 +132,10 @@ impl World {
 
     fn receive(&mut self, realm: usize, bytes: impl Into<Bytes>) {
         let peer: SocketAddr = ["192.0.2.10:5060", "10.0.0.20:5060"][realm].parse().expect("an address");
-        let path = Path { listener: ListenerId { realm: RealmId::new(realm), index: 0 }, peer };
+        let path = Path {
+            listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
+            peer,
+        };
         self.edge.handle(Input::Received { path, bytes: bytes.into() }, self.now);
         self.carry_out();
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::dialog::Dialog;
-use edge_core::policy::{ListenerId, RealmId};
+use edge_core::policy::{ListenerId, RealmId, Transport};
 use edge_core::sip::{
     HeaderName, Incoming, MessageLimits, MessageWriter, Method, Request, Response, StatusCode, response_to,
 };
@@ -168,7 +168,10 @@ impl Peer {
     }
 
     fn path(&self) -> Path {
-        Path { listener: ListenerId { realm: RealmId::new(0), index: 0 }, peer: self.edge }
+        Path {
+            listener: ListenerId { realm: RealmId::new(0), index: 0, transport: Transport::Udp },
+            peer: self.edge,
+        }
     }
 
     fn sdp(&self, direction: &str) -> String {

@@ -10,8 +10,8 @@ use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaReport};
 use edge_core::policy::{
-    CallTimers, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy,
-    PortRange, Realm, RealmId, Route, Strangers, Trunk, TrunkId,
+    CallTimers, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
+    Policy, PortRange, Realm, RealmId, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -49,7 +49,7 @@ pub(crate) fn policy() -> Policy {
     let realm = |name: &str, ip: &str, first: u16| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
-        sip: vec![address(&format!("{ip}:5060"))],
+        sip: vec![Listener { transport: Transport::Udp, address: address(&format!("{ip}:5060")) }],
         media: vec![MediaRange {
             address: ip.parse().unwrap(),
             ports: PortRange::new(first, first + 15).unwrap(),
@@ -59,6 +59,7 @@ pub(crate) fn policy() -> Policy {
         name: name.to_owned(),
         realm: RealmId::new(realm),
         host: address(host),
+        transport: Transport::Udp,
         sources: vec![],
         direction: Direction::Both,
         enabled: true,
@@ -178,7 +179,10 @@ impl World {
             self.called.on_datagram(bytes, self.now);
         } else {
             let realm = if from == self.caller.address { 0 } else { 1 };
-            let path = Path { listener: ListenerId { realm: RealmId::new(realm), index: 0 }, peer: from };
+            let path = Path {
+                listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
+                peer: from,
+            };
             self.note_invite(realm, &bytes);
             self.edge.handle(Input::Received { path, bytes }, self.now);
             self.carry_out();

@@ -10,7 +10,7 @@ use edge_core::sdp::{
 };
 use edge_core::sip::{
     HeaderName, Incoming, Message, MessageLimits, MessageWriter, NameAddr, ParseError, Request, Response,
-    StatusCode, Uri, response_to,
+    StatusCode, StreamDecoder, StreamFault, StreamItem, Uri, response_to,
 };
 
 /// Any datagram: it is read to the same end twice, through a writer in between, and a refusal can be
@@ -26,6 +26,36 @@ pub(crate) fn message(data: &[u8]) {
         }
         Ok(Incoming::KeepAlive) | Err(ParseError::Framing(_) | ParseError::Unanswerable { .. }) => {}
     }
+}
+
+/// Any bytes as a stream: what comes out does not depend on how they were cut, and each message is one by itself.
+pub(crate) fn stream(data: &[u8]) {
+    let items = items_of([data]);
+    // Cuts that the bytes choose, so that a fuzzer can move them.
+    let mut pieces = Vec::new();
+    let mut rest = data;
+    while let Some(first) = rest.first() {
+        let (piece, behind) = rest.split_at(usize::from(*first).clamp(1, rest.len()));
+        pieces.push(piece);
+        rest = behind;
+    }
+    assert_eq!(items_of(pieces), items);
+    assert_eq!(items_of(data.chunks(1)), items);
+    for item in items {
+        let Ok(StreamItem::Message(bytes)) = item else { continue };
+        let message = Message::parse(bytes, &MessageLimits::default()).expect("its head was read");
+        assert_eq!(message.body_fault(), None);
+    }
+}
+
+fn items_of<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Result<StreamItem, StreamFault>> {
+    let mut decoder = StreamDecoder::default();
+    let mut items = Vec::new();
+    for piece in pieces {
+        decoder.push(piece);
+        items.extend(std::iter::from_fn(|| decoder.next()));
+    }
+    items
 }
 
 /// Any bytes as a URI: its parts are parts of it, and angle brackets keep it whole.

@@ -82,8 +82,12 @@ proptest! {
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 3] =
-    [("message", properties::message), ("uri", properties::uri), ("sdp", properties::sdp)];
+const TARGETS: [(&str, Property); 4] = [
+    ("message", properties::message),
+    ("stream", properties::stream),
+    ("uri", properties::uri),
+    ("sdp", properties::sdp),
+];
 
 #[derive(Debug, Clone)]
 enum Edit {

@@ -12,7 +12,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use edge_core::policy::{
-    CodecPolicy, Direction, Limits, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers, Trunk, TrunkId,
+    CodecPolicy, Direction, Limits, Listener, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers,
+    Transport, Trunk, TrunkId,
 };
 use ipnet::IpNet;
 
@@ -73,7 +74,14 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
 fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
     let Realm { name, device, sip, media } = realm;
     writeln!(f, "  {name}, on {device}")?;
-    row(f, "SIP", format_args!("{}", listed(sip.iter().map(|listener| format!("udp {listener}")))))?;
+    row(
+        f,
+        "SIP",
+        format_args!(
+            "{}",
+            listed(sip.iter().map(|Listener { transport, address }| format!("{transport} {address}")))
+        ),
+    )?;
     for range in media {
         let ports = PortRangeText(range.ports);
         let calls = counted(usize::from(range.ports.pairs()), "call leg");
@@ -83,7 +91,7 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 }
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
-    let Trunk { name, realm, host, sources, direction, enabled, limits, codecs, usage: _ } = trunk;
+    let Trunk { name, realm, host, transport, sources, direction, enabled, limits, codecs, usage: _ } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = (!sources.iter().any(|net| net.contains(&host.ip()))).then(|| IpNet::from(host.ip()));
@@ -93,7 +101,7 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
         Direction::Inbound | Direction::Both => format!("from {sources}"),
     };
     row(f, "it calls us", format_args!("{caller}"))?;
-    row(f, "we call it", format_args!("{}", called(*direction, *host)))?;
+    row(f, "we call it", format_args!("{}", called(*direction, *host, *transport)))?;
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))
 }
@@ -103,10 +111,10 @@ fn source(net: &IpNet) -> String {
     if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
-fn called(direction: Direction, host: SocketAddr) -> String {
+fn called(direction: Direction, host: SocketAddr, transport: Transport) -> String {
     match direction {
         Direction::Inbound => "never (its direction is inbound)".to_owned(),
-        Direction::Outbound | Direction::Both => format!("at {host} over UDP"),
+        Direction::Outbound | Direction::Both => format!("at {host} over {}", transport.via_token()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use edge_core::policy::PortRange;
+use edge_core::policy::{self, PortRange, Transport};
 use ipnet::IpNet;
 use toml::de::DeValue;
 
@@ -71,26 +71,27 @@ impl<'a> FromToml<'a> for Source {
     }
 }
 
-/// A SIP listening address, `udp:ADDRESS:PORT`.
+/// A SIP listening address, `TRANSPORT:ADDRESS:PORT`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Listener(pub(super) SocketAddr);
+pub(super) struct Listener(pub(super) policy::Listener);
 
 impl<'a> FromToml<'a> for Listener {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
-        const FORM: &str = "\"udp:ADDRESS:PORT\", such as \"udp:203.0.113.10:5060\"";
+        const FORM: &str = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", such as \"udp:203.0.113.10:5060\"";
         let text = <&str>::from_toml(value)?;
         let (transport, rest) = text.split_once(':').ok_or_else(|| form(text, FORM))?;
-        match transport {
-            "udp" => {}
-            "tcp" | "tls" => return Err(Fault::PlannedValue { found: text.to_owned(), instead: FORM }),
+        let transport = match transport {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            "tls" => return Err(Fault::PlannedValue { found: text.to_owned(), instead: FORM }),
             _ => return Err(form(text, FORM)),
-        }
-        let listener: SocketAddr = rest.parse().map_err(|_syntax| form(text, FORM))?;
-        if listener.port() == 0 {
+        };
+        let address: SocketAddr = rest.parse().map_err(|_syntax| form(text, FORM))?;
+        if address.port() == 0 {
             return Err(form(text, FORM));
         }
-        unicast(listener.ip())?;
-        Ok(Self(listener))
+        unicast(address.ip())?;
+        Ok(Self(policy::Listener { transport, address }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
-use edge_core::policy::{Direction, RefuseWith, Strangers};
+use edge_core::policy::{Direction, RefuseWith, Strangers, Transport};
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
@@ -62,13 +62,9 @@ impl Choice for XdpMode {
         (&["off"], "\"auto\", \"native\" or \"generic\"");
 }
 
-/// How requests travel. UDP is the only way yet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Udp;
-
-impl Choice for Udp {
-    const WORDS: &'static [(&'static str, Self)] = &[("udp", Self)];
-    const PLANNED: (&'static [&'static str], &'static str) = (&["tcp", "tls"], "\"udp\"");
+impl Choice for Transport {
+    const WORDS: &'static [(&'static str, Self)] = &[("udp", Self::Udp), ("tcp", Self::Tcp)];
+    const PLANNED: (&'static [&'static str], &'static str) = (&["tls"], "\"udp\" or \"tcp\"");
 }
 
 /// How a trunk proves who it is. Its address is the only way yet.

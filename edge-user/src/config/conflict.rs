@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use edge_core::policy::{MediaRange, PortRange, RealmId};
+use edge_core::policy::{MediaRange, PortRange, RealmId, Transport};
 use ipnet::IpNet;
 
 use super::document::At;
@@ -18,9 +18,10 @@ pub(super) fn between_realms(realms: &[&RealmDraft<'_>]) {
 }
 
 /// Notes everything that two trunks, or a trunk and a realm, cannot have at once.
-pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[&RealmDraft<'_>]) {
+pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     ambiguous_sources(trunks);
     calls_itself(trunks, realms);
+    nothing_to_send_from(trunks, realms);
 }
 
 fn listeners_twice(realms: &[&RealmDraft<'_>]) {
@@ -61,12 +62,14 @@ fn meet(a: &MediaRange, b: &MediaRange) -> bool {
 
 fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
     let ranges = media(realms);
-    for (realm, listener) in realms.iter().flat_map(|realm| realm.sip.iter().map(move |at| (realm, at))) {
-        let (address, port) = (listener.value.ip(), listener.value.port());
+    let all = realms.iter().flat_map(|realm| realm.sip.iter().map(move |at| (realm, at)));
+    // Media is UDP: another transport's ports are others.
+    for (realm, listener) in all.filter(|(_, listener)| listener.value.transport == Transport::Udp) {
+        let (address, port) = (listener.value.address.ip(), listener.value.address.port());
         let holds = |range: &MediaRange| range.address == address && range.ports.contains(port);
         if let Some((owner, range)) = ranges.iter().find(|(_, range)| holds(&range.value)) {
             let fault = Fault::SipInMedia {
-                listener: listener.value,
+                listener: listener.value.address,
                 ports: PortRangeText(range.value.ports),
                 realm: owner.name.clone(),
                 line: range.line,
@@ -95,12 +98,27 @@ fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
     }
 }
 
-fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[&RealmDraft<'_>]) {
+fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     for trunk in trunks {
         let found = trunk.host.value;
-        if let Some(realm) = realms.iter().find(|realm| realm.sip.iter().any(|sip| sip.value == found)) {
+        if let Some(realm) =
+            realms.iter().flatten().find(|realm| realm.sip.iter().any(|sip| sip.value.address == found))
+        {
             let fault = Fault::CallsItself { found, realm: realm.name.clone() };
             trunk.section.note(trunk.host.line, "host", fault);
+        }
+    }
+}
+
+/// A trunk is sent to from a listener of its transport: that is where its answers and its own requests come to.
+fn nothing_to_send_from(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
+    for trunk in trunks {
+        // A realm that could not be read has its own fault.
+        let Some(Some(realm)) = realms.get(trunk.realm.index()) else { continue };
+        let found = trunk.transport.value;
+        if realm.sip.iter().all(|listener| listener.value.transport != found) {
+            let fault = Fault::NoListener { found, realm: realm.name.clone() };
+            trunk.section.note(trunk.transport.line, "transport", fault);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use edge_core::policy::{PortRange, PortRangeError};
+use edge_core::policy::{PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
 /// Everything that is wrong with one file.
@@ -274,6 +274,16 @@ pub enum Fault {
         /// The address.
         found: SocketAddr,
         /// The realm.
+        realm: String,
+    },
+    /// A trunk whose realm does not listen for its transport.
+    #[error(
+        "is {found}, but realm {realm} does not listen for it; add \"{found}:ADDRESS:5060\" to the realm's `sip`"
+    )]
+    NoListener {
+        /// The trunk's transport.
+        found: Transport,
+        /// Its realm.
         realm: String,
     },
     /// A codec that is allowed and denied.

@@ -212,11 +212,8 @@ fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option
     let trunks: Option<Vec<_>> = trunks.into_iter().map(|trunk| Some(trunk?.finish())).collect();
     let routes: Option<Vec<_>> = routes.into_iter().collect();
     let policy = Policy::new(name.to_owned(), realms?, trunks?, routes?, strangers, timers);
-    #[expect(
-        clippy::expect_used,
-        reason = "a reference that did not resolve has made its section `None` above"
-    )]
-    Some(policy.expect("references are positions in these very lists"))
+    // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
+    policy.ok()
 }
 
 /// All `[[key]]` of the file; `None` when there is none or there are too many, which has been noted.
@@ -248,8 +245,7 @@ fn numbered<'a, T>(
 }
 
 fn conflicts(realms: &[Option<RealmDraft<'_>>], trunks: &[Option<TrunkDraft<'_>>]) {
-    let realms: Vec<_> = realms.iter().flatten().collect();
     let trunks: Vec<_> = trunks.iter().flatten().collect();
-    conflict::between_realms(&realms);
-    conflict::between_trunks(&trunks, &realms);
+    conflict::between_realms(&realms.iter().flatten().collect::<Vec<_>>());
+    conflict::between_trunks(&trunks, realms);
 }

@@ -1,8 +1,6 @@
 //! `[[realm]]`: a network, its SIP listeners and its media ports.
 
-use std::net::SocketAddr;
-
-use edge_core::policy::{MediaRange, PortRange, Realm};
+use edge_core::policy::{self, MediaRange, PortRange, Realm};
 
 use super::address::{HostAddress, Listener};
 use super::document::{At, Section};
@@ -14,7 +12,7 @@ pub(super) struct RealmDraft<'a> {
     pub(super) section: Section<'a>,
     pub(super) name: String,
     device: String,
-    pub(super) sip: Vec<At<SocketAddr>>,
+    pub(super) sip: Vec<At<policy::Listener>>,
     pub(super) media: Vec<At<MediaRange>>,
 }
 

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use edge_core::policy::{Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Trunk, TrunkUsage};
+use edge_core::policy::{
+    Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Transport, Trunk, TrunkUsage,
+};
 use ipnet::IpNet;
 
 use super::address::{HostAddress, Source};
-use super::choice::{ByAddress, Udp};
+use super::choice::ByAddress;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::names::Names;
@@ -24,6 +26,7 @@ pub(super) struct TrunkDraft<'a> {
     pub(super) name: String,
     pub(super) realm: RealmId,
     pub(super) host: At<SocketAddr>,
+    pub(super) transport: At<Transport>,
     pub(super) sources: Vec<At<IpNet>>,
     pub(super) direction: Direction,
     enabled: bool,
@@ -35,10 +38,11 @@ impl<'a> TrunkDraft<'a> {
     /// Reads one trunk; `None` when a part that other sections depend on was noted.
     pub(super) fn read(section: Section<'a>, name: String, realms: &Names) -> Option<Self> {
         authentication(&section);
-        section.get::<Udp>("transport");
         let realm = realm(&section, realms);
         let host = host(&section);
         let sources = sources(&section, host);
+        let usual = At { value: Transport::default(), line: section.line };
+        let transport = section.get("transport").unwrap_or(usual);
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
         let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
         let (limits, codecs) = (limits(&section), codecs(&section));
@@ -46,6 +50,7 @@ impl<'a> TrunkDraft<'a> {
             name,
             realm: realm?,
             host: host?,
+            transport,
             sources: sources?,
             direction,
             enabled,
@@ -57,11 +62,13 @@ impl<'a> TrunkDraft<'a> {
 
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
-        let Self { section: _, name, realm, host, sources, direction, enabled, limits, codecs } = self;
+        let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, codecs } =
+            self;
         Trunk {
             name,
             realm,
             host: host.value,
+            transport: transport.value,
             sources: sources.into_iter().map(|source| source.value).collect(),
             direction,
             enabled,

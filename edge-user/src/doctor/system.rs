@@ -142,7 +142,7 @@ fn low_sip_port(config: &Config) -> bool {
         .realms
         .iter()
         .flat_map(|realm| &realm.sip)
-        .any(|listener| listener.port() < UNPRIVILEGED_PORT)
+        .any(|listener| listener.address.port() < UNPRIVILEGED_PORT)
 }
 
 fn locked_memory(facts: &Facts) -> Finding {

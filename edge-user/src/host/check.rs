@@ -84,7 +84,7 @@ fn device(realm: &Realm, links: &[Link]) -> Vec<Problem> {
             present,
         }];
     };
-    let sip = realm.sip.iter().map(|listener| (listener.ip(), "sip"));
+    let sip = realm.sip.iter().map(|listener| (listener.address.ip(), "sip"));
     let media = realm.media.iter().map(|range| (range.address, "media"));
     let mut known = link.addresses.clone();
     // Each address is complained of once, although `sip` and `media` often share it.

@@ -90,7 +90,7 @@ pub(super) fn receive(
 
 fn hand_over(shards: &[Sender<Notice>], shared: &Reception, path: Path, datagram: &[u8]) {
     let shard = Shard::of_datagram(datagram, shards.len());
-    let notice = Notice::Datagram { path, bytes: Bytes::copy_from_slice(datagram), arrived: clock::now() };
+    let notice = Notice::Message { path, bytes: Bytes::copy_from_slice(datagram), arrived: clock::now() };
     match shards[shard].try_send(notice) {
         Ok(()) => {}
         Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {

@@ -1,7 +1,8 @@
 //! The running process: sockets, shards, the datapath, call records and signals.
 //!
 //! Data flows one way: receivers (a thread a socket) -> shards (a thread each, hosting the pure core) -> sockets,
-//! datapath and the record writer. tokio's loop stands beside that path and does what is slow or rare: signals,
+//! datapath and the record writer. Connections have a thread of their own ([`stream`]), which is receiver and socket
+//! for all of them. tokio's loop stands beside that path and does what is slow or rare: signals,
 //! reloading, refreshing next hops, publishing counters.
 //!
 //! Invariant: a process that was told to end ends: the first SIGTERM drains, and a second one does not wait.
@@ -11,11 +12,12 @@ mod listener;
 mod reload;
 mod shard;
 mod status;
+mod stream;
 mod udp;
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
@@ -28,8 +30,9 @@ use anyhow::{Context, bail};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::Edge;
 use edge_core::edge::Shard;
-use edge_core::policy::{ListenerId, Policy, RealmId};
+use edge_core::policy::{ListenerId, Policy, RealmId, Transport};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::cdr;
 use crate::config::{Config, XdpMode};
@@ -38,6 +41,7 @@ use crate::host;
 
 use listener::Reception;
 use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
+use stream::{Outgoing, Shared, StreamCounters};
 
 pub use status::{Status, read_status};
 
@@ -95,6 +99,7 @@ struct Process {
     policy: Arc<Policy>,
     datapath: Datapath,
     reception: Arc<Reception>,
+    streams: Arc<StreamCounters>,
     shards: Vec<Sender<Notice>>,
     statuses: Vec<Arc<ShardStatus>>,
     drained: Receiver<()>,
@@ -112,17 +117,20 @@ impl Process {
         let policy = Arc::clone(&config.policy);
         // Everything that may fail comes before the datapath, whose start ends the media that it does not know.
         let only_one = only_one(&config)?;
-        let sockets = Arc::new(listen(&policy)?);
+        let Listening { datagrams, connections } = listen(&policy)?;
+        let sockets = Arc::new(datagrams);
         let records = cdr::Writer::start(&config.cdr.path, &config.node.name)?;
         let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
         let reception = Arc::new(Reception::new(Arc::clone(&policy)));
         let (drained_sender, drained) = bounded(config.shards);
+        let (streams, outgoing) = stream::queue();
         let epoch = clock::now();
         let mut process = Self {
             config,
             policy,
             datapath,
             reception,
+            streams: Arc::default(),
             shards: Vec::new(),
             statuses: Vec::new(),
             drained,
@@ -135,8 +143,10 @@ impl Process {
         for index in 0..process.config.shards {
             let shard = Shard { index, count: process.config.shards };
             let edge = Edge::new(Arc::clone(&process.policy), shard, epoch, seed()?);
-            process.start_shard(index, edge, &sockets, &drained_sender)?;
+            process.start_shard(index, edge, &sockets, streams.clone(), &drained_sender)?;
         }
+        drop(streams);
+        process.start_streams(connections, outgoing)?;
         process.start_receivers(&sockets)?;
         process.announce();
         Ok(process)
@@ -147,6 +157,7 @@ impl Process {
         index: usize,
         edge: Edge,
         sockets: &Arc<HashMap<ListenerId, UdpSocket>>,
+        streams: mpsc::Sender<Outgoing>,
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
         let (sender, inbox) = bounded(NOTICES_MAX);
@@ -156,6 +167,7 @@ impl Process {
             inbox,
             datapath: self.datapath.writer()?,
             sockets: Arc::clone(sockets),
+            streams,
             records: self.records.sender(),
             drained: drained.clone(),
             status: Arc::clone(&status),
@@ -165,6 +177,18 @@ impl Process {
         self.shards.push(sender);
         self.statuses.push(status);
         self.workers.push(worker);
+        Ok(())
+    }
+
+    /// The thread of connections ends when the last shard has.
+    fn start_streams(
+        &mut self,
+        listeners: Vec<(ListenerId, TcpListener)>,
+        outgoing: mpsc::Receiver<Outgoing>,
+    ) -> anyhow::Result<()> {
+        let (shards, reception) = (self.shards.clone(), Arc::clone(&self.reception));
+        let shared = Shared { shards, reception, counters: Arc::clone(&self.streams) };
+        self.workers.push(stream::start(listeners, outgoing, shared)?);
         Ok(())
     }
 
@@ -226,7 +250,7 @@ impl Process {
     }
 
     fn publish(&self) {
-        let status = Status::gather(&self.reception, &self.statuses, &self.records);
+        let status = Status::gather(&self.reception, &self.streams, &self.statuses, &self.records);
         if let Err(error) = status.write(&self.config.node.run_dir) {
             let said = self.unpublished.swap(true, Ordering::Relaxed);
             if !said {
@@ -326,17 +350,32 @@ fn datapath_settings(config: &Config) -> DatapathSettings {
     }
 }
 
-fn listen(policy: &Policy) -> anyhow::Result<HashMap<ListenerId, UdpSocket>> {
-    let mut sockets = HashMap::new();
+/// The sockets of all listeners.
+struct Listening {
+    datagrams: HashMap<ListenerId, UdpSocket>,
+    connections: Vec<(ListenerId, TcpListener)>,
+}
+
+fn listen(policy: &Policy) -> anyhow::Result<Listening> {
+    let mut listening = Listening { datagrams: HashMap::new(), connections: Vec::new() };
     for (realm_index, realm) in policy.realms.iter().enumerate() {
-        for (index, address) in (0_u16..).zip(&realm.sip) {
-            let socket = udp::listen(*address, &realm.device)
-                .with_context(|| format!("realm {}: sip address udp:{address} cannot be used", realm.name))?;
-            tracing::info!(realm = realm.name, %address, "listening for SIP over UDP");
-            sockets.insert(ListenerId { realm: RealmId::new(realm_index), index }, socket);
+        for (id, listener) in realm.listeners(RealmId::new(realm_index)).zip(&realm.sip) {
+            let unusable = || format!("realm {}: sip address {listener} cannot be used", realm.name);
+            match listener.transport {
+                Transport::Udp => {
+                    let socket = udp::listen(listener.address, &realm.device).with_context(unusable)?;
+                    listening.datagrams.insert(id, socket);
+                }
+                Transport::Tcp => {
+                    let socket = TcpListener::bind(listener.address).with_context(unusable)?;
+                    udp::bind_to_device(&socket, &realm.device).with_context(unusable)?;
+                    listening.connections.push((id, socket));
+                }
+            }
+            tracing::info!(realm = realm.name, %listener, "listening for SIP");
         }
     }
-    Ok(sockets)
+    Ok(listening)
 }
 
 /// Randomness for tags, branches and session ids.

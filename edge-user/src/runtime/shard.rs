@@ -13,14 +13,16 @@ use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Counters;
-use edge_core::policy::{ListenerId, Policy};
+use edge_core::policy::{ListenerId, Policy, Transport};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
 use hdrhistogram::Histogram;
+use tokio::sync::mpsc;
 
 use crate::datapath::{DatapathWriter, Installed};
 
 use super::clock;
+use super::stream::Outgoing;
 use super::udp;
 
 /// Notices that may wait for a shard: at ten thousand calls a second over two shards a quarter of a second of
@@ -36,14 +38,19 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Something that a shard is told.
 #[derive(Debug)]
 pub(super) enum Notice {
-    /// A datagram of a trunk.
-    Datagram {
+    /// A message of a trunk.
+    Message {
         /// Where it came in and from.
         path: Path,
         /// What it holds.
         bytes: Bytes,
         /// When its receiver had it.
         arrived: Instant,
+    },
+    /// A connection could not be opened, or has ended after something was given to it.
+    SendFailed {
+        /// The connection.
+        path: Path,
     },
     /// The operator's decisions changed.
     Policy(Arc<Policy>),
@@ -62,7 +69,7 @@ pub(super) struct ShardStatus {
     pub(super) handling: Mutex<Histogram<u64>>,
     /// Records that were lost because their writer could not keep up.
     pub(super) records_lost: AtomicU64,
-    /// Datagrams that the kernel did not take.
+    /// Messages that the kernel, or the hub of connections, did not take.
     pub(super) sends_refused: AtomicU64,
 }
 
@@ -102,6 +109,8 @@ pub(super) struct ShardHost {
     pub(super) datapath: DatapathWriter,
     /// Sockets by listener.
     pub(super) sockets: Arc<HashMap<ListenerId, UdpSocket>>,
+    /// Where messages for connections go.
+    pub(super) streams: mpsc::Sender<Outgoing>,
     /// Where call records go.
     pub(super) records: Sender<Box<CallRecord>>,
     /// Told once no call is left after a drain.
@@ -158,10 +167,11 @@ impl Running {
         let mut next = Some(first);
         while let Some(notice) = next {
             let input = match notice {
-                Notice::Datagram { path, bytes, arrived } => {
+                Notice::Message { path, bytes, arrived } => {
                     arrivals.push(arrived);
                     Input::Received { path, bytes }
                 }
+                Notice::SendFailed { path } => Input::SendFailed { path },
                 Notice::Policy(policy) => Input::PolicyReplaced(policy),
                 Notice::Drain(grace) => Input::DrainRequested { grace },
                 Notice::Stop => {
@@ -180,9 +190,7 @@ impl Running {
     fn carry_out(&mut self) {
         while let Some(command) = self.host.edge.poll() {
             match command {
-                Command::Send { path, bytes } => {
-                    self.outbox.entry(path.listener).or_default().push((path.peer, bytes));
-                }
+                Command::Send { path, bytes } => self.dispatch(path, bytes),
                 Command::InstallMedia { call, plan } => {
                     let outcome = match self.host.datapath.install(&plan) {
                         Ok(installed) => {
@@ -210,6 +218,18 @@ impl Running {
             }
         }
         self.send();
+    }
+
+    fn dispatch(&mut self, path: Path, bytes: Bytes) {
+        match path.listener.transport {
+            Transport::Udp => self.outbox.entry(path.listener).or_default().push((path.peer, bytes)),
+            Transport::Tcp => {
+                if self.host.streams.try_send(Outgoing { path, bytes }).is_err() {
+                    self.host.status.sends_refused.fetch_add(1, Ordering::Relaxed);
+                    self.host.edge.handle(Input::SendFailed { path }, clock::now());
+                }
+            }
+        }
     }
 
     fn send(&mut self) {

@@ -16,6 +16,7 @@ use crate::cdr;
 
 use super::listener::Reception;
 use super::shard::ShardStatus;
+use super::stream::StreamCounters;
 
 /// Name of the file in the run directory.
 const FILE: &str = "status.json";
@@ -50,7 +51,12 @@ impl Quantiles {
 }
 
 impl Status {
-    pub(super) fn gather(reception: &Reception, shards: &[Arc<ShardStatus>], records: &cdr::Writer) -> Self {
+    pub(super) fn gather(
+        reception: &Reception,
+        streams: &StreamCounters,
+        shards: &[Arc<ShardStatus>],
+        records: &cdr::Writer,
+    ) -> Self {
         let mut sip = BTreeMap::new();
         let mut handling: Option<Histogram<u64>> = None;
         let (mut lost, mut refused) = (0, 0);
@@ -70,6 +76,7 @@ impl Status {
         *sip.entry("strangers".to_owned()).or_insert(0) += reception.strangers.load(Ordering::Relaxed);
         sip.insert("queue_overflows".to_owned(), reception.overflowed.load(Ordering::Relaxed));
         sip.insert("sends_refused".to_owned(), refused);
+        sip.extend(streams.named().map(|(name, value)| (name.to_owned(), value)));
         let records = [("written", records.written()), ("lost", lost + records.failed())];
         Self {
             sip,

@@ -35,7 +35,8 @@ pub(super) fn listen(address: SocketAddr, device: &str) -> io::Result<UdpSocket>
     Ok(socket)
 }
 
-fn bind_to_device(socket: &UdpSocket, device: &str) -> io::Result<()> {
+/// Lets a socket take only what comes in through `device`; a listening one hands that on to its connections.
+pub(super) fn bind_to_device(socket: &impl AsRawFd, device: &str) -> io::Result<()> {
     // SAFETY: the option's value is a name of this length, which lives through the call.
     let result = unsafe {
         libc::setsockopt(

@@ -16,6 +16,7 @@ pub(super) const DID_STRIP: usize = 10;
 #[derive(Clone, Debug)]
 pub struct EdgeConfig {
     trunk_keys: Vec<(Side, String)>,
+    over_tcp: Vec<Side>,
     sections: Vec<String>,
     media_ports: String,
     mode: String,
@@ -27,6 +28,7 @@ impl Default for EdgeConfig {
     fn default() -> Self {
         Self {
             trunk_keys: Vec::new(),
+            over_tcp: Vec::new(),
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
@@ -40,6 +42,12 @@ impl EdgeConfig {
     /// Adds a line to a trunk, as `max_calls = 1`.
     pub fn trunk(mut self, side: Side, line: &str) -> Self {
         self.trunk_keys.push((side, line.to_owned()));
+        self
+    }
+
+    /// Reaches a trunk over TCP. Edge listens for both transports in any case.
+    pub fn over_tcp(mut self, side: Side) -> Self {
+        self.over_tcp.push(side);
         self
     }
 
@@ -100,16 +108,17 @@ impl EdgeConfig {
     fn realm(&self, side: Side) -> String {
         let (name, address, ports) = (side.edge_device(), side.edge_address(), &self.media_ports);
         format!(
-            "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{address}:{SIP_PORT}\"]\n\
-             media = [\"{address}\"]\nmedia_ports = \"{ports}\"\n\n"
+            "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{address}:{SIP_PORT}\", \
+             \"tcp:{address}:{SIP_PORT}\"]\nmedia = [\"{address}\"]\nmedia_ports = \"{ports}\"\n\n"
         )
     }
 
     fn trunk_section(&self, side: Side) -> String {
         let (name, realm, peer) = (side.name(), side.edge_device(), side.peer_address());
+        let transport = if self.over_tcp.contains(&side) { "tcp" } else { "udp" };
         let mut text = format!(
             "[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{peer}\"\nport = {SIP_PORT}\n\
-             transport = \"udp\"\nauth = \"ip\"\nsources = [\"{peer}/32\"]\n"
+             transport = \"{transport}\"\nauth = \"ip\"\nsources = [\"{peer}/32\"]\n"
         );
         for (_, line) in self.trunk_keys.iter().filter(|(of, _)| *of == side) {
             let _ = writeln!(text, "{line}");

@@ -69,6 +69,7 @@ pub struct Sipp {
     rate: f64,
     seconds: u32,
     keys: Vec<(String, String)>,
+    transport: &'static str,
 }
 
 impl Sipp {
@@ -96,6 +97,7 @@ impl Sipp {
             rate: 10.0,
             seconds: 1,
             keys: Vec::new(),
+            transport: "u1",
         }
     }
 
@@ -127,6 +129,11 @@ impl Sipp {
     /// Speaks SIP and RTP from other ports.
     pub fn ports(self, port: u16, media_port: u16) -> Self {
         Self { port, media_port, ..self }
+    }
+
+    /// Speaks SIP over TCP, all its calls over one connection.
+    pub fn over_tcp(self) -> Self {
+        Self { transport: "t1", ..self }
     }
 
     /// Sends to another address than edge's.
@@ -170,6 +177,7 @@ impl Sipp {
         let mut arguments: Vec<String> = self.remote.iter().map(ToString::to_string).collect();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         option("-sf", "scenario.xml".to_owned());
+        option("-t", self.transport.to_owned());
         option("-i", self.address.to_string());
         option("-mi", self.address.to_string());
         option("-p", self.port.to_string());

@@ -4,25 +4,25 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::policy::{ListenerId, RealmId};
+use crate::policy::{ListenerId, RealmId, Transport};
 use crate::sip::{
     HeaderName, Incoming, MessageLimits, MessageWriter, Method, Request, Response, StatusCode, response_to,
 };
 use crate::transaction::{Branch, Matched, Path, Transactions};
 
-fn path() -> Path {
+pub(super) fn path() -> Path {
     Path {
-        listener: ListenerId { realm: RealmId::new(0), index: 0 },
+        listener: ListenerId { realm: RealmId::new(0), index: 0, transport: Transport::Udp },
         peer: "192.0.2.1:5070".parse().unwrap(),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "any instant will do, and only the clock makes them")]
-fn start() -> Instant {
+pub(super) fn start() -> Instant {
     Instant::now()
 }
 
-fn message(method: &Method, branch: &str) -> Bytes {
+pub(super) fn message(method: &Method, branch: &str) -> Bytes {
     MessageWriter::request(method, b"sip:100@192.0.2.9")
         .header(HeaderName::Via, format!("SIP/2.0/UDP 192.0.2.1:5070;branch={branch};rport"))
         .header(HeaderName::MaxForwards, "70")
@@ -33,14 +33,14 @@ fn message(method: &Method, branch: &str) -> Bytes {
         .empty()
 }
 
-fn request(method: &Method, branch: &str) -> Request {
+pub(super) fn request(method: &Method, branch: &str) -> Request {
     match Incoming::parse(message(method, branch), &MessageLimits::default()) {
         Ok(Incoming::Request(request)) => request,
         other => panic!("not a request: {other:?}"),
     }
 }
 
-fn response(to: &Request, code: StatusCode) -> (Bytes, Response) {
+pub(super) fn response(to: &Request, code: StatusCode) -> (Bytes, Response) {
     let bytes = response_to(&to.message, code, code.default_reason(), path().peer, Some(b"b")).empty();
     match Incoming::parse(bytes.clone(), &MessageLimits::default()) {
         Ok(Incoming::Response(response)) => (bytes, response),
@@ -49,7 +49,7 @@ fn response(to: &Request, code: StatusCode) -> (Bytes, Response) {
 }
 
 /// Lets `span` go by in steps of 10 ms and notes when something was sent.
-fn sent_over(layer: &mut Transactions<u8>, from: Instant, span: Duration) -> Vec<u128> {
+pub(super) fn sent_over(layer: &mut Transactions<u8>, from: Instant, span: Duration) -> Vec<u128> {
     let mut times = Vec::new();
     for step in 0..=span.as_millis() / 10 {
         let now = from + Duration::from_millis(u64::try_from(step * 10).unwrap());
@@ -182,7 +182,10 @@ fn another_peer_with_the_same_branch_is_another_transaction() {
     let invite = request(&Method::Invite, "z9hG4bKpeer");
     layer.open_server(&invite, path(), 1).unwrap();
     let stranger = Path { peer: "192.0.2.77:5070".parse().unwrap(), ..path() };
-    let elsewhere = Path { listener: ListenerId { realm: RealmId::new(1), index: 0 }, ..path() };
+    let elsewhere = Path {
+        listener: ListenerId { realm: RealmId::new(1), index: 0, transport: Transport::Udp },
+        ..path()
+    };
     for other in [stranger, elsewhere] {
         assert_eq!(layer.on_request(&invite, other, now), Matched::Nothing);
         assert_eq!(layer.cancelled_by(&request(&Method::Cancel, "z9hG4bKpeer"), other), None);

@@ -1,0 +1,121 @@
+//! SIP over connections: one thread with a tokio loop of its own, beside the shards.
+//!
+//! [`hub`] knows which connection a message goes over and opens it on demand; [`acceptor`] takes in those that trunks
+//! open; [`connection`] carries one, whatever stream it is. A connection is named by its [`Path`]: our listener and
+//! the peer's address and port, so that an answer finds the connection of its request.
+//!
+//! Invariants:
+//! - Every queue is bounded: to the hub, to a connection; and so are connections of a trunk.
+//! - A peer that does not read, or a shard that does not keep up, holds up its own connections only.
+//! - What was given to a connection that failed is reported to the shards ([`Notice::SendFailed`]).
+//! - A stranger's connection is closed before anything is read from it.
+
+mod acceptor;
+mod connection;
+mod counters;
+mod feed;
+mod hub;
+#[cfg(test)]
+mod tests;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use crossbeam::channel::{Sender, TrySendError};
+use edge_core::edge::Shard;
+use edge_core::policy::{ListenerId, Policy, Trunk};
+use edge_core::transaction::Path;
+use tokio::sync::mpsc;
+
+use super::clock;
+use super::listener::Reception;
+use super::shard::Notice;
+
+pub(super) use counters::StreamCounters;
+
+/// Messages that may wait for the hub, from all shards together: it only moves them on, so more than this means that
+/// it does not run.
+const OUTGOING_MAX: usize = 16_384;
+
+/// How long a reader rests before it tries a full shard again; meanwhile its peer's window closes.
+const SHARD_BUSY: Duration = Duration::from_millis(5);
+
+/// A message for a connection.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// The connection.
+    pub(super) path: Path,
+    /// The message.
+    pub(super) bytes: Bytes,
+}
+
+/// Where shards put messages for connections, and where the hub takes them.
+pub(super) fn queue() -> (mpsc::Sender<Outgoing>, mpsc::Receiver<Outgoing>) {
+    mpsc::channel(OUTGOING_MAX)
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Where messages and failures go.
+    pub(super) shards: Vec<Sender<Notice>>,
+    /// The operator's decisions.
+    pub(super) reception: Arc<Reception>,
+    /// What is counted.
+    pub(super) counters: Arc<StreamCounters>,
+}
+
+impl Shared {
+    /// The trunk that a connection belongs to, as the operator has it now.
+    fn trunk(&self, path: Path) -> Option<Arc<Trunk>> {
+        let policy: Arc<Policy> = self.reception.policy();
+        let trunk = policy.identify(path.listener.realm, path.peer)?;
+        Some(Arc::clone(policy.trunk(trunk)))
+    }
+
+    /// Gives a message to its shard, and waits while that has no room: nobody would send it again. `false` once the
+    /// shard has ended.
+    async fn hand_over(&self, path: Path, bytes: Bytes) -> bool {
+        let shard = &self.shards[Shard::of_datagram(&bytes, self.shards.len())];
+        let mut notice = Notice::Message { path, bytes, arrived: clock::now() };
+        loop {
+            match shard.try_send(notice) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(back)) => notice = back,
+            }
+            tokio::time::sleep(SHARD_BUSY).await;
+        }
+    }
+
+    /// Tells every shard that a connection is gone: any of them may wait for an answer from it. One that is too busy
+    /// to hear it has its timers.
+    fn report_failed(&self, path: Path) {
+        for shard in &self.shards {
+            drop(shard.try_send(Notice::SendFailed { path }));
+        }
+    }
+}
+
+/// Starts the thread that carries connections, until every sender of `outgoing` is gone. What is queued then still
+/// leaves.
+///
+/// # Errors
+/// When there is no thread to be had, or a listener cannot be watched.
+pub(super) fn start(
+    listeners: Vec<(ListenerId, TcpListener)>,
+    outgoing: mpsc::Receiver<Outgoing>,
+    shared: Shared,
+) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let hub = {
+        let _within = runtime.enter();
+        hub::Hub::new(listeners, outgoing, Arc::new(shared)).context("listening for connections")?
+    };
+    let run = move || runtime.block_on(hub.run());
+    Ok(std::thread::Builder::new().name("sip-streams".to_owned()).spawn(run)?)
+}
