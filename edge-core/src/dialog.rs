@@ -151,7 +151,8 @@ impl Dialog {
             .header(HeaderName::To, tagged(&self.remote, self.remote_tag.as_deref()))
             .header(HeaderName::CallId, &self.call_id)
             .header(HeaderName::CSeq, [sequence.to_string().as_bytes(), b" ", method.as_bytes()].concat());
-        if *method == Method::Invite {
+        // RFC 3261 section 8.1.1.8, RFC 6665 section 8.1.1.
+        if matches!(method, Method::Invite | Method::Notify) {
             request = request.header(HeaderName::Contact, self.contact());
         }
         request

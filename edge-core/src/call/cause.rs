@@ -256,7 +256,7 @@ impl Refused {
 /// What speaks of our request rather than of the call is our affair: a challenge, a redirection, a method, body or
 /// extension that the peer does not take (its headers would not cross either). And a 503 would say that the edge
 /// itself is out of service (RFC 3261 section 16.7). For these the caller hears 500.
-fn across(code: StatusCode) -> StatusCode {
+pub(super) fn across(code: StatusCode) -> StatusCode {
     match code {
         StatusCode::UNAUTHORIZED
         | StatusCode::PROXY_AUTHENTICATION_REQUIRED

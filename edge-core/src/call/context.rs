@@ -22,6 +22,8 @@ pub(crate) enum Owner {
     Invited(CallKey, Side),
     /// Our BYE to one side of a call.
     Bye(CallKey, Side),
+    /// A request that crossed from one side of a call to the other, and its transaction on the side that asked.
+    Passage(CallKey, TransactionId),
     /// Nobody waits for it.
     Nobody,
 }
@@ -30,7 +32,9 @@ impl Owner {
     /// The call that it belongs to, if any.
     pub(crate) const fn call(self) -> Option<CallKey> {
         match self {
-            Self::Invite(key, _) | Self::Invited(key, _) | Self::Bye(key, _) => Some(key),
+            Self::Invite(key, _) | Self::Invited(key, _) | Self::Bye(key, _) | Self::Passage(key, _) => {
+                Some(key)
+            }
             Self::Nobody => None,
         }
     }

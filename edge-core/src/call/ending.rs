@@ -30,6 +30,7 @@ impl Call {
                 "call ended");
             record.cause = cause;
         }
+        self.end_passages(ctx);
         for side in [Side::A, Side::B] {
             self.close(side, status, ctx);
         }

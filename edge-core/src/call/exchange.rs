@@ -13,6 +13,7 @@ use crate::sdp::Offer;
 use crate::sip::{HeaderName, MessageWriter, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
 
+use super::asked::Asked;
 use super::leg::Leg;
 use super::{ALLOW, Side};
 
@@ -81,12 +82,8 @@ impl Unacknowledged {
 }
 
 impl Exchange {
-    pub(super) const fn new(
-        from: Side,
-        server: TransactionId,
-        invite: Request,
-        source: std::net::SocketAddr,
-    ) -> Self {
+    pub(super) fn new(asked: Asked) -> Self {
+        let Asked { side: from, request: invite, source, server } = asked;
         Self {
             from,
             server,

@@ -11,6 +11,7 @@
 //! RFC 3261 sections 12 to 15, RFC 3264, RFC 5853 (SBC), RFC 7092 (B2BUA roles: this one is signalling and media
 //! plane, an SDP-modifying, media-relaying one).
 
+mod asked;
 mod cause;
 mod context;
 mod ending;
@@ -20,6 +21,7 @@ mod identity;
 mod invite;
 mod leg;
 mod opening;
+mod passage;
 mod record;
 mod session;
 
@@ -32,14 +34,18 @@ use crate::transaction::TransactionId;
 pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
 
+pub(crate) use asked::Asked;
 pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use opening::{Arrival, refuse};
 
 use exchange::Exchange;
 use leg::{Leg, LegState};
 
-/// Methods that we understand, for Allow headers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+/// Methods that we understand within a call, for Allow headers.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY";
+
+/// Methods that we understand outside of one.
+pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
 
 /// Name of a call within its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +59,8 @@ pub(crate) struct Call {
     exchange: Option<Exchange>,
     /// Transactions of the newest exchange, the peer's and ours: given up with the call if nobody ended them.
     invites: [Option<TransactionId>; 2],
+    /// Requests on their way across that have no answer yet.
+    passages: Vec<Asked>,
     plan: MediaPlan,
     media: MediaState,
     leases: Vec<PortLease>,

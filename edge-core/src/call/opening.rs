@@ -17,6 +17,7 @@ use crate::sdp::{MediaLines, Offer, offer_to};
 use crate::sip::{HeaderName, Message, Request, response_to};
 use crate::transaction::{Path, TransactionId};
 
+use super::asked::Asked;
 use super::exchange::Exchange;
 use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
@@ -60,6 +61,7 @@ impl Arrival<'_> {
                     legs,
                     exchange: Some(exchange),
                     invites: [Some(self.server), None],
+                    passages: Vec::new(),
                     plan,
                     media: MediaState::Installing,
                     leases,
@@ -102,7 +104,12 @@ impl Arrival<'_> {
         let [lease_a, lease_b] = self.lease(realms, ports, ctx)?;
         let plan = MediaPlan { a: endpoint(&lease_a, offer.as_ref()), b: endpoint(&lease_b, None) };
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
-        let mut exchange = Exchange::new(Side::A, self.server, self.invite.clone(), self.path.peer);
+        let mut exchange = Exchange::new(Asked {
+            side: Side::A,
+            request: self.invite.clone(),
+            source: self.path.peer,
+            server: self.server,
+        });
         if let Some(offer) = offer {
             let [near, far] = &mut legs;
             near.lines = offer.lines().clone();
@@ -302,12 +309,17 @@ pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> 
         return Ok(None);
     }
     let content_type = message.first(HeaderName::ContentType).unwrap_or(SDP);
-    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if media_type.eq_ignore_ascii_case(SDP) {
+    if is_media_type(content_type, SDP) {
         Ok(Some(body))
     } else {
         Err(Refused::MediaType { content_type: String::from_utf8_lossy(content_type).into_owned() })
     }
+}
+
+/// Whether a Content-Type says `media_type`, whatever its parameters.
+pub(super) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
+    let said = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    said.eq_ignore_ascii_case(media_type)
 }
 
 /// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::call::{ALLOW, Arrival, CallKey, Owner, Refused, Side};
+use crate::call::{ALLOW_OUTSIDE, Arrival, Asked, CallKey, Owner, Refused, Side};
 use crate::policy::{Strangers, TrunkId};
 use crate::sip::{
     HeaderName, Incoming, Message, Method, ParseError, Request, Response, StatusCode, response_to,
@@ -104,7 +104,9 @@ impl Edge {
         let owner = if request.method == Method::Invite { Owner::Invited(key, side) } else { Owner::Nobody };
         match self.resources.transactions.open_server(&request, path, owner) {
             Ok(server) => {
-                self.with_call(key, now, |call, ctx| call.on_request(side, request, path.peer, server, ctx));
+                self.with_call(key, now, |call, ctx| {
+                    call.on_request(Asked { side, request, source: path.peer, server }, ctx);
+                });
             }
             // A hang-up counts, room or not: answered each time it comes.
             Err(_full) if request.method == Method::Bye => {
@@ -149,6 +151,10 @@ impl Edge {
             Matched::Deliver(_, Owner::Bye(key, side)) if response.code.is_final() => {
                 self.with_call(key, now, |call, _| call.on_left(side));
             }
+            Matched::Deliver(_, Owner::Passage(key, server)) if response.code.is_final() => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_passed(server, response, ctx));
+            }
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
             Matched::Nothing => self.counters.stray_responses += 1,
         }
@@ -178,7 +184,7 @@ impl Edge {
         let mut ctx = self.resources.at(now);
         let tag = format!("{:016x}", ctx.random.next());
         let response = response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
-            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Allow, ALLOW_OUTSIDE)
             .header(HeaderName::Accept, "application/sdp");
         ctx.send(reply_path(path, message), response.empty());
     }

@@ -55,6 +55,12 @@ const PATTERNS: &[Pattern] = &[
         is_hangup_a,
     ),
     (
+        "digits",
+        &[(0, CALL), (3000, Act::Digit), (3001, Act::Digit), (4000, Act::Digit), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (3000, Act::Digit)],
+        is_hangup_a,
+    ),
+    (
         "both hang up at once",
         &[(0, CALL), (5000, Act::Hangup)],
         &[(1000, Act::Answer), (4990, Act::Hangup)],
@@ -124,6 +130,10 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
             world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
         if *name == *"hold" {
             assert!(world.caller.was_held && world.called.was_held, "{name}: hold did not cross");
+        }
+        if *name == *"digits" {
+            assert_eq!((world.caller.digits_taken, world.called.digits_heard), (3, 3), "seed {seed}");
+            assert_eq!((world.called.digits_taken, world.caller.digits_heard), (1, 1), "seed {seed}");
         }
         assert!(agree, "{name}, seed {seed}: the peers disagree on whether the call was up");
     });

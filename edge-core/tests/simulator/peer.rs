@@ -32,9 +32,14 @@ pub(crate) enum Act {
     Hangup,
     /// Either: a re-INVITE that holds.
     Hold,
+    /// Either: a digit in an INFO.
+    Digit,
     /// Either: stop existing.
     Die,
 }
+
+/// What a digit's INFO says.
+const DIGIT: &str = "Signal=5\r\nDuration=160\r\n";
 
 /// How far a peer's call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,10 @@ pub(crate) struct Peer {
     pub(crate) was_up: bool,
     /// Whether the other side put it on hold.
     pub(crate) was_held: bool,
+    /// Digits that the other side pressed.
+    pub(crate) digits_heard: usize,
+    /// Digits of its own that the other side took.
+    pub(crate) digits_taken: usize,
     /// Port that its SDP names for media.
     pub(crate) media_port: u16,
     edge: SocketAddr,
@@ -91,6 +100,8 @@ impl Peer {
             state: State::Idle,
             was_up: false,
             was_held: false,
+            digits_heard: 0,
+            digits_taken: 0,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
             edge,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
@@ -163,6 +174,7 @@ impl Peer {
             (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
             (Act::Hangup, State::Up) => self.send_bye(now),
             (Act::Hold, State::Up) => self.send_hold(now),
+            (Act::Digit, State::Up) => self.send_digit(now),
             _ => {}
         }
     }
@@ -239,6 +251,21 @@ impl Peer {
             .unwrap();
     }
 
+    fn send_digit(&mut self, now: Instant) {
+        let branch = self.branch();
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let info = dialog.request(&Method::Info, branch, sequence).body("application/dtmf-relay", DIGIT);
+        self.transactions.open_client(Method::Info, branch, info, dialog.path(|_| true), (), now).unwrap();
+    }
+
+    fn take_digit(&mut self, request: &Request, now: Instant) {
+        assert_eq!(request.message.body(), DIGIT.as_bytes(), "a body crosses byte for byte");
+        let known = self.dialog.as_ref().is_some_and(|dialog| dialog.contains(request));
+        self.digits_heard += usize::from(known);
+        self.reply(request, if known { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST }, now);
+    }
+
     fn on_request(&mut self, request: Request, now: Instant) {
         match self.transactions.on_request(&request, self.path(), now) {
             Matched::Absorbed => return,
@@ -268,6 +295,7 @@ impl Peer {
                     self.answer = None;
                 }
             }
+            Method::Info => self.take_digit(&request, now),
             _ => self.reply(&request, StatusCode::METHOD_NOT_ALLOWED, now),
         }
     }
@@ -359,6 +387,9 @@ impl Peer {
     fn on_response(&mut self, response: &Response, now: Instant) {
         if !matches!(self.transactions.on_response(response, now), Matched::Deliver(..)) {
             return;
+        }
+        if response.cseq_method == Method::Info && response.code.is_success() {
+            self.digits_taken += 1;
         }
         if response.cseq_method != Method::Invite || response.code.is_provisional() {
             return;
