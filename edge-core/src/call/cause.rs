@@ -251,6 +251,12 @@ impl Refused {
     }
 }
 
+/// `code` as an answer to a request other than INVITE. 408 is none (RFC 4320 section 4.2): whoever asked has stopped
+/// waiting by then.
+pub(super) fn not_timed_out(code: StatusCode) -> StatusCode {
+    if code == StatusCode::REQUEST_TIMEOUT { StatusCode::SERVER_TIMEOUT } else { code }
+}
+
 /// The status that one side hears for a failure of the other.
 ///
 /// What speaks of our request rather than of the call is our affair: a challenge, a redirection, a method, body or

@@ -20,6 +20,8 @@ pub(crate) enum Owner {
     Invite(CallKey, Side),
     /// The INVITE that came from one side of a call.
     Invited(CallKey, Side),
+    /// Our UPDATE to one side of a call, with an offer of the other one.
+    Update(CallKey, Side),
     /// Our BYE to one side of a call.
     Bye(CallKey, Side),
     /// A request that crossed from one side of a call to the other, and its transaction on the side that asked.
@@ -32,9 +34,11 @@ impl Owner {
     /// The call that it belongs to, if any.
     pub(crate) const fn call(self) -> Option<CallKey> {
         match self {
-            Self::Invite(key, _) | Self::Invited(key, _) | Self::Bye(key, _) | Self::Passage(key, _) => {
-                Some(key)
-            }
+            Self::Invite(key, _)
+            | Self::Update(key, _)
+            | Self::Invited(key, _)
+            | Self::Bye(key, _)
+            | Self::Passage(key, _) => Some(key),
             Self::Nobody => None,
         }
     }

@@ -17,7 +17,7 @@ impl Call {
         if self.ending {
             self.remove_media(ctx);
         } else {
-            self.send_invite(ctx);
+            self.send_on(ctx);
         }
     }
 
@@ -47,7 +47,8 @@ impl Call {
             Method::Invite if self.exchange.is_some() || !self.answered() => {
                 self.reply(&asked, StatusCode::REQUEST_PENDING, ctx);
             }
-            Method::Invite => self.on_reinvite(Exchange::new(asked), ctx),
+            Method::Invite => self.on_change(Exchange::new(asked), ctx),
+            Method::Update => self.on_update(asked, ctx),
             Method::Options => self.reply(&asked, StatusCode::OK, ctx),
             method if passes(method) => self.pass_on(asked, ctx),
             _ => self.reply(&asked, StatusCode::METHOD_NOT_ALLOWED, ctx),
@@ -95,7 +96,7 @@ impl Call {
                 self.leg_mut(Side::B).state = LegState::Closed;
                 self.terminate(Cause::Unreachable, ctx);
             }
-            Owner::Invite(_, side) => {
+            Owner::Invite(_, side) | Owner::Update(_, side) => {
                 if self.exchange.as_ref().is_some_and(|exchange| exchange.from != side) {
                     self.invite_failed(Cause::Unreachable, ctx);
                 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::dialog::Dialog;
 use crate::policy::{Admission, Trunk};
 use crate::sdp::{LocalMedia, MediaLines, SdpError};
+use crate::sip::{HeaderName, Message, Method, Request};
 use crate::transaction::Path;
 
 /// One side of a call.
@@ -19,6 +20,8 @@ pub(super) struct Leg {
     pub(super) dialog: Dialog,
     pub(super) state: LegState,
     pub(super) session: LocalSession,
+    /// Whether it has said that it takes UPDATE.
+    pub(super) takes_update: bool,
     /// The m= lines of this side's dialog, which every later offer to it repeats.
     pub(super) lines: MediaLines,
     /// The ACKs of the last 2xx from this side, newest last, kept for when one of them comes again.
@@ -39,6 +42,19 @@ impl Leg {
         self.dialog.path(|address| self.trunk.is_at(address))
     }
 
+    /// Takes the new target from a request that may change it (RFC 3261 section 12.2.2, RFC 3311 section 5.2).
+    pub(super) fn refresh(&mut self, request: &Request) {
+        self.dialog.refresh_target(request.contact.as_ref());
+        self.learn(&request.message);
+    }
+
+    /// Takes note of the methods that it says it understands.
+    pub(super) fn learn(&mut self, message: &Message) {
+        if let Some(takes) = takes_update(message) {
+            self.takes_update = takes;
+        }
+    }
+
     /// Keeps an ACK for when its 2xx comes again.
     pub(super) fn keep_ack(&mut self, ack: SentAck) {
         if self.acks.len() == ACKS_MAX {
@@ -46,6 +62,12 @@ impl Leg {
         }
         self.acks.push_back(ack);
     }
+}
+
+/// Whether a message allows UPDATE; `None` when it says nothing of what it allows.
+pub(super) fn takes_update(message: &Message) -> Option<bool> {
+    message.first(HeaderName::Allow)?;
+    Some(message.values(HeaderName::Allow).any(|method| method == Method::Update.as_bytes()))
 }
 
 /// How far a side is.

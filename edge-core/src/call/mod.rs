@@ -24,6 +24,7 @@ mod opening;
 mod passage;
 mod record;
 mod session;
+mod update;
 
 use std::time::Instant;
 
@@ -42,7 +43,7 @@ use exchange::Exchange;
 use leg::{Leg, LegState};
 
 /// Methods that we understand within a call, for Allow headers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE";
 
 /// Methods that we understand outside of one.
 pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";

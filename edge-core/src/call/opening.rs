@@ -211,6 +211,7 @@ impl Arrival<'_> {
             dialog,
             state: LegState::Early,
             session: LocalSession::new(local, random),
+            takes_update: false,
             lines: MediaLines::default(),
             acks: VecDeque::new(),
             forks_hung_up: 0,
@@ -218,10 +219,9 @@ impl Arrival<'_> {
         };
         let dialog_b = self.called_dialog(called, &destination.number, ctx);
         let caller = self.policy.trunk(self.trunk);
-        [
-            leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a),
-            leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b),
-        ]
+        let mut near = leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a);
+        near.learn(&self.invite.message);
+        [near, leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b)]
     }
 
     fn called_dialog(&self, trunk: &Trunk, number: &str, ctx: &mut Context<'_>) -> Dialog {

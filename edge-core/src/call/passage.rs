@@ -14,7 +14,7 @@ use crate::sip::{HeaderName, Message, MessageWriter, Method, Response, StatusCod
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
-use super::cause::across;
+use super::cause::{across, not_timed_out};
 use super::opening::{SDP, check_extensions, hops_left, is_media_type};
 use super::{Call, Cause, Context, Owner, Refused};
 
@@ -66,7 +66,7 @@ impl Call {
     /// The other side has answered a request that crossed; `server` is its transaction on the side that asked.
     pub(crate) fn on_passed(&mut self, server: TransactionId, response: &Response, ctx: &mut Context<'_>) {
         let Some(asked) = self.take_passage(server) else { return };
-        let code = answered_with(response.code);
+        let code = not_timed_out(across(response.code));
         let answer = asked.response(self.leg(asked.side), code);
         ctx.respond(server, code, carry(answer, &response.message));
         if ends_call(&asked.request.method, response.code) {
@@ -77,7 +77,7 @@ impl Call {
     /// The other side never answered a request that crossed.
     pub(super) fn on_passage_timed_out(&mut self, server: TransactionId, ctx: &mut Context<'_>) {
         let Some(asked) = self.take_passage(server) else { return };
-        self.reply(&asked, answered_with(StatusCode::REQUEST_TIMEOUT), ctx);
+        self.reply(&asked, not_timed_out(StatusCode::REQUEST_TIMEOUT), ctx);
         if ends_call(&asked.request.method, StatusCode::REQUEST_TIMEOUT) {
             self.terminate(Cause::Lost(asked.side.other()), ctx);
         }
@@ -112,12 +112,6 @@ fn may_cross(asked: &Asked) -> Result<(), Refused> {
         return Err(Refused::TooManyHops);
     }
     check_extensions(&asked.request.message)
-}
-
-/// What the side that asked hears. 408 is no answer to a request other than INVITE (RFC 4320 section 4.2): whoever asked
-/// has stopped waiting by then.
-fn answered_with(code: StatusCode) -> StatusCode {
-    if code == StatusCode::REQUEST_TIMEOUT { StatusCode::SERVER_TIMEOUT } else { across(code) }
 }
 
 /// Whether a failure says that the other side has lost the call. To a NOTIFY it says so of its subscription only

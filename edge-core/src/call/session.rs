@@ -14,13 +14,13 @@ use super::opening::{check_extensions, session_body};
 use super::{Call, Cause, Context, Refused, Side};
 
 impl Call {
-    /// The offer of a re-INVITE, if it has one, and what the other side is offered for it.
-    pub(super) fn translate_reinvite(
+    /// The offer of a re-INVITE or UPDATE, if it has one, and what the other side is offered for it.
+    pub(super) fn translate_change(
         &mut self,
         exchange: &Exchange,
     ) -> Result<Option<(Offer, Bytes)>, Refused> {
-        check_extensions(&exchange.invite.message)?;
-        let Some(sdp) = session_body(&exchange.invite.message)? else { return Ok(None) };
+        check_extensions(&exchange.request.message)?;
+        let Some(sdp) = session_body(&exchange.request.message)? else { return Ok(None) };
         let offer = Offer::parse(&sdp).map_err(Refused::Offer)?;
         let body = self.translate_offer(exchange.from, &offer).map_err(Refused::Offer)?;
         Ok(Some((offer, body)))

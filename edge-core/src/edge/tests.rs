@@ -2,6 +2,7 @@
 
 mod passing;
 mod standing;
+mod update;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -43,6 +43,8 @@ const METHODS: &[(&str, &str, &str)] = &[
     ("INFO", WITH_SDP, SDP),
     ("MESSAGE", "Content-Type: text/plain\r\n", "hello"),
     ("NOTIFY", "Event: refer\r\nSubscription-State: active\r\n", ""),
+    ("UPDATE", "Allow: UPDATE\r\n", ""),
+    ("UPDATE", "Allow: INVITE, UPDATE\r\nContent-Type: application/sdp\r\n", SDP),
     ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\n", ""),
 ];
 
@@ -263,7 +265,7 @@ fn answer(request: &str, code: u16, with_sdp: bool) -> String {
     let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
     format!(
         "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         Contact: <sip:10.0.0.20>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+         Contact: <sip:10.0.0.20>\r\nAllow: INVITE, UPDATE\r\n{kind}Content-Length: {}\r\n\r\n{body}",
         header(request, "Via:"),
         header(request, "From:"),
         header(request, "Call-ID:"),

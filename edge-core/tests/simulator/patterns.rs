@@ -55,6 +55,18 @@ const PATTERNS: &[Pattern] = &[
         is_hangup_a,
     ),
     (
+        "hold by UPDATE",
+        &[(0, CALL), (3000, Act::HoldByUpdate), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (5000, Act::HoldByUpdate)],
+        is_hangup_a,
+    ),
+    (
+        "UPDATE meets re-INVITE",
+        &[(0, CALL), (3000, Act::HoldByUpdate), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (2049, Act::Hold)],
+        is_hangup_a,
+    ),
+    (
         "digits",
         &[(0, CALL), (3000, Act::Digit), (3001, Act::Digit), (4000, Act::Digit), (9000, Act::Hangup)],
         &[(50, Act::Ring), (1000, Act::Answer), (3000, Act::Digit)],
@@ -128,7 +140,7 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
         // An answer that crosses a CANCEL is heard by the edge alone.
         let agree =
             world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
-        if *name == *"hold" {
+        if matches!(name, "hold" | "hold by UPDATE") {
             assert!(world.caller.was_held && world.called.was_held, "{name}: hold did not cross");
         }
         if *name == *"digits" {

@@ -32,6 +32,8 @@ pub(crate) enum Act {
     Hangup,
     /// Either: a re-INVITE that holds.
     Hold,
+    /// Either: an UPDATE that holds.
+    HoldByUpdate,
     /// Either: a digit in an INFO.
     Digit,
     /// Either: stop existing.
@@ -63,6 +65,8 @@ pub(crate) struct Peer {
     pub(crate) digits_heard: usize,
     /// Digits of its own that the other side took.
     pub(crate) digits_taken: usize,
+    /// Whether it says that it takes UPDATE.
+    allows_update: bool,
     /// Port that its SDP names for media.
     pub(crate) media_port: u16,
     edge: SocketAddr,
@@ -102,6 +106,7 @@ impl Peer {
             was_held: false,
             digits_heard: 0,
             digits_taken: 0,
+            allows_update: seed % 4 < 2,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
             edge,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
@@ -174,6 +179,7 @@ impl Peer {
             (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
             (Act::Hangup, State::Up) => self.send_bye(now),
             (Act::Hold, State::Up) => self.send_hold(now),
+            (Act::HoldByUpdate, State::Up) => self.send_update(now),
             (Act::Digit, State::Up) => self.send_digit(now),
             _ => {}
         }
@@ -207,7 +213,8 @@ impl Peer {
             self.path(),
         );
         let (branch, sequence) = (self.branch(), dialog.next_sequence());
-        let request = dialog.request(&Method::Invite, branch, sequence);
+        let request =
+            dialog.request(&Method::Invite, branch, sequence).header(HeaderName::Allow, self.allow());
         let bytes =
             if with_offer { request.body("application/sdp", self.sdp("sendrecv")) } else { request.empty() };
         self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(|_| true), (), now).unwrap();
@@ -249,6 +256,39 @@ impl Peer {
         self.transactions
             .open_client(Method::Invite, branch, invite, dialog.path(|_| true), (), now)
             .unwrap();
+    }
+
+    fn send_update(&mut self, now: Instant) {
+        let (branch, sdp) = (self.branch(), self.sdp("sendonly"));
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let update = dialog.request(&Method::Update, branch, sequence).body("application/sdp", sdp);
+        self.transactions
+            .open_client(Method::Update, branch, update, dialog.path(|_| true), (), now)
+            .unwrap();
+    }
+
+    fn take_update(&mut self, request: &Request, now: Instant) {
+        assert!(self.allows_update, "an UPDATE to one that takes none");
+        let dialog = self.dialog.as_ref().filter(|dialog| dialog.contains(request));
+        let Some(dialog) = dialog else {
+            return self.reply(request, StatusCode::CALL_DOES_NOT_EXIST, now);
+        };
+        self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
+        let (code, tag) = (StatusCode::OK, Some(dialog.local_tag.as_ref()));
+        let response = response_to(&request.message, code, "OK", self.edge, tag)
+            .header(HeaderName::Contact, dialog.contact())
+            .body("application/sdp", self.sdp("recvonly"));
+        let id = self.transactions.open_server(request, self.path(), ()).unwrap();
+        self.transactions.respond(id, code, response, now);
+    }
+
+    fn allow(&self) -> &'static str {
+        if self.allows_update {
+            "INVITE, ACK, CANCEL, BYE, INFO, UPDATE"
+        } else {
+            "INVITE, ACK, CANCEL, BYE, INFO"
+        }
     }
 
     fn send_digit(&mut self, now: Instant) {
@@ -295,6 +335,7 @@ impl Peer {
                     self.answer = None;
                 }
             }
+            Method::Update => self.take_update(&request, now),
             Method::Info => self.take_digit(&request, now),
             _ => self.reply(&request, StatusCode::METHOD_NOT_ALLOWED, now),
         }
@@ -355,7 +396,8 @@ impl Peer {
         let tag = Some(dialog.local_tag.as_ref());
         let writer: MessageWriter =
             response_to(&request.message, code, code.default_reason(), self.edge, tag)
-                .header(HeaderName::Contact, dialog.contact());
+                .header(HeaderName::Contact, dialog.contact())
+                .header(HeaderName::Allow, self.allow());
         let bytes = match sdp {
             Some(sdp) => writer.body("application/sdp", sdp),
             None => writer.empty(),

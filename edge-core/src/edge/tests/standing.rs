@@ -36,7 +36,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    fn with_contacts(carrier: &str, pbx: &str) -> Self {
+    pub(super) fn with_contacts(carrier: &str, pbx: &str) -> Self {
         let mut bench = Bench::new(|_, _| {});
         let offer = invite(1).replace("<sip:192.0.2.10:5060>\r\nMax", &format!("<sip:{carrier}>\r\nMax"));
         let (sent, _) = bench.receive(CARRIER, &offer);
