@@ -63,6 +63,8 @@ pub enum Cause {
     NoAck(Side),
     /// A side no longer knows the call.
     Lost(Side),
+    /// A side did not refresh its session in time.
+    Expired(Side),
     /// The called side answered with SDP that cannot be used.
     BadAnswer(SdpError),
     /// The edge is being stopped.
@@ -105,6 +107,9 @@ pub enum Refused {
         /// Their option tags, separated by commas.
         options: String,
     },
+    /// A session interval shorter than we keep (RFC 4028).
+    #[error("a session interval of less than 90 s")]
+    Interval,
     /// Max-Forwards is used up.
     #[error("Max-Forwards is 0")]
     TooManyHops,
@@ -151,6 +156,7 @@ impl Refused {
             Self::NoRoute { .. } => StatusCode::NOT_FOUND,
             Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
             Self::Extension { .. } => StatusCode::BAD_EXTENSION,
+            Self::Interval => StatusCode::SESSION_INTERVAL_TOO_SMALL,
             Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Offer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
@@ -167,7 +173,7 @@ impl Cause {
             Self::Hangup(_) | Self::Cancelled => StatusCode::REQUEST_TERMINATED,
             Self::Rejected(code) => across(*code),
             Self::Unreachable | Self::NoAnswer => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::BadAnswer(_) => {
+            Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::Expired(_) | Self::BadAnswer(_) => {
                 StatusCode::SERVER_INTERNAL_ERROR
             }
             Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
@@ -186,6 +192,7 @@ impl Cause {
             | Self::NoAnswer
             | Self::TooLong
             | Self::NoAck(_)
+            | Self::Expired(_)
             | Self::BadAnswer(_)
             | Self::Drained
             | Self::Refused(_) => EndedBy::Edge,
@@ -204,6 +211,7 @@ impl Cause {
             Self::TooLong => "too_long",
             Self::NoAck(_) => "no_ack",
             Self::Lost(_) => "lost",
+            Self::Expired(_) => "expired",
             Self::BadAnswer(_) => "bad_answer",
             Self::Drained => "drained",
             Self::Refused(refused) => refused.name(),
@@ -219,6 +227,7 @@ impl Cause {
             Self::Refused(refused) => refused.to_string(),
             Self::NoAck(side) => format!("side {side:?} never acknowledged the answer"),
             Self::Lost(side) => format!("side {side:?} no longer knows the call"),
+            Self::Expired(side) => format!("side {side:?} did not keep its session going"),
             Self::Hangup(_)
             | Self::Cancelled
             | Self::Unreachable
@@ -240,6 +249,7 @@ impl Refused {
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",
             Self::Extension { .. } => "extension",
+            Self::Interval => "session_interval",
             Self::TooManyHops => "too_many_hops",
             Self::MediaType { .. } => "media_type",
             Self::Offer(_) => "offer",

@@ -22,6 +22,8 @@ pub(crate) enum Owner {
     Invited(CallKey, Side),
     /// Our UPDATE to one side of a call, with an offer of the other one.
     Update(CallKey, Side),
+    /// Our re-INVITE or UPDATE to one side of a call, which keeps its session going.
+    Refresh(CallKey, Side),
     /// Our BYE to one side of a call.
     Bye(CallKey, Side),
     /// A request that crossed from one side of a call to the other, and its transaction on the side that asked.
@@ -36,6 +38,7 @@ impl Owner {
         match self {
             Self::Invite(key, _)
             | Self::Update(key, _)
+            | Self::Refresh(key, _)
             | Self::Invited(key, _)
             | Self::Bye(key, _)
             | Self::Passage(key, _) => Some(key),

@@ -44,7 +44,7 @@ impl Call {
         match &asked.request.method {
             Method::Bye => self.on_bye(&asked, ctx),
             Method::Invite if self.ending => self.reply(&asked, StatusCode::CALL_DOES_NOT_EXIST, ctx),
-            Method::Invite if self.exchange.is_some() || !self.answered() => {
+            Method::Invite if self.is_changing() || !self.answered() => {
                 self.reply(&asked, StatusCode::REQUEST_PENDING, ctx);
             }
             Method::Invite => self.on_change(Exchange::new(asked), ctx),
@@ -101,6 +101,7 @@ impl Call {
                     self.invite_failed(Cause::Unreachable, ctx);
                 }
             }
+            Owner::Refresh(_, side) => self.on_refresh_timed_out(side, ctx),
             Owner::Passage(_, server) => self.on_passage_timed_out(server, ctx),
             // A failure that was never acknowledged needs nothing more.
             Owner::Invited(..) | Owner::Nobody => {}
@@ -124,6 +125,7 @@ impl Call {
             self.exchange_over(ctx);
         }
         self.repeat_success(ctx);
+        self.keep_sessions(ctx);
     }
 
     fn on_bye(&mut self, asked: &Asked, ctx: &mut Context<'_>) {

@@ -17,7 +17,7 @@ use crate::transaction::{Branch, T1, T2, TransactionId};
 
 use super::asked::Asked;
 use super::leg::Leg;
-use super::{ALLOW, Side};
+use super::{ALLOW, SUPPORTED, Side};
 
 /// An INVITE or UPDATE on its way across.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(super) struct Exchange {
     pub(super) cancel_wanted: bool,
     /// Whether the side that sent it has withdrawn it.
     pub(super) withdrawn: bool,
+    /// Whether it was sent again for a session interval that was too short.
+    pub(super) interval_raised: bool,
     /// Whether the other side has sent a 2xx.
     pub(super) answered: bool,
     /// When a change of an answered call is given up; the call's own phase bounds its first INVITE.
@@ -100,6 +102,7 @@ impl Exchange {
             provisional_seen: false,
             cancel_wanted: false,
             withdrawn: false,
+            interval_raised: false,
             answered: false,
             over_at: None,
             answer: None,
@@ -124,5 +127,6 @@ impl Exchange {
             .copy(&self.request.message, HeaderName::RecordRoute)
             .header(HeaderName::Contact, leg.dialog.contact())
             .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Supported, SUPPORTED)
     }
 }

@@ -24,7 +24,8 @@ impl Call {
         let sequence = leg.dialog.next_sequence();
         let method = exchange.onward.clone();
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
-        let request = finish(request.header(HeaderName::Allow, ALLOW), exchange.body.take());
+        let request = leg.timer.propose(request.header(HeaderName::Allow, ALLOW));
+        let request = finish(request, exchange.body.clone());
         let owner =
             if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
         match ctx.request(method, branch, request, leg.path(), owner) {
@@ -88,7 +89,7 @@ impl Call {
         }
         let ours = self.crossing_to(side).and_then(|exchange| exchange.client);
         if ours.is_some_and(|sent| sent.sequence == response.cseq) && !self.ending {
-            self.invite_failed(Cause::Rejected(response.code), ctx);
+            self.refused_by(side, response, ctx);
         }
     }
 
@@ -101,8 +102,22 @@ impl Call {
         if response.code.is_success() {
             self.on_answer(side, response, ctx);
         } else {
-            self.invite_failed(Cause::Rejected(response.code), ctx);
+            self.refused_by(side, response, ctx);
         }
+    }
+
+    /// A failure of what went on to `side`. One that is about the session interval is put right, once.
+    fn refused_by(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let leg = &mut self.legs[side.index()];
+        let first = |exchange: &&mut Exchange| !exchange.interval_raised && !exchange.withdrawn;
+        if let Some(exchange) = self.exchange.as_mut().filter(first)
+            && leg.timer.raise(response)
+        {
+            exchange.interval_raised = true;
+            exchange.provisional_seen = false;
+            return self.send_on(ctx);
+        }
+        self.invite_failed(Cause::Rejected(response.code), ctx);
     }
 
     /// The ACK for our 2xx came in on `side`.
@@ -173,12 +188,16 @@ impl Call {
     /// Answers the exchange's request on the side that it came from.
     pub(super) fn answer_invite(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
-        let leg = &self.legs[exchange.from.index()];
+        let leg = &mut self.legs[exchange.from.index()];
         if exchange.is_update() && code.is_provisional() {
             return;
         }
         let code = if exchange.is_update() { not_timed_out(code) } else { code };
-        let response = finish(exchange.response(leg, code), body);
+        let mut response = exchange.response(leg, code);
+        if code.is_success() {
+            response = leg.timer.accept(&exchange.request.message, response, ctx.now);
+        }
+        let response = finish(response, body);
         if code.is_success() && !exchange.is_update() {
             exchange.unacknowledged = Some(Unacknowledged::new(response.clone(), ctx.now));
         }
@@ -219,7 +238,9 @@ impl Call {
         let Some(exchange) = &mut self.exchange else { return };
         exchange.answered = true;
         let (wants_ack, is_update) = (exchange.onward == Method::Invite, exchange.is_update());
-        self.leg_mut(side).learn(&response.message);
+        let leg = self.leg_mut(side);
+        leg.learn(&response.message);
+        leg.timer.agree(&response.message, ctx.now);
         if initial {
             self.leg_mut(side).dialog.confirm(response);
             self.leg_mut(side).state = LegState::Confirmed;
@@ -251,7 +272,7 @@ impl Call {
 
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged
     /// and hung up.
-    fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+    pub(super) fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let tag = response.to.tag();
         let leg = self.leg(side);
         let mut sent = leg.acks.iter().filter(|sent| sent.sequence == response.cseq);
@@ -314,7 +335,7 @@ fn dialog_is_gone(cause: &Cause) -> bool {
 }
 
 /// A message with an SDP body, or without one.
-fn finish(message: MessageWriter, body: Option<Bytes>) -> Bytes {
+pub(super) fn finish(message: MessageWriter, body: Option<Bytes>) -> Bytes {
     match body {
         Some(sdp) => message.body(SDP, sdp),
         None => message.empty(),

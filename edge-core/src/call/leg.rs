@@ -12,6 +12,8 @@ use crate::sdp::{LocalMedia, MediaLines, SdpError};
 use crate::sip::{HeaderName, Message, Method, Request};
 use crate::transaction::Path;
 
+use super::session_timer::SessionTimer;
+
 /// One side of a call.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -22,6 +24,8 @@ pub(super) struct Leg {
     pub(super) session: LocalSession,
     /// Whether it has said that it takes UPDATE.
     pub(super) takes_update: bool,
+    /// How its session is kept going.
+    pub(super) timer: SessionTimer,
     /// The m= lines of this side's dialog, which every later offer to it repeats.
     pub(super) lines: MediaLines,
     /// The ACKs of the last 2xx from this side, newest last, kept for when one of them comes again.
@@ -103,13 +107,15 @@ pub(super) struct LocalSession {
     id: u64,
     version: u64,
     last: Bytes,
+    /// The last one that belongs to a finished offer and answer: what a refused offer leaves in force.
+    agreed: Bytes,
 }
 
 impl LocalSession {
     /// A session on local address `rtp`; `random` becomes its id.
     pub(super) const fn new(rtp: SocketAddr, random: u64) -> Self {
         // RFC 8866 section 5.2: a number that fits a signed 64-bit integer everywhere.
-        Self { rtp, id: random >> 2, version: 1, last: Bytes::new() }
+        Self { rtp, id: random >> 2, version: 1, last: Bytes::new(), agreed: Bytes::new() }
     }
 
     /// The description that `build` makes, under a new version when it differs from the last one sent.
@@ -126,6 +132,16 @@ impl LocalSession {
         }
         self.last = build(self.local(self.version))?;
         Ok(self.last.clone())
+    }
+
+    /// What was described last is in force now.
+    pub(super) fn agree(&mut self) {
+        self.agreed = self.last.clone();
+    }
+
+    /// The description in force.
+    pub(super) const fn agreed(&self) -> &Bytes {
+        &self.agreed
     }
 
     const fn local(&self, version: u64) -> LocalMedia {

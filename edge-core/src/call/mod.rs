@@ -23,7 +23,9 @@ mod leg;
 mod opening;
 mod passage;
 mod record;
+mod refresh;
 mod session;
+mod session_timer;
 mod update;
 
 use std::time::Instant;
@@ -41,9 +43,13 @@ pub(crate) use opening::{Arrival, refuse};
 
 use exchange::Exchange;
 use leg::{Leg, LegState};
+use refresh::Refreshing;
 
 /// Methods that we understand within a call, for Allow headers.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE";
+
+/// Extensions that we keep, for Supported headers.
+pub(crate) const SUPPORTED: &[u8] = session_timer::TIMER;
 
 /// Methods that we understand outside of one.
 pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
@@ -58,6 +64,8 @@ pub(crate) struct Call {
     key: CallKey,
     legs: [Leg; 2],
     exchange: Option<Exchange>,
+    /// A re-INVITE of our own, which keeps a session going.
+    refreshing: Option<Refreshing>,
     /// Transactions of the newest exchange, the peer's and ours: given up with the call if nobody ended them.
     invites: [Option<TransactionId>; 2],
     /// Requests on their way across that have no answer yet.
@@ -101,7 +109,11 @@ impl Call {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let repeat = self.exchange.as_ref().and_then(|exchange| exchange.unacknowledged.as_ref());
         let repeat = repeat.map(|waiting| waiting.again_at.min(waiting.give_up_at));
-        [self.phase_over_at, self.closed_by, repeat, self.exchange_over_at()].into_iter().flatten().min()
+        let keep = self.refresh_due_at();
+        [self.phase_over_at, self.closed_by, repeat, self.exchange_over_at(), keep]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The dialog of one side, to find out whether a request is within it.

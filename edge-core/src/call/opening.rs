@@ -21,6 +21,7 @@ use super::asked::Asked;
 use super::exchange::Exchange;
 use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
+use super::session_timer::{MIN_SE, SessionTimer, TIMER, check_interval};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Refused, Side};
 
 /// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
@@ -60,6 +61,7 @@ impl Arrival<'_> {
                     key,
                     legs,
                     exchange: Some(exchange),
+                    refreshing: None,
                     invites: [Some(self.server), None],
                     passages: Vec::new(),
                     plan,
@@ -140,7 +142,8 @@ impl Arrival<'_> {
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);
         }
-        check_extensions(&self.invite.message)
+        check_extensions(&self.invite.message)?;
+        check_interval(&self.invite.message)
     }
 
     fn route(&self, record: &mut CallRecord) -> Result<Destination, Refused> {
@@ -212,6 +215,7 @@ impl Arrival<'_> {
             state: LegState::Early,
             session: LocalSession::new(local, random),
             takes_update: false,
+            timer: SessionTimer::new(self.policy.timers.session_expires),
             lines: MediaLines::default(),
             acks: VecDeque::new(),
             forks_hung_up: 0,
@@ -288,6 +292,7 @@ pub(crate) fn refuse(
     match refused {
         Refused::Extension { options } => response = response.header(HeaderName::Unsupported, options),
         Refused::MediaType { .. } => response = response.header(HeaderName::Accept, SDP),
+        Refused::Interval => response = response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
         Refused::Direction { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
@@ -324,8 +329,9 @@ pub(super) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
 
 /// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
 pub(super) fn check_extensions(message: &Message) -> Result<(), Refused> {
-    let required = message.values(HeaderName::Require).chain(message.values(HeaderName::ProxyRequire));
-    let options: Vec<_> = required.map(String::from_utf8_lossy).collect();
+    let required = message.values(HeaderName::Require).filter(|option| !option.eq_ignore_ascii_case(TIMER));
+    let options: Vec<_> =
+        required.chain(message.values(HeaderName::ProxyRequire)).map(String::from_utf8_lossy).collect();
     if options.is_empty() { Ok(()) } else { Err(Refused::Extension { options: options.join(", ") }) }
 }
 

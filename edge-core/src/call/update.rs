@@ -7,7 +7,8 @@ use crate::sip::{HeaderName, Method, StatusCode};
 use super::asked::Asked;
 use super::exchange::Exchange;
 use super::opening::{check_extensions, session_body};
-use super::{Call, Context};
+use super::session_timer::check_interval;
+use super::{Call, Context, SUPPORTED};
 
 impl Call {
     pub(super) fn on_update(&mut self, asked: Asked, ctx: &mut Context<'_>) {
@@ -16,14 +17,16 @@ impl Call {
             return self.reply(&asked, StatusCode::CALL_DOES_NOT_EXIST, ctx);
         }
         let message = &asked.request.message;
-        let body = check_extensions(message).and_then(|()| session_body(message));
+        let body = check_extensions(message)
+            .and_then(|()| check_interval(message))
+            .and_then(|()| session_body(message));
         match (body, &self.exchange) {
             (Err(refused), _) => self.refuse(&asked, &refused, ctx),
             (Ok(None), _) => self.refresh_target(&asked, ctx),
             // Section 5.2: an offer meets one that we have not answered (500), or one of ours (491).
             (Ok(Some(_)), Some(exchange)) if exchange.from == asked.side => self.reply_later(&asked, ctx),
-            (Ok(Some(_)), Some(_)) => self.reply(&asked, StatusCode::REQUEST_PENDING, ctx),
-            (Ok(Some(_)), None) => self.on_change(Exchange::new(asked), ctx),
+            (Ok(Some(_)), _) if self.is_changing() => self.reply(&asked, StatusCode::REQUEST_PENDING, ctx),
+            (Ok(Some(_)), _) => self.on_change(Exchange::new(asked), ctx),
         }
     }
 
@@ -32,6 +35,8 @@ impl Call {
         let leg = self.leg_mut(asked.side);
         leg.refresh(&asked.request);
         let response = asked.response(leg, StatusCode::OK).header(HeaderName::Contact, leg.dialog.contact());
+        let response = response.header(HeaderName::Supported, SUPPORTED);
+        let response = leg.timer.accept(&asked.request.message, response, ctx.now);
         ctx.respond(asked.server, StatusCode::OK, response.empty());
     }
 }

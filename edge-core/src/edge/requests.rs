@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::call::{ALLOW_OUTSIDE, Arrival, Asked, CallKey, Owner, Refused, Side};
+use crate::call::{ALLOW_OUTSIDE, Arrival, Asked, CallKey, Owner, Refused, SUPPORTED, Side};
 use crate::dialog::Dialog;
 use crate::policy::{Strangers, TrunkId};
 use crate::sip::{
@@ -174,6 +174,10 @@ impl Edge {
                 self.resources.at(now).flush();
                 self.with_call(key, now, |call, ctx| call.on_update_response(side, response, ctx));
             }
+            Matched::Deliver(_, Owner::Refresh(key, side)) if response.code.is_final() => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_refresh_response(side, response, ctx));
+            }
             Matched::Deliver(_, Owner::Passage(key, server)) if response.code.is_final() => {
                 self.resources.at(now).flush();
                 self.with_call(key, now, |call, ctx| call.on_passed(server, response, ctx));
@@ -226,6 +230,7 @@ impl Edge {
         response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
             .header(HeaderName::Allow, ALLOW_OUTSIDE)
             .header(HeaderName::Accept, "application/sdp")
+            .header(HeaderName::Supported, SUPPORTED)
     }
 }
 

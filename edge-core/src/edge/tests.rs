@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod passing;
+mod session_timer;
 mod standing;
 mod update;
 

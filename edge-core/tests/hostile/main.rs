@@ -45,7 +45,20 @@ const METHODS: &[(&str, &str, &str)] = &[
     ("NOTIFY", "Event: refer\r\nSubscription-State: active\r\n", ""),
     ("UPDATE", "Allow: UPDATE\r\n", ""),
     ("UPDATE", "Allow: INVITE, UPDATE\r\nContent-Type: application/sdp\r\n", SDP),
+    ("UPDATE", "Supported: timer\r\nSession-Expires: 90\r\n", ""),
+    ("UPDATE", "Supported: timer\r\nSession-Expires: 1\r\n", ""),
     ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\n", ""),
+];
+
+/// What an answer says of methods and of session timers.
+const TIMERS: &[&str] = &[
+    "",
+    "Allow: INVITE, UPDATE\r\n",
+    "Session-Expires: 90;refresher=uac\r\n",
+    "Allow: UPDATE\r\nSession-Expires: 90;refresher=uac\r\n",
+    "Session-Expires: 90;refresher=uas\r\n",
+    "Min-SE: 4294967295\r\n",
+    "Session-Expires: 4294967295\r\n",
 ];
 
 /// One thing that the world does.
@@ -54,7 +67,7 @@ enum Step {
     /// A new INVITE, from one side or the other.
     Invite { side: usize, number: u8, with_offer: bool },
     /// Something the edge sent, answered: with this status, with SDP or without.
-    Answer { pick: u16, code: u16, with_sdp: bool },
+    Answer { pick: u16, code: u16, with_sdp: bool, timer: usize },
     /// A request in a dialog that something the edge sent belongs to.
     InDialog { pick: u16, method: usize, sequence: u32 },
     /// Something the edge sent, sent back to it.
@@ -69,19 +82,19 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let codes = prop::sample::select(vec![
-        100, 180, 183, 200, 200, 200, 202, 302, 401, 404, 408, 481, 486, 487, 491, 503, 603,
+        100, 180, 183, 200, 200, 200, 202, 302, 401, 404, 408, 422, 481, 486, 487, 491, 503, 603,
     ]);
     prop_oneof![
         4 => (0..2_usize, 0..6_u8, any::<bool>())
             .prop_map(|(side, number, with_offer)| Step::Invite { side, number, with_offer }),
-        8 => (any::<u16>(), codes, any::<bool>())
-            .prop_map(|(pick, code, with_sdp)| Step::Answer { pick, code, with_sdp }),
+        8 => (any::<u16>(), codes, any::<bool>(), 0..TIMERS.len())
+            .prop_map(|(pick, code, with_sdp, timer)| Step::Answer { pick, code, with_sdp, timer }),
         6 => (any::<u16>(), 0..METHODS.len(), 1..9_u32)
             .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
         2 => any::<u16>().prop_map(|pick| Step::Echo { pick }),
         2 => (any::<u16>(), any::<u16>(), any::<u8>()).prop_map(|(pick, at, to)| Step::Mutated { pick, at, to }),
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Noise),
-        3 => (0..40_000_u32).prop_map(|ms| Step::Wait { ms }),
+        3 => (0..120_000_u32).prop_map(|ms| Step::Wait { ms }),
     ]
 }
 
@@ -186,9 +199,9 @@ impl World {
     fn take(&mut self, step: Step) {
         match step {
             Step::Invite { side, number, with_offer } => self.receive(side, invite(side, number, with_offer)),
-            Step::Answer { pick, code, with_sdp } => {
+            Step::Answer { pick, code, with_sdp, timer } => {
                 if let Some((realm, request)) = self.pick(pick) {
-                    let answer = answer(request, code, with_sdp);
+                    let answer = answer(request, code, with_sdp, TIMERS[timer]);
                     self.receive(realm, answer);
                 }
             }
@@ -259,13 +272,13 @@ fn header<'a>(message: &'a str, name: &str) -> &'a str {
 }
 
 /// A response to a request of the edge's, with a tag of ours.
-fn answer(request: &str, code: u16, with_sdp: bool) -> String {
+fn answer(request: &str, code: u16, with_sdp: bool, timer: &str) -> String {
     let to = header(request, "To:");
     let tag = if to.contains("tag=") { "" } else { ";tag=peer" };
     let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
     format!(
         "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         Contact: <sip:10.0.0.20>\r\nAllow: INVITE, UPDATE\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+         Contact: <sip:10.0.0.20>\r\n{timer}{kind}Content-Length: {}\r\n\r\n{body}",
         header(request, "Via:"),
         header(request, "From:"),
         header(request, "Call-ID:"),

@@ -67,6 +67,24 @@ const PATTERNS: &[Pattern] = &[
         is_hangup_a,
     ),
     (
+        "the edge refreshes both sides",
+        &[(0, Act::KeepTime("90;refresher=uas")), (0, CALL), (300_000, Act::Hangup)],
+        &[(0, Act::KeepTime("90;refresher=uac")), (1000, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "the caller should refresh and does not",
+        &[(0, Act::KeepTime("90;refresher=uac")), (0, CALL), (300_000, Act::Hangup)],
+        &[(0, Act::KeepTime("90;refresher=uac")), (1000, Act::Answer), (20_000, Act::HoldByUpdate)],
+        |cause| *cause == Cause::Expired(Side::A),
+    ),
+    (
+        "the called side should refresh and does not",
+        &[(0, CALL), (300_000, Act::Hangup)],
+        &[(0, Act::KeepTime("90;refresher=uas")), (1000, Act::Answer)],
+        |cause| *cause == Cause::Expired(Side::B),
+    ),
+    (
         "digits",
         &[(0, CALL), (3000, Act::Digit), (3001, Act::Digit), (4000, Act::Digit), (9000, Act::Hangup)],
         &[(50, Act::Ring), (1000, Act::Answer), (3000, Act::Digit)],
@@ -142,6 +160,9 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
             world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
         if matches!(name, "hold" | "hold by UPDATE") {
             assert!(world.caller.was_held && world.called.was_held, "{name}: hold did not cross");
+        }
+        if *name == *"the edge refreshes both sides" {
+            assert_eq!((world.caller.refreshed, world.called.refreshed), (6, 6), "seed {seed}");
         }
         if *name == *"digits" {
             assert_eq!((world.caller.digits_taken, world.called.digits_heard), (3, 3), "seed {seed}");

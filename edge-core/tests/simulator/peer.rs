@@ -32,6 +32,8 @@ pub(crate) enum Act {
     Hangup,
     /// Either: a re-INVITE that holds.
     Hold,
+    /// Either, before anything else: say this in Session-Expires, and refresh if that is its part.
+    KeepTime(&'static str),
     /// Either: an UPDATE that holds.
     HoldByUpdate,
     /// Either: a digit in an INFO.
@@ -67,6 +69,10 @@ pub(crate) struct Peer {
     pub(crate) digits_taken: usize,
     /// Whether it says that it takes UPDATE.
     allows_update: bool,
+    /// Refreshes that came from the edge.
+    pub(crate) refreshed: usize,
+    /// What its INVITE, or its 2xx, says in Session-Expires.
+    expires: Option<&'static str>,
     /// Port that its SDP names for media.
     pub(crate) media_port: u16,
     edge: SocketAddr,
@@ -107,6 +113,8 @@ impl Peer {
             digits_heard: 0,
             digits_taken: 0,
             allows_update: seed % 4 < 2,
+            refreshed: 0,
+            expires: None,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
             edge,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
@@ -170,6 +178,7 @@ impl Peer {
 
     fn act(&mut self, act: Act, now: Instant) {
         match (act, self.state) {
+            (Act::KeepTime(expires), _) => self.expires = Some(expires),
             (Act::Die, _) => self.state = State::Dead,
             (Act::Invite { with_offer }, State::Idle) => self.send_invite(with_offer, now),
             (Act::Cancel, State::Inviting) => self.send_cancel(now),
@@ -215,6 +224,7 @@ impl Peer {
         let (branch, sequence) = (self.branch(), dialog.next_sequence());
         let request =
             dialog.request(&Method::Invite, branch, sequence).header(HeaderName::Allow, self.allow());
+        let request = self.keep_time(request, None);
         let bytes =
             if with_offer { request.body("application/sdp", self.sdp("sendrecv")) } else { request.empty() };
         self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(|_| true), (), now).unwrap();
@@ -277,10 +287,26 @@ impl Peer {
         self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
         let (code, tag) = (StatusCode::OK, Some(dialog.local_tag.as_ref()));
         let response = response_to(&request.message, code, "OK", self.edge, tag)
-            .header(HeaderName::Contact, dialog.contact())
-            .body("application/sdp", self.sdp("recvonly"));
+            .header(HeaderName::Contact, dialog.contact());
+        let response = self.keep_time(response, Some(request));
+        let response = if request.message.body().is_empty() {
+            self.refreshed += 1;
+            response.empty()
+        } else {
+            response.body("application/sdp", self.sdp("recvonly"))
+        };
         let id = self.transactions.open_server(request, self.path(), ()).unwrap();
         self.transactions.respond(id, code, response, now);
+    }
+
+    /// Adds what this peer says of its session timer: what `asked` has agreed already, else what the script wants.
+    fn keep_time(&self, message: MessageWriter, asked: Option<&Request>) -> MessageWriter {
+        let Some(wanted) = self.expires else { return message };
+        let agreed = asked.and_then(|asked| asked.message.first(HeaderName::SessionExpires));
+        let agreed = agreed.filter(|expires| expires.contains(&b';'));
+        message
+            .header(HeaderName::Supported, "timer")
+            .header(HeaderName::SessionExpires, agreed.unwrap_or(wanted.as_bytes()))
     }
 
     fn allow(&self) -> &'static str {
@@ -366,6 +392,7 @@ impl Peer {
             return self.reply(&request, StatusCode::REQUEST_PENDING, now);
         }
         self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
+        self.refreshed += 1;
         let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
         self.invite =
             Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
@@ -398,6 +425,7 @@ impl Peer {
             response_to(&request.message, code, code.default_reason(), self.edge, tag)
                 .header(HeaderName::Contact, dialog.contact())
                 .header(HeaderName::Allow, self.allow());
+        let writer = if code.is_success() { self.keep_time(writer, Some(request)) } else { writer };
         let bytes = match sdp {
             Some(sdp) => writer.body("application/sdp", sdp),
             None => writer.empty(),

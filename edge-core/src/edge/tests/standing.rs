@@ -51,7 +51,7 @@ impl Standing {
         Self::with_contacts(CARRIER, PBX)
     }
 
-    fn acknowledged(mut self) -> Self {
+    pub(super) fn acknowledged(mut self) -> Self {
         let ack = self.by_carrier("ACK", 1, "");
         assert_eq!(self.bench.receive(CARRIER, &ack), (vec![], vec![]));
         self
