@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::sdp::Offer;
-use crate::sip::{HeaderName, MessageWriter, Method, Request, StatusCode, response_to};
+use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
 
 use super::asked::Asked;
 use super::leg::Leg;
+use super::passage::copy_across;
 use super::{ALLOW, SUPPORTED, Side};
 
 /// An INVITE or UPDATE on its way across.
@@ -52,6 +53,8 @@ pub(super) struct Exchange {
     pub(super) over_at: Option<Instant>,
     /// The answer was translated already, in a provisional response.
     pub(super) answer: Option<Bytes>,
+    /// The newest response of the other side, for what of it crosses.
+    pub(super) response: Option<Message>,
     /// Our 2xx, until it is acknowledged.
     pub(super) unacknowledged: Option<Unacknowledged>,
     /// The other side's 2xx made the offer: its ACK has to wait for the answer in ours.
@@ -106,6 +109,7 @@ impl Exchange {
             answered: false,
             over_at: None,
             answer: None,
+            response: None,
             unacknowledged: None,
             answer_awaited: false,
         }
@@ -123,6 +127,10 @@ impl Exchange {
         if code == StatusCode::TRYING || code.as_u16() >= 300 {
             return response;
         }
+        let response = match &self.response {
+            Some(heard) => copy_across(response, heard, HeaderName::RecvInfo),
+            None => response,
+        };
         response
             .copy(&self.request.message, HeaderName::RecordRoute)
             .header(HeaderName::Contact, leg.dialog.contact())

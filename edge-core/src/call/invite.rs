@@ -9,6 +9,7 @@ use super::cause::not_timed_out;
 use super::exchange::{Exchange, Sent, Unacknowledged};
 use super::leg::{LegState, SentAck};
 use super::opening::{SDP, hops_left};
+use super::passage::copy_across;
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
 
 /// Forks of one side that are hung up after another has answered; a peer that makes more of them is not answered.
@@ -25,6 +26,7 @@ impl Call {
         let method = exchange.onward.clone();
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
         let request = leg.timer.propose(request.header(HeaderName::Allow, ALLOW));
+        let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
         let request = finish(request, exchange.body.clone());
         let owner =
             if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
@@ -44,6 +46,7 @@ impl Call {
     pub(super) fn on_provisional(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let Some(exchange) = self.crossing_to(side) else { return };
         exchange.provisional_seen = true;
+        exchange.response = Some(response.message.clone());
         if exchange.cancel_wanted {
             exchange.cancel_wanted = false;
             self.send_cancel(side, ctx);
@@ -237,6 +240,7 @@ impl Call {
         let initial = self.leg(side).state == LegState::Early;
         let Some(exchange) = &mut self.exchange else { return };
         exchange.answered = true;
+        exchange.response = Some(response.message.clone());
         let (wants_ack, is_update) = (exchange.onward == Method::Invite, exchange.is_update());
         let leg = self.leg_mut(side);
         leg.learn(&response.message);

@@ -1,8 +1,8 @@
 //! Requests within a dialog that cross the edge and change nothing here: INFO (RFC 6086), MESSAGE (RFC 3428) and
 //! NOTIFY (RFC 6665).
 //!
-//! A body crosses byte for byte, with the headers that say how to read it and what it is for. Those are an allow list:
-//! nothing else of one side is read on the other. A session description does not cross this way, because it would
+//! A body crosses byte for byte: it is what the peer says, not where he is. With it cross the headers that say how to read
+//! it and what it is for, an allow list, without values that name an address; nothing else of one side is read on the other. A session description does not cross this way, because it would
 //! name media that nobody relays.
 //!
 //! Invariants: what crossed is answered once, by the other side, by its silence, or by the end of the call; a call has
@@ -15,6 +15,7 @@ use crate::transaction::TransactionId;
 
 use super::asked::Asked;
 use super::cause::{across, not_timed_out};
+use super::identity::names_an_address;
 use super::opening::{SDP, check_extensions, hops_left, is_media_type};
 use super::{Call, Cause, Context, Owner, Refused};
 
@@ -122,13 +123,19 @@ fn ends_call(method: &Method, code: StatusCode) -> bool {
 
 /// Ends `onto` with what crosses of `message`.
 fn carry(onto: MessageWriter, message: &Message) -> Bytes {
-    let onto = CROSSING.iter().fold(onto, |onto, name| onto.copy(message, *name));
+    let onto = CROSSING.iter().fold(onto, |onto, name| copy_across(onto, message, *name));
     match message.first(HeaderName::ContentType) {
         Some(content_type) if !message.body().is_empty() && !is_session(message) => {
             onto.body(content_type, message.body())
         }
         Some(_) | None => onto.empty(),
     }
+}
+
+/// Copies the values of a header, but none that names an address: `Event: dialog;call-id=1@host` does.
+pub(super) fn copy_across(onto: MessageWriter, message: &Message, name: HeaderName) -> MessageWriter {
+    let values = message.all(name).filter(|value| !names_an_address(value));
+    values.fold(onto, |onto, value| onto.header(name, value))
 }
 
 fn is_session(message: &Message) -> bool {

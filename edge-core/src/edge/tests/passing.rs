@@ -1,6 +1,6 @@
 //! Requests that cross a standing call and change nothing: INFO, MESSAGE, NOTIFY.
 
-use super::standing::{CARRIER, PBX, Standing, answer, header, peers};
+use super::standing::{CARRIER, PBX, Standing, answer, header, pbx_sdp, peers};
 use super::*;
 
 const DIGIT: &str = "Signal=5\r\nDuration=160\r\n";
@@ -38,6 +38,7 @@ fn only_what_describes_the_body_crosses_with_it() {
     let mut call = Standing::new();
     let headers = "Event: refer;id=7\r\nSubscription-State: terminated;reason=noresource\r\nInfo-Package: x\r\n\
                    Recv-Info: y\r\nContent-Disposition: render\r\nContent-Type: message/sipfrag\r\n\
+                   Allow-Events: dialog;call-id=1@carrier\r\nAllow-Events: dialog;from=192.0.2.10:5060\r\n\
                    Call-Info: <http://192.0.2.10/>\r\nServer: carrier.example\r\nX-Host: 192.0.2.10\r\n";
     let notify = by_carrier(&call, "NOTIFY", 2, headers, "SIP/2.0 200 OK\r\n");
     let (sent, _) = call.bench.receive(CARRIER, &notify);
@@ -53,6 +54,7 @@ fn only_what_describes_the_body_crosses_with_it() {
     ] {
         assert_eq!(header(notify, name), value, "{notify}");
     }
+    assert_eq!(header(notify, "Allow-Events:"), "");
     assert!(!notify.contains("192.0.2.") && !notify.contains("example"), "{notify}");
 }
 
@@ -154,4 +156,21 @@ fn before_the_answer_nothing_crosses() {
         .replace("CSeq: 1", "CSeq: 2");
     let (sent, _) = bench.receive(CARRIER, &info);
     assert_eq!(statuses(&sent), ["SIP/2.0 500 Server Internal Error"]);
+}
+
+#[test]
+fn what_a_side_takes_by_info_is_told_to_the_other() {
+    let mut bench = Bench::new(|_, _| {});
+    let offer = invite(1).replace("Max-Forwards", "Recv-Info: dtmf\r\nMax-Forwards");
+    let (sent, _) = bench.receive(CARRIER, &offer);
+    let invite = &sent[1].1;
+    assert_eq!(header(invite, "Recv-Info:"), "dtmf");
+    let telling = |status: &str, package: &str| {
+        let head = format!("Recv-Info: {package}\r\nContent-Type");
+        answer(invite, status, "b", PBX, &pbx_sdp()).replace("Content-Type", &head)
+    };
+    let (sent, _) = bench.receive(PBX, &telling("183 Session Progress", "one"));
+    assert_eq!(header(&sent[0].1, "Recv-Info:"), "one");
+    let (sent, _) = bench.receive(PBX, &telling("200 OK", "two"));
+    assert_eq!(header(&sent[1].1, "Recv-Info:"), "two");
 }
