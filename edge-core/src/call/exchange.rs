@@ -17,7 +17,7 @@ use crate::transaction::{Branch, T1, T2, TransactionId};
 
 use super::asked::Asked;
 use super::leg::Leg;
-use super::passage::copy_across;
+use super::passage::crossing;
 use super::{ALLOW, SUPPORTED, Side};
 
 /// An INVITE or UPDATE on its way across.
@@ -53,8 +53,8 @@ pub(super) struct Exchange {
     pub(super) over_at: Option<Instant>,
     /// The answer was translated already, in a provisional response.
     pub(super) answer: Option<Bytes>,
-    /// The newest response of the other side, for what of it crosses.
-    pub(super) response: Option<Message>,
+    /// INFO packages that the other side takes, as its newest response says (RFC 6086 section 5.2).
+    recv_info: Vec<Bytes>,
     /// Our 2xx, until it is acknowledged.
     pub(super) unacknowledged: Option<Unacknowledged>,
     /// The other side's 2xx made the offer: its ACK has to wait for the answer in ours.
@@ -109,7 +109,7 @@ impl Exchange {
             answered: false,
             over_at: None,
             answer: None,
-            response: None,
+            recv_info: Vec::new(),
             unacknowledged: None,
             answer_awaited: false,
         }
@@ -120,6 +120,11 @@ impl Exchange {
         self.request.method == Method::Update
     }
 
+    /// Takes note of what a response of the other side says beside its description.
+    pub(super) fn note(&mut self, heard: &Message) {
+        self.recv_info = crossing(heard, HeaderName::RecvInfo).map(|value| heard.share(value)).collect();
+    }
+
     /// A response to the request, up to its body, with what makes or keeps a dialog (RFC 3261 section 12.1.1).
     pub(super) fn response(&self, leg: &Leg, code: StatusCode) -> MessageWriter {
         let tag = Some(leg.dialog.local_tag.as_ref());
@@ -127,10 +132,8 @@ impl Exchange {
         if code == StatusCode::TRYING || code.as_u16() >= 300 {
             return response;
         }
-        let response = match &self.response {
-            Some(heard) => copy_across(response, heard, HeaderName::RecvInfo),
-            None => response,
-        };
+        let name = HeaderName::RecvInfo;
+        let response = self.recv_info.iter().fold(response, |response, value| response.header(name, value));
         response
             .copy(&self.request.message, HeaderName::RecordRoute)
             .header(HeaderName::Contact, leg.dialog.contact())

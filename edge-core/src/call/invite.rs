@@ -46,7 +46,7 @@ impl Call {
     pub(super) fn on_provisional(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let Some(exchange) = self.crossing_to(side) else { return };
         exchange.provisional_seen = true;
-        exchange.response = Some(response.message.clone());
+        exchange.note(&response.message);
         if exchange.cancel_wanted {
             exchange.cancel_wanted = false;
             self.send_cancel(side, ctx);
@@ -240,7 +240,7 @@ impl Call {
         let initial = self.leg(side).state == LegState::Early;
         let Some(exchange) = &mut self.exchange else { return };
         exchange.answered = true;
-        exchange.response = Some(response.message.clone());
+        exchange.note(&response.message);
         let (wants_ack, is_update) = (exchange.onward == Method::Invite, exchange.is_update());
         let leg = self.leg_mut(side);
         leg.learn(&response.message);

@@ -132,10 +132,14 @@ fn carry(onto: MessageWriter, message: &Message) -> Bytes {
     }
 }
 
-/// Copies the values of a header, but none that names an address: `Event: dialog;call-id=1@host` does.
+/// Copies the values of a header that cross.
 pub(super) fn copy_across(onto: MessageWriter, message: &Message, name: HeaderName) -> MessageWriter {
-    let values = message.all(name).filter(|value| !names_an_address(value));
-    values.fold(onto, |onto, value| onto.header(name, value))
+    crossing(message, name).fold(onto, |onto, value| onto.header(name, value))
+}
+
+/// The values of a header, but none that names an address: `Event: dialog;call-id=1@host` does.
+pub(super) fn crossing(message: &Message, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    message.all(name).filter(|value| !names_an_address(value))
 }
 
 fn is_session(message: &Message) -> bool {

@@ -125,7 +125,8 @@ impl Edge {
     /// A request within no dialog of ours. Someone who rings and changes his session is not told that there is none:
     /// which of several that ring will answer, and thereby make it one of ours, is not known yet.
     fn on_unknown_dialog(&mut self, path: Path, request: &Request, now: Instant) {
-        let early = self.owner_of_tag(request).is_some_and(|(_, dialog)| dialog.is_asked_for_by(request));
+        let early =
+            self.owner_of_tag(path, request).is_some_and(|(_, dialog)| dialog.is_asked_for_by(request));
         if early && request.method != Method::Bye {
             let code = StatusCode::SERVER_INTERNAL_ERROR;
             let response = self.stateless(path, &request.message, code, code.default_reason(), now);
@@ -187,18 +188,19 @@ impl Edge {
         }
     }
 
-    /// The dialog of ours that a request is within, on the network that it was opened over.
+    /// The dialog of ours that a request is within.
     fn dialog_of(&self, path: Path, request: &Request) -> Option<(CallKey, Side)> {
-        let (owner, dialog) = self.owner_of_tag(request)?;
-        let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
-        (same_realm && dialog.contains(request)).then_some(owner)
+        let (owner, dialog) = self.owner_of_tag(path, request)?;
+        dialog.contains(request).then_some(owner)
     }
 
-    /// The dialog that the To tag of a request names, if it is one of ours.
-    fn owner_of_tag(&self, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
+    /// The dialog of ours that the To tag of a request names, on the network that it was opened over.
+    fn owner_of_tag(&self, path: Path, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
         let tag = shard::tag_number(request.to.tag()?)?;
         let &(key, side) = self.dialogs.get(&tag)?;
-        Some(((key, side), self.calls.get(&key)?.dialog(side)))
+        let dialog = self.calls.get(&key)?.dialog(side);
+        let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
+        same_realm.then_some(((key, side), dialog))
     }
 
     fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {
