@@ -85,6 +85,25 @@ const PATTERNS: &[Pattern] = &[
         |cause| *cause == Cause::Expired(Side::B),
     ),
     (
+        "changes and digits meet refreshes",
+        &[
+            (0, Act::KeepTime("90;refresher=uas")),
+            (0, CALL),
+            (46_000, Act::Digit),
+            (46_005, Act::HoldByUpdate),
+            (91_010, Act::Hold),
+            (150_000, Act::Hangup),
+        ],
+        &[
+            (0, Act::KeepTime("90;refresher=uac")),
+            (1000, Act::Answer),
+            (45_990, Act::Hold),
+            (46_001, Act::Digit),
+            (91_000, Act::HoldByUpdate),
+        ],
+        is_hangup_a,
+    ),
+    (
         "digits",
         &[(0, CALL), (3000, Act::Digit), (3001, Act::Digit), (4000, Act::Digit), (9000, Act::Hangup)],
         &[(50, Act::Ring), (1000, Act::Answer), (3000, Act::Digit)],
