@@ -44,6 +44,18 @@ pub enum EndedBy {
     Edge,
 }
 
+impl EndedBy {
+    /// `a`, `b` or `edge`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer(Side::A) => "a",
+            Self::Peer(Side::B) => "b",
+            Self::Edge => "edge",
+        }
+    }
+}
+
 /// Why a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {

@@ -25,13 +25,14 @@ impl Call {
         let status = cause.status();
         if let Some(record) = &mut self.record {
             record.ended = ctx.now;
-            let status = if record.answered.is_some() { StatusCode::OK } else { status };
-            tracing::info!(call = record.id, cause = cause.name(), by = ?cause.ended_by(), status = status.as_u16(),
-                "call ended");
+            let (by, detail) = (cause.ended_by().as_str(), cause.detail());
+            let talk_s = record.answered.map_or(0.0, |at| (ctx.now - at).as_secs_f64());
+            tracing::info!(call = record.id, by, talk_s, detail, "call ended: {}", cause.name());
             record.cause = cause;
         }
         self.end_passages(ctx);
         for side in [Side::A, Side::B] {
+            drop(self.leg_mut(side).admission.take());
             self.close(side, status, ctx);
         }
         if self.media == MediaState::Installed {

@@ -188,11 +188,14 @@ impl Call {
         self.leg_mut(Side::A).state = LegState::Confirmed;
         if let Some(record) = &mut self.record {
             record.answered = Some(ctx.now);
+            let to = record.b.as_ref().map(|leg| leg.trunk.as_str());
             tracing::info!(
                 call = record.id,
                 from = record.a.trunk,
+                to,
                 caller = record.caller,
                 number = record.number_dialled,
+                sent = record.number_sent,
                 codec = record.codec,
                 "call established"
             );

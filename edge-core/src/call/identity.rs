@@ -7,17 +7,21 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use crate::sip::NameAddr;
+use crate::sip::{HeaderName, Message, Request};
 
 /// Host of a caller who wants to stay unknown (RFC 3323 section 4.1.1.3).
 const ANONYMOUS_HOST: &[u8] = b"anonymous.invalid";
 
-/// The caller of `from` as a name-addr at our own address `sent_by`: display name and number, less what names a host.
-pub(super) fn presented_caller(from: &NameAddr, sent_by: &[u8]) -> Bytes {
+/// How a caller who wants to stay unknown is presented (RFC 3323 section 4.1).
+const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+
+/// The caller of `invite` as a name-addr at our own address `sent_by`: display name and number, less what names a host.
+pub(super) fn presented_caller(invite: &Request, sent_by: &[u8]) -> Bytes {
+    let from = &invite.from;
+    if wants_privacy(&invite.message) || from.uri().host().eq_ignore_ascii_case(ANONYMOUS_HOST) {
+        return Bytes::from_static(ANONYMOUS);
+    }
     let uri = match from.uri().number() {
-        _ if from.uri().host().eq_ignore_ascii_case(ANONYMOUS_HOST) => {
-            b"sip:anonymous@anonymous.invalid".to_vec()
-        }
         Some(number) => [b"sip:", escape_user(&number).as_bytes(), b"@", sent_by].concat(),
         None => [b"sip:", sent_by].concat(),
     };
@@ -26,6 +30,13 @@ pub(super) fn presented_caller(from: &NameAddr, sent_by: &[u8]) -> Bytes {
         Some(name) => [name, b" ", &address].concat().into(),
         None => address.into(),
     }
+}
+
+/// Whether the sender of `message` asks that nobody behind us learns who the caller is (RFC 3323 section 4.2, RFC 3325
+/// section 9.3). We know of no network that could be asked to keep the secret, so we keep it.
+fn wants_privacy(message: &Message) -> bool {
+    let values = message.all(HeaderName::Privacy).flat_map(|value| value.split(|byte| b";, ".contains(byte)));
+    values.filter(|value| !value.is_empty()).any(|value| !value.eq_ignore_ascii_case(b"none"))
 }
 
 /// A number as the user part of a URI: what RFC 3261's `user` does not allow is escaped, and what could be read as a

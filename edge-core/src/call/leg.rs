@@ -32,8 +32,8 @@ pub(super) struct Leg {
     pub(super) acks: VecDeque<SentAck>,
     /// Answers of other forks that were hung up.
     pub(super) forks_hung_up: u32,
-    /// Room on the trunk, given back when the leg is dropped.
-    pub(super) _admission: Admission,
+    /// Room on the trunk; given back when the call ends, whatever its peers still owe us.
+    pub(super) admission: Option<Admission>,
 }
 
 /// ACKs that a leg keeps. A 2xx comes again, or from another fork, for half a minute after the first; a peer that

@@ -28,6 +28,7 @@ mod session;
 mod session_timer;
 mod update;
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::media::{MediaPlan, PortLease};
@@ -119,6 +120,12 @@ impl Call {
     /// The dialog of one side, to find out whether a request is within it.
     pub(crate) const fn dialog(&self, side: Side) -> &crate::dialog::Dialog {
         &self.legs[side.index()].dialog
+    }
+
+    /// Whether `address` is one of those that may speak for `side`.
+    pub(crate) fn is_at(&self, side: Side, address: IpAddr) -> bool {
+        let leg = self.leg(side);
+        address == leg.dialog.opened_over().peer.ip() || leg.trunk.is_at(address)
     }
 
     /// When the open exchange is given up.

@@ -219,7 +219,7 @@ impl Arrival<'_> {
             lines: MediaLines::default(),
             acks: VecDeque::new(),
             forks_hung_up: 0,
-            _admission: admission,
+            admission: Some(admission),
         };
         let dialog_b = self.called_dialog(called, &destination.number, ctx);
         let caller = self.policy.trunk(self.trunk);
@@ -236,7 +236,7 @@ impl Arrival<'_> {
         Dialog::calling(
             format!("{:016x}{:016x}-{:02x}", ctx.random.next(), ctx.random.next(), self.shard).into(),
             tag(ctx),
-            presented_caller(&self.invite.from, &sent_by),
+            presented_caller(&self.invite, &sent_by),
             format!("<{target}>").into(),
             target.into(),
             sent_by,

@@ -194,13 +194,15 @@ impl Edge {
         dialog.contains(request).then_some(owner)
     }
 
-    /// The dialog of ours that the To tag of a request names, on the network that it was opened over.
+    /// The dialog of ours that the To tag of a request names, when it comes from that dialog's trunk, over its network.
     fn owner_of_tag(&self, path: Path, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
         let tag = shard::tag_number(request.to.tag()?)?;
         let &(key, side) = self.dialogs.get(&tag)?;
-        let dialog = self.calls.get(&key)?.dialog(side);
+        let call = self.calls.get(&key)?;
+        let dialog = call.dialog(side);
         let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
-        same_realm.then_some(((key, side), dialog))
+        let same_peer = call.is_at(side, path.peer.ip());
+        (same_realm && same_peer).then_some(((key, side), dialog))
     }
 
     fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {

@@ -290,7 +290,7 @@ fn a_reload_changes_new_calls_and_keeps_what_was_counted() {
     let mut bench = Bench::new(|_, _| {});
     bench.receive("192.0.2.10:5060", &invite(1));
     let mut stricter = policy(|trunks, _| trunks[0].limits.calls_max = Some(1));
-    stricter.inherit_usage(&bench.edge.policy);
+    stricter.take_over(&bench.edge.policy);
     bench.edge.handle(Input::PolicyReplaced(Arc::new(stricter)), bench.now);
     let (_, records) = bench.receive("192.0.2.10:5060", &invite(2));
     assert_eq!(records[0].cause.name(), "max_calls");

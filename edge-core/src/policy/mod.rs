@@ -107,6 +107,7 @@ impl Policy {
         if let Some(trunk) = trunks.iter().find(|trunk| trunk.realm.index() >= realms.len()) {
             return Err(PolicyError::TrunkRealm { trunk: trunk.name.clone() });
         }
+        let trunks: Vec<Arc<Trunk>> = trunks.into_iter().map(Arc::new).collect();
         let known = |id: TrunkId| id.index() < trunks.len();
         if let Some(route) = routes.iter().find(|r| !known(r.target) || r.from.iter().any(|id| !known(*id))) {
             return Err(PolicyError::RouteTrunk { route: route.name.clone() });
@@ -115,23 +116,28 @@ impl Policy {
             node,
             sources: Sources::new(&trunks),
             realms,
-            trunks: trunks.into_iter().map(Arc::new).collect(),
+            trunks,
             routes: Routes::new(routes),
             strangers,
             timers,
         })
     }
 
-    /// Lets trunks of the same name go on with the usage that `previous` counted, so that a reload
-    /// neither forgets running calls nor forgives a caller its rate.
-    pub fn inherit_usage(&mut self, previous: &Self) {
-        for trunk in &mut self.trunks {
-            if let Some(old) = previous.trunks.iter().find(|old| old.name == trunk.name) {
-                let mut renewed = Trunk::clone(trunk);
-                renewed.usage = Arc::clone(&old.usage);
-                *trunk = Arc::new(renewed);
+    /// Takes over from `previous`: trunks of the same name go on with the usage that it counted, so that a reload neither
+    /// forgets running calls nor forgives a caller its rate. A trunk that is gone or has moved, and still has calls, is
+    /// known at its old addresses until they have ended, but starts none.
+    pub fn take_over(&mut self, previous: &Self) {
+        for old in &previous.trunks {
+            let successor = self.trunks.iter_mut().find(|trunk| trunk.name == old.name);
+            let stays = successor.as_ref().is_some_and(|trunk| trunk.is_where(old));
+            if let Some(trunk) = successor {
+                *trunk = Arc::new(Trunk { usage: Arc::clone(&old.usage), ..Trunk::clone(trunk) });
+            }
+            if !stays && old.usage.calls() > 0 {
+                self.trunks.push(Arc::new(Trunk { enabled: false, ..Trunk::clone(old) }));
             }
         }
+        self.sources = Sources::new(&self.trunks);
     }
 
     /// The realm behind an id of this policy.

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -20,7 +21,7 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Indexes the sources of `trunks`, each trunk's host among them; between equals the first trunk wins.
-    pub(super) fn new(trunks: &[Trunk]) -> Self {
+    pub(super) fn new(trunks: &[Arc<Trunk>]) -> Self {
         let mut index = Self::default();
         for (position, trunk) in trunks.iter().enumerate() {
             let host = IpNet::from(trunk.host.ip());

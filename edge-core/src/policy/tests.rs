@@ -152,3 +152,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_trunk_that_is_gone_is_known_until_its_calls_have_ended() {
+    let old =
+        policy(vec![trunk("moved", "192.0.2.2:5060", &[]), trunk("idle", "192.0.2.3:5060", &[])], vec![])
+            .unwrap();
+    let call = old.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let reloaded = |previous: &Policy| {
+        let mut fresh = policy(vec![trunk("moved", "192.0.2.9:5060", &[])], vec![]).unwrap();
+        fresh.take_over(previous);
+        fresh
+    };
+    let fresh = reloaded(&old);
+    let who = |policy: &Policy, source: &str| policy.identify(RealmId::new(0), source.parse().unwrap());
+    let former = who(&fresh, "192.0.2.2:5060").unwrap();
+    assert!(!fresh.trunk(former).may_call(), "it starts no call");
+    assert!(who(&fresh, "192.0.2.9:5060").is_some_and(|id| fresh.trunk(id).usage.calls() == 1));
+    assert_eq!(who(&fresh, "192.0.2.3:5060"), None, "who has no call is gone at once");
+
+    drop(call);
+    assert_eq!(who(&reloaded(&fresh), "192.0.2.2:5060"), None);
+}

@@ -143,6 +143,11 @@ impl Trunk {
         address == self.host.ip() || self.sources.iter().any(|net| net.contains(&address))
     }
 
+    /// Whether both are reached, and known, by the same addresses.
+    pub(super) fn is_where(&self, other: &Self) -> bool {
+        self.realm == other.realm && self.host == other.host && self.sources == other.sources
+    }
+
     /// Whether calls may arrive from this trunk.
     #[must_use]
     pub fn may_call(&self) -> bool {

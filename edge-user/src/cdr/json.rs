@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use edge_core::call::{CallRecord, EndedBy, LegRecord, Side};
+use edge_core::call::{CallRecord, LegRecord};
 use edge_core::media::MediaReport;
 use serde::Serialize;
+
+use crate::runtime::clock;
 
 /// One record.
 #[derive(Debug, Serialize)]
@@ -82,11 +84,7 @@ impl<'a> Line<'a> {
             end: time(*ended),
             duration_ms: answered.map_or(0, |at| since(at, *ended)),
             setup_ms: answered.map(|at| since(*started, at)),
-            ended_by: match cause.ended_by() {
-                EndedBy::Peer(Side::A) => "a",
-                EndedBy::Peer(Side::B) => "b",
-                EndedBy::Edge => "edge",
-            },
+            ended_by: cause.ended_by().as_str(),
             cause: cause.name(),
             status: if answered.is_some() { 200 } else { cause.status().as_u16() },
             detail: cause.detail(),
@@ -120,6 +118,11 @@ impl<'a> Leg<'a> {
             },
         }
     }
+}
+
+/// A record as text, for a log when it cannot be written.
+pub(super) fn text(record: &CallRecord) -> String {
+    serde_json::to_string(&Line::new(record, clock::calendar)).unwrap_or_else(|_error| format!("{record:?}"))
 }
 
 /// RFC 3339, UTC, milliseconds.

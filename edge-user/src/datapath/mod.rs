@@ -158,6 +158,13 @@ impl Datapath {
         self.program.attached()
     }
 
+    /// A device with the program that is no longer there, or is another one under the same name.
+    #[must_use]
+    pub fn lost_device(&self) -> Option<String> {
+        let there = |attached: &&Attached| sys::interface_index(&attached.device) == Some(attached.ifindex);
+        self.attached().iter().find(|attached| !there(attached)).map(|attached| attached.device.clone())
+    }
+
     /// Endpoints of an earlier run that [`start`](Self::start) found and removed.
     #[must_use]
     pub const fn endpoints_removed(&self) -> u32 {

@@ -234,7 +234,7 @@ fn resolve(netlink: &mut Netlink, hop: RouteHop) -> Option<[u8; 6]> {
         Ok(neighbour.mac)
     });
     found.unwrap_or_else(|error| {
-        tracing::warn!(neighbour = %hop.ip, %error, "neighbour cannot be read");
+        tracing::debug!(neighbour = %hop.ip, %error, "neighbour cannot be read");
         None
     })
 }

@@ -121,8 +121,38 @@ impl Program {
                 remove_file(&link)?;
             }
         }
+        match mode {
+            Mode::Native => self.attach_all(pins, devices, AttachMode::Native),
+            Mode::Generic => self.attach_all(pins, devices, AttachMode::Generic),
+            Mode::Auto => self.attach_best(pins, devices),
+        }
+    }
+
+    /// Native on all devices, or generic on all: a native program cannot redirect to a device whose driver has no XDP.
+    /// What an earlier run had is kept, so that its media has no gap.
+    fn attach_best(&mut self, pins: &Pins, devices: &[Device]) -> Result<(), DatapathError> {
+        let mut netlink = Netlink::open()?;
+        for device in devices.iter().filter(|device| pins.link(&device.name).exists()) {
+            if netlink.xdp_mode(device.ifindex)? == Some(AttachMode::Generic) {
+                return self.attach_all(pins, devices, AttachMode::Generic);
+            }
+        }
+        match self.attach_all(pins, devices, AttachMode::Native) {
+            Err(error) if !error.is_busy() => {
+                tracing::warn!(
+                    %error,
+                    "XDP runs in GENERIC mode on every device: far slower than native; `edge doctor` tells why"
+                );
+                self.attached.clear();
+                self.attach_all(pins, devices, AttachMode::Generic)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn attach_all(&mut self, pins: &Pins, devices: &[Device], mode: AttachMode) -> Result<(), DatapathError> {
         for device in devices {
-            let mode = self.attach_device(&pins.link(&device.name), device, mode)?;
+            self.attach_device(&pins.link(&device.name), device, mode)?;
             self.attached.push(Attached { device: device.name.clone(), ifindex: device.ifindex, mode });
         }
         Ok(())
@@ -174,53 +204,21 @@ impl Program {
         Ok(())
     }
 
-    fn attach_device(
-        &mut self,
-        pin: &Path,
-        device: &Device,
-        mode: Mode,
-    ) -> Result<AttachMode, DatapathError> {
-        if let Some(found) = self.replace(pin, device, mode)? {
-            return Ok(found);
-        }
-        let first = if mode == Mode::Generic { AttachMode::Generic } else { AttachMode::Native };
-        match self.attach_new(pin, device, first) {
-            Ok(()) => Ok(first),
-            Err(error) if mode == Mode::Auto && !error.is_busy() => {
-                tracing::warn!(
-                    device = device.name,
-                    %error,
-                    "XDP runs in GENERIC mode here: far slower than native; `edge doctor` tells why"
-                );
-                self.attach_new(pin, device, AttachMode::Generic)?;
-                Ok(AttachMode::Generic)
-            }
-            Err(error) => Err(error),
-        }
+    fn attach_device(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<(), DatapathError> {
+        if self.replace(pin, device, mode)? { Ok(()) } else { self.attach_new(pin, device, mode) }
     }
 
-    /// Puts the program into the pinned link of an earlier run. `None` when there is none that will do: its
-    /// device is gone, or it is attached in another mode than the operator wants.
-    fn replace(
-        &mut self,
-        pin: &Path,
-        device: &Device,
-        mode: Mode,
-    ) -> Result<Option<AttachMode>, DatapathError> {
-        let Ok(link) = PinnedLink::from_pin(pin) else { return Ok(None) };
-        let found = Netlink::open()?.xdp_mode(device.ifindex)?;
-        let suits = match (found, mode) {
-            (None, _)
-            | (Some(AttachMode::Generic), Mode::Native)
-            | (Some(AttachMode::Native), Mode::Generic) => false,
-            (Some(_), _) => true,
-        };
+    /// Puts the program into the pinned link of an earlier run. `false` when there is none that will do: its
+    /// device is gone, or it is attached in another mode than is wanted.
+    fn replace(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<bool, DatapathError> {
+        let Ok(link) = PinnedLink::from_pin(pin) else { return Ok(false) };
+        let suits = Netlink::open()?.xdp_mode(device.ifindex)? == Some(mode);
         if suits && self.update(device, link).is_ok() {
-            return Ok(found);
+            return Ok(true);
         }
         tracing::warn!(device = device.name, "the link of an earlier run does not serve: attaching anew");
         remove_file(pin)?;
-        Ok(None)
+        Ok(false)
     }
 
     fn update(&mut self, device: &Device, link: PinnedLink) -> Result<(), DatapathError> {

@@ -106,3 +106,11 @@ pub(super) fn raise_memlock_limit() {
         tracing::debug!(error = %io::Error::last_os_error(), "the limit on locked memory stays");
     }
 }
+
+/// Index of the network interface that has this name now.
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: the name is a C string that lives through the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}

@@ -16,9 +16,11 @@ mod udp;
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::UdpSocket;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -99,16 +101,22 @@ struct Process {
     receivers: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     records: cdr::Writer,
+    /// Whether it was said that counters cannot be published.
+    unpublished: AtomicBool,
+    /// Held as long as this process is the node.
+    _only_one: UnixDatagram,
 }
 
 impl Process {
     fn start(config: Config) -> anyhow::Result<Self> {
         let policy = Arc::clone(&config.policy);
-        let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
+        // Everything that may fail comes before the datapath, whose start ends the media that it does not know.
+        let only_one = only_one(&config)?;
+        let sockets = Arc::new(listen(&policy)?);
         let records = cdr::Writer::start(&config.cdr.path, &config.node.name)?;
+        let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
         let reception = Arc::new(Reception::new(Arc::clone(&policy)));
         let (drained_sender, drained) = bounded(config.shards);
-        let sockets = Arc::new(listen(&policy)?);
         let epoch = clock::now();
         let mut process = Self {
             config,
@@ -121,6 +129,8 @@ impl Process {
             receivers: Vec::new(),
             workers: Vec::new(),
             records,
+            unpublished: AtomicBool::new(false),
+            _only_one: only_one,
         };
         for index in 0..process.config.shards {
             let shard = Shard { index, count: process.config.shards };
@@ -186,17 +196,27 @@ impl Process {
     async fn attend(mut self, mut signals: Signals, file: &Path) -> anyhow::Result<()> {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut neighbours = tokio::time::interval(NEIGHBOURS);
-        loop {
+        let mut lost = None;
+        while lost.is_none() {
             tokio::select! {
-                _ = second.tick() => self.tick(),
+                _ = second.tick() => {
+                    self.tick();
+                    lost = self.datapath.lost_device();
+                }
                 _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
                 _ = signals.hangup.recv() => self.reload(file),
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
             }
         }
-        self.drain(&mut signals, &mut second).await;
-        self.stop()
+        let Some(device) = lost else {
+            self.drain(&mut signals, &mut second).await;
+            return self.stop();
+        };
+        // What goes through it cannot be helped; whoever supervises edge starts it again when the device is back.
+        tracing::error!(device, "the device is gone: edge ends");
+        self.stop()?;
+        bail!("device {device} is gone")
     }
 
     /// What is due each second.
@@ -208,7 +228,13 @@ impl Process {
     fn publish(&self) {
         let status = Status::gather(&self.reception, &self.statuses, &self.records);
         if let Err(error) = status.write(&self.config.node.run_dir) {
-            tracing::debug!("counters not published: {error}");
+            let said = self.unpublished.swap(true, Ordering::Relaxed);
+            if !said {
+                let run_dir = self.config.node.run_dir.display();
+                tracing::warn!(
+                    "counters are not published: node.run_dir {run_dir} cannot be written: {error}"
+                );
+            }
         }
     }
 
@@ -268,12 +294,22 @@ impl Process {
                 tracing::error!("a thread ended by a panic");
             }
         }
-        self.records.finish().context("call records")?;
-        self.datapath.shutdown().context("detaching the XDP program")?;
+        // Whatever one of them meets, the others are done, too.
+        let records = self.records.finish().context("call records");
+        let detached = self.datapath.shutdown().context("detaching the XDP program");
         status::remove(&self.config.node.run_dir);
         tracing::info!("edge has ended");
-        Ok(())
+        records.and(detached)
     }
+}
+
+/// Makes sure that no other process is this node: two would take each other's media away. The name is the kernel's, so
+/// that it is free again the moment that this process ends, however it does.
+fn only_one(config: &Config) -> anyhow::Result<UnixDatagram> {
+    let name = format!("edge:{}/{}", config.xdp.pin_dir.display(), config.node.name);
+    let address = SocketAddr::from_abstract_name(&name)?;
+    UnixDatagram::bind_addr(&address)
+        .with_context(|| format!("node {}: another `edge run` is this node; stop it first", config.node.name))
 }
 
 fn datapath_settings(config: &Config) -> DatapathSettings {
@@ -294,7 +330,7 @@ fn listen(policy: &Policy) -> anyhow::Result<HashMap<ListenerId, UdpSocket>> {
     let mut sockets = HashMap::new();
     for (realm_index, realm) in policy.realms.iter().enumerate() {
         for (index, address) in (0_u16..).zip(&realm.sip) {
-            let socket = udp::listen(*address)
+            let socket = udp::listen(*address, &realm.device)
                 .with_context(|| format!("realm {}: sip address udp:{address} cannot be used", realm.name))?;
             tracing::info!(realm = realm.name, %address, "listening for SIP over UDP");
             sockets.insert(ListenerId { realm: RealmId::new(realm_index), index }, socket);

@@ -36,7 +36,7 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
         bail!("{} changed: restart edge for that, or put it back", changed.join(", "));
     }
     if let Some(policy) = Arc::get_mut(&mut fresh.policy) {
-        policy.inherit_usage(running);
+        policy.take_over(running);
     }
     Ok(fresh.policy)
 }

@@ -19,18 +19,34 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Kernel buffer of a listening socket, in bytes: a tenth of a second of the largest rate that we aim at.
 static RECEIVE_BUFFER_BYTES: libc::c_int = 8 << 20;
 
-/// Opens the socket of one listening address.
+/// Opens the socket of one listening address. It takes only what comes in through `device`: an address of a trunk is
+/// believed on that trunk's network, and nowhere else.
 ///
 /// # Errors
 /// What the kernel says to socket, option or address.
-pub(super) fn listen(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn listen(address: SocketAddr, device: &str) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
+    bind_to_device(&socket, device)?;
     // So that a receiver looks up from an idle socket and sees that it is to stop.
     socket.set_read_timeout(Some(Duration::from_millis(200)))?;
     if set_receive_buffer(&socket, libc::SO_RCVBUFFORCE).is_err() {
         set_receive_buffer(&socket, libc::SO_RCVBUF)?;
     }
     Ok(socket)
+}
+
+fn bind_to_device(socket: &UdpSocket, device: &str) -> io::Result<()> {
+    // SAFETY: the option's value is a name of this length, which lives through the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            device.as_ptr().cast(),
+            device.len() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn set_receive_buffer(socket: &UdpSocket, option: libc::c_int) -> io::Result<()> {

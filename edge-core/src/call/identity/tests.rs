@@ -1,25 +1,50 @@
 use bytes::Bytes;
 
 use super::{names_a_host, names_an_address, presented_caller};
-use crate::sip::NameAddr;
+use crate::sip::{Incoming, MessageLimits, Request};
+
+fn invite(from: &str, headers: &str) -> Request {
+    let text = format!(
+        "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: {from}\r\nTo: <sip:2@h>\r\nCall-ID: c\r\n\
+         CSeq: 1 INVITE\r\nContact: <sip:h>\r\n{headers}\r\n"
+    );
+    match Incoming::parse(Bytes::from(text), &MessageLimits::default()) {
+        Ok(Incoming::Request(request)) => request,
+        other => panic!("not a request: {other:?}"),
+    }
+}
+
+fn presented(from: &str, headers: &str) -> String {
+    let crossed = presented_caller(&invite(from, headers), b"10.0.0.1:5060");
+    String::from_utf8(crossed.to_vec()).unwrap()
+}
+
+const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
 #[test]
 fn a_caller_keeps_name_and_number_and_loses_the_rest() {
-    for (from, presented) in [
+    for (from, expected) in [
         ("\"Ann\" <sip:+1555@192.0.2.10>;tag=a", "\"Ann\" <sip:+1555@10.0.0.1:5060>"),
-        ("<sip:+1555;npdi;rn=+1@carrier.example;user=phone>", "<sip:+1555@10.0.0.1:5060>"),
-        ("<tel:+1-555>", "<sip:+1555@10.0.0.1:5060>"),
-        ("\"sbc7.carrier.example\" <sip:1@h>", "<sip:1@10.0.0.1:5060>"),
-        ("<sip:192.0.2.10>", "<sip:10.0.0.1:5060>"),
-        (
-            "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
-            "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
-        ),
-        ("<sip:a%3Bb%40c@h>", "<sip:a%3Bb%40c@10.0.0.1:5060>"),
+        ("<sip:+1555;npdi;rn=+1@carrier.example;user=phone>;tag=a", "<sip:+1555@10.0.0.1:5060>"),
+        ("<tel:+1-555>;tag=a", "<sip:+1555@10.0.0.1:5060>"),
+        ("\"sbc7.carrier.example\" <sip:1@h>;tag=a", "<sip:1@10.0.0.1:5060>"),
+        ("<sip:192.0.2.10>;tag=a", "<sip:10.0.0.1:5060>"),
+        ("<sip:+1555@anonymous.invalid>;tag=a", ANONYMOUS),
+        ("<sip:a%3Bb%40c@h>;tag=a", "<sip:a%3Bb%40c@10.0.0.1:5060>"),
     ] {
-        let from = NameAddr::parse(Bytes::from(from)).unwrap();
-        let crossed = presented_caller(&from, b"10.0.0.1:5060");
-        assert_eq!(String::from_utf8_lossy(&crossed), presented);
+        assert_eq!(presented(from, ""), expected, "{from}");
+    }
+}
+
+#[test]
+fn who_asks_for_privacy_stays_unknown() {
+    for (privacy, kept) in [
+        ("Privacy: none\r\n", true),
+        ("Privacy: id\r\n", false),
+        ("Privacy: user;id\r\n", false),
+        ("Privacy: header; critical\r\n", false),
+    ] {
+        assert_eq!(presented("\"Ann\" <sip:+1555@h>;tag=a", privacy) != ANONYMOUS, kept, "{privacy}");
     }
 }
 

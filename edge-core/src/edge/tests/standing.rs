@@ -259,3 +259,26 @@ fn what_speaks_of_our_request_is_not_told_to_the_caller() {
         assert_eq!(statuses(&sent).last(), Some(&format!("SIP/2.0 {told}").as_str()), "{heard}");
     }
 }
+
+#[test]
+fn another_trunk_of_the_same_network_has_no_say_in_a_call() {
+    const NEIGHBOUR: &str = "192.0.2.20:5060";
+    let mut bench = Bench::new(|trunks, _| {
+        trunks[1].realm = RealmId::new(0);
+        trunks[1].host = NEIGHBOUR.parse().unwrap();
+    });
+    let (sent, _) = bench.receive(CARRIER, &invite(1));
+    let (sent, _) = bench.receive(NEIGHBOUR, &answer(&sent[1].1, "200 OK", "b", NEIGHBOUR, SDP));
+    let ok = sent.iter().find(|(_, text)| text.starts_with("SIP/2.0 200")).unwrap().1.clone();
+    let bye = in_dialog("BYE", 2, header(&ok, "From:"), header(&ok, "To:"), "1@192.0.2.10", NEIGHBOUR, "");
+    let (sent, _) = bench.receive(NEIGHBOUR, &bye);
+    assert_eq!(statuses(&sent), ["SIP/2.0 481 Call/Transaction Does Not Exist"]);
+}
+
+#[test]
+fn room_on_a_trunk_is_free_when_the_call_ends_even_if_a_peer_never_answers() {
+    let mut call = Standing::new();
+    let bye = call.by_carrier("BYE", 2, "");
+    call.bench.receive(CARRIER, &bye);
+    assert_eq!(call.bench.edge.policy.trunk(TrunkId::new(1)).usage.calls(), 0);
+}

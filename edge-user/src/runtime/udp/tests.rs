@@ -10,7 +10,7 @@ fn loopback() -> SocketAddr {
 
 #[test]
 fn more_than_a_batch_arrives_in_order_with_its_sender() {
-    let (from, to) = (listen(loopback()).unwrap(), listen(loopback()).unwrap());
+    let (from, to) = (listen(loopback(), "lo").unwrap(), listen(loopback(), "lo").unwrap());
     let target = to.local_addr().unwrap();
     let sent: Vec<(SocketAddr, Bytes)> =
         (0..BATCH + 3).map(|number| (target, Bytes::from(format!("datagram {number}")))).collect();
@@ -29,7 +29,7 @@ fn more_than_a_batch_arrives_in_order_with_its_sender() {
 
 #[test]
 fn a_refused_datagram_does_not_stop_the_others() {
-    let (from, to) = (listen(loopback()).unwrap(), listen(loopback()).unwrap());
+    let (from, to) = (listen(loopback(), "lo").unwrap(), listen(loopback(), "lo").unwrap());
     let target = to.local_addr().unwrap();
     // Port 0 cannot be sent to.
     let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
