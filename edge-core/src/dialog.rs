@@ -110,6 +110,15 @@ impl Dialog {
             && request.from.tag() == self.remote_tag.as_deref()
     }
 
+    /// Whether a request comes from someone who has our INVITE and has not answered it yet: a dialog of theirs, none of
+    /// ours.
+    #[must_use]
+    pub fn is_asked_for_by(&self, request: &Request) -> bool {
+        self.remote_tag.is_none()
+            && request.call_id == self.call_id
+            && request.to.tag() == Some(self.local_tag.as_ref())
+    }
+
     /// Checks and takes the CSeq of a request within the dialog (RFC 3261 section 12.2.2).
     ///
     /// # Errors
@@ -151,7 +160,8 @@ impl Dialog {
             .header(HeaderName::To, tagged(&self.remote, self.remote_tag.as_deref()))
             .header(HeaderName::CallId, &self.call_id)
             .header(HeaderName::CSeq, [sequence.to_string().as_bytes(), b" ", method.as_bytes()].concat());
-        if *method == Method::Invite {
+        // RFC 3261 section 8.1.1.8, RFC 3311 section 5.1, RFC 6665 section 8.1.1.
+        if matches!(method, Method::Invite | Method::Update | Method::Notify) {
             request = request.header(HeaderName::Contact, self.contact());
         }
         request

@@ -75,6 +75,8 @@ pub enum Cause {
     NoAck(Side),
     /// A side no longer knows the call.
     Lost(Side),
+    /// A side did not refresh its session in time.
+    Expired(Side),
     /// The called side answered with SDP that cannot be used.
     BadAnswer(SdpError),
     /// The edge is being stopped.
@@ -117,6 +119,9 @@ pub enum Refused {
         /// Their option tags, separated by commas.
         options: String,
     },
+    /// A session interval shorter than we keep (RFC 4028).
+    #[error("a session interval of less than 90 s")]
+    Interval,
     /// Max-Forwards is used up.
     #[error("Max-Forwards is 0")]
     TooManyHops,
@@ -163,6 +168,7 @@ impl Refused {
             Self::NoRoute { .. } => StatusCode::NOT_FOUND,
             Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
             Self::Extension { .. } => StatusCode::BAD_EXTENSION,
+            Self::Interval => StatusCode::SESSION_INTERVAL_TOO_SMALL,
             Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Offer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
@@ -179,7 +185,7 @@ impl Cause {
             Self::Hangup(_) | Self::Cancelled => StatusCode::REQUEST_TERMINATED,
             Self::Rejected(code) => across(*code),
             Self::Unreachable | Self::NoAnswer => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::BadAnswer(_) => {
+            Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::Expired(_) | Self::BadAnswer(_) => {
                 StatusCode::SERVER_INTERNAL_ERROR
             }
             Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
@@ -198,6 +204,7 @@ impl Cause {
             | Self::NoAnswer
             | Self::TooLong
             | Self::NoAck(_)
+            | Self::Expired(_)
             | Self::BadAnswer(_)
             | Self::Drained
             | Self::Refused(_) => EndedBy::Edge,
@@ -216,6 +223,7 @@ impl Cause {
             Self::TooLong => "too_long",
             Self::NoAck(_) => "no_ack",
             Self::Lost(_) => "lost",
+            Self::Expired(_) => "expired",
             Self::BadAnswer(_) => "bad_answer",
             Self::Drained => "drained",
             Self::Refused(refused) => refused.name(),
@@ -231,6 +239,7 @@ impl Cause {
             Self::Refused(refused) => refused.to_string(),
             Self::NoAck(side) => format!("side {side:?} never acknowledged the answer"),
             Self::Lost(side) => format!("side {side:?} no longer knows the call"),
+            Self::Expired(side) => format!("side {side:?} did not keep its session going"),
             Self::Hangup(_)
             | Self::Cancelled
             | Self::Unreachable
@@ -252,6 +261,7 @@ impl Refused {
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",
             Self::Extension { .. } => "extension",
+            Self::Interval => "session_interval",
             Self::TooManyHops => "too_many_hops",
             Self::MediaType { .. } => "media_type",
             Self::Offer(_) => "offer",
@@ -263,12 +273,18 @@ impl Refused {
     }
 }
 
+/// `code` as an answer to a request other than INVITE. 408 is none (RFC 4320 section 4.2): whoever asked has stopped
+/// waiting by then.
+pub(super) fn not_timed_out(code: StatusCode) -> StatusCode {
+    if code == StatusCode::REQUEST_TIMEOUT { StatusCode::SERVER_TIMEOUT } else { code }
+}
+
 /// The status that one side hears for a failure of the other.
 ///
 /// What speaks of our request rather than of the call is our affair: a challenge, a redirection, a method, body or
 /// extension that the peer does not take (its headers would not cross either). And a 503 would say that the edge
 /// itself is out of service (RFC 3261 section 16.7). For these the caller hears 500.
-fn across(code: StatusCode) -> StatusCode {
+pub(super) fn across(code: StatusCode) -> StatusCode {
     match code {
         StatusCode::UNAUTHORIZED
         | StatusCode::PROXY_AUTHENTICATION_REQUIRED

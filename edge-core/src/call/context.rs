@@ -20,8 +20,14 @@ pub(crate) enum Owner {
     Invite(CallKey, Side),
     /// The INVITE that came from one side of a call.
     Invited(CallKey, Side),
+    /// Our UPDATE to one side of a call, with an offer of the other one.
+    Update(CallKey, Side),
+    /// Our re-INVITE or UPDATE to one side of a call, which keeps its session going.
+    Refresh(CallKey, Side),
     /// Our BYE to one side of a call.
     Bye(CallKey, Side),
+    /// A request that crossed from one side of a call to the other, and its transaction on the side that asked.
+    Passage(CallKey, TransactionId),
     /// Nobody waits for it.
     Nobody,
 }
@@ -30,7 +36,12 @@ impl Owner {
     /// The call that it belongs to, if any.
     pub(crate) const fn call(self) -> Option<CallKey> {
         match self {
-            Self::Invite(key, _) | Self::Invited(key, _) | Self::Bye(key, _) => Some(key),
+            Self::Invite(key, _)
+            | Self::Update(key, _)
+            | Self::Refresh(key, _)
+            | Self::Invited(key, _)
+            | Self::Bye(key, _)
+            | Self::Passage(key, _) => Some(key),
             Self::Nobody => None,
         }
     }

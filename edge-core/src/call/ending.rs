@@ -30,6 +30,7 @@ impl Call {
             tracing::info!(call = record.id, by, talk_s, detail, "call ended: {}", cause.name());
             record.cause = cause;
         }
+        self.end_passages(ctx);
         for side in [Side::A, Side::B] {
             drop(self.leg_mut(side).admission.take());
             self.close(side, status, ctx);

@@ -1,14 +1,14 @@
 //! What happens to a call: facts from the datapath, messages of its dialogs, time.
 
-use std::net::SocketAddr;
-
 use crate::media::MediaReport;
-use crate::sip::{HeaderName, Method, Request, Response, StatusCode, response_to};
+use crate::sip::{Method, Response, StatusCode};
 use crate::transaction::TransactionId;
 
+use super::asked::Asked;
 use super::exchange::Exchange;
 use super::leg::LegState;
-use super::{ALLOW, Call, Cause, Context, MediaState, Owner, Refused, Side};
+use super::passage::passes;
+use super::{Call, Cause, Context, MediaState, Owner, Refused, Side};
 
 impl Call {
     /// The datapath relays for this call now: the other side may be asked.
@@ -17,7 +17,7 @@ impl Call {
         if self.ending {
             self.remove_media(ctx);
         } else {
-            self.send_invite(ctx);
+            self.send_on(ctx);
         }
     }
 
@@ -35,31 +35,23 @@ impl Call {
         self.finish_record(Some(reports), ctx);
     }
 
-    /// A request within the dialog of `side`, with a transaction of its own unless it is an ACK.
-    pub(crate) fn on_request(
-        &mut self,
-        side: Side,
-        request: Request,
-        source: SocketAddr,
-        server: TransactionId,
-        ctx: &mut Context<'_>,
-    ) {
-        if self.leg_mut(side).dialog.accept_sequence(&request).is_err() {
-            self.reply(side, &request, source, server, StatusCode::SERVER_INTERNAL_ERROR, ctx);
-            return;
+    /// A request within a dialog of this call, other than an ACK.
+    pub(crate) fn on_request(&mut self, asked: Asked, ctx: &mut Context<'_>) {
+        if self.leg_mut(asked.side).dialog.accept_sequence(&asked.request).is_err() {
+            return self.reply(&asked, StatusCode::SERVER_INTERNAL_ERROR, ctx);
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
-        match request.method {
-            Method::Bye => self.on_bye(side, &request, source, server, ctx),
-            Method::Invite if self.ending => {
-                self.reply(side, &request, source, server, StatusCode::CALL_DOES_NOT_EXIST, ctx);
+        match &asked.request.method {
+            Method::Bye => self.on_bye(&asked, ctx),
+            Method::Invite if self.ending => self.reply(&asked, StatusCode::CALL_DOES_NOT_EXIST, ctx),
+            Method::Invite if self.is_changing() || !self.answered() => {
+                self.reply(&asked, StatusCode::REQUEST_PENDING, ctx);
             }
-            Method::Invite if self.exchange.is_some() || !self.answered() => {
-                self.reply(side, &request, source, server, StatusCode::REQUEST_PENDING, ctx);
-            }
-            Method::Invite => self.on_reinvite(Exchange::new(side, server, request, source), ctx),
-            Method::Options => self.reply(side, &request, source, server, StatusCode::OK, ctx),
-            _ => self.reply(side, &request, source, server, StatusCode::METHOD_NOT_ALLOWED, ctx),
+            Method::Invite => self.on_change(Exchange::new(asked), ctx),
+            Method::Update => self.on_update(asked, ctx),
+            Method::Options => self.reply(&asked, StatusCode::OK, ctx),
+            method if passes(method) => self.pass_on(asked, ctx),
+            _ => self.reply(&asked, StatusCode::METHOD_NOT_ALLOWED, ctx),
         }
     }
 
@@ -104,11 +96,13 @@ impl Call {
                 self.leg_mut(Side::B).state = LegState::Closed;
                 self.terminate(Cause::Unreachable, ctx);
             }
-            Owner::Invite(_, side) => {
+            Owner::Invite(_, side) | Owner::Update(_, side) => {
                 if self.exchange.as_ref().is_some_and(|exchange| exchange.from != side) {
                     self.invite_failed(Cause::Unreachable, ctx);
                 }
             }
+            Owner::Refresh(_, side) => self.on_refresh_timed_out(side, ctx),
+            Owner::Passage(_, server) => self.on_passage_timed_out(server, ctx),
             // A failure that was never acknowledged needs nothing more.
             Owner::Invited(..) | Owner::Nobody => {}
         }
@@ -131,18 +125,12 @@ impl Call {
             self.exchange_over(ctx);
         }
         self.repeat_success(ctx);
+        self.keep_sessions(ctx);
     }
 
-    fn on_bye(
-        &mut self,
-        side: Side,
-        bye: &Request,
-        source: SocketAddr,
-        server: TransactionId,
-        ctx: &mut Context<'_>,
-    ) {
-        self.reply(side, bye, source, server, StatusCode::OK, ctx);
-        self.hung_up_by(side, ctx);
+    fn on_bye(&mut self, asked: &Asked, ctx: &mut Context<'_>) {
+        self.reply(asked, StatusCode::OK, ctx);
+        self.hung_up_by(asked.side, ctx);
     }
 
     /// `side` has sent a BYE, and heard that we know.
@@ -185,21 +173,6 @@ impl Call {
             let response = waiting.response.clone();
             ctx.respond(exchange.server, StatusCode::OK, response);
         }
-    }
-
-    /// Answers a request of a dialog that ends with its answer.
-    fn reply(
-        &self,
-        side: Side,
-        request: &Request,
-        source: SocketAddr,
-        server: TransactionId,
-        code: StatusCode,
-        ctx: &mut Context<'_>,
-    ) {
-        let tag = self.leg(side).dialog.local_tag.as_ref();
-        let response = response_to(&request.message, code, code.default_reason(), source, Some(tag));
-        ctx.respond(server, code, response.header(HeaderName::Allow, ALLOW).empty());
     }
 
     pub(super) fn note_ringing(&mut self, ctx: &Context<'_>) {

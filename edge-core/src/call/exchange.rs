@@ -1,8 +1,10 @@
-//! An INVITE that crosses the edge: it came in from one side and went out again to the other.
+//! An offer that crosses the edge: it came in from one side and went out again to the other.
 //!
-//! The first INVITE of a call and every re-INVITE cross in the same way; what differs is what a failure means.
+//! The first INVITE of a call, every re-INVITE and every UPDATE with an offer cross in the same way; what differs is what
+//! a failure means, and that an UPDATE has neither provisional answers nor an ACK (RFC 3311). A side that takes no
+//! UPDATE gets a re-INVITE for it.
 //!
-//! Invariants: a call has at most one exchange at a time (a second one hears 491); an offer that crossed one way is
+//! Invariants: a call has at most one exchange at a time (a second one hears 491, or 500 by RFC 3311 section 5.2); an offer that crossed one way is
 //! answered the other way, whichever messages carry them (RFC 3264, RFC 3261 section 13.2.1).
 
 use std::time::{Duration, Instant};
@@ -10,13 +12,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::sdp::Offer;
-use crate::sip::{HeaderName, MessageWriter, Request, StatusCode, response_to};
+use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
 
+use super::asked::Asked;
 use super::leg::Leg;
-use super::{ALLOW, Side};
+use super::passage::crossing;
+use super::{ALLOW, SUPPORTED, Side};
 
-/// An INVITE on its way across.
+/// An INVITE or UPDATE on its way across.
 #[derive(Debug)]
 pub(super) struct Exchange {
     /// Side that sent it to us.
@@ -24,13 +28,15 @@ pub(super) struct Exchange {
     /// Its transaction there.
     pub(super) server: TransactionId,
     /// The request as it came.
-    pub(super) invite: Request,
+    pub(super) request: Request,
     /// Where it came from, for the Via of its responses.
     pub(super) source: std::net::SocketAddr,
+    /// What it goes on as: INVITE or UPDATE.
+    pub(super) onward: Method,
     /// The description that our INVITE carries, ready before the media is installed.
     pub(super) body: Option<Bytes>,
-    /// Our INVITE on the other side, once it is sent.
-    pub(super) client: Option<SentInvite>,
+    /// Our request on the other side, once it is sent.
+    pub(super) client: Option<Sent>,
     /// The offer and the side that made it.
     pub(super) offer: Option<(Side, Offer)>,
     /// Whether the other side has sent a provisional response, so that a CANCEL may follow (RFC 3261 section 9.1).
@@ -39,12 +45,16 @@ pub(super) struct Exchange {
     pub(super) cancel_wanted: bool,
     /// Whether the side that sent it has withdrawn it.
     pub(super) withdrawn: bool,
+    /// Whether it was sent again for a session interval that was too short.
+    pub(super) interval_raised: bool,
     /// Whether the other side has sent a 2xx.
     pub(super) answered: bool,
     /// When a change of an answered call is given up; the call's own phase bounds its first INVITE.
     pub(super) over_at: Option<Instant>,
     /// The answer was translated already, in a provisional response.
     pub(super) answer: Option<Bytes>,
+    /// INFO packages that the other side takes, as its newest response says (RFC 6086 section 5.2).
+    recv_info: Vec<Bytes>,
     /// Our 2xx, until it is acknowledged.
     pub(super) unacknowledged: Option<Unacknowledged>,
     /// The other side's 2xx made the offer: its ACK has to wait for the answer in ours.
@@ -53,7 +63,7 @@ pub(super) struct Exchange {
 
 /// What a CANCEL or ACK has to repeat of our INVITE.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SentInvite {
+pub(super) struct Sent {
     pub(super) id: TransactionId,
     pub(super) branch: Branch,
     pub(super) sequence: u32,
@@ -81,41 +91,53 @@ impl Unacknowledged {
 }
 
 impl Exchange {
-    pub(super) const fn new(
-        from: Side,
-        server: TransactionId,
-        invite: Request,
-        source: std::net::SocketAddr,
-    ) -> Self {
+    pub(super) fn new(asked: Asked) -> Self {
+        let Asked { side: from, request, source, server } = asked;
         Self {
             from,
             server,
-            invite,
+            request,
             source,
+            onward: Method::Invite,
             body: None,
             client: None,
             offer: None,
             provisional_seen: false,
             cancel_wanted: false,
             withdrawn: false,
+            interval_raised: false,
             answered: false,
             over_at: None,
             answer: None,
+            recv_info: Vec::new(),
             unacknowledged: None,
             answer_awaited: false,
         }
     }
 
-    /// A response to the INVITE, up to its body, with what makes or keeps a dialog (RFC 3261 section 12.1.1).
+    /// Whether it came as an UPDATE.
+    pub(super) fn is_update(&self) -> bool {
+        self.request.method == Method::Update
+    }
+
+    /// Takes note of what a response of the other side says beside its description.
+    pub(super) fn note(&mut self, heard: &Message) {
+        self.recv_info = crossing(heard, HeaderName::RecvInfo).map(|value| heard.share(value)).collect();
+    }
+
+    /// A response to the request, up to its body, with what makes or keeps a dialog (RFC 3261 section 12.1.1).
     pub(super) fn response(&self, leg: &Leg, code: StatusCode) -> MessageWriter {
         let tag = Some(leg.dialog.local_tag.as_ref());
-        let response = response_to(&self.invite.message, code, code.default_reason(), self.source, tag);
+        let response = response_to(&self.request.message, code, code.default_reason(), self.source, tag);
         if code == StatusCode::TRYING || code.as_u16() >= 300 {
             return response;
         }
+        let name = HeaderName::RecvInfo;
+        let response = self.recv_info.iter().fold(response, |response, value| response.header(name, value));
         response
-            .copy(&self.invite.message, HeaderName::RecordRoute)
+            .copy(&self.request.message, HeaderName::RecordRoute)
             .header(HeaderName::Contact, leg.dialog.contact())
             .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Supported, SUPPORTED)
     }
 }

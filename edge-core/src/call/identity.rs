@@ -3,7 +3,7 @@
 //! Invariant: what crosses is a number, or a name that is no host's: nothing of one side's network is read on the
 //! other, and nothing that was dialled becomes a parameter of our URI.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -56,12 +56,22 @@ pub(super) fn escape_user(number: &str) -> String {
 
 /// Whether a name holds an address, a mailbox, or words joined by dots.
 fn names_a_host(name: &[u8]) -> bool {
-    let name = String::from_utf8_lossy(name);
-    let mut words = name.split(|letter: char| !letter.is_alphanumeric() && !".:@-".contains(letter));
-    words.any(|word| {
-        let labels = word.split('.').filter(|label| label.len() > 1).count();
-        word.contains('@') || labels > 1 || word.trim_matches('.').parse::<IpAddr>().is_ok()
+    names_an_address(name)
+        || words(&String::from_utf8_lossy(name))
+            .any(|word| word.split('.').filter(|label| label.len() > 1).count() > 1)
+}
+
+/// Whether a value holds an address, with a port or without, or a mailbox.
+pub(super) fn names_an_address(value: &[u8]) -> bool {
+    words(&String::from_utf8_lossy(value)).any(|word| {
+        let word = word.trim_matches('.');
+        word.contains('@') || word.parse::<IpAddr>().is_ok() || word.parse::<SocketAddr>().is_ok()
     })
+}
+
+/// What could be a name or an address, of what stands between other signs.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric() && !".:@-".contains(letter))
 }
 
 #[cfg(test)]

@@ -1,36 +1,42 @@
-//! An INVITE crossing the edge: sent on, answered, acknowledged, withdrawn.
+//! An INVITE or UPDATE crossing the edge: sent on, answered, acknowledged, withdrawn.
 
 use bytes::Bytes;
 
 use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCode};
 use crate::transaction::{Path, T1};
 
-use super::exchange::{Exchange, SentInvite, Unacknowledged};
+use super::cause::not_timed_out;
+use super::exchange::{Exchange, Sent, Unacknowledged};
 use super::leg::{LegState, SentAck};
 use super::opening::{SDP, hops_left};
+use super::passage::copy_across;
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
 
 /// Forks of one side that are hung up after another has answered; a peer that makes more of them is not answered.
 const FORKS_MAX: u32 = 8;
 
 impl Call {
-    /// Sends the exchange's INVITE on to the other side.
-    pub(super) fn send_invite(&mut self, ctx: &mut Context<'_>) {
+    /// Sends the exchange's request on to the other side.
+    pub(super) fn send_on(&mut self, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
         let to = exchange.from.other();
         let leg = &mut self.legs[to.index()];
         let branch = ctx.random.branch();
         let sequence = leg.dialog.next_sequence();
-        let request = leg.dialog.forwarded(&Method::Invite, branch, sequence, hops_left(&exchange.invite));
-        let request = finish(request.header(HeaderName::Allow, ALLOW), exchange.body.take());
-        let owner = Owner::Invite(self.key, to);
-        match ctx.request(Method::Invite, branch, request, leg.path(), owner) {
+        let method = exchange.onward.clone();
+        let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
+        let request = leg.timer.propose(request.header(HeaderName::Allow, ALLOW));
+        let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
+        let request = finish(request, exchange.body.clone());
+        let owner =
+            if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
+        match ctx.request(method, branch, request, leg.path(), owner) {
             Ok(id) => {
-                exchange.client = Some(SentInvite { id, branch, sequence });
+                exchange.client = Some(Sent { id, branch, sequence });
                 self.invites = [Some(exchange.server), Some(id)];
             }
             Err(full) => {
-                tracing::warn!("INVITE not sent: {full}");
+                tracing::warn!("{} not sent: {full}", exchange.onward);
                 self.invite_failed(Cause::Refused(Refused::Overload), ctx);
             }
         }
@@ -40,6 +46,7 @@ impl Call {
     pub(super) fn on_provisional(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let Some(exchange) = self.crossing_to(side) else { return };
         exchange.provisional_seen = true;
+        exchange.note(&response.message);
         if exchange.cancel_wanted {
             exchange.cancel_wanted = false;
             self.send_cancel(side, ctx);
@@ -85,14 +92,41 @@ impl Call {
         }
         let ours = self.crossing_to(side).and_then(|exchange| exchange.client);
         if ours.is_some_and(|sent| sent.sequence == response.cseq) && !self.ending {
-            self.invite_failed(Cause::Rejected(response.code), ctx);
+            self.refused_by(side, response, ctx);
         }
+    }
+
+    /// The final response to our UPDATE, which carried an offer of the other side's.
+    pub(crate) fn on_update_response(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let sent = self.crossing_to(side).and_then(|exchange| exchange.client);
+        if self.ending || sent.is_none_or(|sent| sent.sequence != response.cseq) {
+            return;
+        }
+        if response.code.is_success() {
+            self.on_answer(side, response, ctx);
+        } else {
+            self.refused_by(side, response, ctx);
+        }
+    }
+
+    /// A failure of what went on to `side`. One that is about the session interval is put right, once.
+    fn refused_by(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let leg = &mut self.legs[side.index()];
+        let first = |exchange: &&mut Exchange| !exchange.interval_raised && !exchange.withdrawn;
+        if let Some(exchange) = self.exchange.as_mut().filter(first)
+            && leg.timer.raise(response)
+        {
+            exchange.interval_raised = true;
+            exchange.provisional_seen = false;
+            return self.send_on(ctx);
+        }
+        self.invite_failed(Cause::Rejected(response.code), ctx);
     }
 
     /// The ACK for our 2xx came in on `side`.
     pub(crate) fn on_ack(&mut self, side: Side, ack: &Request, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
-        let expected = exchange.from == side && exchange.invite.cseq == ack.cseq;
+        let expected = exchange.from == side && exchange.request.cseq == ack.cseq;
         if !expected || exchange.unacknowledged.take().is_none() {
             return;
         }
@@ -154,20 +188,28 @@ impl Call {
         }
     }
 
-    /// Answers the exchange's INVITE on the side that it came from.
+    /// Answers the exchange's request on the side that it came from.
     pub(super) fn answer_invite(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
-        let leg = &self.legs[exchange.from.index()];
-        let response = finish(exchange.response(leg, code), body);
+        let leg = &mut self.legs[exchange.from.index()];
+        if exchange.is_update() && code.is_provisional() {
+            return;
+        }
+        let code = if exchange.is_update() { not_timed_out(code) } else { code };
+        let mut response = exchange.response(leg, code);
         if code.is_success() {
+            response = leg.timer.accept(&exchange.request.message, response, ctx.now);
+        }
+        let response = finish(response, body);
+        if code.is_success() && !exchange.is_update() {
             exchange.unacknowledged = Some(Unacknowledged::new(response.clone(), ctx.now));
         }
         ctx.respond(exchange.server, code, response);
     }
 
-    /// A re-INVITE came in; `exchange` has its transaction.
-    pub(super) fn on_reinvite(&mut self, mut exchange: Exchange, ctx: &mut Context<'_>) {
-        match self.translate_reinvite(&exchange) {
+    /// A re-INVITE came in, or an UPDATE with an offer; `exchange` has its transaction.
+    pub(super) fn on_change(&mut self, mut exchange: Exchange, ctx: &mut Context<'_>) {
+        match self.translate_change(&exchange) {
             Ok(Some((offer, body))) => {
                 exchange.offer = Some((exchange.from, offer));
                 exchange.body = Some(body);
@@ -175,22 +217,34 @@ impl Call {
             Ok(None) => {}
             Err(refused) => {
                 let path = Path { peer: exchange.source, ..self.leg(exchange.from).dialog.opened_over() };
-                super::refuse(&exchange.invite, path, exchange.server, &refused, ctx);
+                super::refuse(&exchange.request, path, exchange.server, &refused, ctx);
                 return;
             }
         }
-        self.leg_mut(exchange.from).dialog.refresh_target(exchange.invite.contact.as_ref());
-        exchange.over_at = Some(ctx.now + self.timers.answer_max);
+        self.leg_mut(exchange.from).refresh(&exchange.request);
+        let mut patience = self.timers.answer_max;
+        if exchange.is_update() {
+            // Whoever sent it has stopped waiting by then (RFC 3261 section 17.1.2.2, timer F).
+            patience = patience.min(T1 * 64);
+            if self.leg(exchange.from.other()).takes_update {
+                exchange.onward = Method::Update;
+            }
+        }
+        exchange.over_at = Some(ctx.now + patience);
         self.exchange = Some(exchange);
         self.answer_invite(StatusCode::TRYING, None, ctx);
-        self.send_invite(ctx);
+        self.send_on(ctx);
     }
 
     fn on_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let initial = self.leg(side).state == LegState::Early;
-        if let Some(exchange) = &mut self.exchange {
-            exchange.answered = true;
-        }
+        let Some(exchange) = &mut self.exchange else { return };
+        exchange.answered = true;
+        exchange.note(&response.message);
+        let (wants_ack, is_update) = (exchange.onward == Method::Invite, exchange.is_update());
+        let leg = self.leg_mut(side);
+        leg.learn(&response.message);
+        leg.timer.agree(&response.message, ctx.now);
         if initial {
             self.leg_mut(side).dialog.confirm(response);
             self.leg_mut(side).state = LegState::Confirmed;
@@ -200,16 +254,21 @@ impl Call {
         match self.translate_success(side, response, ctx) {
             Ok(body) => {
                 let answer_awaited = self.exchange.as_ref().is_some_and(|exchange| exchange.answer_awaited);
-                if !answer_awaited {
+                if wants_ack && !answer_awaited {
                     self.send_ack(side, response.cseq, None, ctx);
                 }
                 if initial {
                     self.note_answered(ctx);
                 }
                 self.answer_invite(StatusCode::OK, Some(body), ctx);
+                if is_update {
+                    self.exchange = None;
+                }
             }
             Err(error) => {
-                self.send_ack(side, response.cseq, None, ctx);
+                if wants_ack {
+                    self.send_ack(side, response.cseq, None, ctx);
+                }
                 self.terminate(Cause::BadAnswer(error), ctx);
             }
         }
@@ -217,7 +276,7 @@ impl Call {
 
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged
     /// and hung up.
-    fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+    pub(super) fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let tag = response.to.tag();
         let leg = self.leg(side);
         let mut sent = leg.acks.iter().filter(|sent| sent.sequence == response.cseq);
@@ -280,7 +339,7 @@ fn dialog_is_gone(cause: &Cause) -> bool {
 }
 
 /// A message with an SDP body, or without one.
-fn finish(message: MessageWriter, body: Option<Bytes>) -> Bytes {
+pub(super) fn finish(message: MessageWriter, body: Option<Bytes>) -> Bytes {
     match body {
         Some(sdp) => message.body(SDP, sdp),
         None => message.empty(),

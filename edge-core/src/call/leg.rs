@@ -9,7 +9,10 @@ use bytes::Bytes;
 use crate::dialog::Dialog;
 use crate::policy::{Admission, Trunk};
 use crate::sdp::{LocalMedia, MediaLines, SdpError};
+use crate::sip::{HeaderName, Message, Method, Request};
 use crate::transaction::Path;
+
+use super::session_timer::SessionTimer;
 
 /// One side of a call.
 #[derive(Debug)]
@@ -19,6 +22,10 @@ pub(super) struct Leg {
     pub(super) dialog: Dialog,
     pub(super) state: LegState,
     pub(super) session: LocalSession,
+    /// Whether it has said that it takes UPDATE.
+    pub(super) takes_update: bool,
+    /// How its session is kept going.
+    pub(super) timer: SessionTimer,
     /// The m= lines of this side's dialog, which every later offer to it repeats.
     pub(super) lines: MediaLines,
     /// The ACKs of the last 2xx from this side, newest last, kept for when one of them comes again.
@@ -39,6 +46,19 @@ impl Leg {
         self.dialog.path(|address| self.trunk.is_at(address))
     }
 
+    /// Takes the new target from a request that may change it (RFC 3261 section 12.2.2, RFC 3311 section 5.2).
+    pub(super) fn refresh(&mut self, request: &Request) {
+        self.dialog.refresh_target(request.contact.as_ref());
+        self.learn(&request.message);
+    }
+
+    /// Takes note of the methods that it says it understands.
+    pub(super) fn learn(&mut self, message: &Message) {
+        if let Some(takes) = takes_update(message) {
+            self.takes_update = takes;
+        }
+    }
+
     /// Keeps an ACK for when its 2xx comes again.
     pub(super) fn keep_ack(&mut self, ack: SentAck) {
         if self.acks.len() == ACKS_MAX {
@@ -46,6 +66,12 @@ impl Leg {
         }
         self.acks.push_back(ack);
     }
+}
+
+/// Whether a message allows UPDATE; `None` when it says nothing of what it allows.
+pub(super) fn takes_update(message: &Message) -> Option<bool> {
+    message.first(HeaderName::Allow)?;
+    Some(message.values(HeaderName::Allow).any(|method| method == Method::Update.as_bytes()))
 }
 
 /// How far a side is.
@@ -81,13 +107,15 @@ pub(super) struct LocalSession {
     id: u64,
     version: u64,
     last: Bytes,
+    /// The last one that belongs to a finished offer and answer: what a refused offer leaves in force.
+    agreed: Bytes,
 }
 
 impl LocalSession {
     /// A session on local address `rtp`; `random` becomes its id.
     pub(super) const fn new(rtp: SocketAddr, random: u64) -> Self {
         // RFC 8866 section 5.2: a number that fits a signed 64-bit integer everywhere.
-        Self { rtp, id: random >> 2, version: 1, last: Bytes::new() }
+        Self { rtp, id: random >> 2, version: 1, last: Bytes::new(), agreed: Bytes::new() }
     }
 
     /// The description that `build` makes, under a new version when it differs from the last one sent.
@@ -104,6 +132,16 @@ impl LocalSession {
         }
         self.last = build(self.local(self.version))?;
         Ok(self.last.clone())
+    }
+
+    /// What was described last is in force now.
+    pub(super) fn agree(&mut self) {
+        self.agreed = self.last.clone();
+    }
+
+    /// The description in force.
+    pub(super) const fn agreed(&self) -> &Bytes {
+        &self.agreed
     }
 
     const fn local(&self, version: u64) -> LocalMedia {

@@ -11,6 +11,7 @@
 //! RFC 3261 sections 12 to 15, RFC 3264, RFC 5853 (SBC), RFC 7092 (B2BUA roles: this one is signalling and media
 //! plane, an SDP-modifying, media-relaying one).
 
+mod asked;
 mod cause;
 mod context;
 mod ending;
@@ -20,8 +21,12 @@ mod identity;
 mod invite;
 mod leg;
 mod opening;
+mod passage;
 mod record;
+mod refresh;
 mod session;
+mod session_timer;
+mod update;
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -33,14 +38,22 @@ use crate::transaction::TransactionId;
 pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
 
+pub(crate) use asked::Asked;
 pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use opening::{Arrival, refuse};
 
 use exchange::Exchange;
 use leg::{Leg, LegState};
+use refresh::Refreshing;
 
-/// Methods that we understand, for Allow headers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+/// Methods that we understand within a call, for Allow headers.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE";
+
+/// Extensions that we keep, for Supported headers.
+pub(crate) const SUPPORTED: &[u8] = session_timer::TIMER;
+
+/// Methods that we understand outside of one.
+pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
 
 /// Name of a call within its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,8 +65,12 @@ pub(crate) struct Call {
     key: CallKey,
     legs: [Leg; 2],
     exchange: Option<Exchange>,
+    /// A re-INVITE of our own, which keeps a session going.
+    refreshing: Option<Refreshing>,
     /// Transactions of the newest exchange, the peer's and ours: given up with the call if nobody ended them.
     invites: [Option<TransactionId>; 2],
+    /// Requests on their way across that have no answer yet.
+    passages: Vec<Asked>,
     plan: MediaPlan,
     media: MediaState,
     leases: Vec<PortLease>,
@@ -93,7 +110,11 @@ impl Call {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let repeat = self.exchange.as_ref().and_then(|exchange| exchange.unacknowledged.as_ref());
         let repeat = repeat.map(|waiting| waiting.again_at.min(waiting.give_up_at));
-        [self.phase_over_at, self.closed_by, repeat, self.exchange_over_at()].into_iter().flatten().min()
+        let keep = self.refresh_due_at();
+        [self.phase_over_at, self.closed_by, repeat, self.exchange_over_at(), keep]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The dialog of one side, to find out whether a request is within it.

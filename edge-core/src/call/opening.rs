@@ -17,9 +17,11 @@ use crate::sdp::{MediaLines, Offer, offer_to};
 use crate::sip::{HeaderName, Message, Request, response_to};
 use crate::transaction::{Path, TransactionId};
 
+use super::asked::Asked;
 use super::exchange::Exchange;
 use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
+use super::session_timer::{MIN_SE, SessionTimer, TIMER, check_interval};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Refused, Side};
 
 /// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
@@ -59,7 +61,9 @@ impl Arrival<'_> {
                     key,
                     legs,
                     exchange: Some(exchange),
+                    refreshing: None,
                     invites: [Some(self.server), None],
+                    passages: Vec::new(),
                     plan,
                     media: MediaState::Installing,
                     leases,
@@ -102,7 +106,12 @@ impl Arrival<'_> {
         let [lease_a, lease_b] = self.lease(realms, ports, ctx)?;
         let plan = MediaPlan { a: endpoint(&lease_a, offer.as_ref()), b: endpoint(&lease_b, None) };
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
-        let mut exchange = Exchange::new(Side::A, self.server, self.invite.clone(), self.path.peer);
+        let mut exchange = Exchange::new(Asked {
+            side: Side::A,
+            request: self.invite.clone(),
+            source: self.path.peer,
+            server: self.server,
+        });
         if let Some(offer) = offer {
             let [near, far] = &mut legs;
             near.lines = offer.lines().clone();
@@ -133,7 +142,8 @@ impl Arrival<'_> {
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);
         }
-        check_extensions(&self.invite.message)
+        check_extensions(&self.invite.message)?;
+        check_interval(&self.invite.message)
     }
 
     fn route(&self, record: &mut CallRecord) -> Result<Destination, Refused> {
@@ -204,6 +214,8 @@ impl Arrival<'_> {
             dialog,
             state: LegState::Early,
             session: LocalSession::new(local, random),
+            takes_update: false,
+            timer: SessionTimer::new(self.policy.timers.session_expires),
             lines: MediaLines::default(),
             acks: VecDeque::new(),
             forks_hung_up: 0,
@@ -211,10 +223,9 @@ impl Arrival<'_> {
         };
         let dialog_b = self.called_dialog(called, &destination.number, ctx);
         let caller = self.policy.trunk(self.trunk);
-        [
-            leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a),
-            leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b),
-        ]
+        let mut near = leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a);
+        near.learn(&self.invite.message);
+        [near, leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b)]
     }
 
     fn called_dialog(&self, trunk: &Trunk, number: &str, ctx: &mut Context<'_>) -> Dialog {
@@ -278,6 +289,7 @@ pub(crate) fn refuse(
     match refused {
         Refused::Extension { options } => response = response.header(HeaderName::Unsupported, options),
         Refused::MediaType { .. } => response = response.header(HeaderName::Accept, SDP),
+        Refused::Interval => response = response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
         Refused::Direction { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
@@ -299,18 +311,24 @@ pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> 
         return Ok(None);
     }
     let content_type = message.first(HeaderName::ContentType).unwrap_or(SDP);
-    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if media_type.eq_ignore_ascii_case(SDP) {
+    if is_media_type(content_type, SDP) {
         Ok(Some(body))
     } else {
         Err(Refused::MediaType { content_type: String::from_utf8_lossy(content_type).into_owned() })
     }
 }
 
+/// Whether a Content-Type says `media_type`, whatever its parameters.
+pub(super) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
+    let said = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    said.eq_ignore_ascii_case(media_type)
+}
+
 /// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
 pub(super) fn check_extensions(message: &Message) -> Result<(), Refused> {
-    let required = message.values(HeaderName::Require).chain(message.values(HeaderName::ProxyRequire));
-    let options: Vec<_> = required.map(String::from_utf8_lossy).collect();
+    let required = message.values(HeaderName::Require).filter(|option| !option.eq_ignore_ascii_case(TIMER));
+    let options: Vec<_> =
+        required.chain(message.values(HeaderName::ProxyRequire)).map(String::from_utf8_lossy).collect();
     if options.is_empty() { Ok(()) } else { Err(Refused::Extension { options: options.join(", ") }) }
 }
 

@@ -11,16 +11,18 @@ use crate::sip::{Request, Response};
 
 use super::exchange::Exchange;
 use super::opening::{check_extensions, session_body};
+use super::session_timer::check_interval;
 use super::{Call, Cause, Context, Refused, Side};
 
 impl Call {
-    /// The offer of a re-INVITE, if it has one, and what the other side is offered for it.
-    pub(super) fn translate_reinvite(
+    /// The offer of a re-INVITE or UPDATE, if it has one, and what the other side is offered for it.
+    pub(super) fn translate_change(
         &mut self,
         exchange: &Exchange,
     ) -> Result<Option<(Offer, Bytes)>, Refused> {
-        check_extensions(&exchange.invite.message)?;
-        let Some(sdp) = session_body(&exchange.invite.message)? else { return Ok(None) };
+        check_extensions(&exchange.request.message)?;
+        check_interval(&exchange.request.message)?;
+        let Some(sdp) = session_body(&exchange.request.message)? else { return Ok(None) };
         let offer = Offer::parse(&sdp).map_err(Refused::Offer)?;
         let body = self.translate_offer(exchange.from, &offer).map_err(Refused::Offer)?;
         Ok(Some((offer, body)))
@@ -98,6 +100,8 @@ impl Call {
         let (near, far) = if side == Side::A { (a, b) } else { (b, a) };
         let policies = [&near.trunk.codecs, &far.trunk.codecs];
         let body = far.session.describe(|local| answer_to(local, offer, &answer, policies))?;
+        near.session.agree();
+        far.session.agree();
         exchange.answer = Some(body.clone());
         let (offered, answered, before) = (offer.audio(), answer.audio(), self.plan);
         for (end, audio) in [(side.other(), offered), (side, answered)] {

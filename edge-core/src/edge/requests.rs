@@ -4,14 +4,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::call::{ALLOW, Arrival, CallKey, Owner, Refused, Side};
+use crate::call::{ALLOW_OUTSIDE, Arrival, Asked, CallKey, Owner, Refused, SUPPORTED, Side};
+use crate::dialog::Dialog;
 use crate::policy::{Strangers, TrunkId};
 use crate::sip::{
-    HeaderName, Incoming, Message, Method, ParseError, Request, Response, StatusCode, response_to,
+    HeaderName, Incoming, Message, MessageWriter, Method, ParseError, Request, Response, StatusCode,
+    response_to,
 };
 use crate::transaction::{Matched, Path};
 
 use super::{Draining, Edge, shard};
+
+/// When someone who has not answered yet may try again, in seconds.
+const EARLY_RETRY_AFTER_S: &str = "2";
 
 impl Edge {
     pub(super) fn on_message(&mut self, path: Path, bytes: Bytes, now: Instant) {
@@ -114,12 +119,14 @@ impl Edge {
 
     fn on_dialog_request(&mut self, path: Path, request: Request, now: Instant) {
         let Some((key, side)) = self.dialog_of(path, &request) else {
-            return self.answer_with(path, &request, StatusCode::CALL_DOES_NOT_EXIST, now);
+            return self.on_unknown_dialog(path, &request, now);
         };
         let owner = if request.method == Method::Invite { Owner::Invited(key, side) } else { Owner::Nobody };
         match self.resources.transactions.open_server(&request, path, owner) {
             Ok(server) => {
-                self.with_call(key, now, |call, ctx| call.on_request(side, request, path.peer, server, ctx));
+                self.with_call(key, now, |call, ctx| {
+                    call.on_request(Asked { side, request, source: path.peer, server }, ctx);
+                });
             }
             // A hang-up counts, room or not: answered each time it comes.
             Err(_full) if request.method == Method::Bye => {
@@ -127,6 +134,21 @@ impl Edge {
                 self.with_call(key, now, |call, ctx| call.hung_up_by(side, ctx));
             }
             Err(_full) => self.answer_with(path, &request, StatusCode::SERVICE_UNAVAILABLE, now),
+        }
+    }
+
+    /// A request within no dialog of ours. Someone who rings and changes his session is not told that there is none:
+    /// which of several that ring will answer, and thereby make it one of ours, is not known yet.
+    fn on_unknown_dialog(&mut self, path: Path, request: &Request, now: Instant) {
+        let early =
+            self.owner_of_tag(path, request).is_some_and(|(_, dialog)| dialog.is_asked_for_by(request));
+        if early && request.method != Method::Bye {
+            let code = StatusCode::SERVER_INTERNAL_ERROR;
+            let response = self.stateless(path, &request.message, code, code.default_reason(), now);
+            let response = response.header(HeaderName::RetryAfter, EARLY_RETRY_AFTER_S).empty();
+            self.resources.at(now).send(reply_path(path, &request.message), response);
+        } else {
+            self.answer_with(path, request, StatusCode::CALL_DOES_NOT_EXIST, now);
         }
     }
 
@@ -164,20 +186,38 @@ impl Edge {
             Matched::Deliver(_, Owner::Bye(key, side)) if response.code.is_final() => {
                 self.with_call(key, now, |call, _| call.on_left(side));
             }
+            Matched::Deliver(_, Owner::Update(key, side)) if response.code.is_final() => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_update_response(side, response, ctx));
+            }
+            Matched::Deliver(_, Owner::Refresh(key, side)) if response.code.is_final() => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_refresh_response(side, response, ctx));
+            }
+            Matched::Deliver(_, Owner::Passage(key, server)) if response.code.is_final() => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_passed(server, response, ctx));
+            }
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
             Matched::Nothing => self.counters.stray_responses += 1,
         }
     }
 
-    /// The dialog of ours that a request is within, when it comes from that dialog's trunk, over its network.
+    /// The dialog of ours that a request is within.
     fn dialog_of(&self, path: Path, request: &Request) -> Option<(CallKey, Side)> {
+        let (owner, dialog) = self.owner_of_tag(path, request)?;
+        dialog.contains(request).then_some(owner)
+    }
+
+    /// The dialog of ours that the To tag of a request names, when it comes from that dialog's trunk, over its network.
+    fn owner_of_tag(&self, path: Path, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
         let tag = shard::tag_number(request.to.tag()?)?;
         let &(key, side) = self.dialogs.get(&tag)?;
         let call = self.calls.get(&key)?;
         let dialog = call.dialog(side);
         let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
         let same_peer = call.is_at(side, path.peer.ip());
-        (same_realm && same_peer && dialog.contains(request)).then_some((key, side))
+        (same_realm && same_peer).then_some(((key, side), dialog))
     }
 
     fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {
@@ -192,12 +232,24 @@ impl Edge {
         reason: &str,
         now: Instant,
     ) {
-        let mut ctx = self.resources.at(now);
-        let tag = format!("{:016x}", ctx.random.next());
-        let response = response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
-            .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Accept, "application/sdp");
-        ctx.send(reply_path(path, message), response.empty());
+        let response = self.stateless(path, message, code, reason, now).empty();
+        self.resources.at(now).send(reply_path(path, message), response);
+    }
+
+    /// A response that no transaction remembers, up to what only this one has to say.
+    fn stateless(
+        &mut self,
+        path: Path,
+        message: &Message,
+        code: StatusCode,
+        reason: &str,
+        now: Instant,
+    ) -> MessageWriter {
+        let tag = format!("{:016x}", self.resources.at(now).random.next());
+        response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
+            .header(HeaderName::Allow, ALLOW_OUTSIDE)
+            .header(HeaderName::Accept, "application/sdp")
+            .header(HeaderName::Supported, SUPPORTED)
     }
 }
 

@@ -1,7 +1,10 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+mod passing;
+mod session_timer;
 mod standing;
 mod stream;
+mod update;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

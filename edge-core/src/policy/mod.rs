@@ -58,6 +58,9 @@ pub struct CallTimers {
     /// From the answer to the end; then both sides are hung up. Without it a call whose peers both died would
     /// stand for ever.
     pub call_max: Duration,
+    /// Session interval that is proposed to every side that can keep one (RFC 4028), at least 90 s: a side that dies
+    /// without a word is noticed within it. `None` proposes none; one that a peer asks for is kept all the same.
+    pub session_expires: Option<Duration>,
     /// How long a media port rests after its call before another call may use it.
     pub port_rest: Duration,
 }
@@ -67,6 +70,7 @@ impl Default for CallTimers {
         Self {
             answer_max: Duration::from_secs(180),
             call_max: Duration::from_secs(12 * 3600),
+            session_expires: Some(Duration::from_secs(1800)),
             port_rest: Duration::from_secs(30),
         }
     }

@@ -26,15 +26,50 @@ const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\n";
 const PAIRS: u64 = 64;
 
+const WITH_SDP: &str = "Content-Type: application/sdp\r\n";
+const WITH_DIGIT: &str = "Content-Type: application/dtmf-relay\r\n";
+const DIGIT: &str = "Signal=5\r\nDuration=160\r\n";
+
+/// Requests that a peer makes within a dialog: method, headers, body.
+const METHODS: &[(&str, &str, &str)] = &[
+    ("BYE", "", ""),
+    ("INVITE", WITH_SDP, SDP),
+    ("INVITE", "", ""),
+    ("ACK", "", ""),
+    ("ACK", WITH_SDP, SDP),
+    ("CANCEL", "", ""),
+    ("OPTIONS", "", ""),
+    ("INFO", WITH_DIGIT, DIGIT),
+    ("INFO", WITH_SDP, SDP),
+    ("MESSAGE", "Content-Type: text/plain\r\n", "hello"),
+    ("NOTIFY", "Event: refer\r\nSubscription-State: active\r\n", ""),
+    ("UPDATE", "Allow: UPDATE\r\n", ""),
+    ("UPDATE", "Allow: INVITE, UPDATE\r\nContent-Type: application/sdp\r\n", SDP),
+    ("UPDATE", "Supported: timer\r\nSession-Expires: 90\r\n", ""),
+    ("UPDATE", "Supported: timer\r\nSession-Expires: 1\r\n", ""),
+    ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\n", ""),
+];
+
+/// What an answer says of methods and of session timers.
+const TIMERS: &[&str] = &[
+    "",
+    "Allow: INVITE, UPDATE\r\n",
+    "Session-Expires: 90;refresher=uac\r\n",
+    "Allow: UPDATE\r\nSession-Expires: 90;refresher=uac\r\n",
+    "Session-Expires: 90;refresher=uas\r\n",
+    "Min-SE: 4294967295\r\n",
+    "Session-Expires: 4294967295\r\n",
+];
+
 /// One thing that the world does.
 #[derive(Debug, Clone)]
 enum Step {
     /// A new INVITE, from one side or the other.
     Invite { side: usize, number: u8, with_offer: bool },
     /// Something the edge sent, answered: with this status, with SDP or without.
-    Answer { pick: u16, code: u16, with_sdp: bool },
+    Answer { pick: u16, code: u16, with_sdp: bool, timer: usize },
     /// A request in a dialog that something the edge sent belongs to.
-    InDialog { pick: u16, method: u8, sequence: u32 },
+    InDialog { pick: u16, method: usize, sequence: u32 },
     /// Something the edge sent, sent back to it.
     Echo { pick: u16 },
     /// Something the edge sent, with a byte changed, sent back to it.
@@ -47,19 +82,19 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let codes = prop::sample::select(vec![
-        100, 180, 183, 200, 200, 200, 202, 302, 401, 404, 408, 481, 486, 487, 491, 503, 603,
+        100, 180, 183, 200, 200, 200, 202, 302, 401, 404, 408, 422, 481, 486, 487, 491, 503, 603,
     ]);
     prop_oneof![
         4 => (0..2_usize, 0..6_u8, any::<bool>())
             .prop_map(|(side, number, with_offer)| Step::Invite { side, number, with_offer }),
-        8 => (any::<u16>(), codes, any::<bool>())
-            .prop_map(|(pick, code, with_sdp)| Step::Answer { pick, code, with_sdp }),
-        6 => (any::<u16>(), 0..6_u8, 1..5_u32)
+        8 => (any::<u16>(), codes, any::<bool>(), 0..TIMERS.len())
+            .prop_map(|(pick, code, with_sdp, timer)| Step::Answer { pick, code, with_sdp, timer }),
+        6 => (any::<u16>(), 0..METHODS.len(), 1..9_u32)
             .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
         2 => any::<u16>().prop_map(|pick| Step::Echo { pick }),
         2 => (any::<u16>(), any::<u16>(), any::<u8>()).prop_map(|(pick, at, to)| Step::Mutated { pick, at, to }),
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Noise),
-        3 => (0..40_000_u32).prop_map(|ms| Step::Wait { ms }),
+        3 => (0..120_000_u32).prop_map(|ms| Step::Wait { ms }),
     ]
 }
 
@@ -171,16 +206,16 @@ impl World {
     fn take(&mut self, step: Step) {
         match step {
             Step::Invite { side, number, with_offer } => self.receive(side, invite(side, number, with_offer)),
-            Step::Answer { pick, code, with_sdp } => {
+            Step::Answer { pick, code, with_sdp, timer } => {
                 if let Some((realm, request)) = self.pick(pick) {
-                    let answer = answer(request, code, with_sdp);
+                    let answer = answer(request, code, with_sdp, TIMERS[timer]);
                     self.receive(realm, answer);
                 }
             }
             Step::InDialog { pick, method, sequence } => {
                 if let Some((realm, message)) = self.pick(pick) {
-                    let method = ["BYE", "INVITE", "ACK", "CANCEL", "OPTIONS", "INFO"][usize::from(method)];
-                    let request = in_dialog(message, method, sequence);
+                    let (method, headers, body) = METHODS[method];
+                    let request = in_dialog(message, method, sequence, headers, body);
                     self.receive(realm, request);
                 }
             }
@@ -244,13 +279,13 @@ fn header<'a>(message: &'a str, name: &str) -> &'a str {
 }
 
 /// A response to a request of the edge's, with a tag of ours.
-fn answer(request: &str, code: u16, with_sdp: bool) -> String {
+fn answer(request: &str, code: u16, with_sdp: bool, timer: &str) -> String {
     let to = header(request, "To:");
     let tag = if to.contains("tag=") { "" } else { ";tag=peer" };
     let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
     format!(
         "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         Contact: <sip:10.0.0.20>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+         Contact: <sip:10.0.0.20>\r\n{timer}{kind}Content-Length: {}\r\n\r\n{body}",
         header(request, "Via:"),
         header(request, "From:"),
         header(request, "Call-ID:"),
@@ -260,7 +295,7 @@ fn answer(request: &str, code: u16, with_sdp: bool) -> String {
 }
 
 /// A request in the dialog of `message`, whichever side made it.
-fn in_dialog(message: &str, method: &str, sequence: u32) -> String {
+fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &str) -> String {
     let (from, to) = (header(message, "From:"), header(message, "To:"));
     // A response of the edge has our tag in To, a request of the edge in From.
     let (from, to) =
@@ -268,10 +303,10 @@ fn in_dialog(message: &str, method: &str, sequence: u32) -> String {
     let via = header(message, "Via:").split(';').next().unwrap_or_default();
     format!(
         "{method} sip:edge SIP/2.0\r\nVia: {via};branch=z9hG4bKd{method}{sequence};rport\r\nFrom: {from}\r\nTo: {to}\r\n\
-         Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n\
-         Content-Length: {}\r\n\r\n{SDP}",
+         Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\n{headers}\
+         Content-Length: {}\r\n\r\n{body}",
         header(message, "Call-ID:"),
-        SDP.len()
+        body.len()
     )
 }
 

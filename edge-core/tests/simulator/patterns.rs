@@ -55,6 +55,61 @@ const PATTERNS: &[Pattern] = &[
         is_hangup_a,
     ),
     (
+        "hold by UPDATE",
+        &[(0, CALL), (3000, Act::HoldByUpdate), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (5000, Act::HoldByUpdate)],
+        is_hangup_a,
+    ),
+    (
+        "UPDATE meets re-INVITE",
+        &[(0, CALL), (3000, Act::HoldByUpdate), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (2049, Act::Hold)],
+        is_hangup_a,
+    ),
+    (
+        "the edge refreshes both sides",
+        &[(0, Act::KeepTime("90;refresher=uas")), (0, CALL), (300_000, Act::Hangup)],
+        &[(0, Act::KeepTime("90;refresher=uac")), (1000, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "the caller should refresh and does not",
+        &[(0, Act::KeepTime("90;refresher=uac")), (0, CALL), (300_000, Act::Hangup)],
+        &[(0, Act::KeepTime("90;refresher=uac")), (1000, Act::Answer), (20_000, Act::HoldByUpdate)],
+        |cause| *cause == Cause::Expired(Side::A),
+    ),
+    (
+        "the called side should refresh and does not",
+        &[(0, CALL), (300_000, Act::Hangup)],
+        &[(0, Act::KeepTime("90;refresher=uas")), (1000, Act::Answer)],
+        |cause| *cause == Cause::Expired(Side::B),
+    ),
+    (
+        "changes and digits meet refreshes",
+        &[
+            (0, Act::KeepTime("90;refresher=uas")),
+            (0, CALL),
+            (46_000, Act::Digit),
+            (46_005, Act::HoldByUpdate),
+            (91_010, Act::Hold),
+            (150_000, Act::Hangup),
+        ],
+        &[
+            (0, Act::KeepTime("90;refresher=uac")),
+            (1000, Act::Answer),
+            (45_990, Act::Hold),
+            (46_001, Act::Digit),
+            (91_000, Act::HoldByUpdate),
+        ],
+        is_hangup_a,
+    ),
+    (
+        "digits",
+        &[(0, CALL), (3000, Act::Digit), (3001, Act::Digit), (4000, Act::Digit), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (3000, Act::Digit)],
+        is_hangup_a,
+    ),
+    (
         "both hang up at once",
         &[(0, CALL), (5000, Act::Hangup)],
         &[(1000, Act::Answer), (4990, Act::Hangup)],
@@ -122,8 +177,15 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
         // An answer that crosses a CANCEL is heard by the edge alone.
         let agree =
             world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
-        if *name == *"hold" {
+        if matches!(name, "hold" | "hold by UPDATE") {
             assert!(world.caller.was_held && world.called.was_held, "{name}: hold did not cross");
+        }
+        if *name == *"the edge refreshes both sides" {
+            assert_eq!((world.caller.refreshed, world.called.refreshed), (6, 6), "seed {seed}");
+        }
+        if *name == *"digits" {
+            assert_eq!((world.caller.digits_taken, world.called.digits_heard), (3, 3), "seed {seed}");
+            assert_eq!((world.called.digits_taken, world.caller.digits_heard), (1, 1), "seed {seed}");
         }
         assert!(agree, "{name}, seed {seed}: the peers disagree on whether the call was up");
     });

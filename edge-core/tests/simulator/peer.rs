@@ -32,9 +32,18 @@ pub(crate) enum Act {
     Hangup,
     /// Either: a re-INVITE that holds.
     Hold,
+    /// Either, before anything else: say this in Session-Expires, and refresh if that is its part.
+    KeepTime(&'static str),
+    /// Either: an UPDATE that holds.
+    HoldByUpdate,
+    /// Either: a digit in an INFO.
+    Digit,
     /// Either: stop existing.
     Die,
 }
+
+/// What a digit's INFO says.
+const DIGIT: &str = "Signal=5\r\nDuration=160\r\n";
 
 /// How far a peer's call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +63,16 @@ pub(crate) struct Peer {
     pub(crate) was_up: bool,
     /// Whether the other side put it on hold.
     pub(crate) was_held: bool,
+    /// Digits that the other side pressed.
+    pub(crate) digits_heard: usize,
+    /// Digits of its own that the other side took.
+    pub(crate) digits_taken: usize,
+    /// Whether it says that it takes UPDATE.
+    allows_update: bool,
+    /// Refreshes that came from the edge.
+    pub(crate) refreshed: usize,
+    /// What its INVITE, or its 2xx, says in Session-Expires.
+    expires: Option<&'static str>,
     /// Port that its SDP names for media.
     pub(crate) media_port: u16,
     edge: SocketAddr,
@@ -91,6 +110,11 @@ impl Peer {
             state: State::Idle,
             was_up: false,
             was_held: false,
+            digits_heard: 0,
+            digits_taken: 0,
+            allows_update: seed % 4 < 2,
+            refreshed: 0,
+            expires: None,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
             edge,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
@@ -154,6 +178,7 @@ impl Peer {
 
     fn act(&mut self, act: Act, now: Instant) {
         match (act, self.state) {
+            (Act::KeepTime(expires), _) => self.expires = Some(expires),
             (Act::Die, _) => self.state = State::Dead,
             (Act::Invite { with_offer }, State::Idle) => self.send_invite(with_offer, now),
             (Act::Cancel, State::Inviting) => self.send_cancel(now),
@@ -163,6 +188,8 @@ impl Peer {
             (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
             (Act::Hangup, State::Up) => self.send_bye(now),
             (Act::Hold, State::Up) => self.send_hold(now),
+            (Act::HoldByUpdate, State::Up) => self.send_update(now),
+            (Act::Digit, State::Up) => self.send_digit(now),
             _ => {}
         }
     }
@@ -198,7 +225,9 @@ impl Peer {
             self.path(),
         );
         let (branch, sequence) = (self.branch(), dialog.next_sequence());
-        let request = dialog.request(&Method::Invite, branch, sequence);
+        let request =
+            dialog.request(&Method::Invite, branch, sequence).header(HeaderName::Allow, self.allow());
+        let request = self.keep_time(request, None);
         let bytes =
             if with_offer { request.body("application/sdp", self.sdp("sendrecv")) } else { request.empty() };
         self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(|_| true), (), now).unwrap();
@@ -242,6 +271,70 @@ impl Peer {
             .unwrap();
     }
 
+    fn send_update(&mut self, now: Instant) {
+        let (branch, sdp) = (self.branch(), self.sdp("sendonly"));
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let update = dialog.request(&Method::Update, branch, sequence).body("application/sdp", sdp);
+        self.transactions
+            .open_client(Method::Update, branch, update, dialog.path(|_| true), (), now)
+            .unwrap();
+    }
+
+    fn take_update(&mut self, request: &Request, now: Instant) {
+        assert!(self.allows_update, "an UPDATE to one that takes none");
+        let dialog = self.dialog.as_ref().filter(|dialog| dialog.contains(request));
+        let Some(dialog) = dialog else {
+            return self.reply(request, StatusCode::CALL_DOES_NOT_EXIST, now);
+        };
+        self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
+        let (code, tag) = (StatusCode::OK, Some(dialog.local_tag.as_ref()));
+        let response = response_to(&request.message, code, "OK", self.edge, tag)
+            .header(HeaderName::Contact, dialog.contact());
+        let response = self.keep_time(response, Some(request));
+        let response = if request.message.body().is_empty() {
+            self.refreshed += 1;
+            response.empty()
+        } else {
+            response.body("application/sdp", self.sdp("recvonly"))
+        };
+        let id = self.transactions.open_server(request, self.path(), ()).unwrap();
+        self.transactions.respond(id, code, response, now);
+    }
+
+    /// Adds what this peer says of its session timer: what `asked` has agreed already, else what the script wants.
+    fn keep_time(&self, message: MessageWriter, asked: Option<&Request>) -> MessageWriter {
+        let Some(wanted) = self.expires else { return message };
+        let agreed = asked.and_then(|asked| asked.message.first(HeaderName::SessionExpires));
+        let agreed = agreed.filter(|expires| expires.contains(&b';'));
+        message
+            .header(HeaderName::Supported, "timer")
+            .header(HeaderName::SessionExpires, agreed.unwrap_or(wanted.as_bytes()))
+    }
+
+    fn allow(&self) -> &'static str {
+        if self.allows_update {
+            "INVITE, ACK, CANCEL, BYE, INFO, UPDATE"
+        } else {
+            "INVITE, ACK, CANCEL, BYE, INFO"
+        }
+    }
+
+    fn send_digit(&mut self, now: Instant) {
+        let branch = self.branch();
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let info = dialog.request(&Method::Info, branch, sequence).body("application/dtmf-relay", DIGIT);
+        self.transactions.open_client(Method::Info, branch, info, dialog.path(|_| true), (), now).unwrap();
+    }
+
+    fn take_digit(&mut self, request: &Request, now: Instant) {
+        assert_eq!(request.message.body(), DIGIT.as_bytes(), "a body crosses byte for byte");
+        let known = self.dialog.as_ref().is_some_and(|dialog| dialog.contains(request));
+        self.digits_heard += usize::from(known);
+        self.reply(request, if known { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST }, now);
+    }
+
     fn on_request(&mut self, request: Request, now: Instant) {
         match self.transactions.on_request(&request, self.path(), now) {
             Matched::Absorbed => return,
@@ -271,6 +364,8 @@ impl Peer {
                     self.answer = None;
                 }
             }
+            Method::Update => self.take_update(&request, now),
+            Method::Info => self.take_digit(&request, now),
             _ => self.reply(&request, StatusCode::METHOD_NOT_ALLOWED, now),
         }
     }
@@ -300,6 +395,7 @@ impl Peer {
             return self.reply(&request, StatusCode::REQUEST_PENDING, now);
         }
         self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
+        self.refreshed += 1;
         let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
         self.invite =
             Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
@@ -330,7 +426,9 @@ impl Peer {
         let tag = Some(dialog.local_tag.as_ref());
         let writer: MessageWriter =
             response_to(&request.message, code, code.default_reason(), self.edge, tag)
-                .header(HeaderName::Contact, dialog.contact());
+                .header(HeaderName::Contact, dialog.contact())
+                .header(HeaderName::Allow, self.allow());
+        let writer = if code.is_success() { self.keep_time(writer, Some(request)) } else { writer };
         let bytes = match sdp {
             Some(sdp) => writer.body("application/sdp", sdp),
             None => writer.empty(),
@@ -362,6 +460,9 @@ impl Peer {
     fn on_response(&mut self, response: &Response, now: Instant) {
         if !matches!(self.transactions.on_response(response, now), Matched::Deliver(..)) {
             return;
+        }
+        if response.cseq_method == Method::Info && response.code.is_success() {
+            self.digits_taken += 1;
         }
         if response.cseq_method != Method::Invite || response.code.is_provisional() {
             return;

@@ -83,6 +83,7 @@ pub(crate) fn policy() -> Policy {
         CallTimers {
             answer_max: Duration::from_secs(60),
             call_max: Duration::from_secs(600),
+            session_expires: Some(Duration::from_secs(90)),
             port_rest: Duration::from_secs(1),
         },
     )

@@ -102,6 +102,7 @@ pub(super) fn timers(section: &Section<'_>) -> CallTimers {
         answer_max: duration(section, "answer_max", usual.answer_max, &answer),
         call_max: duration(section, "call_max", usual.call_max, &call),
         port_rest: duration(section, "port_rest", usual.port_rest, &rest),
+        ..usual
     }
 }
 

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{names_a_host, presented_caller};
+use super::{names_a_host, names_an_address, presented_caller};
 use crate::sip::{Incoming, MessageLimits, Request};
 
 fn invite(from: &str, headers: &str) -> Request {
@@ -62,5 +62,21 @@ fn names_of_people_are_not_names_of_hosts() {
         ("sbc.carrier.example", true),
     ] {
         assert_eq!(names_a_host(name.as_bytes()), is_host, "{name}");
+    }
+}
+
+#[test]
+fn dotted_words_are_no_addresses() {
+    for (value, is_address) in [
+        ("message-summary", false),
+        ("presence.winfo;id=7", false),
+        ("terminated;reason=noresource;retry-after=30", false),
+        ("dialog;call-id=1@host", true),
+        ("x;at=192.0.2.10", true),
+        ("x;at=192.0.2.10:5060", true),
+        ("x;at=[2001:db8::1]:5060", true),
+        ("x;at=\"10.0.0.1.\"", true),
+    ] {
+        assert_eq!(names_an_address(value.as_bytes()), is_address, "{value}");
     }
 }

@@ -2,15 +2,15 @@
 
 use super::*;
 
-const CARRIER: &str = "192.0.2.10:5060";
-const PBX: &str = "10.0.0.20:5060";
+pub(super) const CARRIER: &str = "192.0.2.10:5060";
+pub(super) const PBX: &str = "10.0.0.20:5060";
 
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
+pub(super) fn header<'a>(message: &'a str, name: &str) -> &'a str {
     message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }
 
 /// A response to a request of the edge's, with this To tag and Contact.
-fn answer(request: &str, code: &str, tag: &str, contact: &str, body: &str) -> String {
+pub(super) fn answer(request: &str, code: &str, tag: &str, contact: &str, body: &str) -> String {
     let to = header(request, "To:");
     let tag = if to.contains("tag=") { String::new() } else { format!(";tag={tag}") };
     format!(
@@ -24,19 +24,19 @@ fn answer(request: &str, code: &str, tag: &str, contact: &str, body: &str) -> St
     )
 }
 
-fn pbx_sdp() -> String {
+pub(super) fn pbx_sdp() -> String {
     SDP.replace("192.0.2.10", "10.0.0.20")
 }
 
 /// A standing call: the INVITE that the PBX got, and the 200 that the carrier got.
-struct Standing {
-    bench: Bench,
-    invite: String,
-    ok: String,
+pub(super) struct Standing {
+    pub(super) bench: Bench,
+    pub(super) invite: String,
+    pub(super) ok: String,
 }
 
 impl Standing {
-    fn with_contacts(carrier: &str, pbx: &str) -> Self {
+    pub(super) fn with_contacts(carrier: &str, pbx: &str) -> Self {
         let mut bench = Bench::new(|_, _| {});
         let offer = invite(1).replace("<sip:192.0.2.10:5060>\r\nMax", &format!("<sip:{carrier}>\r\nMax"));
         let (sent, _) = bench.receive(CARRIER, &offer);
@@ -47,17 +47,17 @@ impl Standing {
         standing.acknowledged()
     }
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with_contacts(CARRIER, PBX)
     }
 
-    fn acknowledged(mut self) -> Self {
+    pub(super) fn acknowledged(mut self) -> Self {
         let ack = self.by_carrier("ACK", 1, "");
         assert_eq!(self.bench.receive(CARRIER, &ack), (vec![], vec![]));
         self
     }
 
-    fn by_carrier(&self, method: &str, sequence: u32, body: &str) -> String {
+    pub(super) fn by_carrier(&self, method: &str, sequence: u32, body: &str) -> String {
         in_dialog(
             method,
             sequence,
@@ -69,7 +69,7 @@ impl Standing {
         )
     }
 
-    fn by_pbx(&self, method: &str, sequence: u32, body: &str) -> String {
+    pub(super) fn by_pbx(&self, method: &str, sequence: u32, body: &str) -> String {
         let to = format!("{};tag=b", header(&self.invite, "To:"));
         in_dialog(
             method,
@@ -83,7 +83,7 @@ impl Standing {
     }
 
     /// Lets time go by, and gives what the edge sent meanwhile.
-    fn wait(&mut self, seconds: u64) -> Vec<(SocketAddr, String)> {
+    pub(super) fn wait(&mut self, seconds: u64) -> Vec<(SocketAddr, String)> {
         let end = self.bench.now + Duration::from_secs(seconds);
         let mut sent = Vec::new();
         while let Some(next) = self.bench.edge.next_deadline().filter(|next| *next <= end) {
@@ -117,7 +117,7 @@ fn in_dialog(
     )
 }
 
-fn peers(sent: &[(SocketAddr, String)]) -> Vec<String> {
+pub(super) fn peers(sent: &[(SocketAddr, String)]) -> Vec<String> {
     sent.iter().map(|(peer, _)| peer.to_string()).collect()
 }
 

@@ -1,0 +1,147 @@
+//! Requests within a dialog that cross the edge and change nothing here: INFO (RFC 6086), MESSAGE (RFC 3428) and
+//! NOTIFY (RFC 6665).
+//!
+//! A body crosses byte for byte: it is what the peer says, not where he is. With it cross the headers that say how to read
+//! it and what it is for, an allow list, without values that name an address; nothing else of one side is read on the other. A session description does not cross this way, because it would
+//! name media that nobody relays.
+//!
+//! Invariants: what crossed is answered once, by the other side, by its silence, or by the end of the call; a call has
+//! at most [`PASSAGES_MAX`] of them open.
+
+use bytes::Bytes;
+
+use crate::sip::{HeaderName, Message, MessageWriter, Method, Response, StatusCode};
+use crate::transaction::TransactionId;
+
+use super::asked::Asked;
+use super::cause::{across, not_timed_out};
+use super::identity::names_an_address;
+use super::opening::{SDP, check_extensions, hops_left, is_media_type};
+use super::{Call, Cause, Context, Owner, Refused};
+
+/// Passages of one call at once. A user agent sends the next one when the last was answered, so each side has one or
+/// two under way; each holds a message and two transactions for up to half a minute.
+const PASSAGES_MAX: usize = 8;
+
+/// Headers that cross with a body, beside Content-Type.
+const CROSSING: [HeaderName; 9] = [
+    HeaderName::ContentDisposition,
+    HeaderName::ContentEncoding,
+    HeaderName::ContentLanguage,
+    HeaderName::MimeVersion,
+    HeaderName::Event,
+    HeaderName::SubscriptionState,
+    HeaderName::AllowEvents,
+    HeaderName::InfoPackage,
+    HeaderName::RecvInfo,
+];
+
+/// Whether a request of this method is passed on to the other side.
+pub(super) const fn passes(method: &Method) -> bool {
+    matches!(method, Method::Info | Method::Message | Method::Notify)
+}
+
+impl Call {
+    /// Passes a request on to the other side, or says why not.
+    pub(super) fn pass_on(&mut self, asked: Asked, ctx: &mut Context<'_>) {
+        if self.ending {
+            return self.reply(&asked, StatusCode::CALL_DOES_NOT_EXIST, ctx);
+        }
+        if let Err(refused) = may_cross(&asked) {
+            return self.refuse(&asked, &refused, ctx);
+        }
+        let message = &asked.request.message;
+        if !message.body().is_empty() && message.first(HeaderName::ContentType).is_none() {
+            return self.reply(&asked, StatusCode::BAD_REQUEST, ctx);
+        }
+        if is_session(message) {
+            return self.reply(&asked, StatusCode::NOT_ACCEPTABLE_HERE, ctx);
+        }
+        // Before the answer there is no dialog on the other side yet.
+        if !self.answered() || self.passages.len() >= PASSAGES_MAX || self.forward(&asked, ctx).is_err() {
+            return self.reply_later(&asked, ctx);
+        }
+        self.passages.push(asked);
+    }
+
+    /// The other side has answered a request that crossed; `server` is its transaction on the side that asked.
+    pub(crate) fn on_passed(&mut self, server: TransactionId, response: &Response, ctx: &mut Context<'_>) {
+        let Some(asked) = self.take_passage(server) else { return };
+        let code = not_timed_out(across(response.code));
+        let answer = asked.response(self.leg(asked.side), code);
+        ctx.respond(server, code, carry(answer, &response.message));
+        if ends_call(&asked.request.method, response.code) {
+            self.terminate(Cause::Lost(asked.side.other()), ctx);
+        }
+    }
+
+    /// The other side never answered a request that crossed.
+    pub(super) fn on_passage_timed_out(&mut self, server: TransactionId, ctx: &mut Context<'_>) {
+        let Some(asked) = self.take_passage(server) else { return };
+        self.reply(&asked, not_timed_out(StatusCode::REQUEST_TIMEOUT), ctx);
+        if ends_call(&asked.request.method, StatusCode::REQUEST_TIMEOUT) {
+            self.terminate(Cause::Lost(asked.side.other()), ctx);
+        }
+    }
+
+    /// Answers what is still under way when the call ends (RFC 3261 section 15.1.2).
+    pub(super) fn end_passages(&mut self, ctx: &mut Context<'_>) {
+        for asked in std::mem::take(&mut self.passages) {
+            self.reply(&asked, StatusCode::REQUEST_TERMINATED, ctx);
+        }
+    }
+
+    fn forward(&mut self, asked: &Asked, ctx: &mut Context<'_>) -> Result<(), crate::transaction::Full> {
+        let owner = Owner::Passage(self.key, asked.server);
+        let leg = self.leg_mut(asked.side.other());
+        let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
+        let method = asked.request.method.clone();
+        let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&asked.request));
+        let request = carry(request, &asked.request.message);
+        ctx.request(method, branch, request, leg.path(), owner)?;
+        Ok(())
+    }
+
+    fn take_passage(&mut self, server: TransactionId) -> Option<Asked> {
+        let at = self.passages.iter().position(|asked| asked.server == server)?;
+        Some(self.passages.swap_remove(at))
+    }
+}
+
+fn may_cross(asked: &Asked) -> Result<(), Refused> {
+    if asked.request.max_forwards == Some(0) {
+        return Err(Refused::TooManyHops);
+    }
+    check_extensions(&asked.request.message)
+}
+
+/// Whether a failure says that the other side has lost the call. To a NOTIFY it says so of its subscription only
+/// (RFC 5057 section 5.1).
+fn ends_call(method: &Method, code: StatusCode) -> bool {
+    *method != Method::Notify && matches!(code, StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT)
+}
+
+/// Ends `onto` with what crosses of `message`.
+fn carry(onto: MessageWriter, message: &Message) -> Bytes {
+    let onto = CROSSING.iter().fold(onto, |onto, name| copy_across(onto, message, *name));
+    match message.first(HeaderName::ContentType) {
+        Some(content_type) if !message.body().is_empty() && !is_session(message) => {
+            onto.body(content_type, message.body())
+        }
+        Some(_) | None => onto.empty(),
+    }
+}
+
+/// Copies the values of a header that cross.
+pub(super) fn copy_across(onto: MessageWriter, message: &Message, name: HeaderName) -> MessageWriter {
+    crossing(message, name).fold(onto, |onto, value| onto.header(name, value))
+}
+
+/// The values of a header, but none that names an address: `Event: dialog;call-id=1@host` does.
+pub(super) fn crossing(message: &Message, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    message.all(name).filter(|value| !names_an_address(value))
+}
+
+fn is_session(message: &Message) -> bool {
+    message.first(HeaderName::ContentType).is_some_and(|content_type| is_media_type(content_type, SDP))
+}

@@ -1,0 +1,149 @@
+//! Keeping a session going (RFC 4028): what the edge sends when that is its part, and the end when nobody does.
+//!
+//! A side that takes UPDATE gets one without an offer; any other gets a re-INVITE with the description in force. Neither
+//! crosses: the other side has a timer of its own.
+//!
+//! Invariant: a re-INVITE of ours excludes every other change of the session, as an exchange does.
+
+use std::time::{Duration, Instant};
+
+use crate::edge::Command;
+use crate::sdp::Answer;
+use crate::sip::{HeaderName, Method, Response, StatusCode};
+use crate::transaction::{T1, TransactionId};
+
+use super::invite::finish;
+use super::leg::LegState;
+use super::opening::session_body;
+use super::session_timer::Due;
+use super::{ALLOW, Call, Cause, Context, Owner, Side};
+
+/// How long a refresh waits that found something else under way, or was refused.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// A re-INVITE that keeps the session of one side going.
+#[derive(Debug)]
+pub(super) struct Refreshing {
+    side: Side,
+    id: TransactionId,
+    sequence: u32,
+    /// When a side that says nothing more is given up.
+    over_at: Instant,
+}
+
+impl Call {
+    /// Whether an offer is under way, so that no other may begin.
+    pub(super) const fn is_changing(&self) -> bool {
+        self.exchange.is_some() || self.refreshing.is_some()
+    }
+
+    /// When a session timer is due.
+    pub(super) fn refresh_due_at(&self) -> Option<Instant> {
+        if !self.answered() {
+            return None;
+        }
+        let given_up = self.refreshing.as_ref().map(|refreshing| refreshing.over_at);
+        self.legs.iter().map(|leg| leg.timer.next_deadline()).chain([given_up]).flatten().min()
+    }
+
+    /// Refreshes what is due, and ends the call when a side let its session run out.
+    pub(super) fn keep_sessions(&mut self, ctx: &mut Context<'_>) {
+        for side in [Side::A, Side::B] {
+            if !self.answered() {
+                return;
+            }
+            match self.leg(side).timer.due(ctx.now) {
+                Some(Due::Over) => self.terminate(Cause::Expired(side), ctx),
+                Some(Due::Refresh) if self.is_changing() || self.leg(side).state != LegState::Confirmed => {
+                    self.leg_mut(side).timer.refresh_again(Some(ctx.now + AGAIN));
+                }
+                Some(Due::Refresh) => self.refresh(side, ctx),
+                None => {}
+            }
+        }
+        if let Some(given_up) = self.refreshing.take_if(|refreshing| refreshing.over_at <= ctx.now) {
+            ctx.transactions.abandon(given_up.id);
+            self.terminate(Cause::Lost(given_up.side), ctx);
+        }
+    }
+
+    /// The final response to a refresh.
+    pub(crate) fn on_refresh_response(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        if response.cseq_method == Method::Invite {
+            let ours = |refreshing: &mut Refreshing| refreshing.sequence == response.cseq;
+            let first = self.refreshing.take_if(ours).is_some();
+            if response.code.is_success() && !first {
+                return self.on_repeated_success(side, response, ctx);
+            }
+            if response.code.is_success() {
+                self.send_ack(side, response.cseq, None, ctx);
+                self.follow_answer(side, response, ctx);
+            }
+        }
+        if self.ending {
+            return;
+        }
+        if response.code.is_success() {
+            let leg = self.leg_mut(side);
+            leg.dialog.refresh_target(response.contact.as_ref());
+            leg.learn(&response.message);
+            leg.timer.agree(&response.message, ctx.now);
+        } else {
+            self.on_refresh_refused(side, response, ctx);
+        }
+    }
+
+    /// A refresh was never answered.
+    pub(super) fn on_refresh_timed_out(&mut self, side: Side, ctx: &mut Context<'_>) {
+        self.refreshing = None;
+        self.terminate(Cause::Lost(side), ctx);
+    }
+
+    fn on_refresh_refused(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let leg = &mut self.legs[side.index()];
+        match response.code {
+            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
+                return self.terminate(Cause::Lost(side), ctx);
+            }
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => leg.takes_update = false,
+            // What it asks for is in the next one.
+            _ => _ = leg.timer.raise(response),
+        }
+        // Drawn at random, so that two that met (491) do not meet again; the session's end bounds the attempts.
+        let wait = AGAIN / 2 + Duration::from_millis(ctx.random.next() % 2_500);
+        leg.timer.refresh_again(Some(ctx.now + wait));
+    }
+
+    fn refresh(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let leg = &mut self.legs[side.index()];
+        let method = if leg.takes_update { Method::Update } else { Method::Invite };
+        let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
+        let request = leg.dialog.request(&method, branch, sequence).header(HeaderName::Allow, ALLOW);
+        let offer = (method == Method::Invite).then(|| leg.session.agreed().clone());
+        let request = finish(leg.timer.propose(request), offer);
+        let is_invite = method == Method::Invite;
+        match ctx.request(method, branch, request, leg.path(), Owner::Refresh(self.key, side)) {
+            Ok(id) => {
+                leg.timer.refresh_again(None);
+                if is_invite {
+                    self.invites = [None, Some(id)];
+                    let over_at = ctx.now + T1 * 64;
+                    self.refreshing = Some(Refreshing { side, id, sequence, over_at });
+                }
+            }
+            Err(_full) => leg.timer.refresh_again(Some(ctx.now + AGAIN)),
+        }
+    }
+
+    /// The answer to a refresh says again what is in force; but its side may have moved its media.
+    fn follow_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let body = session_body(&response.message).unwrap_or_default();
+        let Some(Ok(answer)) = body.map(|sdp| Answer::parse(&sdp)) else { return };
+        let before = self.plan;
+        let endpoint = if side == Side::A { &mut self.plan.a } else { &mut self.plan.b };
+        endpoint.remote = answer.audio().remote;
+        if self.plan != before && !self.ending {
+            ctx.command(Command::UpdateMedia { call: self.key, plan: self.plan });
+        }
+    }
+}
