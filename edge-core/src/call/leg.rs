@@ -34,9 +34,9 @@ pub(super) struct Leg {
 const ACKS_MAX: usize = 8;
 
 impl Leg {
-    /// Where a request to this side goes.
+    /// Where a request to this side goes; where its messages come from, when it is behind a NAT.
     pub(super) fn path(&self) -> Path {
-        self.dialog.path(|address| self.trunk.is_at(address))
+        self.dialog.path(|address| !self.trunk.nat && self.trunk.is_at(address))
     }
 
     /// Keeps an ACK for when its 2xx comes again.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
 use crate::edge::Command;
-use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
+use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool, SourcePolicy};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
 use crate::sdp::{MediaLines, Offer, offer_to};
 use crate::sip::{HeaderName, Message, Request, response_to};
@@ -98,9 +98,12 @@ impl Arrival<'_> {
         let destination = self.route(record)?;
         let admissions = self.admit(&destination)?;
         let offer = self.offer()?;
-        let realms = [self.policy.trunk(self.trunk).realm, self.policy.trunk(destination.trunk).realm];
-        let [lease_a, lease_b] = self.lease(realms, ports, ctx)?;
-        let plan = MediaPlan { a: endpoint(&lease_a, offer.as_ref()), b: endpoint(&lease_b, None) };
+        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ports, ctx)?;
+        let plan = MediaPlan {
+            a: endpoint(&lease_a, offer.as_ref(), caller.source_policy(self.path.peer.ip())),
+            b: endpoint(&lease_b, None, called.source_policy(called.host.ip())),
+        };
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
         let mut exchange = Exchange::new(Side::A, self.server, self.invite.clone(), self.path.peer);
         if let Some(offer) = offer {
@@ -327,10 +330,11 @@ fn tag(ctx: &mut Context<'_>) -> Bytes {
     format!("{:016x}", ctx.random.next()).into()
 }
 
-fn endpoint(lease: &PortLease, offer: Option<&Offer>) -> MediaEndpoint {
+fn endpoint(lease: &PortLease, offer: Option<&Offer>, source_policy: SourcePolicy) -> MediaEndpoint {
     MediaEndpoint {
         local: lease.rtp(),
         remote: offer.and_then(|offer| offer.audio().remote),
+        source_policy,
         clock_rate: CLOCK_RATE,
     }
 }

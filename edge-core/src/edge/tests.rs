@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::call::CallRecord;
 use crate::edge::Shard;
+use crate::media::SourcePolicy;
 use crate::policy::{
     CallTimers, Codec, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite,
     Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Trunk, TrunkId,
@@ -35,6 +36,8 @@ fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
         enabled: true,
         limits: Limits::default(),
         codecs: CodecPolicy::default(),
+        nat: false,
+        media_source: SourcePolicy::Strict,
         usage: Arc::default(),
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{CodecPolicy, RealmId};
+use crate::media::SourcePolicy;
 
 /// Index of a trunk in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,6 +55,11 @@ pub struct Trunk {
     pub limits: Limits,
     /// Codecs it may use.
     pub codecs: CodecPolicy,
+    /// Whether it is behind a NAT, so that addresses in its messages mean nothing here: requests go where its
+    /// messages come from, and so does media.
+    pub nat: bool,
+    /// Who may send media as this trunk; behind a NAT, [`source_policy`](Self::source_policy) decides.
+    pub media_source: SourcePolicy,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
@@ -141,6 +147,13 @@ impl Trunk {
     #[must_use]
     pub fn is_at(&self, address: IpAddr) -> bool {
         address == self.host.ip() || self.sources.iter().any(|net| net.contains(&address))
+    }
+
+    /// Who may send the media of a leg on this trunk, whose signalling comes from `signalling`. Behind a NAT that
+    /// address is the one thing that is known about where media will come from, and it has to be exactly that.
+    #[must_use]
+    pub const fn source_policy(&self, signalling: IpAddr) -> SourcePolicy {
+        if self.nat { SourcePolicy::Latch { from: Some(signalling) } } else { self.media_source }
     }
 
     /// Whether calls may arrive from this trunk.

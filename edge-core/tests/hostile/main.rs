@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::CallKey;
 use edge_core::edge::Shard;
-use edge_core::media::MediaReport;
+use edge_core::media::{MediaReport, SourcePolicy};
 use edge_core::policy::{
     CallTimers, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy,
     PortRange, Realm, RealmId, Route, Strangers, Trunk, TrunkId,
@@ -92,6 +92,8 @@ fn policy() -> Policy {
         enabled: true,
         limits: Limits::default(),
         codecs: CodecPolicy::default(),
+        nat: false,
+        media_source: SourcePolicy::Strict,
         usage: Arc::default(),
     };
     let route = |from: usize, to: usize| Route {

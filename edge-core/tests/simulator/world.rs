@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
-use edge_core::media::{MediaPlan, MediaReport};
+use edge_core::media::{MediaPlan, MediaReport, SourcePolicy};
 use edge_core::policy::{
     CallTimers, CodecPolicy, Direction, Limits, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy,
     PortRange, Realm, RealmId, Route, Strangers, Trunk, TrunkId,
@@ -64,6 +64,8 @@ pub(crate) fn policy() -> Policy {
         enabled: true,
         limits: Limits::default(),
         codecs: CodecPolicy::default(),
+        nat: false,
+        media_source: SourcePolicy::Strict,
         usage: Arc::default(),
     };
     let route = Route {

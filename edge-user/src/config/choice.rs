@@ -1,5 +1,6 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
+use edge_core::media::SourcePolicy;
 use edge_core::policy::{Direction, RefuseWith, Strangers};
 use toml::de::DeValue;
 
@@ -85,6 +86,31 @@ impl<'a> FromToml<'a> for ByAddress {
             }
             found => Err(form(found, "\"ip\"")),
         }
+    }
+}
+
+/// Who may send media as a trunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MediaSource(pub(super) SourcePolicy);
+
+/// Shortest prefix that media may come from, in bits: as for the sources of signalling.
+const SUBNET_BITS_MIN: u8 = 8;
+
+impl<'a> FromToml<'a> for MediaSource {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        let subnet = || {
+            let prefix_len = text.strip_prefix("subnet/")?.parse().ok()?;
+            (SUBNET_BITS_MIN..=32).contains(&prefix_len).then_some(SourcePolicy::Subnet { prefix_len })
+        };
+        let policy = match text {
+            "strict" => Some(SourcePolicy::Strict),
+            "port" => Some(SourcePolicy::Port),
+            "latch" => Some(SourcePolicy::Latch { from: None }),
+            _ => subnet(),
+        };
+        let expected = "\"strict\", \"port\", \"latch\", or \"subnet/24\" with 8 to 32 bits";
+        policy.map(Self).ok_or_else(|| form(text, expected))
     }
 }
 

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use edge_core::media::SourcePolicy;
 use edge_core::policy::{Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Trunk, TrunkUsage};
 use ipnet::IpNet;
 
 use super::address::{HostAddress, Source};
-use super::choice::{ByAddress, Udp};
+use super::choice::{ByAddress, MediaSource, Udp};
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::names::Names;
@@ -29,6 +30,8 @@ pub(super) struct TrunkDraft<'a> {
     enabled: bool,
     limits: Limits,
     codecs: CodecPolicy,
+    nat: bool,
+    media_source: SourcePolicy,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -42,6 +45,8 @@ impl<'a> TrunkDraft<'a> {
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
         let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
         let (limits, codecs) = (limits(&section), codecs(&section));
+        let nat = section.get("nat").is_some_and(|nat| nat.value);
+        let media_source = media_source(&section, nat);
         Some(Self {
             name,
             realm: realm?,
@@ -51,13 +56,16 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            nat,
+            media_source,
             section,
         })
     }
 
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
-        let Self { section: _, name, realm, host, sources, direction, enabled, limits, codecs } = self;
+        let Self { section: _, name, realm, host, sources, direction, enabled, limits, codecs, .. } = self;
+        let Self { nat, media_source, .. } = self;
         Trunk {
             name,
             realm,
@@ -67,6 +75,8 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            nat,
+            media_source,
             usage: Arc::new(TrunkUsage::default()),
         }
     }
@@ -119,6 +129,23 @@ fn sources(section: &Section<'_>, host: Option<At<SocketAddr>>) -> Option<Vec<At
         }
     }
     Some(sources)
+}
+
+/// By default whom the SDP names. Behind a NAT that is wrong, so nothing about it can be demanded.
+fn media_source(section: &Section<'_>, nat: bool) -> SourcePolicy {
+    let Some(At { value: MediaSource(policy), line }) = section.get("media_source") else {
+        return SourcePolicy::Strict;
+    };
+    let found = match policy {
+        SourcePolicy::Strict => "\"strict\"",
+        SourcePolicy::Port => "\"port\"",
+        SourcePolicy::Subnet { .. } => "a subnet",
+        SourcePolicy::Latch { .. } => return policy,
+    };
+    if nat {
+        section.note(line, "media_source", Fault::SourceBehindNat { found });
+    }
+    policy
 }
 
 fn limits(section: &Section<'_>) -> Limits {
