@@ -1,5 +1,6 @@
 //! Media that edge must not relay, and traffic that is none of its business.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
@@ -11,7 +12,7 @@ use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::CALLER_MEDIA_PORT;
 use edge_tests::sprayer::SPRAYED_SSRC;
-use edge_tests::witness::Account;
+use edge_tests::witness::{Account, Crossing};
 use edge_tests::{EdgeConfig, Leg, Sipp, Sprayer, Witness, scenario};
 
 /// Few enough media ports that a sprayer reaches each of them several times a second.
@@ -96,6 +97,28 @@ fn a_peer_behind_a_nat_is_found_and_not_lost_to_who_comes_later() -> Result<()> 
         nothing_moved(&account)?;
         let arrived = |side| account.streams_from(side).map(|stream| stream.received).sum::<u64>();
         ensure!(arrived(Side::Carrier) == 150 && arrived(Side::Pbx) == u64::try_from(150 - before)?);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn media_is_marked_as_its_trunk_wants_and_else_left_alone() -> Result<()> {
+    with_edge(EdgeConfig::default().trunk(Side::Pbx, "dscp = { rtp = \"ef\" }"), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(1);
+        start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(1), called)?.succeed()?;
+        edge.stop()?;
+        let account = witness.finish()?;
+        ensure!(account.faults().is_empty() && account.received() == 100, "{:?}", account.faults());
+        let marks = |side, way| -> BTreeSet<u8> {
+            let packets = account.rtp(side).iter().filter(|packet| packet.crossing == way);
+            packets.map(|packet| packet.dscp).collect()
+        };
+        let sent = Side::BOTH.map(|side| marks(side, Crossing::Departure));
+        let arrived = Side::BOTH.map(|side| marks(side, Crossing::Arrival));
+        ensure!(sent.iter().all(|marks| !marks.contains(&46)), "SIPp marks nothing so: {sent:?}");
+        ensure!(arrived == [sent[1].clone(), BTreeSet::from([46])], "{sent:?} became {arrived:?}");
         Ok(())
     })
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
 use crate::edge::Command;
-use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool, SourcePolicy};
+use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
 use crate::sdp::{MediaLines, Offer, offer_to};
 use crate::sip::{HeaderName, Message, Request, response_to};
@@ -101,8 +101,8 @@ impl Arrival<'_> {
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
         let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ports, ctx)?;
         let plan = MediaPlan {
-            a: endpoint(&lease_a, offer.as_ref(), caller.source_policy(self.path.peer.ip())),
-            b: endpoint(&lease_b, None, called.source_policy(called.host.ip())),
+            a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
+            b: endpoint(&lease_b, None, called, called.host),
         };
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
         let mut exchange = Exchange::new(Side::A, self.server, self.invite.clone(), self.path.peer);
@@ -330,11 +330,18 @@ fn tag(ctx: &mut Context<'_>) -> Bytes {
     format!("{:016x}", ctx.random.next()).into()
 }
 
-fn endpoint(lease: &PortLease, offer: Option<&Offer>, source_policy: SourcePolicy) -> MediaEndpoint {
+/// The endpoint that faces a side of `trunk`, whose signalling comes from `signalling`.
+fn endpoint(
+    lease: &PortLease,
+    offer: Option<&Offer>,
+    trunk: &Trunk,
+    signalling: SocketAddr,
+) -> MediaEndpoint {
     MediaEndpoint {
         local: lease.rtp(),
         remote: offer.and_then(|offer| offer.audio().remote),
-        source_policy,
+        source_policy: trunk.source_policy(signalling.ip()),
+        dscp: trunk.rtp_dscp,
         clock_rate: CLOCK_RATE,
     }
 }

@@ -38,6 +38,7 @@ fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
         codecs: CodecPolicy::default(),
         nat: false,
         media_source: SourcePolicy::Strict,
+        rtp_dscp: None,
         usage: Arc::default(),
     }
 }

@@ -28,8 +28,28 @@ pub struct MediaEndpoint {
     pub remote: Option<RemoteMedia>,
     /// Who may send as the leg.
     pub source_policy: SourcePolicy,
+    /// How packets for the leg are marked; `None` leaves them as the other leg marked them.
+    pub dscp: Option<Dscp>,
     /// RTP timestamp ticks a second (RFC 3551), for jitter.
     pub clock_rate: u32,
+}
+
+/// A differentiated services code point (RFC 2474): what a network does with a packet. 0 to 63.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dscp(u8);
+
+impl Dscp {
+    /// The code point with this number; `None` above 63.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < 64 { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
 }
 
 /// Who may send as a leg, once its SDP is known. The datapath holds it from the first packet on.

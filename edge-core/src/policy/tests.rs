@@ -18,6 +18,7 @@ fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
         codecs: CodecPolicy::default(),
         nat: false,
         media_source: SourcePolicy::Strict,
+        rtp_dscp: None,
         usage: Arc::default(),
     }
 }

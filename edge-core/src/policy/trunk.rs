@@ -12,7 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{CodecPolicy, RealmId};
-use crate::media::SourcePolicy;
+use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,6 +60,8 @@ pub struct Trunk {
     pub nat: bool,
     /// Who may send media as this trunk; behind a NAT, [`source_policy`](Self::source_policy) decides.
     pub media_source: SourcePolicy,
+    /// How RTP and RTCP to it are marked; `None` leaves them as they came.
+    pub rtp_dscp: Option<Dscp>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }

@@ -94,6 +94,7 @@ fn policy() -> Policy {
         codecs: CodecPolicy::default(),
         nat: false,
         media_source: SourcePolicy::Strict,
+        rtp_dscp: None,
         usage: Arc::default(),
     };
     let route = |from: usize, to: usize| Route {

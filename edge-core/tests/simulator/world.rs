@@ -66,6 +66,7 @@ pub(crate) fn policy() -> Policy {
         codecs: CodecPolicy::default(),
         nat: false,
         media_source: SourcePolicy::Strict,
+        rtp_dscp: None,
         usage: Arc::default(),
     };
     let route = Route {

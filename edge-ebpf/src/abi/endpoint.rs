@@ -27,6 +27,9 @@ pub const SOURCE_SUBNET: u8 = 2;
 /// vouches that this leads to all of it.
 pub const SOURCE_LATCH: u8 = 3;
 
+/// "Packets that leave keep the DSCP that they came with": above every DSCP.
+pub const DSCP_KEPT: u8 = 0xff;
+
 /// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
 /// happened meanwhile, so more than one is next to impossible.
 const READS_MAX: u32 = 3;
@@ -57,6 +60,8 @@ pub struct Endpoint {
     /// Number of this description of the far side, from [`EndpointSlot::next_generation`]: a latch of another one
     /// does not hold. It stays when an entry is written again for another reason.
     pub generation: u16,
+    /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
+    pub dscp: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,
 }
@@ -75,6 +80,7 @@ impl Endpoint {
         source_policy: SOURCE_STRICT,
         source_prefix: 0,
         generation: 0,
+        dscp: DSCP_KEPT,
         ns_per_tick: 0,
     };
 
@@ -114,7 +120,8 @@ struct Entry {
     source_prefix: u8,
     ns_per_tick: u32,
     generation: u16,
-    reserved: u16,
+    dscp: u8,
+    reserved: u8,
     local: Address,
     remote: Address,
 }
@@ -127,7 +134,7 @@ impl Entry {
     fn new(version: u32, endpoint: &Endpoint) -> Self {
         let Endpoint { call, peer, next_hop, local, local_port, remote, .. } = *endpoint;
         let Endpoint { remote_rtp_port, remote_rtcp_port, source_policy, source_prefix, .. } = *endpoint;
-        let Endpoint { generation, ns_per_tick, .. } = *endpoint;
+        let Endpoint { generation, dscp, ns_per_tick, .. } = *endpoint;
         Self {
             version,
             call,
@@ -140,6 +147,7 @@ impl Entry {
             source_prefix,
             ns_per_tick,
             generation,
+            dscp,
             reserved: 0,
             local,
             remote,
@@ -150,9 +158,7 @@ impl Entry {
     fn endpoint(self) -> Endpoint {
         let Self { version: _, call, peer, next_hop, local_port, remote_rtp_port, remote_rtcp_port, .. } =
             self;
-        let Self {
-            source_policy, source_prefix, ns_per_tick, generation, reserved: _, local, remote, ..
-        } = self;
+        let Self { source_policy, source_prefix, ns_per_tick, generation, dscp, local, remote, .. } = self;
         Endpoint {
             call,
             peer,
@@ -165,6 +171,7 @@ impl Entry {
             source_policy,
             source_prefix,
             generation,
+            dscp,
             ns_per_tick,
         }
     }

@@ -26,7 +26,9 @@ mod state;
 mod word;
 
 pub use address::Address;
-pub use endpoint::{Endpoint, EndpointSlot, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn};
+pub use endpoint::{
+    DSCP_KEPT, Endpoint, EndpointSlot, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+};
 pub use latch::Latch;
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};

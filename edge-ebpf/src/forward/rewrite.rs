@@ -2,7 +2,7 @@
 
 use super::datagram::Datagram;
 use super::source::Destination;
-use crate::abi::Endpoint;
+use crate::abi::{DSCP_KEPT, Endpoint};
 use crate::frame::Frame;
 use crate::wire::Stream;
 use crate::wire::checksum::Change;
@@ -40,8 +40,14 @@ impl Rewrite<'_> {
     #[inline(always)]
     fn ip(&self, old: &Ipv4) -> Ipv4 {
         let ttl_protocol = [TTL, ipv4::UDP];
-        let change = self.addresses(old).word(old.ttl_protocol, ttl_protocol);
+        let dscp = self.far.dscp;
+        let traffic_class = if dscp == DSCP_KEPT { old.traffic_class } else { old.traffic_class_with(dscp) };
+        let change = self
+            .addresses(old)
+            .word([old.version_ihl, old.traffic_class], [old.version_ihl, traffic_class])
+            .word(old.ttl_protocol, ttl_protocol);
         Ipv4 {
+            traffic_class,
             ttl_protocol,
             checksum: old.checksum.after(change),
             source: self.far.local.to_v4(),

@@ -83,6 +83,8 @@ fn relayed() -> Vec<Case> {
         relays("rtp_with_every_header_bit", &decorated),
         relays("rtp_with_ttl_one", &from_carrier().with(|packet| packet.ttl = 1)),
         relays("rtp_whose_new_udp_checksum_is_zero", &zero_after_rewrite()),
+        marked("rtp_is_marked_and_keeps_its_ecn", 46, 0x03, 0xbb),
+        marked("rtp_is_unmarked", 0, 0xb9, 0x01),
         Case { scene: Scene::call().far_torn(), ..relays("rtp_while_the_peer_changes", &from_carrier()) },
         back_by_same_device(),
         rtcp_case(),
@@ -224,6 +226,13 @@ fn relays(name: &'static str, sent: &Packet) -> Case {
         endpoint: NEAR,
         tally,
     }
+}
+
+/// Traffic class `came` leaves as `left` where the PBX's trunk wants `dscp`.
+fn marked(name: &'static str, dscp: u8, came: u8, left: u8) -> Case {
+    let sent = from_carrier().with(|packet| packet.traffic_class = came);
+    let leaves = towards_pbx(&sent).with(|packet| packet.traffic_class = left).build();
+    Case { scene: Scene::call().far(|e| e.dscp = dscp), leaves, ..relays(name, &sent) }
 }
 
 fn passes(name: &'static str, reason: PassReason, sent: &Packet) -> Case {

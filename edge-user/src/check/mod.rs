@@ -85,7 +85,7 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     let Trunk { name, realm, host, sources, direction, enabled, limits, codecs, .. } = trunk;
-    let Trunk { nat, media_source, usage: _, .. } = trunk;
+    let Trunk { nat, media_source, rtp_dscp, usage: _, .. } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = (!sources.iter().any(|net| net.contains(&host.ip()))).then(|| IpNet::from(host.ip()));
@@ -100,6 +100,9 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
     if *nat {
         row(f, "behind a NAT", format_args!("requests go to where its messages come from"))?;
+    }
+    if let Some(dscp) = rtp_dscp {
+        row(f, "marking", format_args!("RTP and RTCP to it leave with DSCP {}", dscp.number()))?;
     }
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
 }

@@ -1,6 +1,6 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
-use edge_core::media::SourcePolicy;
+use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{Direction, RefuseWith, Strangers};
 use toml::de::DeValue;
 
@@ -112,6 +112,29 @@ impl<'a> FromToml<'a> for MediaSource {
         let expected = "\"strict\", \"port\", \"latch\", or \"subnet/24\" with 8 to 32 bits";
         policy.map(Self).ok_or_else(|| form(text, expected))
     }
+}
+
+impl Choice for Dscp {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("ef", code_point(46)),
+        ("af31", code_point(26)),
+        ("af41", code_point(34)),
+        ("af42", code_point(36)),
+        ("af43", code_point(38)),
+        ("cs0", code_point(0)),
+        ("cs1", code_point(8)),
+        ("cs2", code_point(16)),
+        ("cs3", code_point(24)),
+        ("cs4", code_point(32)),
+        ("cs5", code_point(40)),
+        ("cs6", code_point(48)),
+    ];
+}
+
+/// RFC 2474, RFC 2597 and RFC 3246.
+#[expect(clippy::expect_used, reason = "evaluated by the compiler, over constants below 64")]
+const fn code_point(number: u8) -> Dscp {
+    Dscp::new(number).expect("below 64")
 }
 
 /// Where call records go. JSON lines are the only sink yet.

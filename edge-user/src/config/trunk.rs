@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use edge_core::media::SourcePolicy;
+use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Trunk, TrunkUsage};
 use ipnet::IpNet;
 
@@ -12,6 +12,7 @@ use super::address::{HostAddress, Source};
 use super::choice::{ByAddress, MediaSource, Udp};
 use super::document::{At, Section};
 use super::fault::Fault;
+use super::keys;
 use super::names::Names;
 use super::value::Within;
 
@@ -32,6 +33,7 @@ pub(super) struct TrunkDraft<'a> {
     codecs: CodecPolicy,
     nat: bool,
     media_source: SourcePolicy,
+    rtp_dscp: Option<Dscp>,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -47,6 +49,8 @@ impl<'a> TrunkDraft<'a> {
         let (limits, codecs) = (limits(&section), codecs(&section));
         let nat = section.get("nat").is_some_and(|nat| nat.value);
         let media_source = media_source(&section, nat);
+        let dscp = section.table("dscp", keys::TRUNK_DSCP);
+        let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
         Some(Self {
             name,
             realm: realm?,
@@ -58,6 +62,7 @@ impl<'a> TrunkDraft<'a> {
             codecs,
             nat,
             media_source,
+            rtp_dscp,
             section,
         })
     }
@@ -65,7 +70,7 @@ impl<'a> TrunkDraft<'a> {
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
         let Self { section: _, name, realm, host, sources, direction, enabled, limits, codecs, .. } = self;
-        let Self { nat, media_source, .. } = self;
+        let Self { nat, media_source, rtp_dscp, .. } = self;
         Trunk {
             name,
             realm,
@@ -77,6 +82,7 @@ impl<'a> TrunkDraft<'a> {
             codecs,
             nat,
             media_source,
+            rtp_dscp,
             usage: Arc::new(TrunkUsage::default()),
         }
     }

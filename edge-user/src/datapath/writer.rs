@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy};
-use edge_ebpf::abi::{Address, Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
+use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy};
+use edge_ebpf::abi::{Address, DSCP_KEPT, Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
 
 use super::InstallError;
 use super::next_hops::NextHops;
@@ -198,13 +198,14 @@ const fn policy_and_prefix(policy: SourcePolicy) -> (u8, u8) {
 
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, clock_rate } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, dscp, clock_rate } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy);
     let described = Endpoint {
         local: address(local.ip()),
         local_port: local.port(),
         source_policy: policy,
         source_prefix,
+        dscp: dscp.map_or(DSCP_KEPT, Dscp::number),
         // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
         ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
         ..Endpoint::FREE

@@ -323,6 +323,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         local: local(side, LOCAL_PORT),
         remote: Some(remote(side.peer_address(), port)),
         source_policy: SourcePolicy::Strict,
+        dscp: None,
         clock_rate: 8000,
     };
     MediaPlan { a: endpoint(Side::Carrier, carrier_port), b: endpoint(Side::Pbx, pbx_port) }
