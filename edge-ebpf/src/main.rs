@@ -35,7 +35,7 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
     let (verdict, action) = act(forward(&mut frame, &Maps));
     count(verdict);
-    if DIAGNOSTICS.load() != 0 && verdict == Verdict::Drop(DropReason::UnexpectedSource) {
+    if DIAGNOSTICS.load() != 0 && is_from_elsewhere(verdict) {
         diagnose(&ctx, &frame);
     }
     action
@@ -57,6 +57,10 @@ fn act(verdict: Verdict) -> (Verdict, u32) {
     }
 }
 
+const fn is_from_elsewhere(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Drop(DropReason::UnexpectedSource | DropReason::LatchedElsewhere))
+}
+
 /// Tells who sent, at most once a second on each CPU. The addresses of a dropped frame are as they came.
 #[inline(always)]
 fn diagnose(ctx: &XdpContext, frame: &XdpFrame<'_>) {
@@ -73,7 +77,7 @@ fn diagnose(ctx: &XdpContext, frame: &XdpFrame<'_>) {
     };
     warn!(
         ctx,
-        "media from {:i}:{} to {:i}:{} dropped: not the address and port that signalling named",
+        "media from {:i}:{} to {:i}:{} dropped: the leg may not send from there",
         u32::from_be_bytes(from),
         u16::from_be_bytes(from_port),
         u32::from_be_bytes(to),

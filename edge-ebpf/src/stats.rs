@@ -76,6 +76,15 @@ impl Run {
         }
     }
 
+    /// Whether this number may be the next, or come after a gap.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half of an extended number is the number")]
+    pub const fn is_continued_by(&self, sequence: u16) -> bool {
+        let ahead = sequence.wrapping_sub(self.last as u16);
+        ahead != 0 && ahead < MAX_DROPOUT
+    }
+
     /// Expected minus received (appendix A.3).
     #[inline(always)]
     #[must_use]

@@ -56,11 +56,13 @@ reasons! {
         WrongEntry = 10, "wrong_entry", "the endpoint's entry is for another address: a fault of ours";
         StalePeer = 11, "stale_peer", "the other leg's endpoint belongs to another call: its call is ending";
         SourceNotKnown = 12, "source_not_known", "this leg has not said yet where it sends from";
-        UnexpectedSource = 13, "unexpected_source", "not from the address and port that signalling named";
+        UnexpectedSource = 13, "unexpected_source", "not from where the trunk's media_source lets this leg send from";
         NoRemote = 14, "no_remote", "the other leg has not said where it receives, or is on hold";
         NoNextHop = 15, "no_next_hop", "no route to the other leg's address";
         NextHopUnresolved = 16, "next_hop_unresolved", "the next hop does not answer ARP";
         NoDevice = 17, "no_device", "the device that it should leave by is not attached";
+        LatchedElsewhere = 18, "latched_elsewhere", "this leg's media was latched to another address or port";
+        NotLatched = 19, "not_latched", "the other leg is latched, and has not sent yet: nobody knows where it receives";
     }
 }
 

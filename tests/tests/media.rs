@@ -1,14 +1,24 @@
 //! Media that edge must not relay, and traffic that is none of its business.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use edge_tests::drill::{PATIENCE, caller, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
-use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
+use edge_tests::process::wait_until;
+use edge_tests::sipp::CALLER_MEDIA_PORT;
+use edge_tests::sprayer::SPRAYED_SSRC;
+use edge_tests::witness::{Account, Crossing};
+use edge_tests::{EdgeConfig, Leg, Sipp, Sprayer, Witness, scenario};
+
+/// Few enough media ports that a sprayer reaches each of them several times a second.
+const FEW_PORTS: &str = "20000-20099";
+/// An address of the carrier's host that its SDP does not name.
+const OTHER_PORT: SocketAddrV4 = SocketAddrV4::new(Side::Carrier.peer_address(), 7777);
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
@@ -31,6 +41,84 @@ fn media_from_another_port_is_dropped_and_counted() -> Result<()> {
             [0]
         );
         assert_eq!(account.streams_from(Side::Pbx).map(|stream| stream.received).collect::<Vec<_>>(), [100]);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_gets_nothing_through_under_strict() -> Result<()> {
+    spray_a_call("strict", &[OTHER_PORT])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_gets_nothing_through_under_port() -> Result<()> {
+    spray_a_call("port", &[])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_gets_nothing_through_under_subnet() -> Result<()> {
+    // The neighbour is in another /28.
+    spray_a_call("subnet/28", &[])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_gets_nothing_through_under_latch() -> Result<()> {
+    spray_a_call("latch", &[])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_peer_behind_a_nat_is_found_and_not_lost_to_who_comes_later() -> Result<()> {
+    let config = EdgeConfig::default().trunk(Side::Carrier, "nat = true").media_ports(FEW_PORTS);
+    with_edge(config, |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(3);
+        // What the peer knows of itself: its private address, and a port that its NAT made another one of.
+        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(3);
+        let caller = caller.key("media_ip", "192.168.7.7").key("media_port", "7500");
+        let pair = start(lab, caller, called)?;
+        let flows = || edge.counters().is_ok_and(|counters| counters.relayed() > 20).then_some(());
+        ensure!(wait_until(PATIENCE, flows).is_some(), "no media: {:?}", edge.counters()?);
+        let sprayer = Sprayer::start(lab, Side::Carrier, &[OTHER_PORT], 20_000..=20_099)?;
+        pair.succeed()?;
+        ensure!(sprayer.stop()? > 3, "each port was tried again and again");
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        edge.stop()?;
+        ensure!(cdrs[0].packets(Leg::A) == 150, "{cdrs:?}");
+        ensure!(cdrs[0].dropped(Leg::A, "latched_elsewhere") > 3, "{cdrs:?}");
+        // The PBX may begin before the carrier's first packet says where to send.
+        let before = cdrs[0].dropped(Leg::B, "not_latched");
+        ensure!(before < 10 && cdrs[0].packets(Leg::B) == 150 - before, "{cdrs:?}");
+        let account = witness.finish()?;
+        nothing_moved(&account)?;
+        let arrived = |side| account.streams_from(side).map(|stream| stream.received).sum::<u64>();
+        ensure!(arrived(Side::Carrier) == 150 && arrived(Side::Pbx) == u64::try_from(150 - before)?);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn media_is_marked_as_its_trunk_wants_and_else_left_alone() -> Result<()> {
+    with_edge(EdgeConfig::default().trunk(Side::Pbx, "dscp = { rtp = \"ef\" }"), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(1);
+        start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(1), called)?.succeed()?;
+        edge.stop()?;
+        let account = witness.finish()?;
+        ensure!(account.faults().is_empty() && account.received() == 100, "{:?}", account.faults());
+        let marks = |side, way| -> BTreeSet<u8> {
+            let packets = account.rtp(side).iter().filter(|packet| packet.crossing == way);
+            packets.map(|packet| packet.dscp).collect()
+        };
+        let sent = Side::BOTH.map(|side| marks(side, Crossing::Departure));
+        let arrived = Side::BOTH.map(|side| marks(side, Crossing::Arrival));
+        ensure!(sent.iter().all(|marks| !marks.contains(&46)), "SIPp marks nothing so: {sent:?}");
+        ensure!(arrived == [sent[1].clone(), BTreeSet::from([46])], "{sent:?} became {arrived:?}");
         Ok(())
     })
 }
@@ -66,6 +154,49 @@ fn traffic_of_the_host_passes() -> Result<()> {
         assert!(edge.counters()?.pass.values().sum::<u64>() > 0, "XDP has seen it");
         edge.stop()
     })
+}
+
+/// A call under a source policy, with every media port sprayed from before its INVITE until after its BYE: by a
+/// neighbour of the carrier's, by somebody who claims to be the PBX, and by the sources in `more`.
+fn spray_a_call(media_source: &str, more: &[SocketAddrV4]) -> Result<()> {
+    let config = EdgeConfig::default().media_ports(FEW_PORTS);
+    with_edge(config.trunk(Side::Carrier, &format!("media_source = \"{media_source}\"")), |lab, edge| {
+        let spoofed = Side::Pbx.peer_address();
+        Sprayer::spoof(lab, Side::Carrier, spoofed)?;
+        let source = |address: Ipv4Addr| SocketAddrV4::new(address, CALLER_MEDIA_PORT);
+        let sources = [&[source(Side::Carrier.stranger_address()), source(spoofed)], more].concat();
+        let witness = Witness::start(lab)?;
+        let sprayer = Sprayer::start(lab, Side::Carrier, &sources, 20_000..=20_099)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(3);
+        start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(3), called)?.succeed()?;
+        ensure!(sprayer.stop()? > 10, "each port was tried again and again");
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        let counters = edge.counters()?;
+        edge.stop()?;
+        ensure!(counters.dropped("no_endpoint") > 1000, "ports without a call: {counters:?}");
+        ensure!(cdrs[0].dropped(Leg::A, "unexpected_source") > 10, "the port of the call: {cdrs:?}");
+        ensure!(Leg::BOTH.iter().all(|leg| cdrs[0].packets(*leg) == 150), "{cdrs:?}");
+        ensure!(counters.relayed() == 300, "{counters:?}");
+        let account = witness.finish()?;
+        ensure!(account.received() == 300, "both tones, whole: {:?}", account.streams);
+        nothing_moved(&account)
+    })
+}
+
+/// Nothing of a sprayer arrived, nothing else arrived twice or damaged, and each stream kept one path, which ends at
+/// the port that the other peer sends from.
+fn nothing_moved(account: &Account) -> Result<()> {
+    let (sprayed, streams): (Vec<_>, Vec<_>) =
+        account.streams.iter().partition(|stream| stream.ssrc == SPRAYED_SSRC);
+    ensure!(!sprayed.is_empty() && sprayed.iter().all(|stream| stream.received == 0), "{sprayed:?}");
+    ensure!(account.unmatched.is_empty() && account.wrong_checksums == 0, "{:?}", account.unmatched);
+    ensure!(streams.len() == 2 && streams.iter().all(|stream| stream.duplicated == 0), "{streams:?}");
+    for stream in &streams {
+        let opposite = streams.iter().find(|other| other.from != stream.from).map(|other| other.source);
+        let ends: Vec<_> = stream.paths.iter().map(|(_, to)| Some(*to)).collect();
+        ensure!(ends == [opposite], "{stream:?}");
+    }
+    Ok(())
 }
 
 /// A megabyte to edge's host and back over TCP.

@@ -41,9 +41,9 @@ pub(super) struct Leg {
 const ACKS_MAX: usize = 8;
 
 impl Leg {
-    /// Where a request to this side goes.
+    /// Where a request to this side goes; where its messages come from, when it is behind a NAT.
     pub(super) fn path(&self) -> Path {
-        self.dialog.path(|address| self.trunk.is_at(address))
+        self.dialog.path(|address| !self.trunk.nat && self.trunk.is_at(address))
     }
 
     /// Takes the new target from a request that may change it (RFC 3261 section 12.2.2, RFC 3311 section 5.2).

@@ -102,9 +102,12 @@ impl Arrival<'_> {
         let destination = self.route(record)?;
         let admissions = self.admit(&destination)?;
         let offer = self.offer()?;
-        let realms = [self.policy.trunk(self.trunk).realm, self.policy.trunk(destination.trunk).realm];
-        let [lease_a, lease_b] = self.lease(realms, ports, ctx)?;
-        let plan = MediaPlan { a: endpoint(&lease_a, offer.as_ref()), b: endpoint(&lease_b, None) };
+        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ports, ctx)?;
+        let plan = MediaPlan {
+            a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
+            b: endpoint(&lease_b, None, called, called.host),
+        };
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
@@ -342,10 +345,18 @@ fn tag(ctx: &mut Context<'_>) -> Bytes {
     format!("{:016x}", ctx.random.next()).into()
 }
 
-fn endpoint(lease: &PortLease, offer: Option<&Offer>) -> MediaEndpoint {
+/// The endpoint that faces a side of `trunk`, whose signalling comes from `signalling`.
+fn endpoint(
+    lease: &PortLease,
+    offer: Option<&Offer>,
+    trunk: &Trunk,
+    signalling: SocketAddr,
+) -> MediaEndpoint {
     MediaEndpoint {
         local: lease.rtp(),
         remote: offer.and_then(|offer| offer.audio().remote),
+        source_policy: trunk.source_policy(signalling.ip()),
+        dscp: trunk.rtp_dscp,
         clock_rate: CLOCK_RATE,
     }
 }

@@ -15,9 +15,8 @@ use bytes::Bytes;
 use crate::call::CallRecord;
 use crate::edge::Shard;
 use crate::policy::{
-    CallTimers, Codec, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch,
-    NumberRewrite, Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk,
-    TrunkId,
+    CallTimers, Codec, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
+    Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use crate::transaction::Path;
 use crate::{Command, Edge, Input};
@@ -31,18 +30,7 @@ fn start() -> Instant {
 }
 
 fn trunk(name: &str, realm: usize, host: &str) -> Trunk {
-    Trunk {
-        name: name.to_owned(),
-        realm: RealmId::new(realm),
-        host: host.parse().unwrap(),
-        transport: Transport::Udp,
-        sources: vec![],
-        direction: Direction::Both,
-        enabled: true,
-        limits: Limits::default(),
-        codecs: CodecPolicy::default(),
-        usage: Arc::default(),
-    }
+    Trunk::new(name, RealmId::new(realm), host.parse().unwrap())
 }
 
 fn policy(

@@ -6,7 +6,7 @@
 
 mod ports;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use ports::{PortLease, PortPool};
 
@@ -24,10 +24,54 @@ pub struct MediaPlan {
 pub struct MediaEndpoint {
     /// Local RTP address; its port is even, and RTCP is on the next one (RFC 3550 section 11).
     pub local: SocketAddr,
-    /// Where the leg wants its packets, and the only place it may send from; `None` until it has said so.
+    /// Where the leg says that it wants its packets; `None` until it has said so.
     pub remote: Option<RemoteMedia>,
+    /// Who may send as the leg.
+    pub source_policy: SourcePolicy,
+    /// How packets for the leg are marked; `None` leaves them as the other leg marked them.
+    pub dscp: Option<Dscp>,
     /// RTP timestamp ticks a second (RFC 3551), for jitter.
     pub clock_rate: u32,
+}
+
+/// A differentiated services code point (RFC 2474): what a network does with a packet. 0 to 63.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dscp(u8);
+
+impl Dscp {
+    /// The code point with this number; `None` above 63.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < 64 { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// Who may send as a leg, once its SDP is known. The datapath holds it from the first packet on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourcePolicy {
+    /// The address and port of its SDP.
+    #[default]
+    Strict,
+    /// The address of its SDP, from any port.
+    Port,
+    /// Any address in the prefix of its SDP's, from any port.
+    Subnet {
+        /// Bits of the address that count, 1 to 32.
+        prefix_len: u8,
+    },
+    /// Whoever is the first with RTP, and nobody after it; packets for the leg go there too. RTCP is found out in the
+    /// same way, from the same address. The same sender is followed when its port changes.
+    Latch {
+        /// The address that it must come from: that of the leg's signalling, when a NAT makes what its SDP says
+        /// meaningless. `None` for the address of its SDP.
+        from: Option<IpAddr>,
+    },
 }
 
 /// Where a leg's SDP says that it receives media.

@@ -1,22 +1,14 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::media::SourcePolicy;
 
 fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
     Trunk {
-        name: name.to_owned(),
-        realm: RealmId::new(0),
-        host: host.parse().unwrap(),
-        transport: Transport::Udp,
         sources: sources.iter().map(|net| net.parse().unwrap()).collect(),
-        direction: Direction::Both,
-        enabled: true,
-        limits: Limits::default(),
-        codecs: CodecPolicy::default(),
-        usage: Arc::default(),
+        ..Trunk::new(name, RealmId::new(0), host.parse().unwrap())
     }
 }
 
@@ -124,6 +116,15 @@ fn room_goes_back_when_it_is_dropped() {
     drop(first);
     assert_eq!(trunk.usage.calls(), 1);
     assert!(trunk.admit(Duration::ZERO).is_ok());
+}
+
+#[test]
+fn behind_a_nat_media_comes_from_where_signalling_does() {
+    let signalling = "192.0.2.2".parse().unwrap();
+    let trunk = Trunk { media_source: SourcePolicy::Port, ..trunk("t", "192.0.2.2:5060", &[]) };
+    assert_eq!(trunk.source_policy(signalling), SourcePolicy::Port);
+    let trunk = Trunk { nat: true, ..trunk };
+    assert_eq!(trunk.source_policy(signalling), SourcePolicy::Latch { from: Some(signalling) });
 }
 
 proptest! {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{CodecPolicy, RealmId, Transport};
+use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +57,13 @@ pub struct Trunk {
     pub limits: Limits,
     /// Codecs it may use.
     pub codecs: CodecPolicy,
+    /// Whether it is behind a NAT, so that addresses in its messages mean nothing here: requests go where its
+    /// messages come from, and so does media.
+    pub nat: bool,
+    /// Who may send media as this trunk; behind a NAT, [`source_policy`](Self::source_policy) decides.
+    pub media_source: SourcePolicy,
+    /// How RTP and RTCP to it are marked; `None` leaves them as they came.
+    pub rtp_dscp: Option<Dscp>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
@@ -139,6 +147,26 @@ impl TrunkUsage {
 }
 
 impl Trunk {
+    /// A trunk at `host`, with everything else as an operator has it who says nothing more.
+    #[must_use]
+    pub fn new(name: &str, realm: RealmId, host: SocketAddr) -> Self {
+        Self {
+            name: name.to_owned(),
+            realm,
+            host,
+            transport: Transport::Udp,
+            sources: Vec::new(),
+            direction: Direction::Both,
+            enabled: true,
+            limits: Limits::default(),
+            codecs: CodecPolicy::default(),
+            nat: false,
+            media_source: SourcePolicy::Strict,
+            rtp_dscp: None,
+            usage: Arc::default(),
+        }
+    }
+
     /// Whether `address` is one of this trunk's.
     #[must_use]
     pub fn is_at(&self, address: IpAddr) -> bool {
@@ -148,6 +176,13 @@ impl Trunk {
     /// Whether both are reached, and known, by the same addresses.
     pub(super) fn is_where(&self, other: &Self) -> bool {
         self.realm == other.realm && self.host == other.host && self.sources == other.sources
+    }
+
+    /// Who may send the media of a leg on this trunk, whose signalling comes from `signalling`. Behind a NAT that
+    /// address is the one thing that is known about where media will come from, and it has to be exactly that.
+    #[must_use]
+    pub const fn source_policy(&self, signalling: IpAddr) -> SourcePolicy {
+        if self.nat { SourcePolicy::Latch { from: Some(signalling) } } else { self.media_source }
     }
 
     /// Whether calls may arrive from this trunk.

@@ -15,8 +15,8 @@ use edge_core::call::CallKey;
 use edge_core::edge::Shard;
 use edge_core::media::MediaReport;
 use edge_core::policy::{
-    CallTimers, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
-    Policy, PortRange, Realm, RealmId, Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
+    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -121,17 +121,8 @@ fn policy() -> Policy {
             ports: PortRange::new(20_000, 20_063).expect("whole pairs"),
         }],
     };
-    let trunk = |name: &str, realm: usize, host: &str| Trunk {
-        name: name.to_owned(),
-        realm: RealmId::new(realm),
-        host: host.parse().expect("an address"),
-        transport: Transport::Udp,
-        sources: vec![],
-        direction: Direction::Both,
-        enabled: true,
-        limits: Limits::default(),
-        codecs: CodecPolicy::default(),
-        usage: Arc::default(),
+    let trunk = |name: &str, realm: usize, host: &str| {
+        Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"))
     };
     let route = |from: usize, to: usize| Route {
         name: format!("{from} to {to}"),

@@ -10,8 +10,8 @@ use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaReport};
 use edge_core::policy::{
-    CallTimers, CodecPolicy, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
-    Policy, PortRange, Realm, RealmId, Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
+    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -55,18 +55,7 @@ pub(crate) fn policy() -> Policy {
             ports: PortRange::new(first, first + 15).unwrap(),
         }],
     };
-    let trunk = |name: &str, realm: usize, host: &str| Trunk {
-        name: name.to_owned(),
-        realm: RealmId::new(realm),
-        host: address(host),
-        transport: Transport::Udp,
-        sources: vec![],
-        direction: Direction::Both,
-        enabled: true,
-        limits: Limits::default(),
-        codecs: CodecPolicy::default(),
-        usage: Arc::default(),
-    };
+    let trunk = |name: &str, realm: usize, host: &str| Trunk::new(name, RealmId::new(realm), address(host));
     let route = Route {
         name: "all".to_owned(),
         from: vec![TrunkId::new(0)],

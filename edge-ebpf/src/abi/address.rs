@@ -35,6 +35,16 @@ impl Address {
         }
     }
 
+    /// Whether the first `bits` of the last four octets are those of `other`, and all octets before them: for IPv4, a
+    /// prefix. No bits are no prefix, and more than 32 are 32.
+    #[inline(always)]
+    #[must_use]
+    pub const fn shares_prefix(self, other: Self, bits: u8) -> bool {
+        let bits = if bits > 32 { 32 } else { bits };
+        let differing = u64::from_be(self.words[1]) ^ u64::from_be(other.words[1]);
+        bits != 0 && self.words[0] == other.words[0] && differing >> (32 - bits) == 0
+    }
+
     /// The last four octets: the whole of an IPv4 address.
     #[inline(always)]
     #[must_use]

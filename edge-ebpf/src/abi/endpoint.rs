@@ -16,8 +16,19 @@ use super::Address;
 use super::word::{Word, load_barrier, store_barrier};
 use crate::wire::Stream;
 
-/// Packets are admitted from exactly the signalled address and port.
+/// Source policy: exactly the signalled address and port.
 pub const SOURCE_STRICT: u8 = 0;
+/// Source policy: the signalled address, any port of it.
+pub const SOURCE_PORT: u8 = 1;
+/// Source policy: the signalled address's prefix, any port in it.
+pub const SOURCE_SUBNET: u8 = 2;
+/// Source policy: the first well-formed packet from the prefix says where all others come from, and where packets
+/// that leave here go to (a [`Latch`](super::Latch)). They go by the entry's next hop, so whoever installs a prefix
+/// vouches that this leads to all of it.
+pub const SOURCE_LATCH: u8 = 3;
+
+/// "Packets that leave keep the DSCP that they came with": above every DSCP.
+pub const DSCP_KEPT: u8 = 0xff;
 
 /// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
 /// happened meanwhile, so more than one is next to impossible.
@@ -36,16 +47,21 @@ pub struct Endpoint {
     pub local: Address,
     /// Local RTP port, even; RTCP is on the next one.
     pub local_port: u16,
-    /// Address of the far side.
+    /// Address of the far side; unspecified when it has not said so.
     pub remote: Address,
     /// Port that the far side sends RTP from and receives it on; 0 when it has not said so.
     pub remote_rtp_port: u16,
     /// The same for RTCP; 0 when there is none.
     pub remote_rtcp_port: u16,
-    /// Who may send here; only [`SOURCE_STRICT`] exists.
+    /// Who may send here: [`SOURCE_STRICT`] and the others. Nobody, when the kernel does not know the number.
     pub source_policy: u8,
-    /// None are defined; 0.
-    pub flags: u8,
+    /// Bits of `remote` that a sender's address must share, 1 to 32, for the policies that know a prefix.
+    pub source_prefix: u8,
+    /// Number of this description of the far side, from [`EndpointSlot::next_generation`]: a latch of another one
+    /// does not hold. It stays when an entry is written again for another reason.
+    pub generation: u16,
+    /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
+    pub dscp: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,
 }
@@ -62,7 +78,9 @@ impl Endpoint {
         remote_rtp_port: 0,
         remote_rtcp_port: 0,
         source_policy: SOURCE_STRICT,
-        flags: 0,
+        source_prefix: 0,
+        generation: 0,
+        dscp: DSCP_KEPT,
         ns_per_tick: 0,
     };
 
@@ -99,9 +117,11 @@ struct Entry {
     remote_rtp_port: u16,
     remote_rtcp_port: u16,
     source_policy: u8,
-    flags: u8,
+    source_prefix: u8,
     ns_per_tick: u32,
-    reserved: u32,
+    generation: u16,
+    dscp: u8,
+    reserved: u8,
     local: Address,
     remote: Address,
 }
@@ -113,7 +133,8 @@ impl Entry {
     #[inline(always)]
     fn new(version: u32, endpoint: &Endpoint) -> Self {
         let Endpoint { call, peer, next_hop, local, local_port, remote, .. } = *endpoint;
-        let Endpoint { remote_rtp_port, remote_rtcp_port, source_policy, flags, ns_per_tick, .. } = *endpoint;
+        let Endpoint { remote_rtp_port, remote_rtcp_port, source_policy, source_prefix, .. } = *endpoint;
+        let Endpoint { generation, dscp, ns_per_tick, .. } = *endpoint;
         Self {
             version,
             call,
@@ -123,8 +144,10 @@ impl Entry {
             remote_rtp_port,
             remote_rtcp_port,
             source_policy,
-            flags,
+            source_prefix,
             ns_per_tick,
+            generation,
+            dscp,
             reserved: 0,
             local,
             remote,
@@ -135,7 +158,7 @@ impl Entry {
     fn endpoint(self) -> Endpoint {
         let Self { version: _, call, peer, next_hop, local_port, remote_rtp_port, remote_rtcp_port, .. } =
             self;
-        let Self { source_policy, flags, ns_per_tick, reserved: _, local, remote, .. } = self;
+        let Self { source_policy, source_prefix, ns_per_tick, generation, dscp, local, remote, .. } = self;
         Endpoint {
             call,
             peer,
@@ -146,7 +169,9 @@ impl Entry {
             remote_rtp_port,
             remote_rtcp_port,
             source_policy,
-            flags,
+            source_prefix,
+            generation,
+            dscp,
             ns_per_tick,
         }
     }
@@ -189,6 +214,15 @@ impl EndpointSlot {
     pub fn call(&self) -> u32 {
         let (_, call) = self.current[0].load_halves();
         call
+    }
+
+    /// The generation of an entry that is written next and describes its far side anew. It comes from the number of
+    /// changes of this slot, so the ones before it, of whichever call, had others.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "it wraps after 2^16 changes of a slot")]
+    pub fn next_generation(&self) -> u16 {
+        let (version, _) = self.current[0].load_halves();
+        (version / 2 + 1) as u16
     }
 
     /// Replaces the entry. Readers see the old or the new one, never a mixture.

@@ -19,20 +19,24 @@
 
 mod address;
 mod endpoint;
+mod latch;
 mod media_address;
 mod next_hop;
 mod state;
 mod word;
 
 pub use address::Address;
-pub use endpoint::{Endpoint, EndpointSlot, SOURCE_STRICT, Torn};
+pub use endpoint::{
+    DSCP_KEPT, Endpoint, EndpointSlot, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+};
+pub use latch::Latch;
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
 pub use state::{DROP_SLOTS, EndpointState};
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Name of the map with one [`Meta`].
 pub const META: &str = "META";

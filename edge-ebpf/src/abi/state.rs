@@ -5,13 +5,20 @@
 //! anyone on any CPU, and two at the same instant may be counted as one: the eBPF target has no atomic
 //! addition in Rust, and the exact numbers are in the per-CPU counters of the node. For the same cause the
 //! first packets of a call, when they meet on two CPUs, may be counted as one.
+//!
+//! A [`Latch`] belongs to the call that owns the state and to one generation of its entry. Both are checked: a packet
+//! of an earlier call or description that is still under way on another CPU may overwrite a latch, but what it
+//! leaves there does not hold. RTP's latch is on the line that the RTP of this endpoint touches anyway; packets the
+//! other way touch that line only under the policy `latch`.
 
-use super::word::Word;
+use super::latch::{Latch, LatchWord};
+use super::word::{Word, load_barrier, store_barrier};
 use crate::stats::{Arrival, Jitter, Run, Step};
 use crate::verdict::DropReason;
+use crate::wire::Stream;
 
-/// Drop counters of an endpoint, one for each [`DropReason`] and some to spare.
-pub const DROP_SLOTS: usize = 22;
+/// Drop counters of an endpoint, one for each [`DropReason`].
+pub const DROP_SLOTS: usize = 20;
 
 /// Counts and RFC 3550 bookkeeping of one endpoint: one cache line for RTP, two for everything else.
 #[derive(Debug, Default)]
@@ -25,7 +32,7 @@ pub struct EndpointState {
     timestamp_bad: Word,
     sequence_first_last: Word,
     jitter_ns_x16: Word,
-    _reserved: Word,
+    rtp_latch: LatchWord,
 
     /// Two's complement: duplicates make it negative.
     lost_before: Word,
@@ -33,6 +40,7 @@ pub struct EndpointState {
     rtcp_packets: Word,
     rtcp_bytes: Word,
     rtcp_arrival_ns: Word,
+    rtcp_latch: LatchWord,
     drops: [Word; DROP_SLOTS / 2],
 }
 
@@ -75,10 +83,16 @@ impl EndpointState {
     /// Makes this the state of `call`: clears what another one left. `owner` is what [`call`](Self::call) said,
     /// and every recording is preceded by this.
     #[inline(always)]
-    pub fn adopt(&self, owner: u32, call: u32) {
-        if owner == call {
-            return;
+    #[must_use]
+    pub fn adopted(&self, owner: u32, call: u32) -> &Self {
+        if owner != call {
+            self.begin_call(call);
         }
+        self
+    }
+
+    #[inline(always)]
+    fn begin_call(&self, call: u32) {
         for word in [&self.packets, &self.bytes, &self.arrival_ns, &self.jitter_ns_x16, &self.lost_before] {
             word.store(0);
         }
@@ -88,7 +102,29 @@ impl EndpointState {
         for halves in &self.drops {
             halves.store_halves(0, 0);
         }
+        self.rtp_latch.clear();
+        self.rtcp_latch.clear();
+        store_barrier();
         self.call_ssrc.store_halves(call, 0);
+    }
+
+    /// Keeps where `stream` comes from. The state must be that of the call already: see [`adopted`](Self::adopted).
+    ///
+    /// Two first packets on two CPUs at the same instant may both be taken; the later store is what stays.
+    #[inline(always)]
+    pub fn keep_latch(&self, stream: Stream, latch: Latch) {
+        self.latch_word(stream).store(latch);
+    }
+
+    /// Notes the SSRC and sequence number of a packet before the first one is relayed, so that its source can be told
+    /// from another one until then.
+    #[inline(always)]
+    pub fn expect_rtp(&self, ssrc: u32, sequence: u16) {
+        if self.packets.load() == 0 {
+            let run = Run::starting_at(sequence);
+            self.call_ssrc.store_halves(self.call(), ssrc);
+            self.sequence_first_last.store_halves(run.first, run.last);
+        }
     }
 
     /// Sequence numbers and jitter; returns the number to expect after a stray. `before` is the number of RTP
@@ -135,9 +171,29 @@ impl EndpointState {
     }
 
     /// SSRC of the last RTP packet.
+    #[inline(always)]
     #[must_use]
     pub fn ssrc(&self) -> u32 {
         self.call_ssrc.load_halves().1
+    }
+
+    /// Where `stream` was found to come from, under this call and generation of the endpoint's entry.
+    #[inline(always)]
+    #[must_use]
+    pub fn latch(&self, stream: Stream, call: u32, generation: u16) -> Option<Latch> {
+        if self.call() != call {
+            return None;
+        }
+        // Whoever adopts the state forgets the latch before it writes the call.
+        load_barrier();
+        self.latch_word(stream).load(generation)
+    }
+
+    /// Whether an RTP packet goes on where the last one left off: the same source, and a number not far ahead.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_continued_by(&self, ssrc: u32, sequence: u16) -> bool {
+        self.ssrc() == ssrc && self.run().is_continued_by(sequence)
     }
 
     /// RTP packets relayed.
@@ -191,6 +247,14 @@ impl EndpointState {
         let slot = reason as usize;
         let (even, odd) = self.drops.get(slot / 2).map_or((0, 0), Word::load_halves);
         if slot.is_multiple_of(2) { even } else { odd }
+    }
+
+    #[inline(always)]
+    const fn latch_word(&self, stream: Stream) -> &LatchWord {
+        match stream {
+            Stream::Rtp => &self.rtp_latch,
+            Stream::Rtcp => &self.rtcp_latch,
+        }
     }
 
     #[inline(always)]

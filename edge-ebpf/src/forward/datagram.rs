@@ -27,7 +27,7 @@ pub(super) struct Datagram {
 /// A well-formed payload.
 pub(super) enum Media {
     Rtp(Rtp),
-    Rtcp,
+    Rtcp(Rtcp),
 }
 
 impl Media {
@@ -35,7 +35,7 @@ impl Media {
     pub(super) const fn stream(&self) -> Stream {
         match self {
             Self::Rtp(_) => Stream::Rtp,
-            Self::Rtcp => Stream::Rtcp,
+            Self::Rtcp(_) => Stream::Rtcp,
         }
     }
 }
@@ -128,5 +128,5 @@ fn rtcp(frame: &impl Frame, payload_len: usize) -> Result<Media, DropReason> {
     if !rtcp::is_packet_type(header.packet_type) || header.packet_len() > payload_len {
         return Err(DropReason::BadRtcp);
     }
-    Ok(Media::Rtcp)
+    Ok(Media::Rtcp(header))
 }

@@ -9,6 +9,7 @@
 
 mod datagram;
 mod rewrite;
+mod source;
 
 use crate::abi::{Address, Endpoint, EndpointState, NextHop};
 use crate::frame::Frame;
@@ -42,13 +43,16 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let media = datagram.check(frame)?;
     let stream = media.stream();
     let near = near(tables, datagram, stream)?;
-    admit(&near, datagram, stream)?;
-    let far = far(tables, &near, stream)?;
-    let (hop, destination) = next_hop(tables, &far)?;
-    let rewritten = rewrite::Rewrite { far: &far, stream, source: hop.source, destination };
+    let state = state.map(|(state, owner)| state.adopted(owner, near.call));
+    source::admit(&near, state, datagram, &media)?;
+    let far = far(tables, &near)?;
+    let to = source::destination(tables, near.peer, &far, stream)?;
+    let (hop, station) = next_hop(tables, &far)?;
+    let stations = [station, hop.source];
+    let rewritten = rewrite::Rewrite { far: &far, stream, to, stations };
     rewritten.apply(frame, datagram).ok_or(DropReason::Truncated)?;
-    if let Some((state, owner)) = state {
-        record(frame, state, owner, &near, &media);
+    if let Some(state) = state {
+        record(frame, state, &near, &media);
     }
     let same = hop.ifindex == frame.ingress_ifindex();
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
@@ -70,29 +74,13 @@ fn near(tables: &impl Tables, datagram: &Datagram, stream: Stream) -> Result<End
     Ok(near)
 }
 
-/// Source policy "strict": exactly the address and port that signalling named.
-#[inline(always)]
-fn admit(near: &Endpoint, datagram: &Datagram, stream: Stream) -> Result<(), DropReason> {
-    let expected = near.remote_port(stream);
-    if expected == 0 {
-        return Err(DropReason::SourceNotKnown);
-    }
-    if near.remote != Address::v4(datagram.ip.source) || expected != datagram.udp.source.get() {
-        return Err(DropReason::UnexpectedSource);
-    }
-    Ok(())
-}
-
 /// The endpoint that the packet leaves by.
 #[inline(always)]
-fn far(tables: &impl Tables, near: &Endpoint, stream: Stream) -> Result<Endpoint, DropReason> {
+fn far(tables: &impl Tables, near: &Endpoint) -> Result<Endpoint, DropReason> {
     let slot = tables.endpoint(near.peer).ok_or(DropReason::StalePeer)?;
     let far = slot.read().map_err(|_torn| DropReason::EntryChanging)?;
     if far.call != near.call {
         return Err(DropReason::StalePeer);
-    }
-    if far.remote_port(stream) == 0 {
-        return Err(DropReason::NoRemote);
     }
     Ok(far)
 }
@@ -109,8 +97,7 @@ fn next_hop(tables: &impl Tables, far: &Endpoint) -> Result<(NextHop, [u8; 6]), 
 }
 
 #[inline(always)]
-fn record(frame: &impl Frame, state: &EndpointState, owner: u32, near: &Endpoint, media: &Media) {
-    state.adopt(owner, near.call);
+fn record(frame: &impl Frame, state: &EndpointState, near: &Endpoint, media: &Media) {
     let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
     match media {
         Media::Rtp(rtp) => {
@@ -118,7 +105,7 @@ fn record(frame: &impl Frame, state: &EndpointState, owner: u32, near: &Endpoint
             let arrival = Arrival { ns, bytes, ssrc, timestamp, sequence };
             state.record_rtp(&arrival, near.ns_per_tick);
         }
-        Media::Rtcp => state.record_rtcp(ns, bytes),
+        Media::Rtcp(_) => state.record_rtcp(ns, bytes),
     }
 }
 
@@ -130,8 +117,7 @@ fn charge(tables: &impl Tables, index: u32, reason: DropReason) {
         return;
     }
     if let Some(state) = tables.state(index) {
-        state.adopt(state.call(), call);
-        state.record_drop(reason);
+        state.adopted(state.call(), call).record_drop(reason);
     }
 }
 

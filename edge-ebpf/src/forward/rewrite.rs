@@ -1,7 +1,8 @@
 //! New addresses for a packet that leaves: Ethernet, IPv4 and UDP, with their checksums.
 
 use super::datagram::Datagram;
-use crate::abi::Endpoint;
+use super::source::Destination;
+use crate::abi::{DSCP_KEPT, Endpoint};
 use crate::frame::Frame;
 use crate::wire::Stream;
 use crate::wire::checksum::Change;
@@ -17,10 +18,9 @@ pub(super) struct Rewrite<'a> {
     /// The endpoint that it leaves by.
     pub(super) far: &'a Endpoint,
     pub(super) stream: Stream,
-    /// Link-layer address of the device.
-    pub(super) source: [u8; 6],
-    /// Link-layer address of the next hop.
-    pub(super) destination: [u8; 6],
+    pub(super) to: Destination,
+    /// Link-layer addresses of the next hop and of the device.
+    pub(super) stations: [[u8; 6]; 2],
 }
 
 impl Rewrite<'_> {
@@ -28,12 +28,9 @@ impl Rewrite<'_> {
     #[inline(always)]
     pub(super) fn apply(&self, frame: &mut impl Frame, datagram: &Datagram) -> Option<()> {
         let Datagram { ip, udp, endpoint: _ } = datagram;
+        let [destination, source] = self.stations;
         let headers = Headers {
-            ethernet: Ethernet {
-                destination: self.destination,
-                source: self.source,
-                kind: ethernet::IPV4.into(),
-            },
+            ethernet: Ethernet { destination, source, kind: ethernet::IPV4.into() },
             ip: self.ip(ip),
             udp: self.udp(ip, udp),
         };
@@ -43,12 +40,18 @@ impl Rewrite<'_> {
     #[inline(always)]
     fn ip(&self, old: &Ipv4) -> Ipv4 {
         let ttl_protocol = [TTL, ipv4::UDP];
-        let change = self.addresses(old).word(old.ttl_protocol, ttl_protocol);
+        let dscp = self.far.dscp;
+        let traffic_class = if dscp == DSCP_KEPT { old.traffic_class } else { old.traffic_class_with(dscp) };
+        let change = self
+            .addresses(old)
+            .word([old.version_ihl, old.traffic_class], [old.version_ihl, traffic_class])
+            .word(old.ttl_protocol, ttl_protocol);
         Ipv4 {
+            traffic_class,
             ttl_protocol,
             checksum: old.checksum.after(change),
             source: self.far.local.to_v4(),
-            destination: self.far.remote.to_v4(),
+            destination: self.to.address,
             ..*old
         }
     }
@@ -56,7 +59,7 @@ impl Rewrite<'_> {
     #[inline(always)]
     fn udp(&self, ip: &Ipv4, old: &Udp) -> Udp {
         let source = self.far.port(self.stream).to_be_bytes();
-        let destination = self.far.remote_port(self.stream).to_be_bytes();
+        let destination = self.to.port.to_be_bytes();
         let change = self
             .addresses(ip)
             .word(old.source.to_bytes(), source)
@@ -74,7 +77,7 @@ impl Rewrite<'_> {
     fn addresses(&self, old: &Ipv4) -> Change {
         Change::default()
             .address(old.source, self.far.local.to_v4())
-            .address(old.destination, self.far.remote.to_v4())
+            .address(old.destination, self.to.address)
     }
 }
 

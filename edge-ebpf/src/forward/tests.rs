@@ -1,5 +1,7 @@
 //! The table of cases over tables in memory, and what must hold for any frame at all.
 
+mod sources;
+
 use std::vec::Vec;
 
 use proptest::prelude::*;
@@ -112,6 +114,9 @@ proptest! {
 
 fn run(case: &Case) {
     let tables = MemoryTables::from(&case.scene);
+    for (frame, verdict) in &case.before {
+        assert_eq!(decide_in(&tables, frame).0, *verdict, "{}", case.name);
+    }
     let mut leaves = Vec::new();
     for frame in &case.frames {
         let (verdict, frame) = decide_in(&tables, frame);

@@ -1,5 +1,7 @@
 //! The table of cases: what comes in, what must become of it, and what must be counted.
 
+mod sources;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -18,6 +20,8 @@ pub struct Case {
     pub name: &'static str,
     /// The tables before.
     pub scene: Scene,
+    /// The frames that come first, each with what must become of it.
+    pub before: Vec<(Vec<u8>, Verdict)>,
     /// The frames, in order. All of them get the verdict.
     pub frames: Vec<Vec<u8>>,
     /// What must become of each.
@@ -58,7 +62,8 @@ impl From<&EndpointState> for Tally {
 /// Every case.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [relayed(), passed(), malformed(), not_admitted(), not_deliverable()].into_iter().flatten().collect()
+    let groups = [relayed(), passed(), malformed(), not_admitted(), not_deliverable(), sources::cases()];
+    groups.into_iter().flatten().collect()
 }
 
 fn relayed() -> Vec<Case> {
@@ -78,6 +83,8 @@ fn relayed() -> Vec<Case> {
         relays("rtp_with_every_header_bit", &decorated),
         relays("rtp_with_ttl_one", &from_carrier().with(|packet| packet.ttl = 1)),
         relays("rtp_whose_new_udp_checksum_is_zero", &zero_after_rewrite()),
+        marked("rtp_is_marked_and_keeps_its_ecn", 46, 0x03, 0xbb),
+        marked("rtp_is_unmarked", 0, 0xb9, 0x01),
         Case { scene: Scene::call().far_torn(), ..relays("rtp_while_the_peer_changes", &from_carrier()) },
         back_by_same_device(),
         rtcp_case(),
@@ -209,7 +216,23 @@ fn relays(name: &'static str, sent: &Packet) -> Case {
     let tally = Tally { rtp: (1, frame.len() as u64), ..Tally::default() };
     let verdict = relay(Stream::Rtp, Egress::Device(1));
     let leaves = towards_pbx(sent).build();
-    Case { name, scene: Scene::call(), frames: vec![frame], verdict, leaves, endpoint: NEAR, tally }
+    Case {
+        name,
+        scene: Scene::call(),
+        before: vec![],
+        frames: vec![frame],
+        verdict,
+        leaves,
+        endpoint: NEAR,
+        tally,
+    }
+}
+
+/// Traffic class `came` leaves as `left` where the PBX's trunk wants `dscp`.
+fn marked(name: &'static str, dscp: u8, came: u8, left: u8) -> Case {
+    let sent = from_carrier().with(|packet| packet.traffic_class = came);
+    let leaves = towards_pbx(&sent).with(|packet| packet.traffic_class = left).build();
+    Case { scene: Scene::call().far(|e| e.dscp = dscp), leaves, ..relays(name, &sent) }
 }
 
 fn passes(name: &'static str, reason: PassReason, sent: &Packet) -> Case {
@@ -220,7 +243,7 @@ fn passes_bytes(name: &'static str, reason: PassReason, frame: Vec<u8>) -> Case 
     let leaves = frame.clone();
     let verdict = Verdict::Pass(reason);
     let (scene, tally) = (Scene::call(), Tally::default());
-    Case { name, scene, frames: vec![frame], verdict, leaves, endpoint: NEAR, tally }
+    Case { name, scene, before: vec![], frames: vec![frame], verdict, leaves, endpoint: NEAR, tally }
 }
 
 fn drops(name: &'static str, reason: DropReason, sent: &Packet) -> Case {
@@ -228,7 +251,16 @@ fn drops(name: &'static str, reason: DropReason, sent: &Packet) -> Case {
     let leaves = frame.clone();
     let tally = Tally { drop: Some((reason, 1)), ..Tally::default() };
     let verdict = Verdict::Drop(reason);
-    Case { name, scene: Scene::call(), frames: vec![frame], verdict, leaves, endpoint: NEAR, tally }
+    Case {
+        name,
+        scene: Scene::call(),
+        before: vec![],
+        frames: vec![frame],
+        verdict,
+        leaves,
+        endpoint: NEAR,
+        tally,
+    }
 }
 
 /// Without a call there is nobody to charge a drop to.

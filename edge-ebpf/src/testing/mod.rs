@@ -14,6 +14,6 @@ mod scene;
 pub use cases::{Case, Tally, cases};
 pub use frame::BytesFrame;
 pub use packet::{Packet, UdpChecksum, rtcp, rtp};
-pub use scene::{CALL, CARRIER, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, NEAR, PBX, Scene, station};
+pub use scene::{CALL, CARRIER, FAR, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, NEAR, PBX, Scene, station};
 /// For hosts that carry tables into maps as bytes.
 pub use zerocopy;

@@ -27,7 +27,7 @@ pub const LOCAL_B: ([u8; 4], u16) = ([10, 0, 1, 1], 20004);
 pub const NEAR: u32 = 1;
 
 /// Index of the endpoint at [`LOCAL_B`].
-const FAR: u32 = 12;
+pub const FAR: u32 = 12;
 const FIRST_PORT: u16 = 20000;
 const PAIRS: u16 = 10;
 const ENDPOINTS: u32 = 20;

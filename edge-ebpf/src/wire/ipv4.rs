@@ -40,6 +40,13 @@ pub struct Ipv4 {
 const _: () = assert!(LEN == 20);
 
 impl Ipv4 {
+    /// The traffic class with another DSCP: the upper six bits (RFC 2474 section 3). ECN stays with its flow.
+    #[inline(always)]
+    #[must_use]
+    pub const fn traffic_class_with(&self, dscp: u8) -> u8 {
+        dscp << 2 | self.traffic_class & 0b11
+    }
+
     /// IP version; 4 in a valid header.
     #[inline(always)]
     #[must_use]

@@ -11,6 +11,7 @@ use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use edge_core::media::SourcePolicy;
 use edge_core::policy::{
     CodecPolicy, Direction, Limits, Listener, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers,
     Transport, Trunk, TrunkId,
@@ -91,7 +92,8 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 }
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
-    let Trunk { name, realm, host, transport, sources, direction, enabled, limits, codecs, usage: _ } = trunk;
+    let Trunk { name, realm, host, transport, sources, direction, enabled, limits, codecs, .. } = trunk;
+    let Trunk { nat, media_source, rtp_dscp, usage: _, .. } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = (!sources.iter().any(|net| net.contains(&host.ip()))).then(|| IpNet::from(host.ip()));
@@ -103,7 +105,31 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     row(f, "it calls us", format_args!("{caller}"))?;
     row(f, "we call it", format_args!("{}", called(*direction, *host, *transport)))?;
     row(f, "limits", format_args!("{}", limited(*limits)))?;
-    row(f, "codecs", format_args!("{}", codec_policy(codecs)))
+    row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
+    if *nat {
+        row(f, "behind a NAT", format_args!("requests go to where its messages come from"))?;
+    }
+    if let Some(dscp) = rtp_dscp {
+        row(f, "marking", format_args!("RTP and RTCP to it leave with DSCP {}", dscp.number()))?;
+    }
+    row(f, "its media", format_args!("{}", media(*nat, *media_source)))
+}
+
+/// Who may send media as a trunk, and where media for it goes.
+fn media(nat: bool, policy: SourcePolicy) -> String {
+    match policy {
+        _ if nat => {
+            "from the address of its signalling and the port that sends first, and to there".to_owned()
+        }
+        SourcePolicy::Strict => "from the address and port of its SDP only".to_owned(),
+        SourcePolicy::Port => "from the address of its SDP, any port".to_owned(),
+        SourcePolicy::Subnet { prefix_len } => {
+            format!("from the /{prefix_len} of its SDP's address, any port")
+        }
+        SourcePolicy::Latch { from: _ } => {
+            "from the address of its SDP and the port that sends first, and to there".to_owned()
+        }
+    }
 }
 
 /// A network by its prefix, one host by its address.

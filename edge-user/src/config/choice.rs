@@ -1,5 +1,6 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
+use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{Direction, RefuseWith, Strangers, Transport};
 use toml::de::DeValue;
 
@@ -82,6 +83,54 @@ impl<'a> FromToml<'a> for ByAddress {
             found => Err(form(found, "\"ip\"")),
         }
     }
+}
+
+/// Who may send media as a trunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MediaSource(pub(super) SourcePolicy);
+
+/// Shortest prefix that media may come from, in bits: as for the sources of signalling.
+const SUBNET_BITS_MIN: u8 = 8;
+
+impl<'a> FromToml<'a> for MediaSource {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        let subnet = || {
+            let prefix_len = text.strip_prefix("subnet/")?.parse().ok()?;
+            (SUBNET_BITS_MIN..=32).contains(&prefix_len).then_some(SourcePolicy::Subnet { prefix_len })
+        };
+        let policy = match text {
+            "strict" => Some(SourcePolicy::Strict),
+            "port" => Some(SourcePolicy::Port),
+            "latch" => Some(SourcePolicy::Latch { from: None }),
+            _ => subnet(),
+        };
+        let expected = "\"strict\", \"port\", \"latch\", or \"subnet/24\" with 8 to 32 bits";
+        policy.map(Self).ok_or_else(|| form(text, expected))
+    }
+}
+
+impl Choice for Dscp {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("ef", code_point(46)),
+        ("af31", code_point(26)),
+        ("af41", code_point(34)),
+        ("af42", code_point(36)),
+        ("af43", code_point(38)),
+        ("cs0", code_point(0)),
+        ("cs1", code_point(8)),
+        ("cs2", code_point(16)),
+        ("cs3", code_point(24)),
+        ("cs4", code_point(32)),
+        ("cs5", code_point(40)),
+        ("cs6", code_point(48)),
+    ];
+}
+
+/// RFC 2474, RFC 2597 and RFC 3246.
+#[expect(clippy::expect_used, reason = "evaluated by the compiler, over constants below 64")]
+const fn code_point(number: u8) -> Dscp {
+    Dscp::new(number).expect("below 64")
 }
 
 /// Where call records go. JSON lines are the only sink yet.

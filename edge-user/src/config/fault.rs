@@ -295,6 +295,14 @@ pub enum Fault {
     /// A list of codecs that no call can use.
     #[error("leaves no audio codec: telephone-event and CN need one beside them; add for example \"PCMA\"")]
     NoAudio,
+    /// A rule about the SDP's address for a peer whose SDP has a wrong one.
+    #[error(
+        "is {found}, and nat = true lets media come only from where its signalling does: remove one of them"
+    )]
+    SourceBehindNat {
+        /// The value.
+        found: &'static str,
+    },
     /// `to` needs exactly one form.
     #[error("needs either `prefix` or `exact`, and has {found}")]
     PrefixOrExact {

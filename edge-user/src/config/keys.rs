@@ -115,10 +115,12 @@ pub(super) const TRUNK: Keys = &[
     built("refuse_with"),
     built("allow"),
     built("deny"),
+    built("nat"),
+    built("media_source"),
+    built("dscp"),
     only("keepalive", Literal::Text("off")),
     only("srtp", Literal::Text("off")),
     only("tones", Literal::Text("none")),
-    only("nat", Literal::False),
     only("direct_media", Literal::False),
     planned("keepalive_fails"),
     planned("keepalive_oks"),
@@ -128,7 +130,6 @@ pub(super) const TRUNK: Keys = &[
     planned("dtmf"),
     planned("identity"),
     planned("trust_identity"),
-    planned("dscp"),
     planned("session_timer"),
     planned("cost"),
     planned("username"),
@@ -136,6 +137,9 @@ pub(super) const TRUNK: Keys = &[
     planned("outbound_proxy"),
     planned("virtual_number"),
 ];
+
+/// `dscp` of a trunk.
+pub(super) const TRUNK_DSCP: Keys = &[built("rtp"), planned("sip")];
 
 /// `[[route]]`
 pub(super) const ROUTE: Keys = &[

@@ -6,10 +6,10 @@ pub(super) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a 
     let tolerance = (found.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(found, candidate), candidate))
-        .filter(|(distance, _)| *distance <= tolerance)
+        .map(|candidate| (distance(found, candidate), candidate.len().abs_diff(found.len()), candidate))
+        .filter(|(distance, ..)| *distance <= tolerance)
         .min()
-        .map(|(_, candidate)| candidate.to_owned())
+        .map(|(.., candidate)| candidate.to_owned())
 }
 
 /// Edits between two names. One that continues the other is one edit away: `codec` and `codecs`, `media_port`

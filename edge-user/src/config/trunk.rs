@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Transport, Trunk, TrunkUsage,
 };
 use ipnet::IpNet;
 
 use super::address::{HostAddress, Source};
-use super::choice::ByAddress;
+use super::choice::{ByAddress, MediaSource};
 use super::document::{At, Section};
 use super::fault::Fault;
+use super::keys;
 use super::names::Names;
 use super::value::Within;
 
@@ -32,6 +34,9 @@ pub(super) struct TrunkDraft<'a> {
     enabled: bool,
     limits: Limits,
     codecs: CodecPolicy,
+    nat: bool,
+    media_source: SourcePolicy,
+    rtp_dscp: Option<Dscp>,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -46,6 +51,10 @@ impl<'a> TrunkDraft<'a> {
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
         let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
         let (limits, codecs) = (limits(&section), codecs(&section));
+        let nat = section.get("nat").is_some_and(|nat| nat.value);
+        let media_source = media_source(&section, nat);
+        let dscp = section.table("dscp", keys::TRUNK_DSCP);
+        let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
         Some(Self {
             name,
             realm: realm?,
@@ -56,14 +65,17 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            nat,
+            media_source,
+            rtp_dscp,
             section,
         })
     }
 
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
-        let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, codecs } =
-            self;
+        let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, .. } = self;
+        let Self { codecs, nat, media_source, rtp_dscp, .. } = self;
         Trunk {
             name,
             realm,
@@ -74,6 +86,9 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            nat,
+            media_source,
+            rtp_dscp,
             usage: Arc::new(TrunkUsage::default()),
         }
     }
@@ -126,6 +141,23 @@ fn sources(section: &Section<'_>, host: Option<At<SocketAddr>>) -> Option<Vec<At
         }
     }
     Some(sources)
+}
+
+/// By default whom the SDP names. Behind a NAT that is wrong, so nothing about it can be demanded.
+fn media_source(section: &Section<'_>, nat: bool) -> SourcePolicy {
+    let Some(At { value: MediaSource(policy), line }) = section.get("media_source") else {
+        return SourcePolicy::Strict;
+    };
+    let found = match policy {
+        SourcePolicy::Strict => "\"strict\"",
+        SourcePolicy::Port => "\"port\"",
+        SourcePolicy::Subnet { .. } => "a subnet",
+        SourcePolicy::Latch { .. } => return policy,
+    };
+    if nat {
+        section.note(line, "media_source", Fault::SourceBehindNat { found });
+    }
+    policy
 }
 
 fn limits(section: &Section<'_>) -> Limits {

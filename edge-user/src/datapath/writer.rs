@@ -1,10 +1,10 @@
 //! Installs, changes and removes the media of calls.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport, RemoteMedia};
-use edge_ebpf::abi::{Address, Endpoint};
+use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy};
+use edge_ebpf::abi::{Address, DSCP_KEPT, Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
 
 use super::InstallError;
 use super::next_hops::NextHops;
@@ -31,7 +31,8 @@ pub struct Installed {
 #[derive(Debug, PartialEq, Eq)]
 struct Leg {
     index: u32,
-    local: SocketAddr,
+    /// As it was written last.
+    endpoint: MediaEndpoint,
 }
 
 impl std::fmt::Debug for DatapathWriter {
@@ -55,23 +56,29 @@ impl DatapathWriter {
         self.tables.reserve_call()?;
         let hops = self.acquire(plan).inspect_err(|_| self.tables.release_call())?;
         let installed = Installed { call: self.tables.next_call(), a, b };
-        self.write(&installed, plan, hops);
+        self.write(&installed, hops, [true, true]);
         Ok(installed)
     }
 
-    /// Follows a changed plan: remote addresses and clock rates. Packets of the call cross without loss.
+    /// Follows a changed plan: remote addresses, clock rates, and who may send. Packets of the call cross without
+    /// loss. A leg whose far side is described anew is latched anew, the other one stays as it is.
     ///
     /// # Errors
     /// [`InstallError`]; then the call goes on as it was.
-    pub fn update(&mut self, installed: &Installed, plan: &MediaPlan) -> Result<(), InstallError> {
+    pub fn update(&mut self, installed: &mut Installed, plan: &MediaPlan) -> Result<(), InstallError> {
         for (leg, endpoint) in [(&installed.a, &plan.a), (&installed.b, &plan.b)] {
-            if leg.local != endpoint.local {
+            if leg.endpoint.local != endpoint.local {
                 return Err(InstallError::Moved { local: endpoint.local });
             }
         }
         let hops = self.acquire(plan)?;
         let old = self.hops(installed);
-        self.write(installed, plan, hops);
+        let moved = [(&mut installed.a, plan.a), (&mut installed.b, plan.b)].map(|(leg, endpoint)| {
+            let moved = far_side(&leg.endpoint) != far_side(&endpoint);
+            leg.endpoint = endpoint;
+            moved
+        });
+        self.write(installed, hops, moved);
         self.release(old);
         Ok(())
     }
@@ -106,17 +113,25 @@ impl DatapathWriter {
         let local = endpoint.local;
         let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
         match self.tables.endpoint(index).call() {
-            0 => Ok(Leg { index, local }),
+            0 => Ok(Leg { index, endpoint: *endpoint }),
             call => Err(InstallError::InUse { local, call }),
         }
     }
 
-    fn write(&self, installed: &Installed, plan: &MediaPlan, hops: [u32; 2]) {
+    /// `moved` says which legs' far sides are described anew.
+    fn write(&self, installed: &Installed, hops: [u32; 2], moved: [bool; 2]) {
         let Installed { call, a, b } = installed;
-        let MediaPlan { a: plan_a, b: plan_b } = plan;
-        for (leg, peer, endpoint, next_hop) in [(a, b, plan_a, hops[0]), (b, a, plan_b, hops[1])] {
-            let entry = Endpoint { call: *call, peer: peer.index, next_hop, ..entry(endpoint) };
-            self.tables.endpoint(leg.index).write(&entry);
+        for (leg, peer, next_hop, moved) in [(a, b, hops[0], moved[0]), (b, a, hops[1], moved[1])] {
+            let slot = self.tables.endpoint(leg.index);
+            let kept = slot.read().ok().filter(|_| !moved).map(|former| former.generation);
+            let generation = kept.unwrap_or_else(|| slot.next_generation());
+            slot.write(&Endpoint {
+                call: *call,
+                peer: peer.index,
+                next_hop,
+                generation,
+                ..entry(&leg.endpoint)
+            });
         }
     }
 
@@ -134,7 +149,9 @@ impl DatapathWriter {
 
     fn acquire_leg(&self, endpoint: &MediaEndpoint) -> Result<u32, InstallError> {
         match endpoint.remote {
-            Some(remote) => self.next_hops.acquire(remote.rtp.ip(), endpoint.local.ip()),
+            Some(remote) => {
+                self.next_hops.acquire(far_address(&remote, endpoint.source_policy), endpoint.local.ip())
+            }
             None => Ok(0),
         }
     }
@@ -152,29 +169,63 @@ impl DatapathWriter {
     }
 }
 
+/// What a latch belongs to.
+const fn far_side(endpoint: &MediaEndpoint) -> (Option<RemoteMedia>, SourcePolicy) {
+    (endpoint.remote, endpoint.source_policy)
+}
+
+/// The address that a leg's packets come from and go to: what signalling named, or where it came from itself.
+const fn far_address(remote: &RemoteMedia, policy: SourcePolicy) -> IpAddr {
+    match policy {
+        SourcePolicy::Latch { from: Some(address) } => address,
+        SourcePolicy::Latch { from: None }
+        | SourcePolicy::Strict
+        | SourcePolicy::Port
+        | SourcePolicy::Subnet { .. } => remote.rtp.ip(),
+    }
+}
+
+/// The kernel's number for a policy, and its prefix. A latch takes a whole address, because the next hop of the entry
+/// is that of one address.
+const fn policy_and_prefix(policy: SourcePolicy) -> (u8, u8) {
+    match policy {
+        SourcePolicy::Strict => (SOURCE_STRICT, 32),
+        SourcePolicy::Port => (SOURCE_PORT, 32),
+        SourcePolicy::Subnet { prefix_len } => (SOURCE_SUBNET, prefix_len),
+        SourcePolicy::Latch { .. } => (SOURCE_LATCH, 32),
+    }
+}
+
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, clock_rate } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, dscp, clock_rate } = *endpoint;
+    let (policy, source_prefix) = policy_and_prefix(source_policy);
     let described = Endpoint {
-        local: address(local),
+        local: address(local.ip()),
         local_port: local.port(),
+        source_policy: policy,
+        source_prefix,
+        dscp: dscp.map_or(DSCP_KEPT, Dscp::number),
         // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
         ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
         ..Endpoint::FREE
     };
-    let Some(RemoteMedia { rtp, rtcp }) = remote else { return described };
+    let Some(remote) = remote else { return described };
+    let far = far_address(&remote, source_policy);
+    // One remote address per entry: RTCP to another host (RFC 3605 allows it) is not relayed, and the ports that an
+    // SDP names behind a NAT mean nothing at the NAT's address.
+    let port = |named: SocketAddr| if named.ip() == far { named.port() } else { 0 };
     Endpoint {
-        remote: address(rtp),
-        remote_rtp_port: rtp.port(),
-        // One remote address per entry: RTCP to another host (RFC 3605 allows it) is not relayed.
-        remote_rtcp_port: if rtcp.ip() == rtp.ip() { rtcp.port() } else { 0 },
+        remote: address(far),
+        remote_rtp_port: port(remote.rtp),
+        remote_rtcp_port: port(remote.rtcp),
         ..described
     }
 }
 
-fn address(address: SocketAddr) -> Address {
+fn address(address: IpAddr) -> Address {
     match address {
-        SocketAddr::V4(v4) => Address::v4(v4.ip().octets()),
-        SocketAddr::V6(v6) => Address::v6(v6.ip().octets()),
+        IpAddr::V4(v4) => Address::v4(v4.octets()),
+        IpAddr::V6(v6) => Address::v6(v6.octets()),
     }
 }

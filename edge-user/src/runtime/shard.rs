@@ -202,7 +202,7 @@ impl Running {
                     self.host.edge.handle(outcome, clock::now());
                 }
                 Command::UpdateMedia { call, plan } => {
-                    let Some(installed) = self.media.get(&call) else { continue };
+                    let Some(installed) = self.media.get_mut(&call) else { continue };
                     if let Err(error) = self.host.datapath.update(installed, &plan) {
                         let refused = Input::MediaRefused { call, reason: error.to_string() };
                         self.host.edge.handle(refused, clock::now());

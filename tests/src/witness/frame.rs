@@ -42,7 +42,8 @@ pub(super) fn read(frame: &[u8], at_ns: u64, crossing: Crossing) -> Option<Sight
         return Some(Sighting::Sip(SipSighting { at_ns, crossing, from, to, text }));
     }
     let checksums_right = sum(header, 0) == 0xFFFF && udp_checksum_right(&from, &to, datagram);
-    let base = RtpBase { at_ns, crossing, from, to, checksums_right };
+    let dscp = header.get(1)? >> 2;
+    let base = RtpBase { at_ns, crossing, from, to, dscp, checksums_right };
     rtp(payload, &base).map(Sighting::Rtp)
 }
 
@@ -51,6 +52,7 @@ struct RtpBase {
     crossing: Crossing,
     from: SocketAddrV4,
     to: SocketAddrV4,
+    dscp: u8,
     checksums_right: bool,
 }
 
@@ -62,7 +64,7 @@ fn rtp(payload: &[u8], base: &RtpBase) -> Option<RtpSighting> {
     }
     let mut hasher = DefaultHasher::new();
     hasher.write(audio);
-    let RtpBase { at_ns, crossing, from, to, checksums_right } = *base;
+    let RtpBase { at_ns, crossing, from, to, dscp, checksums_right } = *base;
     Some(RtpSighting {
         at_ns,
         crossing,
@@ -72,6 +74,7 @@ fn rtp(payload: &[u8], base: &RtpBase) -> Option<RtpSighting> {
         sequence: word(payload, 2)?,
         timestamp: double_word(payload, 4)?,
         payload_type,
+        dscp,
         payload: hasher.finish(),
         checksums_right,
     })

@@ -48,6 +48,8 @@ pub struct RtpSighting {
     pub timestamp: u32,
     /// Payload type, without the marker bit.
     pub payload_type: u8,
+    /// Differentiated services code point of the IP header.
+    pub dscp: u8,
     /// Hash of the payload.
     pub payload: u64,
     /// Whether the IP and the UDP checksum are present and right.

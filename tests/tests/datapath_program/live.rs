@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia};
+use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia, SourcePolicy};
 use edge_core::policy::{MediaRange, PortRange, Realm};
 use edge_ebpf::testing::rtp;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
@@ -55,7 +55,7 @@ fn a_changed_remote_loses_no_packet() -> Result<()> {
     Lab::drill(|lab| {
         let datapath = start(lab)?;
         let mut writer = datapath.writer()?;
-        let installed = install(&datapath, &mut writer)?;
+        let mut installed = install(&datapath, &mut writer)?;
         let carrier = peer(lab, Side::Carrier, PEER_PORT)?;
         let sent = AtomicU64::new(0);
         let updates = thread::scope(|scope| -> Result<u32> {
@@ -65,7 +65,7 @@ fn a_changed_remote_loses_no_packet() -> Result<()> {
             let mut updates = 0;
             while sent.load(Ordering::Relaxed) < 10_000 {
                 let port = if updates % 2 == 0 { OTHER_PEER_PORT } else { PEER_PORT };
-                writer.update(&installed, &plan(PEER_PORT, port))?;
+                writer.update(&mut installed, &plan(PEER_PORT, port))?;
                 updates += 1;
             }
             Ok(updates)
@@ -322,6 +322,8 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
     let endpoint = |side: Side, port| MediaEndpoint {
         local: local(side, LOCAL_PORT),
         remote: Some(remote(side.peer_address(), port)),
+        source_policy: SourcePolicy::Strict,
+        dscp: None,
         clock_rate: 8000,
     };
     MediaPlan { a: endpoint(Side::Carrier, carrier_port), b: endpoint(Side::Pbx, pbx_port) }

@@ -9,6 +9,7 @@
 mod kernel;
 mod live;
 
+use edge_ebpf::abi::{Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
 use edge_ebpf::forward::forward;
 use edge_ebpf::tables::Tables;
 use edge_ebpf::testing::{
@@ -42,9 +43,17 @@ fn a_missing_device_is_a_drop_with_its_own_reason() {
 #[ignore = "needs root and the eBPF object: cargo xtask test"]
 fn generated_frames_are_decided_alike() {
     let mut kernel = Kernel::load();
-    let scene = Scene::call();
-    kernel.set(&scene);
-    let tables = MemoryTables::from(&scene);
+    let policy = |source_policy| {
+        Scene::call().near(|e| *e = Endpoint { source_policy, source_prefix: 24, generation: 1, ..*e })
+    };
+    for source_policy in [SOURCE_STRICT, SOURCE_PORT, SOURCE_SUBNET, SOURCE_LATCH] {
+        agree(&mut kernel, &policy(source_policy));
+    }
+}
+
+fn agree(kernel: &mut Kernel, scene: &Scene) {
+    kernel.set(scene);
+    let tables = MemoryTables::from(scene);
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut relayed = 0;
     for number in 0..5000 {
@@ -67,6 +76,9 @@ fn generated_frames_are_decided_alike() {
 
 fn run(kernel: &mut Kernel, case: &Case) {
     kernel.set(&case.scene);
+    for (frame, verdict) in &case.before {
+        assert_eq!(kernel.run(frame).counter, verdict.counter(), "{}", case.name);
+    }
     let mut leaves = Vec::new();
     for frame in &case.frames {
         let ran = kernel.run(frame);
@@ -104,6 +116,8 @@ impl Random {
         let (source, destination) = if self.below(2) == 0 { (CARRIER, LOCAL_A) } else { (PBX, LOCAL_B) };
         let sequence = u16::try_from(self.below(200)).expect("below 200");
         let length = self.below(300);
+        // Now and then from another port, which some source policies take.
+        let source = if self.below(4) == 0 { (source.0, source.1 + 2) } else { source };
         let packet = match self.below(4) {
             0 => Packet::udp((source.0, source.1 + 1), (destination.0, destination.1 + 1), rtcp(9)),
             _ => Packet::udp(source, destination, rtp(sequence, 160, 9, length)),

@@ -37,7 +37,10 @@ pub(super) struct Standing {
 
 impl Standing {
     pub(super) fn with_contacts(carrier: &str, pbx: &str) -> Self {
-        let mut bench = Bench::new(|_, _| {});
+        Self::in_bench(Bench::new(|_, _| {}), carrier, pbx)
+    }
+
+    fn in_bench(mut bench: Bench, carrier: &str, pbx: &str) -> Self {
         let offer = invite(1).replace("<sip:192.0.2.10:5060>\r\nMax", &format!("<sip:{carrier}>\r\nMax"));
         let (sent, _) = bench.receive(CARRIER, &offer);
         let invite = sent[1].1.clone();
@@ -138,6 +141,18 @@ fn a_contact_elsewhere_does_not_move_the_dialog() {
         let bye = call.by_pbx("BYE", 1, "");
         assert_eq!(peers(&call.bench.receive(PBX, &bye).0), [PBX, CARRIER], "{elsewhere}");
     }
+}
+
+#[test]
+fn behind_a_nat_even_a_known_contact_is_not_where_requests_go() {
+    let behind = |nat: bool| {
+        let bench = Bench::new(|trunks, _| trunks.iter_mut().for_each(|trunk| trunk.nat = nat));
+        let mut standing = Standing::in_bench(bench, "192.0.2.10:5099", "10.0.0.20:5099");
+        let bye = standing.by_pbx("BYE", 2, "");
+        peers(&standing.bench.receive(PBX, &bye).0)
+    };
+    assert!(behind(false).contains(&"192.0.2.10:5099".to_owned()));
+    assert!(behind(true).contains(&CARRIER.to_owned()));
 }
 
 #[test]

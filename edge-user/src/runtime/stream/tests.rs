@@ -5,9 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
-use edge_core::policy::{
-    CallTimers, CodecPolicy, Direction, Limits, Listener, Realm, RealmId, Strangers, Transport, TrunkUsage,
-};
+use edge_core::policy::{CallTimers, Listener, Realm, RealmId, Strangers, Transport};
 
 use super::connection::Ending;
 use super::*;
@@ -82,16 +80,8 @@ fn policy(edge: SocketAddr, trunk: IpAddr) -> Policy {
         media: vec![],
     };
     let trunk = Trunk {
-        name: "peer".to_owned(),
-        realm: RealmId::new(0),
-        host: SocketAddr::new(trunk, 5060),
         transport: Transport::Tcp,
-        sources: vec![],
-        direction: Direction::Both,
-        enabled: true,
-        limits: Limits::default(),
-        codecs: CodecPolicy::default(),
-        usage: Arc::new(TrunkUsage::default()),
+        ..Trunk::new("peer", RealmId::new(0), SocketAddr::new(trunk, 5060))
     };
     Policy::new("t".to_owned(), vec![realm], vec![trunk], vec![], Strangers::Silent, CallTimers::default())
         .unwrap()

@@ -25,6 +25,7 @@ fn packet(crossing: Crossing, sequence: u16, at_ns: u64) -> RtpSighting {
         sequence,
         timestamp: u32::from(sequence) * 160,
         payload_type: 8,
+        dscp: 0,
         payload: u64::from(sequence),
         checksums_right: true,
     }

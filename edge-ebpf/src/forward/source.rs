@@ -1,0 +1,107 @@
+//! Source policies: who may send to an endpoint, and where packets for its far side go.
+//!
+//! Under `strict`, `port` and `subnet` signalling alone says where packets go, so no packet can move a flow. Under
+//! `latch` the first RTP packet from the allowed prefix does, and from then on only these move it: RTP of the same
+//! SSRC with a plausible sequence number, as after a NAT has given the same sender another port; and RTCP of that
+//! SSRC from the address that RTP comes from. Everything here is in the tables, so it holds while the process is dead.
+
+use super::datagram::{Datagram, Media};
+use crate::abi::{
+    Address, Endpoint, EndpointState, Latch, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,
+};
+use crate::tables::Tables;
+use crate::verdict::DropReason;
+use crate::wire::Stream;
+
+/// Where a packet is sent.
+#[derive(Clone, Copy)]
+pub(super) struct Destination {
+    pub(super) address: [u8; 4],
+    pub(super) port: u16,
+}
+
+/// Whether the sender may send to this endpoint. `state` is that of the endpoint's call already.
+#[inline(always)]
+pub(super) fn admit(
+    near: &Endpoint,
+    state: Option<&EndpointState>,
+    datagram: &Datagram,
+    media: &Media,
+) -> Result<(), DropReason> {
+    let expected = near.remote_port(media.stream());
+    let latching = near.source_policy == SOURCE_LATCH;
+    if near.remote == Address::UNSPECIFIED || (expected == 0 && !latching) {
+        return Err(DropReason::SourceNotKnown);
+    }
+    let (address, port) = (Address::v4(datagram.ip.source), datagram.udp.source.get());
+    let allowed = match near.source_policy {
+        SOURCE_STRICT => address == near.remote && port == expected,
+        SOURCE_PORT => address == near.remote,
+        SOURCE_SUBNET => address.shares_prefix(near.remote, near.source_prefix),
+        SOURCE_LATCH => port != 0 && address.shares_prefix(near.remote, near.source_prefix),
+        _ => false,
+    };
+    match (allowed, latching) {
+        (false, _) => Err(DropReason::UnexpectedSource),
+        (true, false) => Ok(()),
+        (true, true) => latch(near, state.ok_or(DropReason::SourceNotKnown)?, datagram, media),
+    }
+}
+
+/// Takes a sender from the allowed prefix for the far side, when it is the first or the same one elsewhere.
+#[inline(always)]
+fn latch(
+    near: &Endpoint,
+    state: &EndpointState,
+    datagram: &Datagram,
+    media: &Media,
+) -> Result<(), DropReason> {
+    let generation = near.generation;
+    let here = Latch { address: datagram.ip.source, port: datagram.udp.source.get(), generation };
+    let held = state.latch(media.stream(), near.call, generation);
+    if held == Some(here) {
+        return Ok(());
+    }
+    match media {
+        Media::Rtp(rtp) => {
+            let (ssrc, sequence) = (rtp.ssrc.get(), rtp.sequence.get());
+            if held.is_some() && !state.is_continued_by(ssrc, sequence) {
+                return Err(DropReason::LatchedElsewhere);
+            }
+            state.expect_rtp(ssrc, sequence);
+        }
+        Media::Rtcp(rtcp) => {
+            let rtp = state.latch(Stream::Rtp, near.call, generation).ok_or(DropReason::SourceNotKnown)?;
+            if rtp.address != here.address || state.ssrc() != rtcp.ssrc.get() {
+                return Err(DropReason::LatchedElsewhere);
+            }
+        }
+    }
+    state.keep_latch(media.stream(), here);
+    Ok(())
+}
+
+/// Where packets that leave by `far`, the endpoint at `index`, go: to its latch, else where signalling says.
+#[inline(always)]
+pub(super) fn destination(
+    tables: &impl Tables,
+    index: u32,
+    far: &Endpoint,
+    stream: Stream,
+) -> Result<Destination, DropReason> {
+    if far.remote == Address::UNSPECIFIED {
+        return Err(DropReason::NoRemote);
+    }
+    let latching = far.source_policy == SOURCE_LATCH;
+    if latching {
+        let held = tables.state(index).and_then(|state| state.latch(stream, far.call, far.generation));
+        if let Some(Latch { address, port, generation: _ }) = held {
+            return Ok(Destination { address, port });
+        }
+    }
+    match far.remote_port(stream) {
+        0 if latching => Err(DropReason::NotLatched),
+        0 => Err(DropReason::NoRemote),
+        port => Ok(Destination { address: far.remote.to_v4(), port }),
+    }
+}
