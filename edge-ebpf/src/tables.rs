@@ -4,6 +4,7 @@ use crate::abi::{
     Address, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, NextHopSlot, PROBES_MAX,
     first_row,
 };
+use crate::verdict::PassReason;
 
 /// The tables of [`abi`](crate::abi), wherever they live. A missing row is `None`, never a panic.
 pub trait Tables {
@@ -20,18 +21,22 @@ pub trait Tables {
     fn next_hop(&self, row: u32) -> Option<&NextHopSlot>;
 }
 
-/// Index of the endpoint that owns a local address and port; `None` when these are not for media.
+/// Index of the endpoint that owns a local address and port.
+///
+/// # Errors
+/// Why the packet is the host's: these are not for media, or not through interface `ingress`.
 #[inline(always)]
-pub fn endpoint_of(tables: &impl Tables, ip: Address, port: u16) -> Option<u32> {
+pub fn endpoint_of(tables: &impl Tables, ip: Address, port: u16, ingress: u32) -> Result<u32, PassReason> {
     let first = first_row(ip);
     for probe in 0..PROBES_MAX {
-        let row = tables.media_address((first + probe) % MEDIA_ADDRESS_ROWS)?;
+        let Some(row) = tables.media_address((first + probe) % MEDIA_ADDRESS_ROWS) else { break };
         if row.pairs == 0 {
-            return None;
+            break;
         }
         if row.ip == ip {
-            return row.endpoint(port);
+            let endpoint = row.endpoint(port).ok_or(PassReason::NotMedia)?;
+            return if row.ifindex == ingress { Ok(endpoint) } else { Err(PassReason::OtherDevice) };
         }
     }
-    None
+    Err(PassReason::NotMedia)
 }

@@ -37,6 +37,7 @@ reasons! {
         LaterFragment = 2, "later_fragment", "a fragment without a UDP header; the host may reassemble it";
         NotMedia = 3, "not_media", "UDP to an address or port that is not for media";
         Incomplete = 4, "incomplete", "too short to tell what it is";
+        OtherDevice = 5, "other_device", "for a media port, but not through the device of its realm: nobody answers";
     }
 }
 

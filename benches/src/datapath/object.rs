@@ -134,7 +134,14 @@ fn fill_addresses(addresses: &mut Array<&mut MapData, [u8; size_of::<MediaAddres
         while rows[row].pairs != 0 {
             row = (row + 1) % rows.len();
         }
-        rows[row] = MediaAddress { ip, base, first_port: FIRST_PORT, pairs: PER_ADDRESS };
+        rows[row] = MediaAddress {
+            ip,
+            base,
+            first_port: FIRST_PORT,
+            pairs: PER_ADDRESS,
+            ifindex: LOOPBACK,
+            reserved: 0,
+        };
     }
     for (index, row) in (0..).zip(rows) {
         let row: [u8; size_of::<MediaAddress>()] = transmute!(row);

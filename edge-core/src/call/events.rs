@@ -184,7 +184,7 @@ impl Call {
     }
 
     pub(super) fn note_answered(&mut self, ctx: &Context<'_>) {
-        self.phase_over_at = Some(ctx.now + self.timers.call_max);
+        self.phase_over_at = Some(ctx.now + self.policy.timers.call_max);
         self.leg_mut(Side::A).state = LegState::Confirmed;
         if let Some(record) = &mut self.record {
             record.answered = Some(ctx.now);

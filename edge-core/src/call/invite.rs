@@ -222,7 +222,7 @@ impl Call {
             }
         }
         self.leg_mut(exchange.from).refresh(&exchange.request);
-        let mut patience = self.timers.answer_max;
+        let mut patience = self.policy.timers.answer_max;
         if exchange.is_update() {
             // Whoever sent it has stopped waiting by then (RFC 3261 section 17.1.2.2, timer F).
             patience = patience.min(T1 * 64);

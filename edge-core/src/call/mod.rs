@@ -29,10 +29,11 @@ mod session_timer;
 mod update;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::media::{MediaPlan, PortLease};
-use crate::policy::CallTimers;
+use crate::policy::Policy;
 use crate::transaction::TransactionId;
 
 pub use cause::{Cause, EndedBy, Refused, Side};
@@ -79,7 +80,8 @@ pub(crate) struct Call {
     ending: bool,
     /// When the call has been in its phase for too long: unanswered first, then answered.
     phase_over_at: Option<Instant>,
-    timers: CallTimers,
+    /// What the operator had decided when the call began.
+    policy: Arc<Policy>,
     /// The deadline that the shard has noted for this call.
     pub(crate) scheduled: Option<Instant>,
     /// When a side that owes us a final message is given up.

@@ -70,7 +70,7 @@ impl Arrival<'_> {
                     record: Some(record),
                     ending: false,
                     phase_over_at: Some(ctx.now + self.policy.timers.answer_max),
-                    timers: self.policy.timers,
+                    policy: Arc::clone(self.policy),
                     scheduled: None,
                     closed_by: None,
                 })
@@ -108,6 +108,13 @@ impl Arrival<'_> {
             a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
             b: endpoint(&lease_b, None, called, called.host),
         };
+        if let Some(Err(error)) =
+            offer.as_ref().map(|offer| self.policy.may_be_media(caller, plan.a.local, offer.audio()))
+        {
+            ports.release(lease_a, ctx.now);
+            ports.release(lease_b, ctx.now);
+            return Err(Refused::Offer(error));
+        }
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
         let mut exchange = Exchange::new(Asked {
             side: Side::A,

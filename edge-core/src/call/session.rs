@@ -3,6 +3,8 @@
 //! Invariant: what a side hears is in the terms of that side's dialog: our address, its m= lines, its payload types;
 //! and the media that the datapath relays is what both sides were told.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 
 use crate::edge::Command;
@@ -83,8 +85,17 @@ impl Call {
         }
     }
 
+    /// Our media address towards `side`.
+    const fn local(&self, side: Side) -> SocketAddr {
+        match side {
+            Side::A => self.plan.a.local,
+            Side::B => self.plan.b.local,
+        }
+    }
+
     /// The offer that `side` made, said anew for the other side.
     fn translate_offer(&mut self, side: Side, offer: &Offer) -> Result<Bytes, SdpError> {
+        self.policy.may_be_media(&self.leg(side).trunk, self.local(side), offer.audio())?;
         let (near, far) = self.legs_from(side);
         near.lines = offer.lines().clone();
         let (from, to) = (&near.trunk.codecs, &far.trunk.codecs);
@@ -94,6 +105,7 @@ impl Call {
     /// The answer that `side` gave, said anew for the side that offered; the media follows it.
     fn translate_answer(&mut self, side: Side, sdp: &[u8], ctx: &mut Context<'_>) -> Result<Bytes, SdpError> {
         let answer = Answer::parse(sdp)?;
+        self.policy.may_be_media(&self.leg(side).trunk, self.local(side), answer.audio())?;
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
         let Some((_, offer)) = &exchange.offer else { return Err(SdpError::NoAudio) };
         let [a, b] = &mut self.legs;

@@ -189,6 +189,24 @@ fn refusals() -> Vec<(&'static str, String, &'static str, &'static str)> {
         ("no audio", sdp(&SDP.replace("m=audio", "m=video")), "488 Not Acceptable Here", "offer"),
         ("unknown codec", sdp(&SDP.replace("AVP 8 0", "AVP 97")), "488 Not Acceptable Here", "offer"),
         ("not SDP", sdp("hello"), "488 Not Acceptable Here", "offer"),
+        (
+            "other family",
+            sdp(&SDP.replace("c=IN IP4 192.0.2.10", "c=IN IP6 2001:db8::1")),
+            "488 Not Acceptable Here",
+            "offer",
+        ),
+        (
+            "our address",
+            sdp(&SDP.replace("c=IN IP4 192.0.2.10", "c=IN IP4 10.0.0.1")),
+            "488 Not Acceptable Here",
+            "offer",
+        ),
+        (
+            "loopback",
+            sdp(&SDP.replace("c=IN IP4 192.0.2.10", "c=IN IP4 127.0.0.1")),
+            "488 Not Acceptable Here",
+            "offer",
+        ),
     ]
 }
 

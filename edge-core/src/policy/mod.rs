@@ -11,8 +11,11 @@ mod route;
 mod source;
 mod trunk;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::sdp::{AudioStream, SdpError};
 
 pub use codec::{Codec, CodecPolicy};
 pub use listener::{Listener, ListenerId, Transport};
@@ -180,15 +183,38 @@ impl Policy {
 
     /// The address of a listener of this policy.
     #[must_use]
-    pub fn address_of(&self, listener: ListenerId) -> std::net::SocketAddr {
+    pub fn address_of(&self, listener: ListenerId) -> SocketAddr {
         self.realm(listener.realm).sip[usize::from(listener.index)].address
+    }
+
+    /// Whether the media of a leg on `trunk`, whose own end is `local`, may go where `audio` wants it: to a host of the
+    /// same address family that is not the edge itself. Behind a NAT the address says nothing, and nothing goes there.
+    ///
+    /// # Errors
+    /// [`SdpError::OtherFamily`] or [`SdpError::Ours`].
+    pub fn may_be_media(
+        &self,
+        trunk: &Trunk,
+        local: SocketAddr,
+        audio: &AudioStream,
+    ) -> Result<(), SdpError> {
+        let Some(remote) = audio.remote.filter(|_| !trunk.nat) else { return Ok(()) };
+        let ip = remote.rtp.ip();
+        if ip.is_ipv4() != local.is_ipv4() {
+            return Err(SdpError::OtherFamily);
+        }
+        let ours = |realm: &Realm| {
+            realm.sip.iter().any(|listener| listener.address.ip() == ip)
+                || realm.media.iter().any(|range| range.address == ip)
+        };
+        if self.realms.iter().any(ours) { Err(SdpError::Ours) } else { Ok(()) }
     }
 
     /// The trunk that `source` may send as, when it reached a listener of `realm`.
     ///
     /// A trunk's host is always one of its sources: it answers us. The most specific prefix wins; between equals the first in the file.
     #[must_use]
-    pub fn identify(&self, realm: RealmId, source: std::net::SocketAddr) -> Option<TrunkId> {
+    pub fn identify(&self, realm: RealmId, source: SocketAddr) -> Option<TrunkId> {
         self.sources.find(realm, source.ip())
     }
 }

@@ -65,6 +65,12 @@ pub enum SdpError {
     /// The connection address is a group, a broadcast or a loopback address: no single host elsewhere.
     #[error("the connection address is not that of a host")]
     NotAHost,
+    /// The connection address is of another IP family than our own end.
+    #[error("the connection address is of an IP family that this side has no media address of")]
+    OtherFamily,
+    /// The connection address is one of our own.
+    #[error("the connection address is one of the edge's own")]
+    Ours,
     /// No format that the offer, both policies and (in an answer) the offered list share.
     #[error("no common codec")]
     NoCommonCodec,

@@ -22,9 +22,13 @@ pub struct MediaAddress {
     pub first_port: u16,
     /// Number of RTP/RTCP port pairs; 0 marks an empty row.
     pub pairs: u16,
+    /// The interface that its media comes in through; the same address on another network is not believed.
+    pub ifindex: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<MediaAddress>() == 24);
+const _: () = assert!(size_of::<MediaAddress>() == 32);
 
 impl MediaAddress {
     /// Index of the endpoint that owns `port`, or `None` when the port is not for media.

@@ -20,7 +20,14 @@ fn addresses_are_mapped_into_ipv6() {
 
 #[test]
 fn media_ports_share_an_endpoint_in_pairs() {
-    let row = MediaAddress { ip: Address::v4([10, 0, 0, 1]), base: 100, first_port: 20000, pairs: 2 };
+    let row = MediaAddress {
+        ip: Address::v4([10, 0, 0, 1]),
+        base: 100,
+        first_port: 20000,
+        pairs: 2,
+        ifindex: 1,
+        reserved: 0,
+    };
     let endpoints: Vec<Option<u32>> =
         [19999, 20000, 20001, 20002, 20003, 20004].map(|port| row.endpoint(port)).to_vec();
     assert_eq!(endpoints, [None, Some(100), Some(100), Some(101), Some(101), None]);

@@ -60,8 +60,7 @@ impl Datagram {
         }
         let udp = Self::udp(frame, &ip).ok_or(PassReason::Incomplete)?;
         let local = Address::v4(ip.destination);
-        let endpoint =
-            tables::endpoint_of(tables, local, udp.destination.get()).ok_or(PassReason::NotMedia)?;
+        let endpoint = tables::endpoint_of(tables, local, udp.destination.get(), frame.ingress_ifindex())?;
         Ok(Self { ip, udp, endpoint })
     }
 

@@ -112,6 +112,7 @@ fn passed() -> Vec<Case> {
         passes_bytes("empty_ethernet", Incomplete, packet().build()[..14].to_vec()),
         passes_bytes("half_ip_header", Incomplete, packet().build()[..24].to_vec()),
         passes_bytes("half_udp_header", Incomplete, packet().build()[..40].to_vec()),
+        other_device(),
     ]
 }
 
@@ -233,6 +234,15 @@ fn marked(name: &'static str, dscp: u8, came: u8, left: u8) -> Case {
     let sent = from_carrier().with(|packet| packet.traffic_class = came);
     let leaves = towards_pbx(&sent).with(|packet| packet.traffic_class = left).build();
     Case { scene: Scene::call().far(|e| e.dscp = dscp), leaves, ..relays(name, &sent) }
+}
+
+/// The address and port of the call, even its source: but in through the device of another realm.
+fn other_device() -> Case {
+    let mut case = passes("other_device", OtherDevice, &from_carrier());
+    for row in &mut case.scene.media_addresses {
+        row.ifindex += 1;
+    }
+    case
 }
 
 fn passes(name: &'static str, reason: PassReason, sent: &Packet) -> Case {

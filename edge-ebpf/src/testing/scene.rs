@@ -65,7 +65,14 @@ impl Scene {
         let mut media_addresses = vec![MediaAddress::default(); MEDIA_ADDRESS_ROWS as usize];
         for (base, (octets, _)) in [(0, LOCAL_A), (u32::from(PAIRS), LOCAL_B)] {
             let ip = Address::v4(octets);
-            let row = MediaAddress { ip, base, first_port: FIRST_PORT, pairs: PAIRS };
+            let row = MediaAddress {
+                ip,
+                base,
+                first_port: FIRST_PORT,
+                pairs: PAIRS,
+                ifindex: INGRESS,
+                reserved: 0,
+            };
             media_addresses[first_row(ip) as usize] = row;
         }
         Self { media_addresses, endpoints, torn: None, next_hops }

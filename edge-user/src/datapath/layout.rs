@@ -18,16 +18,22 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Gives every media range of every realm its stretch of endpoints, in the order of the configuration.
-    pub(super) fn new(realms: &[Realm]) -> Result<Self, DatapathError> {
-        let ranges: Vec<&MediaRange> = realms.iter().flat_map(|realm| &realm.media).collect();
+    /// `ifindex` knows the device of a realm.
+    pub(super) fn new(realms: &[Realm], ifindex: impl Fn(&Realm) -> u32) -> Result<Self, DatapathError> {
+        let of_realm = |realm: &'_ Realm| (ifindex(realm), realm.media.clone());
+        let ranges: Vec<(u32, MediaRange)> = realms
+            .iter()
+            .map(of_realm)
+            .flat_map(|(ifindex, ranges)| ranges.into_iter().map(move |range| (ifindex, range)))
+            .collect();
         if ranges.len() > MEDIA_ADDRESSES_MAX as usize {
             let (value, max) = (ranges.len() as u64, u64::from(MEDIA_ADDRESSES_MAX));
             return Err(DatapathError::TooMany { what: "media addresses", value, max });
         }
         let mut layout =
             Self { rows: vec![MediaAddress::default(); MEDIA_ADDRESS_ROWS as usize], endpoints: 0 };
-        for range in ranges {
-            layout.add(range)?;
+        for (ifindex, range) in &ranges {
+            layout.add(*ifindex, range)?;
         }
         Ok(layout)
     }
@@ -50,7 +56,7 @@ impl Layout {
         if v4.port().is_multiple_of(2) { row.endpoint(v4.port()) } else { None }
     }
 
-    fn add(&mut self, range: &MediaRange) -> Result<(), DatapathError> {
+    fn add(&mut self, ifindex: u32, range: &MediaRange) -> Result<(), DatapathError> {
         let IpAddr::V4(v4) = range.address else {
             return Err(DatapathError::NotIpv4 { address: range.address });
         };
@@ -68,7 +74,8 @@ impl Layout {
             let max = u64::from(PROBES_MAX);
             return Err(DatapathError::TooMany { what: "media addresses of one hash", value: max + 1, max });
         };
-        self.rows[row] = MediaAddress { ip, base, first_port: range.ports.first(), pairs };
+        self.rows[row] =
+            MediaAddress { ip, base, first_port: range.ports.first(), pairs, ifindex, reserved: 0 };
         self.endpoints = endpoints;
         Ok(())
     }

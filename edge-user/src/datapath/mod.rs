@@ -34,6 +34,7 @@ pub use program::{AttachMode, Attached, OBJECT};
 pub use writer::{DatapathWriter, Installed};
 
 use layout::Layout;
+use netlink::Device;
 use next_hops::NextHops;
 use pins::Pins;
 use program::Program;
@@ -92,10 +93,14 @@ impl Datapath {
     /// [`DatapathError`] names what is missing on this host, or the device that refused the program. A first start
     /// that fails leaves nothing behind; one that fails over the pins of an earlier run leaves these.
     pub fn start(settings: &DatapathSettings, realms: &[Realm]) -> Result<Self, DatapathError> {
-        let layout = Layout::new(realms)?;
+        let devices = program::devices(realms)?;
+        let ifindex = |realm: &Realm| {
+            devices.iter().find(|device| device.name == realm.device).map_or(0, |device| device.ifindex)
+        };
+        let layout = Layout::new(realms, ifindex)?;
         let pins = Pins::open(&settings.pin_root, &settings.node)?;
         let first = pins.are_empty()?;
-        let started = Self::start_over(pins.clone(), layout, settings, realms);
+        let started = Self::start_over(pins.clone(), layout, settings, realms, &devices);
         if first && started.is_err() {
             // The failure to report is the one of the start.
             let _ = pins.remove_all();
@@ -108,6 +113,7 @@ impl Datapath {
         layout: Layout,
         settings: &DatapathSettings,
         realms: &[Realm],
+        devices: &[Device],
     ) -> Result<Self, DatapathError> {
         let reused = pins.hold_layout(&layout);
         if !reused && pins.hold_maps() {
@@ -117,9 +123,8 @@ impl Datapath {
         let mut program = Program::load(&pins, &layout, settings.diagnostics)?;
         let tables = Arc::new(SharedTables::open(&pins, layout, settings.flows_max)?);
         let endpoints_removed = tables.clear();
-        let devices = program::devices(realms)?;
-        let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), &devices, realms)?);
-        program.attach(&pins, &devices, settings.mode)?;
+        let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
+        program.attach(&pins, devices, settings.mode)?;
         if endpoints_removed > 0 {
             tracing::warn!(endpoints = endpoints_removed, "removed media endpoints of an earlier run");
         }

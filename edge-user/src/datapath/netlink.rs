@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
-use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage, LinkXdp, XdpAttached};
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
@@ -27,6 +27,9 @@ pub(super) struct Device {
     pub(super) name: String,
     pub(super) ifindex: u32,
     pub(super) mac: [u8; 6],
+    /// Whether XDP_TX delivers. A veth wakes its peer for such frames only when the peer has a program, too; what is
+    /// redirected to it arrives.
+    pub(super) turns_back: bool,
 }
 
 /// Where packets to an address go first.
@@ -75,7 +78,7 @@ impl Netlink {
             _ => None,
         });
         let mac = mac.ok_or_else(|| DatapathError::NotEthernet { device: name.to_owned() })?;
-        Ok(Device { name: name.to_owned(), ifindex: link.header.index, mac })
+        Ok(Device { name: name.to_owned(), ifindex: link.header.index, mac, turns_back: !is_veth(&link) })
     }
 
     /// How an XDP program is attached to a device; `None` when none is.
@@ -239,4 +242,12 @@ pub(super) const fn v4(address: IpAddr) -> Option<Ipv4Addr> {
         IpAddr::V4(v4) => Some(v4),
         IpAddr::V6(_) => None,
     }
+}
+
+fn is_veth(link: &LinkMessage) -> bool {
+    let kinds = link.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(about) => Some(about),
+        _ => None,
+    });
+    kinds.flatten().any(|about| matches!(about, LinkInfo::Kind(InfoKind::Veth)))
 }

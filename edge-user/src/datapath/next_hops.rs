@@ -162,10 +162,12 @@ impl NextHops {
     }
 
     fn write(&self, row: &Row) {
-        let Device { name: _, ifindex, mac } = &self.devices[row.device];
+        let Device { name: _, ifindex, mac, turns_back } = &self.devices[row.device];
+        // No frame comes in through interface 0: this one is always redirected to.
+        let turned_back_at = if *turns_back { *ifindex } else { 0 };
         #[expect(clippy::cast_possible_truncation, reason = "there are fewer than DEVICES_MAX devices")]
         let device = row.device as u16;
-        let hop = NextHop { ifindex: *ifindex, device, source: *mac, destination: row.mac };
+        let hop = NextHop { ifindex: turned_back_at, device, source: *mac, destination: row.mac };
         self.tables.next_hop(row.index).write(&hop);
     }
 

@@ -9,8 +9,8 @@ use super::*;
 
 #[test]
 fn endpoints_are_shared_out_range_after_range() {
-    let layout =
-        Layout::new(&[realm("a", &["192.0.2.1", "192.0.2.2"]), realm("b", &["10.0.0.1"])]).expect("it fits");
+    let layout = Layout::new(&[realm("a", &["192.0.2.1", "192.0.2.2"]), realm("b", &["10.0.0.1"])], |_| 1)
+        .expect("it fits");
     assert_eq!(layout.endpoints(), 30);
     let endpoint = |local: &str| layout.endpoint(local.parse::<SocketAddr>().expect("an address"));
     let found = [
@@ -29,7 +29,7 @@ fn endpoints_are_shared_out_range_after_range() {
 fn the_kernel_finds_every_address_where_the_layout_put_it() {
     let addresses: Vec<String> = (0..MEDIA_ADDRESSES_MAX).map(|number| format!("10.{number}.0.10")).collect();
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let layout = Layout::new(&[realm("a", &addresses)]).expect("it fits");
+    let layout = Layout::new(&[realm("a", &addresses)], |_| 1).expect("it fits");
     for address in addresses {
         let ip = Address::v4(address.parse::<std::net::Ipv4Addr>().expect("an address").octets());
         let rows = (0..PROBES_MAX)
@@ -44,9 +44,9 @@ fn too_much_is_refused_by_name() {
     let addresses: Vec<String> =
         (0..=MEDIA_ADDRESSES_MAX).map(|number| format!("10.{number}.0.10")).collect();
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let refused = Layout::new(&[realm("a", &addresses)]).expect_err("one too many");
+    let refused = Layout::new(&[realm("a", &addresses)], |_| 1).expect_err("one too many");
     assert_eq!(refused.to_string(), "media addresses: 65 is more than the 64 that fit");
-    let refused = Layout::new(&[realm("a", &["2001:db8::1"])]).expect_err("not built yet");
+    let refused = Layout::new(&[realm("a", &["2001:db8::1"])], |_| 1).expect_err("not built yet");
     assert_eq!(refused.to_string(), "media address 2001:db8::1: only IPv4 media is built");
 }
 

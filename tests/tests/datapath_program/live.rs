@@ -298,6 +298,35 @@ fn jumbo_devices_take_the_program() -> Result<()> {
     })
 }
 
+/// Two trunks behind one device: media leaves by the device that it came in through, on a veth whose peer has GRO and no
+/// program of its own, as containers have it.
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn media_turns_back_on_one_device() -> Result<()> {
+    Lab::drill(|lab| {
+        let datapath = start(lab)?;
+        let mut writer = datapath.writer()?;
+        let there = plan(PEER_PORT, PEER_PORT).a;
+        let back = MediaEndpoint {
+            local: local(Side::Carrier, LOCAL_PORT + 2),
+            remote: Some(remote(Side::Carrier.peer_address(), OTHER_PEER_PORT)),
+            ..there
+        };
+        let installed = install_plan(&datapath, &mut writer, &MediaPlan { a: there, b: back })?;
+        let (one, other) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Carrier, OTHER_PEER_PORT)?);
+        let mut received = [0; 2048];
+        for sequence in 0..50 {
+            let packet = rtp(sequence, u32::from(sequence) * 160, 9, 160);
+            one.send_to(&packet, there.local)?;
+            let (len, source) =
+                other.recv_from(&mut received).with_context(|| format!("packet {sequence} is lost"))?;
+            ensure!(received[..len] == packet[..] && source == back.local, "from {source}");
+        }
+        ensure!(writer.remove(installed)[0].packets == 50);
+        Ok(())
+    })
+}
+
 fn start(lab: &Lab) -> Result<Datapath> {
     start_in(lab, Mode::Native)
 }
@@ -343,10 +372,13 @@ fn peer(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
     Ok(socket)
 }
 
-/// One RTP packet that must arrive at the other peer, unchanged, from edge's address there.
 /// Installs the plan, and waits until the neighbours have answered ARP: these tests count from the first packet.
 fn install(datapath: &Datapath, writer: &mut DatapathWriter) -> Result<Installed> {
-    let installed = writer.install(&plan(PEER_PORT, PEER_PORT))?;
+    install_plan(datapath, writer, &plan(PEER_PORT, PEER_PORT))
+}
+
+fn install_plan(datapath: &Datapath, writer: &mut DatapathWriter, plan: &MediaPlan) -> Result<Installed> {
+    let installed = writer.install(plan)?;
     for _ in 0..400 {
         if datapath.resolve_next_hops() == 0 {
             return Ok(installed);
@@ -356,6 +388,7 @@ fn install(datapath: &Datapath, writer: &mut DatapathWriter) -> Result<Installed
     bail!("a neighbour does not answer ARP")
 }
 
+/// One RTP packet that must arrive at the other peer, unchanged, from edge's address there.
 fn exchange(from: &UdpSocket, from_side: Side, to: &UdpSocket, to_side: Side, sequence: u16) -> Result<()> {
     let packet = rtp(sequence, u32::from(sequence) * 160, 9, 160);
     from.send_to(&packet, local(from_side, LOCAL_PORT))?;

@@ -297,3 +297,31 @@ fn room_on_a_trunk_is_free_when_the_call_ends_even_if_a_peer_never_answers() {
     call.bench.receive(CARRIER, &bye);
     assert_eq!(call.bench.edge.policy.trunk(TrunkId::new(1)).usage.calls(), 0);
 }
+
+#[test]
+fn a_change_that_cannot_be_relayed_is_refused_and_the_call_goes_on() {
+    for address in ["IP6 2001:db8::1", "IP4 10.0.0.1", "IP4 127.0.0.1"] {
+        let mut call = Standing::new();
+        let sdp = SDP.replace("c=IN IP4 192.0.2.10", &format!("c=IN {address}"));
+        let change = call.by_carrier("INVITE", 2, &sdp);
+        let (sent, records) = call.bench.receive(CARRIER, &change);
+        assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 488 Not Acceptable Here"), "{address}");
+        assert!(sent.iter().all(|(peer, _)| peer.to_string() == CARRIER), "{address} crossed");
+        assert_eq!((records.len(), call.bench.edge.counters().calls_standing), (0, 1));
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_relayed_is_no_answer_to_the_caller() {
+    let mut bench = Bench::new(|_, _| {});
+    let (sent, _) = bench.receive(CARRIER, &invite(1));
+    let useless = SDP.replace("192.0.2.10", "192.0.2.1");
+    let (sent, _) = bench.receive(PBX, &answer(&sent[1].1, "200 OK", "b", PBX, &useless));
+    let lines = statuses(&sent);
+    assert!(lines.contains(&"SIP/2.0 500 Server Internal Error"), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("ACK "))
+            && lines.iter().any(|line| line.starts_with("BYE "))
+    );
+    assert!(!lines.contains(&"SIP/2.0 200 OK"), "{lines:?}");
+}
