@@ -225,7 +225,7 @@ impl Arrival<'_> {
             state: LegState::Early,
             session: LocalSession::new(local, random),
             takes_update: false,
-            timer: SessionTimer::new(self.policy.timers.session_expires),
+            timer: SessionTimer::new(trunk.session_timer),
             lines: MediaLines::default(),
             acks: VecDeque::new(),
             forks_hung_up: 0,

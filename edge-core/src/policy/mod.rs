@@ -23,7 +23,9 @@ pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
 use source::Sources;
 
-pub use trunk::{Admission, Direction, Limits, Refusal, RefuseWith, Trunk, TrunkId, TrunkUsage};
+pub use trunk::{
+    Admission, Direction, Limits, Refusal, RefuseWith, SESSION_TIMER, Trunk, TrunkId, TrunkUsage,
+};
 
 /// One validated configuration, shared read-only by all shards and replaced as a whole by a reload.
 #[derive(Debug)]
@@ -61,9 +63,6 @@ pub struct CallTimers {
     /// From the answer to the end; then both sides are hung up. Without it a call whose peers both died would
     /// stand for ever.
     pub call_max: Duration,
-    /// Session interval that is proposed to every side that can keep one (RFC 4028), at least 90 s: a side that dies
-    /// without a word is noticed within it. `None` proposes none; one that a peer asks for is kept all the same.
-    pub session_expires: Option<Duration>,
     /// How long a media port rests after its call before another call may use it.
     pub port_rest: Duration,
 }
@@ -73,7 +72,6 @@ impl Default for CallTimers {
         Self {
             answer_max: Duration::from_secs(180),
             call_max: Duration::from_secs(12 * 3600),
-            session_expires: Some(Duration::from_secs(1800)),
             port_rest: Duration::from_secs(30),
         }
     }

@@ -64,9 +64,15 @@ pub struct Trunk {
     pub media_source: SourcePolicy,
     /// How RTP and RTCP to it are marked; `None` leaves them as they came.
     pub rtp_dscp: Option<Dscp>,
+    /// Session interval that is proposed on this trunk's side of a call (RFC 4028), at least 90 s: a side that dies without
+    /// a word is noticed within it. `None` proposes none; one that the peer asks for is kept all the same.
+    pub session_timer: Option<Duration>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
+
+/// The session interval that RFC 4028 section 4 recommends.
+pub const SESSION_TIMER: Duration = Duration::from_secs(1800);
 
 /// Who may start calls on a trunk, seen from the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -163,6 +169,7 @@ impl Trunk {
             nat: false,
             media_source: SourcePolicy::Strict,
             rtp_dscp: None,
+            session_timer: Some(SESSION_TIMER),
             usage: Arc::default(),
         }
     }

@@ -55,7 +55,10 @@ pub(crate) fn policy() -> Policy {
             ports: PortRange::new(first, first + 15).unwrap(),
         }],
     };
-    let trunk = |name: &str, realm: usize, host: &str| Trunk::new(name, RealmId::new(realm), address(host));
+    let trunk = |name: &str, realm: usize, host: &str| Trunk {
+        session_timer: Some(Duration::from_secs(90)),
+        ..Trunk::new(name, RealmId::new(realm), address(host))
+    };
     let route = Route {
         name: "all".to_owned(),
         from: vec![TrunkId::new(0)],
@@ -72,7 +75,6 @@ pub(crate) fn policy() -> Policy {
         CallTimers {
             answer_max: Duration::from_secs(60),
             call_max: Duration::from_secs(600),
-            session_expires: Some(Duration::from_secs(90)),
             port_rest: Duration::from_secs(1),
         },
     )

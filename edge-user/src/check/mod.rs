@@ -93,7 +93,7 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     let Trunk { name, realm, host, transport, sources, direction, enabled, limits, codecs, .. } = trunk;
-    let Trunk { nat, media_source, rtp_dscp, usage: _, .. } = trunk;
+    let Trunk { nat, media_source, rtp_dscp, session_timer, usage: _, .. } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = (!sources.iter().any(|net| net.contains(&host.ip()))).then(|| IpNet::from(host.ip()));
@@ -111,6 +111,9 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     }
     if let Some(dscp) = rtp_dscp {
         row(f, "marking", format_args!("RTP and RTCP to it leave with DSCP {}", dscp.number()))?;
+    }
+    if let Some(interval) = session_timer {
+        row(f, "session timer", format_args!("{} is proposed to it", Span(*interval)))?;
     }
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
 }

@@ -130,7 +130,7 @@ pub(super) const TRUNK: Keys = &[
     planned("dtmf"),
     planned("identity"),
     planned("trust_identity"),
-    planned("session_timer"),
+    built("session_timer"),
     planned("cost"),
     planned("username"),
     planned("password_file"),

@@ -102,7 +102,6 @@ pub(super) fn timers(section: &Section<'_>) -> CallTimers {
         answer_max: duration(section, "answer_max", usual.answer_max, &answer),
         call_max: duration(section, "call_max", usual.call_max, &call),
         port_rest: duration(section, "port_rest", usual.port_rest, &rest),
-        ..usual
     }
 }
 
@@ -112,12 +111,17 @@ fn path(section: &Section<'_>, key: &'static str, usual: &Path) -> PathBuf {
 
 /// Least and most of a duration, each with its spelling.
 #[derive(Debug)]
-struct Bounds {
-    min: (&'static str, Duration),
-    max: (&'static str, Duration),
+pub(super) struct Bounds {
+    pub(super) min: (&'static str, Duration),
+    pub(super) max: (&'static str, Duration),
 }
 
-fn duration(section: &Section<'_>, key: &'static str, usual: Duration, bounds: &Bounds) -> Duration {
+pub(super) fn duration(
+    section: &Section<'_>,
+    key: &'static str,
+    usual: Duration,
+    bounds: &Bounds,
+) -> Duration {
     let Some(At { value, line }) = section.get::<Duration>(key) else { return usual };
     let Bounds { min, max } = bounds;
     if value < min.1 || value > max.1 {

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, Transport, Trunk, TrunkUsage,
+    Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, SESSION_TIMER, Transport, Trunk, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -16,6 +17,7 @@ use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
 use super::names::Names;
+use super::node::{Bounds, duration};
 use super::value::Within;
 
 /// SIP's own port (RFC 3261 section 19.1.2).
@@ -36,6 +38,7 @@ pub(super) struct TrunkDraft<'a> {
     codecs: CodecPolicy,
     nat: bool,
     media_source: SourcePolicy,
+    session_timer: Option<Duration>,
     rtp_dscp: Option<Dscp>,
 }
 
@@ -67,6 +70,7 @@ impl<'a> TrunkDraft<'a> {
             codecs,
             nat,
             media_source,
+            session_timer: session_timer(&section),
             rtp_dscp,
             section,
         })
@@ -75,7 +79,7 @@ impl<'a> TrunkDraft<'a> {
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
         let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, .. } = self;
-        let Self { codecs, nat, media_source, rtp_dscp, .. } = self;
+        let Self { codecs, nat, media_source, session_timer, rtp_dscp, .. } = self;
         Trunk {
             name,
             realm,
@@ -89,8 +93,19 @@ impl<'a> TrunkDraft<'a> {
             nat,
             media_source,
             rtp_dscp,
+            session_timer,
             usage: Arc::new(TrunkUsage::default()),
         }
+    }
+}
+
+/// RFC 4028 wants at least 90 s; a side that dies without a word should not be paid for longer than a day.
+fn session_timer(section: &Section<'_>) -> Option<Duration> {
+    let bounds = Bounds { min: ("90s", Duration::from_secs(90)), max: ("24h", Duration::from_secs(86_400)) };
+    let Some(written) = section.get::<&str>("session_timer") else { return Some(SESSION_TIMER) };
+    match written.value {
+        "off" => None,
+        _ => Some(duration(section, "session_timer", SESSION_TIMER, &bounds)),
     }
 }
 
