@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use edge_core::call::{CallRecord, LegRecord};
 use edge_core::media::MediaReport;
@@ -113,7 +113,7 @@ impl<'a> Leg<'a> {
                 packets: *packets,
                 bytes: *bytes,
                 lost: *lost,
-                jitter_ms: Duration::from_micros(*jitter_us).as_secs_f64() * 1000.0,
+                jitter_ms: *jitter_us as f64 / 1000.0,
                 drops: drops.iter().copied().collect(),
             },
         }

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use edge_core::edge::Counters;
 use hdrhistogram::Histogram;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cdr;
 
+use super::clock;
 use super::listener::Reception;
 use super::shard::ShardStatus;
 use super::stream::StreamCounters;
@@ -95,16 +97,23 @@ impl Status {
     }
 }
 
-/// What a running process last published; `None` when none runs.
+/// Age at which what was published is a dead process's: a live one publishes each second.
+const STALE: Duration = Duration::from_secs(5);
+
+/// What a running process last published; `None` when none runs, or the one that did was killed.
 ///
 /// # Errors
 /// When the file is there and cannot be read.
 pub fn read_status(run_dir: &Path) -> io::Result<Option<Status>> {
-    match std::fs::read(path(run_dir)) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let file = path(run_dir);
+    let published = match std::fs::metadata(&file).and_then(|about| about.modified()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        published => published?,
+    };
+    if clock::today().duration_since(published).is_ok_and(|age| age > STALE) {
+        return Ok(None);
     }
+    Ok(Some(serde_json::from_slice(&std::fs::read(file)?)?))
 }
 
 /// Takes the file away: nobody runs.
