@@ -6,7 +6,7 @@
 //! Invariants:
 //! - `terminate` is the one way a call ends; it is idempotent, and leads to exactly one [`CallRecord`].
 //! - No SDP of ours leaves before its media is installed.
-//! - A call holds its trunks' room and its ports until both sides are closed and the media is gone.
+//! - A call holds its trunks' room until it ends, and its ports until both sides are closed and the media is gone.
 //!
 //! RFC 3261 sections 12 to 15, RFC 3264, RFC 5853 (SBC), RFC 7092 (B2BUA roles: this one is signalling and media
 //! plane, an SDP-modifying, media-relaying one).

@@ -13,7 +13,7 @@ use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
 use crate::edge::Command;
 use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
-use crate::sdp::{MediaLines, Offer, offer_to};
+use crate::sdp::{MediaLines, Offer};
 use crate::sip::{HeaderName, Message, Request, response_to};
 use crate::transaction::{Path, TransactionId};
 
@@ -21,6 +21,7 @@ use super::asked::Asked;
 use super::exchange::Exchange;
 use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
+use super::session::pass_offer;
 use super::session_timer::{MIN_SE, SessionTimer, TIMER, check_interval};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Refused, Side};
 
@@ -108,13 +109,6 @@ impl Arrival<'_> {
             a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
             b: endpoint(&lease_b, None, called, called.host),
         };
-        if let Some(Err(error)) =
-            offer.as_ref().map(|offer| self.policy.may_be_media(caller, plan.a.local, offer.audio()))
-        {
-            ports.release(lease_a, ctx.now);
-            ports.release(lease_b, ctx.now);
-            return Err(Refused::Offer(error));
-        }
         let mut legs = self.legs(&destination, &plan, admissions, ctx);
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
@@ -124,9 +118,7 @@ impl Arrival<'_> {
         });
         if let Some(offer) = offer {
             let [near, far] = &mut legs;
-            near.lines = offer.lines().clone();
-            let (from, to) = (&near.trunk.codecs, &far.trunk.codecs);
-            match far.session.describe(|local| offer_to(local, &offer, from, to, &far.lines)) {
+            match pass_offer(self.policy, near, plan.a.local, far, &offer) {
                 Ok(body) => exchange.body = Some(body),
                 Err(error) => {
                     ports.release(lease_a, ctx.now);

@@ -4,14 +4,17 @@
 //! and the media that the datapath relays is what both sides were told.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::edge::Command;
+use crate::policy::Policy;
 use crate::sdp::{Answer, Offer, SdpError, answer_to, codec_name, offer_to};
 use crate::sip::{Request, Response};
 
 use super::exchange::Exchange;
+use super::leg::Leg;
 use super::opening::{check_extensions, session_body};
 use super::session_timer::check_interval;
 use super::{Call, Cause, Context, Refused, Side};
@@ -95,11 +98,9 @@ impl Call {
 
     /// The offer that `side` made, said anew for the other side.
     fn translate_offer(&mut self, side: Side, offer: &Offer) -> Result<Bytes, SdpError> {
-        self.policy.may_be_media(&self.leg(side).trunk, self.local(side), offer.audio())?;
+        let (policy, local) = (Arc::clone(&self.policy), self.local(side));
         let (near, far) = self.legs_from(side);
-        near.lines = offer.lines().clone();
-        let (from, to) = (&near.trunk.codecs, &far.trunk.codecs);
-        far.session.describe(|local| offer_to(local, offer, from, to, &far.lines))
+        pass_offer(&policy, near, local, far, offer)
     }
 
     /// The answer that `side` gave, said anew for the side that offered; the media follows it.
@@ -129,4 +130,18 @@ impl Call {
         }
         Ok(body)
     }
+}
+
+/// The offer that leg `near` made, whose media comes to `near_local`, said anew for leg `far`.
+pub(super) fn pass_offer(
+    policy: &Policy,
+    near: &mut Leg,
+    near_local: SocketAddr,
+    far: &mut Leg,
+    offer: &Offer,
+) -> Result<Bytes, SdpError> {
+    policy.may_be_media(&near.trunk, near_local, offer.audio())?;
+    near.lines = offer.lines().clone();
+    let (from, to) = (&near.trunk.codecs, &far.trunk.codecs);
+    far.session.describe(|local| offer_to(local, offer, from, to, &far.lines))
 }

@@ -47,7 +47,7 @@ pub struct Trunk {
     pub host: SocketAddr,
     /// What carries requests to it. Its own come over any listener of its realm.
     pub transport: Transport,
-    /// Addresses that may send as this trunk; never empty.
+    /// Addresses that may send as this trunk, beside its host.
     pub sources: Vec<IpNet>,
     /// Who may start calls.
     pub direction: Direction,

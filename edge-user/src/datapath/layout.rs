@@ -20,20 +20,17 @@ impl Layout {
     /// Gives every media range of every realm its stretch of endpoints, in the order of the configuration.
     /// `ifindex` knows the device of a realm.
     pub(super) fn new(realms: &[Realm], ifindex: impl Fn(&Realm) -> u32) -> Result<Self, DatapathError> {
-        let of_realm = |realm: &'_ Realm| (ifindex(realm), realm.media.clone());
-        let ranges: Vec<(u32, MediaRange)> = realms
-            .iter()
-            .map(of_realm)
-            .flat_map(|(ifindex, ranges)| ranges.into_iter().map(move |range| (ifindex, range)))
-            .collect();
-        if ranges.len() > MEDIA_ADDRESSES_MAX as usize {
-            let (value, max) = (ranges.len() as u64, u64::from(MEDIA_ADDRESSES_MAX));
+        let ranges: usize = realms.iter().map(|realm| realm.media.len()).sum();
+        if ranges > MEDIA_ADDRESSES_MAX as usize {
+            let (value, max) = (ranges as u64, u64::from(MEDIA_ADDRESSES_MAX));
             return Err(DatapathError::TooMany { what: "media addresses", value, max });
         }
         let mut layout =
             Self { rows: vec![MediaAddress::default(); MEDIA_ADDRESS_ROWS as usize], endpoints: 0 };
-        for (ifindex, range) in &ranges {
-            layout.add(*ifindex, range)?;
+        for realm in realms {
+            for range in &realm.media {
+                layout.add(ifindex(realm), range)?;
+            }
         }
         Ok(layout)
     }
