@@ -36,7 +36,7 @@ pub use state::{DROP_SLOTS, EndpointState};
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Name of the map with one [`Meta`].
 pub const META: &str = "META";
@@ -58,7 +58,7 @@ pub const MEDIA_ADDRESS_ROWS: u32 = 256;
 /// Media addresses of one node; more would make probing for a foreign address slow.
 pub const MEDIA_ADDRESSES_MAX: u32 = 64;
 /// Endpoints of one node: the packet path indexes them with one lookup whatever their number, and a
-/// million of them take 320 MiB of kernel memory.
+/// million of them take 384 MiB of kernel memory.
 pub const ENDPOINTS_MAX: u32 = 1 << 20;
 /// Rows of [`NEXT_HOPS`]; row 0 stays empty and stands for "none".
 pub const NEXT_HOPS_MAX: u32 = 4096;

@@ -17,10 +17,10 @@ use crate::stats::{Arrival, Jitter, Run, Step};
 use crate::verdict::DropReason;
 use crate::wire::Stream;
 
-/// Drop counters of an endpoint, one for each [`DropReason`].
-pub const DROP_SLOTS: usize = 20;
+/// Drop counters of an endpoint: as many as there may ever be [`DropReason`]s.
+pub const DROP_SLOTS: usize = 32;
 
-/// Counts and RFC 3550 bookkeeping of one endpoint: one cache line for RTP, two for everything else.
+/// Counts and RFC 3550 bookkeeping of one endpoint: one cache line for RTP, three for everything else.
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_arch = "bpf"), derive(zerocopy::FromBytes, zerocopy::IntoBytes))]
 #[repr(C)]
@@ -42,9 +42,10 @@ pub struct EndpointState {
     rtcp_arrival_ns: Word,
     rtcp_latch: LatchWord,
     drops: [Word; DROP_SLOTS / 2],
+    reserved: [Word; 2],
 }
 
-const _: () = assert!(size_of::<EndpointState>() == 192);
+const _: () = assert!(size_of::<EndpointState>() == 256);
 const _: () = assert!(DropReason::ALL.len() <= DROP_SLOTS);
 
 /// Writing: the kernel's side.
