@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::call::{Call, CallKey, CallRecord, Cause, Context, Resources, Side};
+use crate::call::{Call, CallKey, CallRecord, Cause, Context, Invitation, Resources, Side};
 use crate::media::{MediaPlan, MediaReport, PortPool};
 use crate::policy::Policy;
 use crate::sip::MessageLimits;
@@ -121,9 +121,13 @@ pub struct Edge {
     epoch: Instant,
     limits: MessageLimits,
     resources: Resources,
+    /// What makes the tags of stateless answers ours.
+    tag_secret: u64,
     calls: HashMap<CallKey, Box<Call>>,
     /// Which dialog a tag of ours belongs to.
     dialogs: HashMap<u64, (CallKey, Side)>,
+    /// Which call an INVITE has made, so that its copies are known for what they are.
+    invitations: HashMap<Invitation, CallKey>,
     /// The deadline of each call that has one; a call has at most one entry.
     deadlines: BTreeSet<(Instant, CallKey)>,
     ports: PortPool,
@@ -149,14 +153,18 @@ impl Edge {
     #[must_use]
     pub fn new(policy: Arc<Policy>, shard: Shard, epoch: Instant, seed: [u8; 32]) -> Self {
         let ports = PortPool::new(&policy.realms, shard.index, shard.count, policy.timers.port_rest);
+        let mut resources = Resources::new(seed);
+        let tag_secret = resources.random.next();
         Self {
             policy,
             shard,
             epoch,
             limits: MessageLimits::default(),
-            resources: Resources::new(seed),
+            resources,
+            tag_secret,
             calls: HashMap::new(),
             dialogs: HashMap::new(),
+            invitations: HashMap::new(),
             deadlines: BTreeSet::new(),
             ports,
             counters: Counters::default(),
@@ -221,6 +229,7 @@ impl Edge {
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
             && self.dialogs.is_empty()
+            && self.invitations.is_empty()
             && self.deadlines.is_empty()
             && self.resources.transactions.is_empty()
     }
@@ -295,6 +304,7 @@ impl Edge {
                 self.dialogs.insert(tag, (key, side));
             }
         }
+        self.invitations.insert(call.origin.invitation.clone(), key);
         self.calls.insert(key, Box::new(call));
         self.counters.calls_started += 1;
         self.with_call(key, now, |_, _| {});
@@ -310,6 +320,7 @@ impl Edge {
                 self.dialogs.remove(&tag);
             }
         }
+        self.invitations.remove(&call.origin.invitation);
         let (leases, invites) = call.into_remains();
         for lease in leases {
             self.ports.release(lease, now);

@@ -4,7 +4,7 @@
 
 use crate::policy::{Refusal, RefuseWith};
 use crate::sdp::SdpError;
-use crate::sip::StatusCode;
+use crate::sip::{Method, StatusCode};
 
 /// One side of a call, seen from the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,6 +122,12 @@ pub enum Refused {
     /// A session interval shorter than we keep (RFC 4028).
     #[error("a session interval of less than 90 s")]
     Interval,
+    /// The request-URI is neither `sip:` nor `sips:` nor `tel:`.
+    #[error("the request-URI has an unknown scheme")]
+    Scheme,
+    /// Our own INVITE came back from where it had been before.
+    #[error("the call has come back for the same number: a peer sends it round")]
+    Loop,
     /// Max-Forwards is used up.
     #[error("Max-Forwards is 0")]
     TooManyHops,
@@ -130,6 +136,18 @@ pub enum Refused {
     MediaType {
         /// What it says it is.
         content_type: String,
+    },
+    /// The body is encoded.
+    #[error("body encoded by {encoding}")]
+    Encoding {
+        /// By what.
+        encoding: String,
+    },
+    /// The body is for something that we do not do.
+    #[error("body for {disposition} where a session was expected")]
+    Disposition {
+        /// What it is for.
+        disposition: String,
     },
     /// The offer cannot be used between these trunks.
     #[error(transparent)]
@@ -169,8 +187,12 @@ impl Refused {
             Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
             Self::Extension { .. } => StatusCode::BAD_EXTENSION,
             Self::Interval => StatusCode::SESSION_INTERVAL_TOO_SMALL,
+            Self::Scheme => StatusCode::UNSUPPORTED_URI_SCHEME,
+            Self::Loop => StatusCode::LOOP_DETECTED,
             Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
-            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType { .. } | Self::Encoding { .. } | Self::Disposition { .. } => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::Offer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Datapath { .. } => StatusCode::SERVER_INTERNAL_ERROR,
         }
@@ -262,14 +284,40 @@ impl Refused {
             Self::NoNumber => "no_number",
             Self::Extension { .. } => "extension",
             Self::Interval => "session_interval",
+            Self::Scheme => "scheme",
+            Self::Loop => "loop",
             Self::TooManyHops => "too_many_hops",
             Self::MediaType { .. } => "media_type",
+            Self::Encoding { .. } => "content_encoding",
+            Self::Disposition { .. } => "content_disposition",
             Self::Offer(_) => "offer",
             Self::NoMediaPort { .. } => "no_media_port",
             Self::Datapath { .. } => "datapath",
             Self::Draining => "draining",
             Self::Overload => "overload",
         }
+    }
+}
+
+/// What a request hears whose method we do not serve: 405 for one that we know, 501 for one that nobody here could (RFC
+/// 3261 sections 8.2.1 and 21.5.2).
+pub(crate) const fn not_taken(method: &Method) -> StatusCode {
+    match method {
+        Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Register
+        | Method::Prack
+        | Method::Update
+        | Method::Info
+        | Method::Message
+        | Method::Notify
+        | Method::Subscribe
+        | Method::Refer
+        | Method::Publish => StatusCode::METHOD_NOT_ALLOWED,
     }
 }
 
@@ -292,6 +340,8 @@ pub(super) fn across(code: StatusCode) -> StatusCode {
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
         | StatusCode::BAD_EXTENSION
         | StatusCode::EXTENSION_REQUIRED
+        | StatusCode::NOT_IMPLEMENTED
+        | StatusCode::UNSUPPORTED_URI_SCHEME
         | StatusCode::SESSION_INTERVAL_TOO_SMALL
         | StatusCode::SERVICE_UNAVAILABLE => StatusCode::SERVER_INTERNAL_ERROR,
         code if code.as_u16() / 100 == 3 => StatusCode::SERVER_INTERNAL_ERROR,

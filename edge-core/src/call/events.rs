@@ -5,6 +5,7 @@ use crate::sip::{Method, Response, StatusCode};
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
+use super::cause::not_taken;
 use super::exchange::Exchange;
 use super::leg::LegState;
 use super::passage::passes;
@@ -51,7 +52,7 @@ impl Call {
             Method::Update => self.on_update(asked, ctx),
             Method::Options => self.reply(&asked, StatusCode::OK, ctx),
             method if passes(method) => self.pass_on(asked, ctx),
-            _ => self.reply(&asked, StatusCode::METHOD_NOT_ALLOWED, ctx),
+            method => self.reply(&asked, not_taken(method), ctx),
         }
     }
 

@@ -21,6 +21,7 @@ mod identity;
 mod invite;
 mod leg;
 mod opening;
+mod origin;
 mod passage;
 mod record;
 mod refresh;
@@ -40,8 +41,10 @@ pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
 
 pub(crate) use asked::Asked;
+pub(crate) use cause::not_taken;
 pub(crate) use context::{Context, Owner, Resources};
-pub(crate) use opening::{Arrival, refuse};
+pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
+pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 
 use exchange::Exchange;
 use leg::{Leg, LegState};
@@ -64,6 +67,8 @@ pub struct CallKey(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Call {
     key: CallKey,
+    /// Where it came from.
+    pub(crate) origin: Origin,
     legs: [Leg; 2],
     exchange: Option<Exchange>,
     /// A re-INVITE of our own, which keeps a session going.

@@ -14,7 +14,7 @@ use crate::edge::Command;
 use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
 use crate::sdp::{MediaLines, Offer};
-use crate::sip::{HeaderName, Message, Request, response_to};
+use crate::sip::{HeaderName, Message, MessageWriter, Request, Scheme, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
@@ -23,13 +23,19 @@ use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
 use super::session::pass_offer;
 use super::session_timer::{MIN_SE, SessionTimer, TIMER, check_interval};
-use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Refused, Side};
+use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Origin, Refused, Side};
 
 /// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
 const CLOCK_RATE: u32 = 8000;
 
 /// Media type of a session description (RFC 8866 section 8.1).
 pub(super) const SDP: &[u8] = b"application/sdp";
+
+/// Disposition of a session description, and what it is without one (RFC 3261 section 20.11).
+const SESSION: &[u8] = b"session";
+
+/// The encoding that is none.
+const IDENTITY: &[u8] = b"identity";
 
 /// A new INVITE whose sender is known.
 #[derive(Debug)]
@@ -48,6 +54,10 @@ pub(crate) struct Arrival<'a> {
     /// Number of this shard, which our Call-IDs carry.
     pub(crate) shard: usize,
     pub(crate) draining: bool,
+    /// The call of ours whose INVITE this is, come back by way of a peer.
+    pub(crate) ancestor: Option<CallKey>,
+    /// Whether it comes back for ever.
+    pub(crate) looped: bool,
 }
 
 impl Arrival<'_> {
@@ -60,6 +70,7 @@ impl Arrival<'_> {
                 ctx.command(Command::InstallMedia { call: key, plan });
                 Some(Call {
                     key,
+                    origin: Origin::of(self.trunk, &self.invite, self.ancestor),
                     legs,
                     exchange: Some(exchange),
                     refreshing: None,
@@ -141,8 +152,14 @@ impl Arrival<'_> {
         if !trunk.may_call() {
             return Err(Refused::Direction { trunk: trunk.name.clone() });
         }
+        if self.invite.uri.scheme() == Scheme::Other {
+            return Err(Refused::Scheme);
+        }
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);
+        }
+        if self.looped {
+            return Err(Refused::Loop);
         }
         check_extensions(&self.invite.message)?;
         check_interval(&self.invite.message)
@@ -286,38 +303,73 @@ pub(crate) fn refuse(
 ) {
     let code = refused.status();
     let to_tag = tag(ctx);
-    let mut response =
+    let response =
         response_to(&invite.message, code, code.default_reason(), path.peer, Some(to_tag.as_ref()));
+    ctx.respond(server, code, explain(response, refused).header(HeaderName::Allow, ALLOW).empty());
+}
+
+/// Adds to a refusal what would have been taken.
+pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWriter {
     match refused {
-        Refused::Extension { options } => response = response.header(HeaderName::Unsupported, options),
-        Refused::MediaType { .. } => response = response.header(HeaderName::Accept, SDP),
-        Refused::Interval => response = response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
+        Refused::Extension { options } => response.header(HeaderName::Unsupported, options),
+        Refused::MediaType { .. } | Refused::Disposition { .. } => response.header(HeaderName::Accept, SDP),
+        Refused::Encoding { .. } => response.header(HeaderName::AcceptEncoding, IDENTITY),
+        Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
         Refused::Direction { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
         | Refused::NoNumber
+        | Refused::Scheme
         | Refused::TooManyHops
+        | Refused::Loop
         | Refused::Offer(_)
         | Refused::NoMediaPort { .. }
         | Refused::Datapath { .. }
         | Refused::Draining
-        | Refused::Overload => {}
+        | Refused::Overload => response,
     }
-    ctx.respond(server, code, response.header(HeaderName::Allow, ALLOW).empty());
 }
 
-/// The SDP that a request or response carries, if it carries any.
+/// The SDP that a request or response carries, if it carries any. A body that cannot be read and that its sender calls
+/// optional is passed over (RFC 3261 section 20.11).
 pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> {
     let body = message.body();
     if body.is_empty() {
         return Ok(None);
     }
-    let content_type = message.first(HeaderName::ContentType).unwrap_or(SDP);
-    if is_media_type(content_type, SDP) {
-        Ok(Some(body))
-    } else {
-        Err(Refused::MediaType { content_type: String::from_utf8_lossy(content_type).into_owned() })
+    match is_session(message) {
+        Ok(()) => Ok(Some(body)),
+        Err(_) if is_optional(message) => Ok(None),
+        Err(refused) => Err(refused),
     }
+}
+
+/// Refuses a body that is encoded, is no SDP, or does not describe the session (RFC 3261 section 8.2.3).
+fn is_session(message: &Message) -> Result<(), Refused> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let mut encodings = message.values(HeaderName::ContentEncoding);
+    if let Some(encoding) = encodings.find(|encoding| !encoding.eq_ignore_ascii_case(IDENTITY)) {
+        return Err(Refused::Encoding { encoding: text(encoding) });
+    }
+    let content_type = message.first(HeaderName::ContentType).unwrap_or(SDP);
+    if !is_media_type(content_type, SDP) {
+        return Err(Refused::MediaType { content_type: text(content_type) });
+    }
+    let disposition = message.first(HeaderName::ContentDisposition).unwrap_or(SESSION);
+    if !is_media_type(disposition, SESSION) {
+        return Err(Refused::Disposition { disposition: text(disposition) });
+    }
+    Ok(())
+}
+
+/// Whether Content-Disposition says that the body need not be understood.
+fn is_optional(message: &Message) -> bool {
+    let params = message.first(HeaderName::ContentDisposition).unwrap_or_default();
+    params.split(|byte| *byte == b';').skip(1).any(|param| {
+        let mut parts = param.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        name.eq_ignore_ascii_case(b"handling") && value.eq_ignore_ascii_case(b"optional")
+    })
 }
 
 /// Whether a Content-Type says `media_type`, whatever its parameters.
@@ -327,7 +379,7 @@ pub(super) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
 }
 
 /// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
-pub(super) fn check_extensions(message: &Message) -> Result<(), Refused> {
+pub(crate) fn check_extensions(message: &Message) -> Result<(), Refused> {
     let required = message.values(HeaderName::Require).filter(|option| !option.eq_ignore_ascii_case(TIMER));
     let options: Vec<_> =
         required.chain(message.values(HeaderName::ProxyRequire)).map(String::from_utf8_lossy).collect();

@@ -13,6 +13,8 @@ pub struct Counters {
     pub stray_responses: u64,
     /// Requests of trunks that came in.
     pub requests: u64,
+    /// Copies of an INVITE that had come another way (RFC 3261 section 8.2.2.2).
+    pub merged_requests: u64,
     /// Calls that were tried.
     pub calls_started: u64,
     /// INVITEs that were refused.
@@ -28,13 +30,14 @@ pub struct Counters {
 impl Counters {
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 10] {
+    pub const fn named(&self) -> [(&'static str, u64); 11] {
         let Self {
             strangers,
             unanswerable,
             bad_requests,
             stray_responses,
             requests,
+            merged_requests,
             calls_started,
             calls_refused,
             calls_standing,
@@ -47,6 +50,7 @@ impl Counters {
             ("bad_requests", bad_requests),
             ("stray_responses", stray_responses),
             ("requests", requests),
+            ("merged_requests", merged_requests),
             ("calls_started", calls_started),
             ("calls_refused", calls_refused),
             ("calls_standing", calls_standing),

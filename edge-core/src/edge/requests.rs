@@ -1,10 +1,14 @@
 //! From a message to the transaction, dialog or call that it is for.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::call::{ALLOW_OUTSIDE, Arrival, Asked, CallKey, Owner, Refused, SUPPORTED, Side};
+use crate::call::{
+    ALLOW_OUTSIDE, Arrival, Asked, CallKey, Invitation, Owner, Refused, SPIRALS_MAX, SUPPORTED, Side,
+    check_extensions, explain, not_taken,
+};
 use crate::dialog::Dialog;
 use crate::policy::{Strangers, TrunkId};
 use crate::sip::{
@@ -86,12 +90,21 @@ impl Edge {
             Method::Bye => self.answer_with(path, &request, StatusCode::CALL_DOES_NOT_EXIST, now),
             Method::Invite => self.on_invite(trunk, path, request, now),
             Method::Options => self.on_options(path, &request, now),
-            _ => self.answer_with(path, &request, StatusCode::METHOD_NOT_ALLOWED, now),
+            ref method => {
+                let code = not_taken(method);
+                self.answer_with(path, &request, code, now);
+            }
         }
     }
 
     fn on_invite(&mut self, trunk: TrunkId, path: Path, invite: Request, now: Instant) {
+        if self.invitations.contains_key(&Invitation::of(trunk, &invite)) {
+            self.counters.merged_requests += 1;
+            return self.answer_with(path, &invite, StatusCode::LOOP_DETECTED, now);
+        }
         let key = CallKey(self.resources.random.next());
+        let ancestor = self.sender_of(&invite);
+        let looped = self.comes_round(trunk, &invite, ancestor);
         let Ok(server) = self.resources.transactions.open_server(&invite, path, Owner::Invited(key, Side::A))
         else {
             self.counters.calls_refused += 1;
@@ -108,6 +121,8 @@ impl Edge {
             since_epoch: now.saturating_duration_since(self.epoch),
             shard: self.shard.index,
             draining: self.draining != Draining::No,
+            ancestor,
+            looped,
         };
         let mut ctx = self.resources.at(now);
         ctx.respond(server, StatusCode::TRYING, trying);
@@ -115,6 +130,26 @@ impl Edge {
             Some(call) => self.remember(key, call, now),
             None => self.counters.calls_refused += 1,
         }
+    }
+
+    /// The call of ours that sent this very INVITE, if one did: it carries that dialog's Call-ID and our tag.
+    fn sender_of(&self, invite: &Request) -> Option<CallKey> {
+        let &(key, side) = self.dialogs.get(&shard::tag_number(invite.from.tag()?)?)?;
+        (self.calls.get(&key)?.dialog(side).call_id == invite.call_id).then_some(key)
+    }
+
+    /// Whether the call behind `invite` has been here before, from the same trunk and for the same number; or comes back
+    /// so often that nobody can want it.
+    fn comes_round(&self, trunk: TrunkId, invite: &Request, ancestor: Option<CallKey>) -> bool {
+        let mut next = ancestor;
+        for _ in 0..SPIRALS_MAX {
+            let Some(call) = next.and_then(|key| self.calls.get(&key)) else { return false };
+            if call.origin.is_asked_again(trunk, invite) {
+                return true;
+            }
+            next = call.origin.ancestor;
+        }
+        next.is_some()
     }
 
     fn on_dialog_request(&mut self, path: Path, request: Request, now: Instant) {
@@ -144,7 +179,7 @@ impl Edge {
             self.owner_of_tag(path, request).is_some_and(|(_, dialog)| dialog.is_asked_for_by(request));
         if early && request.method != Method::Bye {
             let code = StatusCode::SERVER_INTERNAL_ERROR;
-            let response = self.stateless(path, &request.message, code, code.default_reason(), now);
+            let response = self.stateless(path, &request.message, code, code.default_reason());
             let response = response.header(HeaderName::RetryAfter, EARLY_RETRY_AFTER_S).empty();
             self.resources.at(now).send(reply_path(path, &request.message), response);
         } else {
@@ -170,6 +205,12 @@ impl Edge {
 
     /// RFC 3261 section 11.2: as an INVITE would be answered, less the call.
     fn on_options(&mut self, path: Path, options: &Request, now: Instant) {
+        if let Err(refused) = check_extensions(&options.message) {
+            let code = refused.status();
+            let response = self.stateless(path, &options.message, code, code.default_reason());
+            let response = explain(response, &refused).empty();
+            return self.resources.at(now).send(reply_path(path, &options.message), response);
+        }
         let code = match self.draining {
             Draining::No => StatusCode::OK,
             Draining::Until(_) | Draining::HungUp | Draining::Done => StatusCode::SERVICE_UNAVAILABLE,
@@ -232,25 +273,29 @@ impl Edge {
         reason: &str,
         now: Instant,
     ) {
-        let response = self.stateless(path, message, code, reason, now).empty();
+        let response = self.stateless(path, message, code, reason).empty();
         self.resources.at(now).send(reply_path(path, message), response);
     }
 
     /// A response that no transaction remembers, up to what only this one has to say.
-    fn stateless(
-        &mut self,
-        path: Path,
-        message: &Message,
-        code: StatusCode,
-        reason: &str,
-        now: Instant,
-    ) -> MessageWriter {
-        let tag = format!("{:016x}", self.resources.at(now).random.next());
+    fn stateless(&self, path: Path, message: &Message, code: StatusCode, reason: &str) -> MessageWriter {
+        let tag = stateless_tag(self.tag_secret, message);
         response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
             .header(HeaderName::Allow, ALLOW_OUTSIDE)
             .header(HeaderName::Accept, "application/sdp")
             .header(HeaderName::Supported, SUPPORTED)
     }
+}
+
+/// The To tag of a stateless answer: the same for a request that comes again (RFC 3261 section 8.2.7), and nobody else
+/// can tell it in advance.
+fn stateless_tag(secret: u64, message: &Message) -> String {
+    let mut hash = DefaultHasher::new();
+    secret.hash(&mut hash);
+    for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
+        message.first(name).hash(&mut hash);
+    }
+    format!("{:016x}", hash.finish())
 }
 
 /// Where the answer to a request goes that has no transaction.

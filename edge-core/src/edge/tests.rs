@@ -4,6 +4,7 @@ mod passing;
 mod session_timer;
 mod standing;
 mod stream;
+mod understood;
 mod update;
 
 use std::net::SocketAddr;
@@ -282,7 +283,7 @@ fn other_requests_are_answered_without_a_transaction() {
     for (message, answer) in [
         (request("OPTIONS", uri, 1, "", ""), Some("SIP/2.0 200 OK")),
         (request("REGISTER", uri, 2, "", ""), Some("SIP/2.0 405 Method Not Allowed")),
-        (request("FOO", uri, 3, "", ""), Some("SIP/2.0 405 Method Not Allowed")),
+        (request("FOO", uri, 3, "", ""), Some("SIP/2.0 501 Not Implemented")),
         (request("CANCEL", uri, 4, "", ""), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
         (tagged(request("BYE", uri, 5, "", "")), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
         (tagged(invite(6)), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
