@@ -19,6 +19,7 @@ pub mod drill;
 pub mod edge;
 pub mod lab;
 pub mod namespace;
+pub mod peers;
 pub mod place;
 pub mod process;
 pub mod raw;

@@ -10,8 +10,8 @@ use crate::{shell, workspace};
 /// Debian's chain to compile for eBPF, and what bpf-linker needs to be built.
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 const LINKER_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "zlib1g-dev", "libzstd-dev", "g++"];
-/// SIPp as both peers; ip and ethtool make the network of the lab, ping shows that it is one.
-const LAB_PACKAGES: &[&str] = &["sip-tester", "ethtool", "iproute2", "iputils-ping"];
+/// SIPp as both peers, Kamailio as a proxy of one; ip and ethtool make the network of the lab, ping shows that it is one.
+const LAB_PACKAGES: &[&str] = &["sip-tester", "kamailio", "ethtool", "iproute2", "iputils-ping"];
 const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
 
 pub(crate) fn run() -> Result<ExitCode> {

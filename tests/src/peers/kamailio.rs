@@ -1,0 +1,102 @@
+//! Kamailio as the proxy of a peer: edge on one side of it, user agents in the same namespace on the other.
+//!
+//! What comes from edge goes to the agents, what comes from them goes to edge, and it stays in the way of both by
+//! Record-Route.
+
+use std::fmt::Write as _;
+use std::net::SocketAddrV4;
+
+use anyhow::{Context, Result};
+
+use super::{Transport, contained, installed, wait_until_listening};
+use crate::lab::{Lab, Side};
+use crate::process::Process;
+use crate::sipp::SIP_PORT;
+
+const CONFIG: &str = include_str!("../../peers/kamailio.cfg");
+
+/// The port of the first agent behind the proxy; further ones follow it.
+pub const AGENT_PORT: u16 = 5180;
+
+/// How a proxy is to stand in a lab.
+#[derive(Clone, Copy, Debug)]
+pub struct Proxy {
+    side: Side,
+    /// How it speaks with edge.
+    pub towards_edge: Transport,
+    /// How it speaks with the agents behind it.
+    pub towards_agents: Transport,
+    agents: u16,
+}
+
+impl Proxy {
+    /// A proxy on `side`, UDP to both sides of it, with one agent.
+    pub const fn of(side: Side) -> Self {
+        Self { side, towards_edge: Transport::Udp, towards_agents: Transport::Udp, agents: 1 }
+    }
+
+    /// Chooses the transports: where they differ, the proxy records two routes (RFC 5658).
+    pub const fn over(self, towards_edge: Transport, towards_agents: Transport) -> Self {
+        Self { towards_edge, towards_agents, ..self }
+    }
+
+    /// Calls from edge ring at so many agents at once.
+    pub const fn forks_to(self, agents: u16) -> Self {
+        Self { agents, ..self }
+    }
+
+    fn config(&self) -> String {
+        let mut forks = String::new();
+        for agent in 1..self.agents {
+            let port = AGENT_PORT + agent;
+            let _ =
+                writeln!(forks, "append_branch(\"sip:agent@[address]:{port};transport=[towards_agents]\");");
+        }
+        [
+            ("forks", forks.as_str()),
+            ("address", &self.side.peer_address().to_string()),
+            ("port", &SIP_PORT.to_string()),
+            ("agent", &AGENT_PORT.to_string()),
+            ("edge", &self.side.edge_address().to_string()),
+            ("towards_edge", self.towards_edge.name()),
+            ("towards_agents", self.towards_agents.name()),
+        ]
+        .iter()
+        .fold(CONFIG.to_owned(), |text, (key, value)| text.replace(&format!("[{key}]"), value))
+    }
+}
+
+/// A running proxy; it and its processes are killed when this is dropped.
+#[derive(Debug)]
+pub struct Kamailio {
+    process: Process,
+    address: SocketAddrV4,
+}
+
+impl Kamailio {
+    /// Starts it and waits until it takes connections.
+    pub fn start(lab: &Lab, proxy: &Proxy) -> Result<Self> {
+        let program = installed("kamailio", "kamailio")?;
+        let directory = lab.directory().join(format!("kamailio-{}", proxy.side.name()));
+        std::fs::create_dir_all(&directory)?;
+        let file = directory.join("kamailio.cfg");
+        std::fs::write(&file, proxy.config())?;
+        let mut command = contained(&program);
+        command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(&file).arg("-Y").arg(&directory);
+        let namespace = lab.peer(proxy.side);
+        let mut process = Process::start(command, namespace, &directory.join("output"))?;
+        let address = SocketAddrV4::new(proxy.side.peer_address(), SIP_PORT);
+        wait_until_listening(namespace, address, &mut process).context("Kamailio does not start")?;
+        Ok(Self { process, address })
+    }
+
+    /// Where it takes requests.
+    pub const fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// What it has complained of.
+    pub fn log(&self) -> String {
+        self.process.output()
+    }
+}
