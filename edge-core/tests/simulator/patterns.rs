@@ -8,14 +8,14 @@ use crate::world::World;
 
 const SEEDS: u64 = 300;
 
-type Script = &'static [(u64, Act)];
-type Pattern = (&'static str, Script, Script, fn(&Cause) -> bool);
+pub(crate) type Script = &'static [(u64, Act)];
+pub(crate) type Pattern = (&'static str, Script, Script, fn(&Cause) -> bool);
 
 const CALL: Act = Act::Invite { with_offer: true };
 const CALL_WITHOUT_OFFER: Act = Act::Invite { with_offer: false };
 
 /// Name, what the caller does, what the called side does after its INVITE, and how the call ends on a clean network.
-const PATTERNS: &[Pattern] = &[
+pub(crate) const PATTERNS: &[Pattern] = &[
     (
         "caller hangs up",
         &[(0, CALL), (5000, Act::Hangup)],
@@ -176,16 +176,16 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
         assert!(expected(cause), "{name}, seed {seed}: ended by {cause:?}");
         // An answer that crosses a CANCEL is heard by the edge alone.
         let agree =
-            world.caller.was_up == world.called.was_up || (is_cancelled(cause) && !world.caller.was_up);
+            world.caller().was_up == world.called().was_up || (is_cancelled(cause) && !world.caller().was_up);
         if matches!(name, "hold" | "hold by UPDATE") {
-            assert!(world.caller.was_held && world.called.was_held, "{name}: hold did not cross");
+            assert!(world.caller().was_held && world.called().was_held, "{name}: hold did not cross");
         }
         if *name == *"the edge refreshes both sides" {
-            assert_eq!((world.caller.refreshed, world.called.refreshed), (6, 6), "seed {seed}");
+            assert_eq!((world.caller().refreshed, world.called().refreshed), (6, 6), "seed {seed}");
         }
         if *name == *"digits" {
-            assert_eq!((world.caller.digits_taken, world.called.digits_heard), (3, 3), "seed {seed}");
-            assert_eq!((world.called.digits_taken, world.caller.digits_heard), (1, 1), "seed {seed}");
+            assert_eq!((world.caller().digits_taken, world.called().digits_heard), (3, 3), "seed {seed}");
+            assert_eq!((world.called().digits_taken, world.caller().digits_heard), (1, 1), "seed {seed}");
         }
         assert!(agree, "{name}, seed {seed}: the peers disagree on whether the call was up");
     });
@@ -220,6 +220,6 @@ fn a_datapath_that_refuses_costs_the_call_and_nothing_else() {
         world.media_refused = true;
         world.settle();
         assert_eq!(world.records[0].cause.name(), "datapath");
-        assert_eq!((world.caller.state, world.called.state), (State::Ended, State::Idle));
+        assert_eq!((world.caller().state, world.called().state), (State::Ended, State::Idle));
     }
 }

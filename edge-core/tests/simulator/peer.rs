@@ -76,6 +76,7 @@ pub(crate) struct Peer {
     /// Port that its SDP names for media.
     pub(crate) media_port: u16,
     edge: SocketAddr,
+    transport: Transport,
     script: Vec<(Duration, Act)>,
     transactions: Transactions<()>,
     dialog: Option<Dialog>,
@@ -94,6 +95,12 @@ struct Invite {
     server: Option<(TransactionId, Request)>,
 }
 
+impl Invite {
+    fn taken(id: TransactionId, request: Request) -> Self {
+        Self { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) }
+    }
+}
+
 /// A 2xx of ours that awaits its ACK.
 struct Answer {
     id: TransactionId,
@@ -104,7 +111,13 @@ struct Answer {
 }
 
 impl Peer {
-    pub(crate) fn new(address: SocketAddr, edge: SocketAddr, script: &[(u64, Act)], seed: u64) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        edge: SocketAddr,
+        transport: Transport,
+        script: &[(u64, Act)],
+        seed: u64,
+    ) -> Self {
         Self {
             address,
             state: State::Idle,
@@ -117,6 +130,7 @@ impl Peer {
             expires: None,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
             edge,
+            transport,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
             transactions: Transactions::default(),
             dialog: None,
@@ -154,13 +168,27 @@ impl Peer {
             self.act(act, now);
         }
         self.transactions.on_time(now);
+        self.give_up();
+        self.repeat_answer(now);
+        self.flush();
+    }
+
+    /// The connection to the edge has ended.
+    pub(crate) fn on_disconnected(&mut self, now: Instant) {
+        if self.state == State::Dead {
+            return;
+        }
+        self.transactions.on_unreachable(self.path(), now);
+        self.give_up();
+        self.flush();
+    }
+
+    fn give_up(&mut self) {
         while self.transactions.poll_timed_out().is_some() {
             if self.state == State::Inviting {
                 self.state = State::Ended;
             }
         }
-        self.repeat_answer(now);
-        self.flush();
     }
 
     pub(crate) fn on_datagram(&mut self, bytes: Bytes, now: Instant) {
@@ -196,7 +224,7 @@ impl Peer {
 
     fn path(&self) -> Path {
         Path {
-            listener: ListenerId { realm: RealmId::new(0), index: 0, transport: Transport::Udp },
+            listener: ListenerId { realm: RealmId::new(0), index: 0, transport: self.transport },
             peer: self.edge,
         }
     }
@@ -216,7 +244,7 @@ impl Peer {
     fn send_invite(&mut self, with_offer: bool, now: Instant) {
         let target = format!("sip:+441@{}", self.edge);
         let mut dialog = Dialog::calling(
-            format!("{:x}@peer", self.dice.next()).into(),
+            format!("{:x}@{}", self.dice.next(), self.address.ip()).into(),
             format!("{:x}", self.dice.next()).into(),
             format!("<sip:+15550001@{}>", self.address.ip()).into(),
             format!("<{target}>").into(),
@@ -379,8 +407,7 @@ impl Peer {
         let tag = format!("{:x}", self.dice.next());
         let sent_by = self.address.to_string();
         self.dialog = Some(Dialog::called(&request, tag.into(), sent_by.into(), self.path()));
-        self.invite =
-            Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
+        self.invite = Some(Invite::taken(id, request));
         self.state = State::Ringing;
         self.begin(now);
     }
@@ -397,8 +424,7 @@ impl Peer {
         self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
         self.refreshed += 1;
         let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
-        self.invite =
-            Some(Invite { branch: Branch::new(0), sequence: request.cseq, server: Some((id, request)) });
+        self.invite = Some(Invite::taken(id, request));
         self.respond_with(StatusCode::OK, Some(self.sdp("recvonly")), now);
     }
 

@@ -1,0 +1,81 @@
+//! What the operator of the simulated edge decided: a carrier's trunk outside and a trunk inside for each pair.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use edge_core::policy::{
+    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
+    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
+};
+
+/// Pairs of media ports in each realm.
+pub(crate) const PAIRS: u16 = 8;
+
+/// The edge's own addresses: outside, inside.
+pub(crate) const EDGE: [SocketAddr; 2] = [address([203, 0, 113, 1]), address([10, 0, 0, 1])];
+
+/// Last octet of the first trunk's address.
+const FIRST_PEER: u8 = 10;
+
+const fn address([a, b, c, d]: [u8; 4]) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), 5060)
+}
+
+/// Where the trunk of a pair is.
+pub(crate) fn trunk_address(realm: usize, pair: usize) -> SocketAddr {
+    let last = FIRST_PEER + u8::try_from(pair).expect("few pairs");
+    address([[203, 0, 113, last], [10, 0, 0, last]][realm])
+}
+
+/// The realm of an address: 0 outside, 1 inside.
+pub(crate) fn realm_of(address: SocketAddr) -> usize {
+    usize::from(address.ip().to_string().starts_with("10."))
+}
+
+/// The listener of a realm.
+pub(crate) fn listener(realm: usize, transport: Transport) -> ListenerId {
+    ListenerId { realm: RealmId::new(realm), index: 0, transport }
+}
+
+/// The name of the trunk at an address.
+pub(crate) fn name(address: SocketAddr) -> String {
+    format!("trunk-{}", address.ip())
+}
+
+/// Each trunk outside calls its fellow inside, and the other way round.
+pub(crate) fn policy(pairs: usize, transport: Transport) -> Policy {
+    let realm = |index: usize, first: u16| Realm {
+        name: format!("realm-{index}"),
+        device: format!("device-{index}"),
+        sip: vec![Listener { transport, address: EDGE[index] }],
+        media: vec![MediaRange {
+            address: EDGE[index].ip(),
+            ports: PortRange::new(first, first + 2 * PAIRS - 1).unwrap(),
+        }],
+    };
+    let trunk = |realm: usize, pair: usize| {
+        let host = trunk_address(realm, pair);
+        let session_timer = Some(Duration::from_secs(90));
+        Trunk { transport, session_timer, ..Trunk::new(&name(host), RealmId::new(realm), host) }
+    };
+    let route = |from: usize, to: usize| Route {
+        name: format!("from-{from}"),
+        from: vec![TrunkId::new(from)],
+        to: NumberMatch::Prefix("+".to_owned()),
+        rewrite: NumberRewrite::default(),
+        target: TrunkId::new(to),
+    };
+    Policy::new(
+        "sim".to_owned(),
+        vec![realm(0, 20_000), realm(1, 30_000)],
+        (0..pairs).flat_map(|pair| [trunk(0, pair), trunk(1, pair)]).collect(),
+        (0..pairs).flat_map(|pair| [route(2 * pair, 2 * pair + 1), route(2 * pair + 1, 2 * pair)]).collect(),
+        Strangers::Silent,
+        CallTimers {
+            answer_max: Duration::from_secs(60),
+            call_max: Duration::from_secs(600),
+            port_rest: Duration::from_secs(1),
+        },
+    )
+    .unwrap()
+}
