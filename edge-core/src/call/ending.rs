@@ -8,6 +8,7 @@ use crate::sip::{Method, StatusCode};
 use crate::transaction::T1;
 
 use super::leg::LegState;
+use super::reason::Reason;
 use super::{Call, Cause, Context, MediaState, Owner, Side};
 
 /// How long a side may take over the last message that it owes us (RFC 3261 section 9.1: 64*T1).
@@ -22,6 +23,7 @@ impl Call {
         self.ending = true;
         self.phase_over_at = None;
         self.closed_by = Some(ctx.now + CLOSING_MAX);
+        self.note_reason(&cause);
         let status = cause.status();
         if let Some(record) = &mut self.record {
             record.ended = ctx.now;
@@ -37,6 +39,13 @@ impl Call {
         }
         if self.media == MediaState::Installed {
             self.remove_media(ctx);
+        }
+    }
+
+    /// Takes note of why the edge ends it; what a peer said stands.
+    pub(super) fn note_reason(&mut self, cause: &Cause) {
+        if let Some(reason) = Reason::of_our_own(cause) {
+            self.reason = reason;
         }
     }
 
@@ -75,10 +84,11 @@ impl Call {
     /// Hangs up on one side.
     pub(super) fn leave(&mut self, side: Side, ctx: &mut Context<'_>) {
         self.acknowledge_unanswered(side, ctx);
-        let key = self.key;
+        let (key, reason) = (self.key, self.reason.clone());
         let leg = self.leg_mut(side);
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
-        let bye = leg.dialog.request(&Method::Bye, branch, sequence).empty();
+        let bye = leg.dialog.request(&Method::Bye, branch, sequence);
+        let bye = reason.tell(bye).empty();
         leg.state = LegState::Leaving;
         if ctx.request(Method::Bye, branch, bye.clone(), leg.path(), Owner::Bye(key, side)).is_err() {
             // Better said once, without hope of an answer, than not at all.

@@ -1,7 +1,7 @@
 //! What happens to a call: facts from the datapath, messages of its dialogs, time.
 
 use crate::media::MediaReport;
-use crate::sip::{Method, Response, StatusCode};
+use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
@@ -9,6 +9,7 @@ use super::cause::not_taken;
 use super::exchange::Exchange;
 use super::leg::LegState;
 use super::passage::passes;
+use super::reason::Reason;
 use super::{Call, Cause, Context, MediaState, Owner, Refused, Side};
 
 impl Call {
@@ -57,7 +58,13 @@ impl Call {
     }
 
     /// The side that sent an INVITE withdraws it; the CANCEL itself was answered already.
-    pub(crate) fn on_cancel(&mut self, side: Side, invite: TransactionId, ctx: &mut Context<'_>) {
+    pub(crate) fn on_cancel(
+        &mut self,
+        side: Side,
+        invite: TransactionId,
+        cancel: &Request,
+        ctx: &mut Context<'_>,
+    ) {
         let pending = self
             .exchange
             .as_ref()
@@ -65,6 +72,7 @@ impl Call {
         if !pending {
             return;
         }
+        self.reason = Reason::of(&cancel.message);
         if self.leg(side).state == LegState::Early {
             self.terminate(Cause::Cancelled, ctx);
         } else {
@@ -131,11 +139,14 @@ impl Call {
 
     fn on_bye(&mut self, asked: &Asked, ctx: &mut Context<'_>) {
         self.reply(asked, StatusCode::OK, ctx);
-        self.hung_up_by(asked.side, ctx);
+        self.hung_up_by(asked.side, &asked.request, ctx);
     }
 
     /// `side` has sent a BYE, and heard that we know.
-    pub(crate) fn hung_up_by(&mut self, side: Side, ctx: &mut Context<'_>) {
+    pub(crate) fn hung_up_by(&mut self, side: Side, bye: &Request, ctx: &mut Context<'_>) {
+        if !self.ending {
+            self.reason = Reason::of(&bye.message);
+        }
         match self.leg(side).state {
             // A caller may hang up before the answer (RFC 3261 section 15): its INVITE still wants a final response.
             LegState::Early => self.terminate(Cause::Cancelled, ctx),

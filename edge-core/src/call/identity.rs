@@ -55,7 +55,7 @@ pub(super) fn escape_user(number: &str) -> String {
 }
 
 /// Whether a name holds an address, a mailbox, or words joined by dots.
-fn names_a_host(name: &[u8]) -> bool {
+pub(super) fn names_a_host(name: &[u8]) -> bool {
     names_an_address(name)
         || words(&String::from_utf8_lossy(name))
             .any(|word| word.split('.').filter(|label| label.len() > 1).count() > 1)

@@ -10,6 +10,7 @@ use super::exchange::{Exchange, Sent, Unacknowledged};
 use super::leg::{LegState, SentAck};
 use super::opening::{SDP, hops_left};
 use super::passage::copy_across;
+use super::reason::{Reason, retry_after};
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
 
 /// Forks of one side that are hung up after another has answered; a peer that makes more of them is not answered.
@@ -120,6 +121,8 @@ impl Call {
             exchange.provisional_seen = false;
             return self.send_on(ctx);
         }
+        self.reason = Reason::of(&response.message);
+        self.retry_after = retry_after(&response.message);
         self.invite_failed(Cause::Rejected(response.code), ctx);
     }
 
@@ -162,6 +165,7 @@ impl Call {
     /// that was.
     pub(super) fn invite_failed(&mut self, cause: Cause, ctx: &mut Context<'_>) {
         let Some(from) = self.exchange.as_ref().map(|exchange| exchange.from) else { return };
+        self.note_reason(&cause);
         self.answer_invite(cause.status(), None, ctx);
         self.exchange = None;
         if self.leg(from).state == LegState::Early {
@@ -200,6 +204,12 @@ impl Call {
         if code.is_success() {
             response = leg.timer.accept(&exchange.request.message, response, ctx.now);
         }
+        if code.as_u16() >= 300 {
+            response = self.reason.explain(response);
+            if let Some(seconds) = self.retry_after {
+                response = response.header(HeaderName::RetryAfter, seconds.to_string());
+            }
+        }
         let response = finish(response, body);
         if code.is_success() && !exchange.is_update() {
             exchange.unacknowledged = Some(Unacknowledged::new(response.clone(), ctx.now));
@@ -221,6 +231,7 @@ impl Call {
                 return;
             }
         }
+        (self.reason, self.retry_after) = (Reason::default(), None);
         self.leg_mut(exchange.from).refresh(&exchange.request);
         let mut patience = self.policy.timers.answer_max;
         if exchange.is_update() {
@@ -318,7 +329,8 @@ impl Call {
     fn send_cancel(&mut self, side: Side, ctx: &mut Context<'_>) {
         let Some(sent) = self.crossing_to(side).and_then(|exchange| exchange.client) else { return };
         let leg = self.leg(side);
-        let cancel = leg.dialog.request(&Method::Cancel, sent.branch, sent.sequence).empty();
+        let cancel = leg.dialog.request(&Method::Cancel, sent.branch, sent.sequence);
+        let cancel = self.reason.tell(cancel).empty();
         if let Err(full) = ctx.request(Method::Cancel, sent.branch, cancel, leg.path(), Owner::Nobody) {
             tracing::warn!("CANCEL not sent: {full}");
         }

@@ -23,6 +23,7 @@ mod leg;
 mod opening;
 mod origin;
 mod passage;
+mod reason;
 mod record;
 mod refresh;
 mod session;
@@ -41,13 +42,14 @@ pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
 
 pub(crate) use asked::Asked;
-pub(crate) use cause::not_taken;
+pub(crate) use cause::outside_a_dialog;
 pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 
 use exchange::Exchange;
 use leg::{Leg, LegState};
+use reason::Reason;
 use refresh::Refreshing;
 
 /// Methods that we understand within a call, for Allow headers.
@@ -83,6 +85,10 @@ pub(crate) struct Call {
     /// The record so far; taken when it is written.
     record: Option<Box<CallRecord>>,
     ending: bool,
+    /// Why it ends, as a peer or the edge says it.
+    reason: Reason,
+    /// Seconds that the called side wants to pass before the next attempt.
+    retry_after: Option<u32>,
     /// When the call has been in its phase for too long: unanswered first, then answered.
     phase_over_at: Option<Instant>,
     /// What the operator had decided when the call began.

@@ -13,7 +13,7 @@ use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
 use crate::edge::Command;
 use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
-use crate::sdp::{MediaLines, Offer};
+use crate::sdp::{MediaLines, Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, Scheme, response_to};
 use crate::transaction::{Path, TransactionId};
 
@@ -21,6 +21,7 @@ use super::asked::Asked;
 use super::exchange::Exchange;
 use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession};
+use super::reason::Reason;
 use super::session::pass_offer;
 use super::session_timer::{MIN_SE, SessionTimer, TIMER, check_interval};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Origin, Refused, Side};
@@ -81,6 +82,8 @@ impl Arrival<'_> {
                     leases,
                     record: Some(record),
                     ending: false,
+                    reason: Reason::default(),
+                    retry_after: None,
                     phase_over_at: Some(ctx.now + self.policy.timers.answer_max),
                     policy: Arc::clone(self.policy),
                     scheduled: None,
@@ -315,6 +318,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         Refused::MediaType { .. } | Refused::Disposition { .. } => response.header(HeaderName::Accept, SDP),
         Refused::Encoding { .. } => response.header(HeaderName::AcceptEncoding, IDENTITY),
         Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
+        Refused::Offer(error) => response.header(HeaderName::Warning, warning(*error)),
         Refused::Direction { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
@@ -322,11 +326,27 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::Scheme
         | Refused::TooManyHops
         | Refused::Loop
-        | Refused::Offer(_)
         | Refused::NoMediaPort { .. }
         | Refused::Datapath { .. }
         | Refused::Draining
         | Refused::Overload => response,
+    }
+}
+
+/// What a 488 says of the description (RFC 3261 sections 20.43 and 21.4.26). Our name in it is a pseudonym.
+const fn warning(error: SdpError) -> &'static str {
+    match error {
+        SdpError::OtherFamily => "301 edge \"Incompatible network address formats\"",
+        SdpError::Protocol { .. } => "302 edge \"Incompatible transport protocol\"",
+        SdpError::NoAudio => "304 edge \"Media type not available\"",
+        SdpError::NoCommonCodec => "305 edge \"Incompatible media format\"",
+        SdpError::TooLarge
+        | SdpError::Malformed { .. }
+        | SdpError::NoConnection
+        | SdpError::HostName
+        | SdpError::NotAHost
+        | SdpError::Ours
+        | SdpError::Declined => "399 edge \"The session description cannot be used\"",
     }
 }
 

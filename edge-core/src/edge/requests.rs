@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::call::{
     ALLOW_OUTSIDE, Arrival, Asked, CallKey, Invitation, Owner, Refused, SPIRALS_MAX, SUPPORTED, Side,
-    check_extensions, explain, not_taken,
+    check_extensions, explain, outside_a_dialog,
 };
 use crate::dialog::Dialog;
 use crate::policy::{Strangers, TrunkId};
@@ -87,13 +87,9 @@ impl Edge {
             Method::Ack => self.on_ack(path, &request, now),
             Method::Cancel => self.on_cancel(path, &request, now),
             _ if request.to.tag().is_some() => self.on_dialog_request(path, request, now),
-            Method::Bye => self.answer_with(path, &request, StatusCode::CALL_DOES_NOT_EXIST, now),
             Method::Invite => self.on_invite(trunk, path, request, now),
             Method::Options => self.on_options(path, &request, now),
-            ref method => {
-                let code = not_taken(method);
-                self.answer_with(path, &request, code, now);
-            }
+            _ => self.answer_with(path, &request, outside_a_dialog(&request.method), now),
         }
     }
 
@@ -166,7 +162,7 @@ impl Edge {
             // A hang-up counts, room or not: answered each time it comes.
             Err(_full) if request.method == Method::Bye => {
                 self.answer_with(path, &request, StatusCode::OK, now);
-                self.with_call(key, now, |call, ctx| call.hung_up_by(side, ctx));
+                self.with_call(key, now, |call, ctx| call.hung_up_by(side, &request, ctx));
             }
             Err(_full) => self.answer_with(path, &request, StatusCode::SERVICE_UNAVAILABLE, now),
         }
@@ -199,7 +195,7 @@ impl Edge {
         };
         self.answer_with(path, cancel, StatusCode::OK, now);
         if let Owner::Invited(key, side) = owner {
-            self.with_call(key, now, |call, ctx| call.on_cancel(side, invite, ctx));
+            self.with_call(key, now, |call, ctx| call.on_cancel(side, invite, cancel, ctx));
         }
     }
 

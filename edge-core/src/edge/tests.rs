@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod passing;
+mod reason;
 mod session_timer;
 mod standing;
 mod stream;
@@ -284,6 +285,11 @@ fn other_requests_are_answered_without_a_transaction() {
         (request("OPTIONS", uri, 1, "", ""), Some("SIP/2.0 200 OK")),
         (request("REGISTER", uri, 2, "", ""), Some("SIP/2.0 405 Method Not Allowed")),
         (request("FOO", uri, 3, "", ""), Some("SIP/2.0 501 Not Implemented")),
+        (request("SUBSCRIBE", uri, 9, "Event: dialog\r\n", ""), Some("SIP/2.0 489 Bad Event")),
+        (request("PUBLISH", uri, 10, "Event: dialog\r\n", ""), Some("SIP/2.0 405 Method Not Allowed")),
+        (request("REFER", uri, 11, "Refer-To: <sip:9@192.0.2.7>\r\n", ""), Some("SIP/2.0 403 Forbidden")),
+        (request("NOTIFY", uri, 12, "Event: x\r\n", ""), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
+        (request("MESSAGE", uri, 13, "", ""), Some("SIP/2.0 405 Method Not Allowed")),
         (request("CANCEL", uri, 4, "", ""), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
         (tagged(request("BYE", uri, 5, "", "")), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
         (tagged(invite(6)), Some("SIP/2.0 481 Call/Transaction Does Not Exist")),
