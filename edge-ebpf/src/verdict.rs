@@ -1,6 +1,6 @@
 //! What becomes of a packet, and why. Every packet gets exactly one verdict, and every verdict one counter.
 
-use crate::wire::Stream;
+use crate::wire::Payload;
 
 /// Declares reasons: the number is for ever, the name is what operators see.
 macro_rules! reasons {
@@ -48,8 +48,8 @@ reasons! {
         FirstFragment = 1, "first_fragment", "fragmented: the sender's packets exceed its path";
         IpChecksum = 2, "ip_checksum", "wrong IP header checksum: damaged on the way";
         Truncated = 3, "truncated", "a length field reaches beyond the packet";
-        NotRtp = 4, "not_rtp", "first byte is not that of RTP or RTCP (RFC 7983): STUN, DTLS, T.38 or noise";
-        ShortRtp = 5, "short_rtp", "shorter than an RTP header";
+        NotRtp = 4, "not_rtp", "first byte is not that of RTP or RTCP (RFC 7983): STUN, DTLS, T.38 before or after its time, or noise";
+        ShortRtp = 5, "short_rtp", "shorter than an RTP header, or than any UDPTL packet";
         MuxedRtcp = 6, "muxed_rtcp", "RTCP on the RTP port, which was not negotiated (RFC 5761)";
         BadRtcp = 7, "bad_rtcp", "not a well-formed RTCP packet";
         NoEndpoint = 8, "no_endpoint", "no call uses this port: media before or after its call";
@@ -79,8 +79,8 @@ pub enum Egress {
 /// A relayed packet: what it was and how it leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayPath {
-    /// RTP or RTCP.
-    pub stream: Stream,
+    /// What it carried.
+    pub payload: Payload,
     /// The way out.
     pub egress: Egress,
 }
@@ -123,21 +123,25 @@ pub struct CounterSlot {
 const DROPS_FROM: u32 = 16;
 const RELAYS_FROM: u32 = 48;
 
-const RELAYS: [(&str, &str); 4] = [
+const RELAYS: [(&str, &str); 6] = [
     ("rtp_same_device", "RTP relayed out of the device it came in on"),
     ("rtp_other_device", "RTP relayed to another device"),
     ("rtcp_same_device", "RTCP relayed out of the device it came in on"),
     ("rtcp_other_device", "RTCP relayed to another device"),
+    ("udptl_same_device", "UDPTL (T.38 fax) relayed out of the device it came in on"),
+    ("udptl_other_device", "UDPTL (T.38 fax) relayed to another device"),
 ];
 
 impl RelayPath {
     #[inline(always)]
     const fn number(self) -> u32 {
-        match (self.stream, self.egress) {
-            (Stream::Rtp, Egress::SameDevice) => 0,
-            (Stream::Rtp, Egress::Device(_)) => 1,
-            (Stream::Rtcp, Egress::SameDevice) => 2,
-            (Stream::Rtcp, Egress::Device(_)) => 3,
+        match (self.payload, self.egress) {
+            (Payload::Rtp, Egress::SameDevice) => 0,
+            (Payload::Rtp, Egress::Device(_)) => 1,
+            (Payload::Rtcp, Egress::SameDevice) => 2,
+            (Payload::Rtcp, Egress::Device(_)) => 3,
+            (Payload::Udptl, Egress::SameDevice) => 4,
+            (Payload::Udptl, Egress::Device(_)) => 5,
         }
     }
 }

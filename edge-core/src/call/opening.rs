@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
 use crate::edge::Command;
-use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool};
+use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool, Traffic};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
 use crate::sdp::{MediaLines, Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, Scheme, response_to};
@@ -427,6 +427,7 @@ fn endpoint(
         local: lease.rtp(),
         remote: offer.and_then(|offer| offer.audio().remote),
         source_policy: trunk.source_policy(signalling.ip()),
+        traffic: Traffic::Rtp,
         dscp: trunk.rtp_dscp,
         clock_rate: CLOCK_RATE,
     }

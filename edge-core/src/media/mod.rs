@@ -28,10 +28,24 @@ pub struct MediaEndpoint {
     pub remote: Option<RemoteMedia>,
     /// Who may send as the leg.
     pub source_policy: SourcePolicy,
+    /// What the leg sends and takes.
+    pub traffic: Traffic,
     /// How packets for the leg are marked; `None` leaves them as the other leg marked them.
     pub dscp: Option<Dscp>,
     /// RTP timestamp ticks a second (RFC 3551), for jitter.
     pub clock_rate: u32,
+}
+
+/// What a leg sends to its endpoint, and takes from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Traffic {
+    /// RTP, and RTCP on the next port.
+    #[default]
+    Rtp,
+    /// RTP, and RTCP on the same port (RFC 5761). The other leg may have it on the next one.
+    RtpMuxed,
+    /// UDPTL (ITU-T T.38): no RTP and no RTCP. A latch holds for good, because nothing tells one sender from another.
+    Udptl,
 }
 
 /// A differentiated services code point (RFC 2474): what a network does with a packet. 0 to 63.

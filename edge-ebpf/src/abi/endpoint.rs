@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, transmute};
 
 use super::Address;
 use super::word::{Word, load_barrier, store_barrier};
-use crate::wire::Stream;
+use crate::wire::{Payload, Stream};
 
 /// Source policy: exactly the signalled address and port.
 pub const SOURCE_STRICT: u8 = 0;
@@ -29,6 +29,11 @@ pub const SOURCE_LATCH: u8 = 3;
 
 /// "Packets that leave keep the DSCP that they came with": above every DSCP.
 pub const DSCP_KEPT: u8 = 0xff;
+
+/// Flag: the far side sends and takes UDPTL (ITU-T T.38) on its first port, and no RTP; its second port is idle.
+pub const FLAG_UDPTL: u8 = 1;
+/// Flag: the far side sends and takes RTCP on its RTP port (RFC 5761).
+pub const FLAG_RTCP_MUX: u8 = 2;
 
 /// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
 /// happened meanwhile, so more than one is next to impossible.
@@ -62,6 +67,8 @@ pub struct Endpoint {
     pub generation: u16,
     /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
     pub dscp: u8,
+    /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port.
+    pub flags: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,
 }
@@ -81,8 +88,33 @@ impl Endpoint {
         source_prefix: 0,
         generation: 0,
         dscp: DSCP_KEPT,
+        flags: 0,
         ns_per_tick: 0,
     };
+
+    /// Whether the far side sends and takes UDPTL.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_udptl(&self) -> bool {
+        self.flags & FLAG_UDPTL != 0
+    }
+
+    /// Whether the far side has RTCP on its RTP port.
+    #[inline(always)]
+    #[must_use]
+    pub const fn muxes_rtcp(&self) -> bool {
+        self.flags & FLAG_RTCP_MUX != 0
+    }
+
+    /// The port of the pair that `payload` leaves here by.
+    #[inline(always)]
+    #[must_use]
+    pub const fn stream_of(&self, payload: Payload) -> Stream {
+        match payload {
+            Payload::Rtcp if !self.muxes_rtcp() => Stream::Rtcp,
+            Payload::Rtp | Payload::Rtcp | Payload::Udptl => Stream::Rtp,
+        }
+    }
 
     /// Port of the far side for `stream`; 0 when there is none.
     #[inline(always)]
@@ -121,7 +153,7 @@ struct Entry {
     ns_per_tick: u32,
     generation: u16,
     dscp: u8,
-    reserved: u8,
+    flags: u8,
     local: Address,
     remote: Address,
 }
@@ -134,7 +166,7 @@ impl Entry {
     fn new(version: u32, endpoint: &Endpoint) -> Self {
         let Endpoint { call, peer, next_hop, local, local_port, remote, .. } = *endpoint;
         let Endpoint { remote_rtp_port, remote_rtcp_port, source_policy, source_prefix, .. } = *endpoint;
-        let Endpoint { generation, dscp, ns_per_tick, .. } = *endpoint;
+        let Endpoint { generation, dscp, flags, ns_per_tick, .. } = *endpoint;
         Self {
             version,
             call,
@@ -148,7 +180,7 @@ impl Entry {
             ns_per_tick,
             generation,
             dscp,
-            reserved: 0,
+            flags,
             local,
             remote,
         }
@@ -158,7 +190,9 @@ impl Entry {
     fn endpoint(self) -> Endpoint {
         let Self { version: _, call, peer, next_hop, local_port, remote_rtp_port, remote_rtcp_port, .. } =
             self;
-        let Self { source_policy, source_prefix, ns_per_tick, generation, dscp, local, remote, .. } = self;
+        let Self {
+            source_policy, source_prefix, ns_per_tick, generation, dscp, flags, local, remote, ..
+        } = self;
         Endpoint {
             call,
             peer,
@@ -172,6 +206,7 @@ impl Entry {
             source_prefix,
             generation,
             dscp,
+            flags,
             ns_per_tick,
         }
     }

@@ -27,7 +27,8 @@ mod word;
 
 pub use address::Address;
 pub use endpoint::{
-    DSCP_KEPT, Endpoint, EndpointSlot, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
+    SOURCE_SUBNET, Torn,
 };
 pub use latch::Latch;
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};

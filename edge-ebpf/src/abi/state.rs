@@ -61,6 +61,18 @@ impl EndpointState {
         self.timestamp_bad.store_halves(arrival.timestamp, bad);
     }
 
+    /// Counts a relayed UDPTL packet of `bytes` with the RTP packets, but outside of any run: it has no sequence number that
+    /// means loss. RTP that comes later is a new run.
+    #[inline(always)]
+    pub fn record_udptl(&self, arrival_ns: u64, bytes: u64) {
+        let (call, _) = self.call_ssrc.load_halves();
+        self.call_ssrc.store_halves(call, 0);
+        self.packets.add(1);
+        self.packets_outside.add(1);
+        self.bytes.add(bytes);
+        self.arrival_ns.store(arrival_ns);
+    }
+
     /// Counts a relayed RTCP packet of `bytes`.
     #[inline(always)]
     pub fn record_rtcp(&self, arrival_ns: u64, bytes: u64) {

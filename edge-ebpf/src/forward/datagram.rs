@@ -1,15 +1,16 @@
-//! From a frame to a UDP datagram for a media port, and from there to RTP or RTCP.
+//! From a frame to a UDP datagram for a media port, and from there to what its endpoint takes: RTP and RTCP, or UDPTL.
 
-use crate::abi::Address;
+use crate::abi::{Address, Endpoint};
 use crate::frame::Frame;
 use crate::tables::{self, Tables};
 use crate::verdict::{DropReason, PassReason};
-use crate::wire::Stream;
 use crate::wire::ethernet::{self, Ethernet};
 use crate::wire::ipv4::{self, Ipv4};
 use crate::wire::rtcp::{self, Rtcp};
 use crate::wire::rtp::{self, Rtp};
 use crate::wire::udp::{self, Udp};
+use crate::wire::udptl;
+use crate::wire::{Payload, Stream};
 
 const IP_OFFSET: usize = ethernet::LEN;
 /// Where the UDP header of a datagram without IP options lies.
@@ -28,14 +29,19 @@ pub(super) struct Datagram {
 pub(super) enum Media {
     Rtp(Rtp),
     Rtcp(Rtcp),
+    Udptl {
+        /// Its first byte is one that RTP could have.
+        like_rtp: bool,
+    },
 }
 
 impl Media {
     #[inline(always)]
-    pub(super) const fn stream(&self) -> Stream {
+    pub(super) const fn payload(&self) -> Payload {
         match self {
-            Self::Rtp(_) => Stream::Rtp,
-            Self::Rtcp(_) => Stream::Rtcp,
+            Self::Rtp(_) => Payload::Rtp,
+            Self::Rtcp(_) => Payload::Rtcp,
+            Self::Udptl { .. } => Payload::Udptl,
         }
     }
 }
@@ -74,9 +80,15 @@ impl Datagram {
         }
     }
 
-    /// Whether the datagram is whole and holds what its port is for.
+    /// The port of the pair that it came to.
     #[inline(always)]
-    pub(super) fn check(&self, frame: &impl Frame) -> Result<Media, DropReason> {
+    pub(super) const fn stream(&self) -> Stream {
+        Stream::of_port(self.udp.destination.get())
+    }
+
+    /// Whether the datagram is whole, and how many bytes it carries.
+    #[inline(always)]
+    pub(super) fn check(&self, frame: &impl Frame) -> Result<usize, DropReason> {
         if self.ip.header_len() != ipv4::LEN {
             return Err(DropReason::IpOptions);
         }
@@ -92,16 +104,34 @@ impl Datagram {
         if IP_OFFSET + total > frame.len() || ipv4::LEN + length > total || length < udp::LEN {
             return Err(DropReason::Truncated);
         }
-        let payload_len = length - udp::LEN;
-        match Stream::of_port(self.udp.destination.get()) {
-            Stream::Rtp => rtp(frame, payload_len),
+        Ok(length - udp::LEN)
+    }
+
+    /// What the datagram holds, when that is what endpoint `near` takes on this port.
+    #[inline(always)]
+    pub(super) fn media(
+        &self,
+        frame: &impl Frame,
+        payload_len: usize,
+        near: &Endpoint,
+    ) -> Result<Media, DropReason> {
+        match self.stream() {
+            Stream::Rtp if near.is_udptl() => udptl(frame, payload_len),
+            Stream::Rtp => rtp(frame, payload_len, near.muxes_rtcp()),
             Stream::Rtcp => rtcp(frame, payload_len),
         }
     }
 }
 
+/// RTP has 12 bytes, but RTCP that shares its port may have 8.
 #[inline(always)]
-fn rtp(frame: &impl Frame, payload_len: usize) -> Result<Media, DropReason> {
+fn rtp(frame: &impl Frame, payload_len: usize, muxed: bool) -> Result<Media, DropReason> {
+    let [first, second]: [u8; 2] =
+        if payload_len < 2 { None } else { frame.read(PAYLOAD_OFFSET) }.ok_or(DropReason::ShortRtp)?;
+    let is_rtcp = rtp::is_rtp_or_rtcp(first) && rtcp::is_packet_type(second);
+    if is_rtcp && muxed {
+        return rtcp(frame, payload_len);
+    }
     if payload_len < rtp::LEN {
         return Err(DropReason::ShortRtp);
     }
@@ -109,10 +139,19 @@ fn rtp(frame: &impl Frame, payload_len: usize) -> Result<Media, DropReason> {
     if !rtp::is_rtp_or_rtcp(header.first) {
         return Err(DropReason::NotRtp);
     }
-    if rtcp::is_packet_type(header.marker_payload_type) {
+    if is_rtcp {
         return Err(DropReason::MuxedRtcp);
     }
     Ok(Media::Rtp(header))
+}
+
+#[inline(always)]
+fn udptl(frame: &impl Frame, payload_len: usize) -> Result<Media, DropReason> {
+    if payload_len < udptl::LEN_MIN {
+        return Err(DropReason::ShortRtp);
+    }
+    let [first, _]: [u8; 2] = frame.read(PAYLOAD_OFFSET).ok_or(DropReason::ShortRtp)?;
+    Ok(Media::Udptl { like_rtp: rtp::is_rtp_or_rtcp(first) })
 }
 
 #[inline(always)]

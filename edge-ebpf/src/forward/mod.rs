@@ -16,7 +16,6 @@ use crate::frame::Frame;
 use crate::stats::Arrival;
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
-use crate::wire::Stream;
 use datagram::{Datagram, Media};
 
 /// Decides about one frame, and rewrites it when it is to be relayed.
@@ -40,12 +39,15 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     // Read long before it is used: at many flows state and endpoint both come from memory, and this way the
     // processor fetches them at the same time.
     let state = tables.state(datagram.endpoint).map(|state| (state, state.call()));
-    let media = datagram.check(frame)?;
-    let stream = media.stream();
-    let near = near(tables, datagram, stream)?;
+    let payload_len = datagram.check(frame)?;
+    let near = near(tables, datagram)?;
+    let media = datagram.media(frame, payload_len, &near)?;
     let state = state.map(|(state, owner)| state.adopted(owner, near.call));
     source::admit(&near, state, datagram, &media)?;
     let far = far(tables, &near)?;
+    // Each leg has its RTCP where it agreed to have it.
+    let payload = media.payload();
+    let stream = far.stream_of(payload);
     let to = source::destination(tables, near.peer, &far, stream)?;
     let (hop, station) = next_hop(tables, &far)?;
     let stations = [station, hop.source];
@@ -56,19 +58,19 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     }
     let same = hop.ifindex == frame.ingress_ifindex();
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
-    Ok(RelayPath { stream, egress })
+    Ok(RelayPath { payload, egress })
 }
 
 /// The endpoint that the packet arrived at.
 #[inline(always)]
-fn near(tables: &impl Tables, datagram: &Datagram, stream: Stream) -> Result<Endpoint, DropReason> {
+fn near(tables: &impl Tables, datagram: &Datagram) -> Result<Endpoint, DropReason> {
     let slot = tables.endpoint(datagram.endpoint).ok_or(DropReason::NoEndpoint)?;
     let near = slot.read().map_err(|_torn| DropReason::EntryChanging)?;
     if near.call == 0 {
         return Err(DropReason::NoEndpoint);
     }
     let local = Address::v4(datagram.ip.destination);
-    if near.local != local || near.port(stream) != datagram.udp.destination.get() {
+    if near.local != local || near.port(datagram.stream()) != datagram.udp.destination.get() {
         return Err(DropReason::WrongEntry);
     }
     Ok(near)
@@ -106,6 +108,7 @@ fn record(frame: &impl Frame, state: &EndpointState, near: &Endpoint, media: &Me
             state.record_rtp(&arrival, near.ns_per_tick);
         }
         Media::Rtcp(_) => state.record_rtcp(ns, bytes),
+        Media::Udptl { .. } => state.record_udptl(ns, bytes),
     }
 }
 

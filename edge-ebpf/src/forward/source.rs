@@ -3,7 +3,8 @@
 //! Under `strict`, `port` and `subnet` signalling alone says where packets go, so no packet can move a flow. Under
 //! `latch` the first RTP packet from the allowed prefix does, and from then on only these move it: RTP of the same
 //! SSRC with a plausible sequence number, as after a NAT has given the same sender another port; and RTCP of that
-//! SSRC from the address that RTP comes from. Everything here is in the tables, so it holds while the process is dead.
+//! SSRC from the address that RTP comes from. UDPTL has nothing like an SSRC: its first packet is the latch for good, and one
+//! that looks like RTP, of the call that the fax began as, is no first packet. Everything here is in the tables, so it holds while the process is dead.
 
 use super::datagram::{Datagram, Media};
 use crate::abi::{
@@ -28,7 +29,7 @@ pub(super) fn admit(
     datagram: &Datagram,
     media: &Media,
 ) -> Result<(), DropReason> {
-    let expected = near.remote_port(media.stream());
+    let expected = near.remote_port(datagram.stream());
     let latching = near.source_policy == SOURCE_LATCH;
     if near.remote == Address::UNSPECIFIED || (expected == 0 && !latching) {
         return Err(DropReason::SourceNotKnown);
@@ -58,7 +59,8 @@ fn latch(
 ) -> Result<(), DropReason> {
     let generation = near.generation;
     let here = Latch { address: datagram.ip.source, port: datagram.udp.source.get(), generation };
-    let held = state.latch(media.stream(), near.call, generation);
+    let stream = datagram.stream();
+    let held = state.latch(stream, near.call, generation);
     if held == Some(here) {
         return Ok(());
     }
@@ -70,14 +72,28 @@ fn latch(
             }
             state.expect_rtp(ssrc, sequence);
         }
+        // On RTP's port it follows RTP, and moves nothing.
+        Media::Rtcp(_) if stream == Stream::Rtp => {
+            let reason =
+                if held.is_some() { DropReason::LatchedElsewhere } else { DropReason::SourceNotKnown };
+            return Err(reason);
+        }
         Media::Rtcp(rtcp) => {
             let rtp = state.latch(Stream::Rtp, near.call, generation).ok_or(DropReason::SourceNotKnown)?;
             if rtp.address != here.address || state.ssrc() != rtcp.ssrc.get() {
                 return Err(DropReason::LatchedElsewhere);
             }
         }
+        Media::Udptl { like_rtp } => {
+            if held.is_some() {
+                return Err(DropReason::LatchedElsewhere);
+            }
+            if *like_rtp {
+                return Err(DropReason::SourceNotKnown);
+            }
+        }
     }
-    state.keep_latch(media.stream(), here);
+    state.keep_latch(stream, here);
     Ok(())
 }
 

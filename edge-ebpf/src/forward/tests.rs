@@ -14,7 +14,7 @@ use crate::testing::{
     UdpChecksum, cases, rtp,
 };
 use crate::verdict::{DropReason, PassReason, Verdict};
-use crate::wire::Stream;
+use crate::wire::Payload;
 
 #[test]
 fn every_case() {
@@ -100,7 +100,7 @@ proptest! {
         let (verdict, frame, tables) = decide(&Scene::call(), &bytes);
         match verdict {
             Verdict::Relay(path) => {
-                let port = u16::from(path.stream == Stream::Rtcp);
+                let port = u16::from(path.payload == Payload::Rtcp);
                 prop_assert_eq!(addresses(&frame), (LOCAL_B.0, PBX.0, LOCAL_B.1 + port, PBX.1 + port));
                 prop_assert_eq!(addresses(&bytes), (CARRIER.0, LOCAL_A.0, CARRIER.1 + port, LOCAL_A.1 + port));
                 prop_assert_eq!(&frame[42..], &bytes[42..]);

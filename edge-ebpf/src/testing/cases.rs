@@ -1,5 +1,6 @@
 //! The table of cases: what comes in, what must become of it, and what must be counted.
 
+mod payloads;
 mod sources;
 
 use alloc::vec;
@@ -11,7 +12,7 @@ use crate::abi::EndpointState;
 use crate::verdict::DropReason::{self, *};
 use crate::verdict::PassReason::{self, *};
 use crate::verdict::{Egress, RelayPath, Verdict};
-use crate::wire::Stream;
+use crate::wire::Payload;
 
 /// One case.
 #[derive(Debug)]
@@ -62,8 +63,8 @@ impl From<&EndpointState> for Tally {
 /// Every case.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    let groups = [relayed(), passed(), malformed(), not_admitted(), not_deliverable(), sources::cases()];
-    groups.into_iter().flatten().collect()
+    let plain = [relayed(), passed(), malformed(), not_admitted(), not_deliverable()];
+    plain.into_iter().chain([payloads::cases(), sources::cases()]).flatten().collect()
 }
 
 fn relayed() -> Vec<Case> {
@@ -215,7 +216,7 @@ fn towards_pbx(sent: &Packet) -> Packet {
 fn relays(name: &'static str, sent: &Packet) -> Case {
     let frame = sent.build();
     let tally = Tally { rtp: (1, frame.len() as u64), ..Tally::default() };
-    let verdict = relay(Stream::Rtp, Egress::Device(1));
+    let verdict = relay(Payload::Rtp, Egress::Device(1));
     let leaves = towards_pbx(sent).build();
     Case {
         name,
@@ -294,7 +295,7 @@ fn back_by_same_device() -> Case {
         packet.source = LOCAL_A;
         packet.destination = CARRIER;
     });
-    let verdict = relay(Stream::Rtp, Egress::SameDevice);
+    let verdict = relay(Payload::Rtp, Egress::SameDevice);
     Case { verdict, leaves: leaves.build(), endpoint: 12, ..relays("rtp_back_by_same_device", &sent) }
 }
 
@@ -302,7 +303,7 @@ fn rtcp_case() -> Case {
     let sent = to_rtcp_port(from_carrier());
     let bytes = sent.build().len() as u64;
     let tally = Tally { rtcp: (1, bytes), ..Tally::default() };
-    Case { verdict: relay(Stream::Rtcp, Egress::Device(1)), tally, ..relays("rtcp_to_other_device", &sent) }
+    Case { verdict: relay(Payload::Rtcp, Egress::Device(1)), tally, ..relays("rtcp_to_other_device", &sent) }
 }
 
 /// Numbers 65,534 and 3 are five apart over the wrap: four are missing, and the late 0 makes it three.
@@ -337,6 +338,6 @@ fn zero_after_rewrite() -> Packet {
         .expect("some payload word sums to all ones")
 }
 
-const fn relay(stream: Stream, egress: Egress) -> Verdict {
-    Verdict::Relay(RelayPath { stream, egress })
+const fn relay(payload: Payload, egress: Egress) -> Verdict {
+    Verdict::Relay(RelayPath { payload, egress })
 }

@@ -17,10 +17,10 @@ fn every_counter_has_its_own_slot_and_name() {
 
 #[test]
 fn relays_are_counted_by_stream_and_way_out() {
-    let relay = |stream, egress| Verdict::Relay(RelayPath { stream, egress }).counter();
+    let relay = |payload, egress| Verdict::Relay(RelayPath { payload, egress }).counter();
     let name = |index| counters().find(|slot| slot.index == index).map(|slot| slot.name);
-    assert_eq!(name(relay(Stream::Rtp, Egress::SameDevice)), Some("rtp_same_device"));
-    assert_eq!(name(relay(Stream::Rtp, Egress::Device(5))), Some("rtp_other_device"));
-    assert_eq!(name(relay(Stream::Rtcp, Egress::SameDevice)), Some("rtcp_same_device"));
-    assert_eq!(name(relay(Stream::Rtcp, Egress::Device(0))), Some("rtcp_other_device"));
+    assert_eq!(name(relay(Payload::Rtp, Egress::SameDevice)), Some("rtp_same_device"));
+    assert_eq!(name(relay(Payload::Rtp, Egress::Device(5))), Some("rtp_other_device"));
+    assert_eq!(name(relay(Payload::Rtcp, Egress::SameDevice)), Some("rtcp_same_device"));
+    assert_eq!(name(relay(Payload::Rtcp, Egress::Device(0))), Some("rtcp_other_device"));
 }

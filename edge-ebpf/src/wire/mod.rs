@@ -9,11 +9,12 @@ pub mod ipv4;
 pub mod rtcp;
 pub mod rtp;
 pub mod udp;
+pub mod udptl;
 
 /// Which of a port pair a packet belongs to (RFC 3550 section 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// The even port.
+    /// The even port; that of UDPTL, too.
     Rtp,
     /// The odd port.
     Rtcp,
@@ -26,6 +27,17 @@ impl Stream {
     pub const fn of_port(port: u16) -> Self {
         if port.is_multiple_of(2) { Self::Rtp } else { Self::Rtcp }
     }
+}
+
+/// What a datagram between media ports carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// RTP
+    Rtp,
+    /// RTCP, on a port of its own or on that of RTP (RFC 5761)
+    Rtcp,
+    /// UDPTL: fax (ITU-T T.38)
+    Udptl,
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy};
-use edge_ebpf::abi::{Address, DSCP_KEPT, Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
+use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic};
+use edge_ebpf::abi::{
+    Address, DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
+    SOURCE_SUBNET,
+};
 
 use super::InstallError;
 use super::next_hops::NextHops;
@@ -170,8 +173,8 @@ impl DatapathWriter {
 }
 
 /// What a latch belongs to.
-const fn far_side(endpoint: &MediaEndpoint) -> (Option<RemoteMedia>, SourcePolicy) {
-    (endpoint.remote, endpoint.source_policy)
+const fn far_side(endpoint: &MediaEndpoint) -> (Option<RemoteMedia>, SourcePolicy, Traffic) {
+    (endpoint.remote, endpoint.source_policy, endpoint.traffic)
 }
 
 /// The address that a leg's packets come from and go to: what signalling named, or where it came from itself.
@@ -196,9 +199,17 @@ const fn policy_and_prefix(policy: SourcePolicy) -> (u8, u8) {
     }
 }
 
+const fn flags(traffic: Traffic) -> u8 {
+    match traffic {
+        Traffic::Rtp => 0,
+        Traffic::RtpMuxed => FLAG_RTCP_MUX,
+        Traffic::Udptl => FLAG_UDPTL,
+    }
+}
+
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, dscp, clock_rate } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, traffic, dscp, clock_rate } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy);
     let described = Endpoint {
         local: address(local.ip()),
@@ -206,6 +217,7 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
         source_policy: policy,
         source_prefix,
         dscp: dscp.map_or(DSCP_KEPT, Dscp::number),
+        flags: flags(traffic),
         // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
         ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
         ..Endpoint::FREE
@@ -218,7 +230,7 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
     Endpoint {
         remote: address(far),
         remote_rtp_port: port(remote.rtp),
-        remote_rtcp_port: port(remote.rtcp),
+        remote_rtcp_port: if traffic == Traffic::Udptl { 0 } else { port(remote.rtcp) },
         ..described
     }
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia, SourcePolicy};
+use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia, SourcePolicy, Traffic};
 use edge_core::policy::{MediaRange, PortRange, Realm};
 use edge_ebpf::testing::rtp;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
@@ -353,6 +353,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         local: local(side, LOCAL_PORT),
         remote: Some(remote(side.peer_address(), port)),
         source_policy: SourcePolicy::Strict,
+        traffic: Traffic::Rtp,
         dscp: None,
         clock_rate: 8000,
     };

@@ -9,7 +9,7 @@ use crate::testing::packet::{Packet, rtcp, rtp};
 use crate::testing::scene::{CARRIER, FAR, LOCAL_A, LOCAL_B, PBX, Scene, station};
 use crate::verdict::DropReason::{self, *};
 use crate::verdict::{Egress, Verdict};
-use crate::wire::Stream;
+use crate::wire::Payload;
 
 /// A port of the carrier's that signalling did not name.
 const OTHER_PORT: u16 = 31_007;
@@ -120,7 +120,7 @@ fn latched_rtcp() -> Vec<Case> {
     let rtp_bytes = from_carrier().build().len() as u64;
     let both = Tally { rtp: (1, rtp_bytes), rtcp: (1, own.build().len() as u64), ..Tally::default() };
     let relayed = Case {
-        verdict: relay(Stream::Rtcp, Egress::Device(1)),
+        verdict: relay(Payload::Rtcp, Egress::Device(1)),
         before: first(),
         scene: scene(),
         tally: both,
@@ -145,7 +145,7 @@ fn towards_latched() -> Vec<Case> {
     let scene = || policy(SOURCE_LATCH, 24);
     let held = scene().near(|e| e.remote = Address::UNSPECIFIED);
     let back = |name, to: ([u8; 4], u16), scene| Case {
-        verdict: relay(Stream::Rtp, Egress::SameDevice),
+        verdict: relay(Payload::Rtp, Egress::SameDevice),
         leaves: towards_carrier(&sent, to).build(),
         endpoint: FAR,
         scene,
@@ -178,7 +178,7 @@ fn from_neighbour() -> Packet {
 }
 
 fn crosses(packet: &Packet) -> (Vec<u8>, Verdict) {
-    (packet.build(), relay(Stream::Rtp, Egress::Device(1)))
+    (packet.build(), relay(Payload::Rtp, Egress::Device(1)))
 }
 
 fn refused(name: &'static str, scene: Scene, reason: DropReason, sent: &Packet) -> Case {
