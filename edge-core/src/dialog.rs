@@ -8,7 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use crate::sip::{HeaderName, Message, MessageWriter, Method, NameAddr, Request, Response, Uri};
+use crate::policy::Transport;
+use crate::sip::{HeaderName, Message, MessageWriter, Method, NameAddr, Request, Response, Scheme, Uri};
 use crate::transaction::{Branch, Path};
 
 /// Our side of a dialog.
@@ -30,6 +31,8 @@ pub struct Dialog {
     route_set: Vec<Bytes>,
     /// Our address in Via and Contact, as `host:port`.
     sent_by: Bytes,
+    /// Whether the INVITE that opened it was for a `sips:` URI.
+    asked_secure: bool,
     local_seq: u32,
     remote_seq: Option<u32>,
     path: Path,
@@ -55,6 +58,7 @@ impl Dialog {
             remote_target: owned(target_of(invite.contact.as_ref()).unwrap_or(invite.from.uri().as_bytes())),
             route_set: record_route(&invite.message),
             sent_by,
+            asked_secure: invite.uri.scheme() == Scheme::Sips,
             local_seq: 0,
             remote_seq: Some(invite.cseq),
             path,
@@ -81,6 +85,7 @@ impl Dialog {
             remote_target: target,
             route_set: Vec::new(),
             sent_by,
+            asked_secure: false,
             local_seq: 0,
             remote_seq: None,
             path,
@@ -147,7 +152,10 @@ impl Dialog {
         let mut via = Vec::with_capacity(80);
         let transport = self.path.listener.transport.via_token().as_bytes();
         let (sent_by, branch) = (self.sent_by.as_ref(), branch.to_string());
-        for part in [b"SIP/2.0/", transport, b" ", sent_by, b";branch=", branch.as_bytes(), b";rport"] {
+        // RFC 5923: who has proven to be the trunk may send its own requests over the connection of ours.
+        let alias: &[u8] = if self.path.proven.is_some() { b";alias" } else { b"" };
+        for part in [b"SIP/2.0/", transport, b" ", sent_by, b";branch=", branch.as_bytes(), b";rport", alias]
+        {
             via.extend_from_slice(part);
         }
         let mut request = MessageWriter::request(method, &self.remote_target).header(HeaderName::Via, via);
@@ -167,11 +175,20 @@ impl Dialog {
         request
     }
 
-    /// Our Contact in this dialog.
+    /// Our Contact in this dialog: a `sips:` URI where the peer has used one (RFC 3261 sections 8.1.1.8 and 12.1.1) and
+    /// we are there over TLS.
     #[must_use]
     pub fn contact(&self) -> Vec<u8> {
-        let param = self.path.listener.transport.uri_param().as_bytes();
-        [b"<sip:", self.sent_by.as_ref(), param, b">"].concat()
+        let transport = self.path.listener.transport;
+        let first = self.route_set.first().map_or(self.remote_target.as_ref(), |route| {
+            let start = memchr::memchr(b'<', route).map_or(0, |at| at + 1);
+            &route[start..]
+        });
+        let used = first.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"));
+        if transport == Transport::Tls && (self.asked_secure || used) {
+            return [b"<sips:", self.sent_by.as_ref(), b">"].concat();
+        }
+        [b"<sip:", self.sent_by.as_ref(), transport.uri_param().as_bytes(), b">"].concat()
     }
 
     /// Where a request within the dialog is sent: the first route, else the remote target, when that is one of the
@@ -182,7 +199,9 @@ impl Dialog {
             Some(route) => NameAddr::parse(route.clone()).ok().map(|hop| hop.uri().clone()),
             None => Uri::parse(self.remote_target.clone()).ok(),
         };
-        let named = uri.as_ref().and_then(address_of).filter(|address| known(address.ip()));
+        let usual_port = self.path.listener.transport.usual_port();
+        let named = uri.as_ref().and_then(|uri| address_of(uri, usual_port));
+        let named = named.filter(|address| known(address.ip()));
         let peer = named.unwrap_or(self.path.peer);
         Path { peer, ..self.path }
     }
@@ -225,8 +244,8 @@ fn record_route(message: &Message) -> Vec<Bytes> {
 }
 
 /// The address that a URI names, when it names one rather than a host.
-fn address_of(uri: &Uri) -> Option<SocketAddr> {
-    Some(SocketAddr::new(uri.host_ip()?, uri.port().unwrap_or(SIP_PORT)))
+fn address_of(uri: &Uri, usual_port: u16) -> Option<SocketAddr> {
+    Some(SocketAddr::new(uri.host_ip()?, uri.port().unwrap_or(usual_port)))
 }
 
 /// Hops of a request that starts here (RFC 3261 section 8.1.1.6).

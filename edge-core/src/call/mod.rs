@@ -30,13 +30,12 @@ mod session;
 mod session_timer;
 mod update;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::media::{MediaPlan, PortLease};
 use crate::policy::Policy;
-use crate::transaction::TransactionId;
+use crate::transaction::{Path, TransactionId};
 
 pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
@@ -135,10 +134,18 @@ impl Call {
         &self.legs[side.index()].dialog
     }
 
-    /// Whether `address` is one of those that may speak for `side`.
-    pub(crate) fn is_at(&self, side: Side, address: IpAddr) -> bool {
+    /// Whether what comes over `path` may speak for `side`: it comes from one of the addresses of its trunk, or over a
+    /// connection that has proven to be its trunk's.
+    pub(crate) fn is_from(&self, side: Side, path: Path) -> bool {
         let leg = self.leg(side);
-        address == leg.dialog.opened_over().peer.ip() || leg.trunk.is_at(address)
+        let address = path.peer.ip();
+        match leg.trunk.to_be_proven() {
+            Some(key) => path.proven == Some(key),
+            None => {
+                path.proven.is_none()
+                    && (address == leg.dialog.opened_over().peer.ip() || leg.trunk.is_at(address))
+            }
+        }
     }
 
     /// When the open exchange is given up.

@@ -251,7 +251,8 @@ impl Arrival<'_> {
     }
 
     fn called_dialog(&self, trunk: &Trunk, number: &str, ctx: &mut Context<'_>) -> Dialog {
-        let path = Path { listener: self.policy.listener_to(trunk), peer: trunk.host };
+        let listener = self.policy.listener_to(trunk);
+        let path = Path { listener, peer: trunk.host, proven: trunk.to_be_proven() };
         let sent_by = self.sent_by(path);
         let target = format!("sip:{}@{}", escape_user(number), host_port(trunk.host));
         Dialog::calling(

@@ -24,7 +24,7 @@ const EARLY_RETRY_AFTER_S: &str = "2";
 
 impl Edge {
     pub(super) fn on_message(&mut self, path: Path, bytes: Bytes, now: Instant) {
-        let Some(trunk) = self.policy.identify(path.listener.realm, path.peer) else {
+        let Some(trunk) = path.trunk(&self.policy) else {
             self.on_stranger(path, bytes, now);
             return;
         };
@@ -253,7 +253,7 @@ impl Edge {
         let call = self.calls.get(&key)?;
         let dialog = call.dialog(side);
         let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
-        let same_peer = call.is_at(side, path.peer.ip());
+        let same_peer = call.is_from(side, path);
         (same_realm && same_peer).then_some(((key, side), dialog))
     }
 

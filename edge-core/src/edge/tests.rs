@@ -5,6 +5,7 @@ mod reason;
 mod session_timer;
 mod standing;
 mod stream;
+mod tls;
 mod understood;
 mod update;
 
@@ -91,6 +92,7 @@ impl Bench {
         let path = Path {
             listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
             peer,
+            proven: None,
         };
         self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
         let (mut sent, mut records) = (Vec::new(), Vec::new());

@@ -13,6 +13,8 @@ pub enum Transport {
     Udp,
     /// Streams that are framed by Content-Length.
     Tcp,
+    /// The same within TLS, where a certificate says who the other end is (RFC 5922).
+    Tls,
 }
 
 impl Transport {
@@ -21,7 +23,7 @@ impl Transport {
     pub const fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
         }
     }
 
@@ -31,6 +33,16 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// The port that is meant when none is written (RFC 3261 section 19.1.2).
+    #[must_use]
+    pub const fn usual_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 
@@ -41,6 +53,7 @@ impl Transport {
         match self {
             Self::Udp => "",
             Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
         }
     }
 }
@@ -51,6 +64,7 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         })
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Invariants: an id of this module is an index into the [`Policy`] it came from, and every id inside a
 //! `Policy` is in range ([`Policy::new`] is the only constructor). There is no value that stands for an
-//! unauthenticated trunk. Usage counters live in the trunk and survive a reload by trunk name.
+//! unauthenticated trunk. Usage counters and keys live in the trunk and survive a reload by trunk name.
 
+mod certificate;
 mod codec;
 mod listener;
 mod realm;
@@ -11,12 +12,14 @@ mod route;
 mod source;
 mod trunk;
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sdp::{AudioStream, SdpError};
 
+pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
 pub use listener::{Listener, ListenerId, Transport};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
@@ -24,7 +27,8 @@ pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes}
 use source::Sources;
 
 pub use trunk::{
-    Admission, Direction, Limits, Refusal, RefuseWith, SESSION_TIMER, Trunk, TrunkId, TrunkUsage,
+    Admission, Auth, Direction, Limits, Refusal, RefuseWith, SESSION_TIMER, Trunk, TrunkId, TrunkKey,
+    TrunkUsage,
 };
 
 /// One validated configuration, shared read-only by all shards and replaced as a whole by a reload.
@@ -43,6 +47,8 @@ pub struct Policy {
     /// Timers that an operator may set.
     pub timers: CallTimers,
     sources: Sources,
+    /// The trunks that prove who they are by their certificate.
+    keys: HashMap<TrunkKey, TrunkId>,
 }
 
 /// What the edge does with a request from a source that belongs to no trunk.
@@ -124,7 +130,8 @@ impl Policy {
         if let Some(Trunk { name, transport, .. }) = trunks.iter().find(deaf) {
             return Err(PolicyError::TrunkTransport { trunk: name.clone(), transport: *transport });
         }
-        let trunks: Vec<Arc<Trunk>> = trunks.into_iter().map(Arc::new).collect();
+        let numbered = (0_u32..).map(TrunkKey).zip(trunks).map(|(key, trunk)| Trunk { key, ..trunk });
+        let trunks: Vec<Arc<Trunk>> = numbered.map(Arc::new).collect();
         let known = |id: TrunkId| id.index() < trunks.len();
         if let Some(route) = routes.iter().find(|r| !known(r.target) || r.from.iter().any(|id| !known(*id))) {
             return Err(PolicyError::RouteTrunk { route: route.name.clone() });
@@ -132,6 +139,7 @@ impl Policy {
         Ok(Self {
             node,
             sources: Sources::new(&trunks),
+            keys: certified(&trunks),
             realms,
             trunks,
             routes: Routes::new(routes),
@@ -142,19 +150,27 @@ impl Policy {
 
     /// Takes over from `previous`: trunks of the same name go on with the usage that it counted, so that a reload neither
     /// forgets running calls nor forgives a caller its rate. A trunk that is gone or has moved, and still has calls, is
-    /// known at its old addresses until they have ended, but starts none.
+    /// known at its old addresses, or on connections that it has, until they have ended, but starts none.
     pub fn take_over(&mut self, previous: &Self) {
+        let positions: HashMap<String, usize> =
+            self.trunks.iter().enumerate().map(|(index, trunk)| (trunk.name.clone(), index)).collect();
+        let unused = previous.trunks.iter().map(|trunk| trunk.key.0 + 1).max().unwrap_or(0);
+        for (trunk, key) in self.trunks.iter_mut().zip(unused..) {
+            *trunk = Arc::new(Trunk { key: TrunkKey(key), ..Trunk::clone(trunk) });
+        }
         for old in &previous.trunks {
-            let successor = self.trunks.iter_mut().find(|trunk| trunk.name == old.name);
-            let stays = successor.as_ref().is_some_and(|trunk| trunk.is_where(old));
-            if let Some(trunk) = successor {
-                *trunk = Arc::new(Trunk { usage: Arc::clone(&old.usage), ..Trunk::clone(trunk) });
+            let mut stays = false;
+            if let Some(trunk) = positions.get(&old.name).map(|index| &mut self.trunks[*index]) {
+                stays = trunk.is_where(old);
+                let key = if stays { old.key } else { trunk.key };
+                *trunk = Arc::new(Trunk { key, usage: Arc::clone(&old.usage), ..Trunk::clone(trunk) });
             }
             if !stays && old.usage.calls() > 0 {
                 self.trunks.push(Arc::new(Trunk { enabled: false, ..Trunk::clone(old) }));
             }
         }
         self.sources = Sources::new(&self.trunks);
+        self.keys = certified(&self.trunks);
     }
 
     /// The realm behind an id of this policy.
@@ -215,6 +231,37 @@ impl Policy {
     pub fn identify(&self, realm: RealmId, source: SocketAddr) -> Option<TrunkId> {
         self.sources.find(realm, source.ip())
     }
+
+    /// The trunk that has proven to be `key` on a connection of `realm`, if it still is one.
+    #[must_use]
+    pub fn proven(&self, realm: RealmId, key: TrunkKey) -> Option<TrunkId> {
+        self.keys.get(&key).copied().filter(|id| self.trunk(*id).realm == realm)
+    }
+
+    /// Whether anybody in `realm` proves by a certificate who it is.
+    #[must_use]
+    pub fn takes_certificates(&self, realm: RealmId) -> bool {
+        self.certified_in(realm).next().is_some()
+    }
+
+    /// The trunks of `realm` that a certificate with these names may be of. A peer with several trunks can have one
+    /// certificate for all of them: the one whose host is at `source` comes first, then they come as in the file.
+    #[must_use]
+    pub fn named(&self, realm: RealmId, names: &CertificateNames, source: IpAddr) -> Vec<&Arc<Trunk>> {
+        let mut named: Vec<_> = self.certified_in(realm).filter(|trunk| names.are_of(&trunk.names)).collect();
+        named.sort_by_key(|trunk| trunk.host.ip() != source);
+        named
+    }
+
+    fn certified_in(&self, realm: RealmId) -> impl Iterator<Item = &Arc<Trunk>> {
+        let certified = move |trunk: &&Arc<Trunk>| trunk.realm == realm && trunk.auth == Auth::Certificate;
+        self.trunks.iter().filter(certified)
+    }
+}
+
+fn certified(trunks: &[Arc<Trunk>]) -> HashMap<TrunkKey, TrunkId> {
+    let by_certificate = trunks.iter().enumerate().filter(|(_, trunk)| trunk.auth == Auth::Certificate);
+    by_certificate.map(|(index, trunk)| (trunk.key, TrunkId::new(index))).collect()
 }
 
 #[cfg(test)]

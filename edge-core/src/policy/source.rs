@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{RealmId, Trunk, TrunkId};
+use super::{Auth, RealmId, Trunk, TrunkId};
 
 /// The sources of all trunks.
 #[derive(Debug, Default)]
@@ -20,10 +20,12 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Indexes the sources of `trunks`, each trunk's host among them; between equals the first trunk wins.
+    /// Indexes the sources of those `trunks` that are known by them, each trunk's host among them; between equals the
+    /// first trunk wins.
     pub(super) fn new(trunks: &[Arc<Trunk>]) -> Self {
         let mut index = Self::default();
-        for (position, trunk) in trunks.iter().enumerate() {
+        let by_address = |(_, trunk): &(usize, &Arc<Trunk>)| trunk.auth == Auth::Address;
+        for (position, trunk) in trunks.iter().enumerate().filter(by_address) {
             let host = IpNet::from(trunk.host.ip());
             for net in trunk.sources.iter().chain([&host]) {
                 index.trunks.entry((trunk.realm, net.trunc())).or_insert_with(|| TrunkId::new(position));

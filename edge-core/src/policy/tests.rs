@@ -181,3 +181,75 @@ fn a_trunk_that_is_gone_is_known_until_its_calls_have_ended() {
     drop(call);
     assert_eq!(who(&reloaded(&fresh), "192.0.2.2:5060"), None);
 }
+
+fn certified(name: &str, host: &str, names: &[&str]) -> Trunk {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Trunk { auth: Auth::Certificate, names, ..trunk(name, host, &[]) }
+}
+
+#[test]
+fn who_is_known_by_a_certificate_is_not_known_by_an_address() {
+    let by_name = certified("named", "192.0.2.2:5061", &["sip.example"]);
+    let policy = policy(vec![by_name, trunk("at", "192.0.2.3:5060", &[])], vec![]).unwrap();
+    let realm = RealmId::new(0);
+    assert_eq!(policy.identify(realm, "192.0.2.2:5061".parse().unwrap()), None);
+    let [named, at] = [0, 1].map(|index| policy.trunk(TrunkId::new(index)).key);
+    assert_eq!(policy.proven(realm, named), Some(TrunkId::new(0)));
+    assert_eq!(policy.proven(realm, at), None, "it proves nothing by a certificate");
+    assert_eq!(policy.proven(RealmId::new(1), named), None, "another network");
+    assert!(policy.takes_certificates(realm) && !policy.takes_certificates(RealmId::new(1)));
+}
+
+#[test]
+fn of_trunks_that_share_a_certificate_the_one_at_the_source_comes_first() {
+    let first = certified("first", "192.0.2.2:5061", &["sip1.example"]);
+    let second = certified("second", "192.0.2.3:5061", &["sip2.example"]);
+    let policy = policy(vec![first, second], vec![]).unwrap();
+    let who = |dns: &[&str], source: &str| {
+        let dns = dns.iter().map(|name| (*name).to_owned()).collect();
+        let names = CertificateNames { dns, has_alternatives: true, ..CertificateNames::default() };
+        let named = policy.named(RealmId::new(0), &names, source.parse().unwrap());
+        named.into_iter().map(|trunk| trunk.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(who(&["SIP2.example"], "192.0.2.2"), ["second"]);
+    assert_eq!(who(&["sip1.example", "sip2.example"], "192.0.2.3"), ["second", "first"]);
+    assert_eq!(who(&["sip1.example", "sip2.example"], "203.0.113.9"), ["first", "second"]);
+    assert_eq!(who(&["example"], "192.0.2.2"), [""; 0]);
+}
+
+#[test]
+fn a_key_stays_with_its_trunk_over_reloads_and_is_given_to_no_other() {
+    let old = policy(
+        vec![
+            certified("a", "192.0.2.2:5061", &["a.example"]),
+            certified("b", "192.0.2.3:5061", &["b.example"]),
+        ],
+        vec![],
+    )
+    .unwrap();
+    let [a, b] = [0, 1].map(|index| old.trunk(TrunkId::new(index)).key);
+    let call = old.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let fresh = |trunks, previous: &Policy| {
+        let mut fresh = policy(trunks, vec![]).unwrap();
+        fresh.take_over(previous);
+        fresh
+    };
+    let new = || certified("c", "192.0.2.4:5061", &["c.example"]);
+    let moved = certified("b", "192.0.2.33:5061", &["b2.example"]);
+    let next = fresh(vec![new(), moved], &old);
+    let realm = RealmId::new(0);
+    assert_eq!(next.proven(realm, b), Some(TrunkId::new(1)), "wherever it is now");
+    let c = next.trunk(TrunkId::new(0)).key;
+    assert!(c != a && c != b);
+    let former = next.proven(realm, a).unwrap();
+    assert!(!next.trunk(former).may_call(), "its call goes on, and it starts none");
+
+    drop(call);
+    let last = fresh(vec![new(), trunk("b", "192.0.2.3:5060", &[])], &next);
+    assert_eq!(
+        (last.proven(realm, a), last.proven(realm, b)),
+        (None, None),
+        "gone, and known by its address now"
+    );
+    assert_eq!(last.proven(realm, c), Some(TrunkId::new(0)));
+}

@@ -1,6 +1,6 @@
 //! A trunk: a peer that is known, what it may do, and how much of it it is doing now.
 //!
-//! Invariants: a trunk always has a source it is known by. A call exists only with an [`Admission`], which is
+//! Invariants: a trunk always has something it is known by: sources, or names in its certificate. A call exists only with an [`Admission`], which is
 //! given back when it is dropped, so a slot cannot leak. Counting is lock-free: shards share one
 //! [`TrunkUsage`] a trunk.
 
@@ -36,6 +36,21 @@ impl TrunkId {
     }
 }
 
+/// A trunk by a number that a reload keeps, unlike its position: what a connection is remembered by whose peer has
+/// proven to be that trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct TrunkKey(pub(super) u32);
+
+/// How a trunk proves who it is. There is no value for one that need not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// By the address that its messages come from.
+    #[default]
+    Address,
+    /// By its certificate, wherever it comes from: the trunk is who can prove to have one of its names.
+    Certificate,
+}
+
 /// A peer that may call, be called, or both.
 #[derive(Debug, Clone)]
 pub struct Trunk {
@@ -47,7 +62,14 @@ pub struct Trunk {
     pub host: SocketAddr,
     /// What carries requests to it. Its own come over any listener of its realm.
     pub transport: Transport,
-    /// Addresses that may send as this trunk, beside its host.
+    /// How it proves who it is.
+    pub auth: Auth,
+    /// SIP domains that its certificate may be for (RFC 5922): a server's that is called over TLS always has to be for
+    /// one of them. Empty for a trunk without TLS.
+    pub names: Vec<String>,
+    /// Its number; [`super::Policy`] gives it.
+    pub key: TrunkKey,
+    /// Addresses that may send as this trunk, beside its host, when it is known by its address.
     pub sources: Vec<IpNet>,
     /// Who may start calls.
     pub direction: Direction,
@@ -161,6 +183,9 @@ impl Trunk {
             realm,
             host,
             transport: Transport::Udp,
+            auth: Auth::Address,
+            names: Vec::new(),
+            key: TrunkKey::default(),
             sources: Vec::new(),
             direction: Direction::Both,
             enabled: true,
@@ -180,9 +205,22 @@ impl Trunk {
         address == self.host.ip() || self.sources.iter().any(|net| net.contains(&address))
     }
 
-    /// Whether both are reached, and known, by the same addresses.
+    /// Whether `self` is still found by what `other` is found by: the same addresses, or its number.
     pub(super) fn is_where(&self, other: &Self) -> bool {
-        self.realm == other.realm && self.host == other.host && self.sources == other.sources
+        let same_place = match other.auth {
+            Auth::Address => self.host == other.host && self.sources == other.sources,
+            Auth::Certificate => true,
+        };
+        self.realm == other.realm && self.auth == other.auth && same_place
+    }
+
+    /// Who has to be at the other end of a path to this trunk, where a certificate says who that is.
+    #[must_use]
+    pub const fn to_be_proven(&self) -> Option<TrunkKey> {
+        match self.auth {
+            Auth::Address => None,
+            Auth::Certificate => Some(self.key),
+        }
     }
 
     /// Who may send the media of a leg on this trunk, whose signalling comes from `signalling`. Behind a NAT that

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use crate::policy::RealmId;
+use crate::policy::{RealmId, TrunkKey};
 use crate::sip::{Method, Request, Response};
 
 use super::Path;
@@ -59,11 +59,18 @@ impl ClientKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ServerKey {
     realm: RealmId,
-    peer: IpAddr,
+    client: Client,
     branch: Bytes,
     sent_by: Bytes,
     port: Option<u16>,
     method: Method,
+}
+
+/// Who a client is. One that has proven it may come from several addresses, and several may share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Client {
+    Proven(TrunkKey),
+    At(IpAddr),
 }
 
 impl ServerKey {
@@ -84,8 +91,9 @@ impl ServerKey {
             Some(branch) if branch.starts_with(MAGIC_COOKIE) => Bytes::copy_from_slice(branch),
             Some(_) | None => rfc2543_branch(request),
         };
-        let (realm, peer) = (from.listener.realm, from.peer.ip());
-        Self { realm, peer, branch, sent_by: Bytes::copy_from_slice(via.host()), port: via.port(), method }
+        let client = from.proven.map_or(Client::At(from.peer.ip()), Client::Proven);
+        let realm = from.listener.realm;
+        Self { realm, client, branch, sent_by: Bytes::copy_from_slice(via.host()), port: via.port(), method }
     }
 }
 

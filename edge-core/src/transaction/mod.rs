@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::policy::ListenerId;
+use crate::policy::{ListenerId, Policy, TrunkId, TrunkKey};
 
 pub use client_invite::{ClientInvite, Input as ClientInviteInput};
 pub use client_non_invite::{ClientNonInvite, Input as ClientNonInviteInput};
@@ -45,7 +45,7 @@ pub const TRANSACTIONS_MAX: usize = 200_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransactionId(u64);
 
-/// Where messages of a dialog or transaction go: out of which socket, to which address. Over TCP it names a
+/// Where messages of a dialog or transaction go: out of which socket, to which address. Over TCP and TLS it names a
 /// connection, open or to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Path {
@@ -53,6 +53,8 @@ pub struct Path {
     pub listener: ListenerId,
     /// Address that receives.
     pub peer: SocketAddr,
+    /// The trunk at the other end, where its certificate says who that is; `None` where its address does.
+    pub proven: Option<TrunkKey>,
 }
 
 impl Path {
@@ -60,6 +62,15 @@ impl Path {
     #[must_use]
     pub const fn is_reliable(&self) -> bool {
         self.listener.transport.is_reliable()
+    }
+
+    /// The trunk that is at the other end, by its certificate or else its address.
+    #[must_use]
+    pub fn trunk(&self, policy: &Policy) -> Option<TrunkId> {
+        match self.proven {
+            Some(key) => policy.proven(self.listener.realm, key),
+            None => policy.identify(self.listener.realm, self.peer),
+        }
     }
 
     /// Where the answer to a request goes that came over this path with `via` on top: over UDP to where RFC 3581

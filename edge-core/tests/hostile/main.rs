@@ -161,6 +161,7 @@ impl World {
         let path = Path {
             listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
             peer,
+            proven: None,
         };
         self.edge.handle(Input::Received { path, bytes: bytes.into() }, self.now);
         self.carry_out();

@@ -226,6 +226,7 @@ impl Peer {
         Path {
             listener: ListenerId { realm: RealmId::new(0), index: 0, transport: self.transport },
             peer: self.edge,
+            proven: None,
         }
     }
 

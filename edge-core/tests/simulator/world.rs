@@ -198,7 +198,7 @@ impl World {
     }
 
     fn path_of(&self, peer: SocketAddr) -> Path {
-        Path { listener: listener(realm_of(peer), self.transport), peer }
+        Path { listener: listener(realm_of(peer), self.transport), peer, proven: None }
     }
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {

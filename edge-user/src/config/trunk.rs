@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, SESSION_TIMER, Transport, Trunk, TrunkUsage,
+    Auth, Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, SESSION_TIMER, Transport, Trunk,
+    TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -85,6 +86,9 @@ impl<'a> TrunkDraft<'a> {
             realm,
             host: host.value,
             transport: transport.value,
+            auth: Auth::Address,
+            names: Vec::new(),
+            key: TrunkKey::default(),
             sources: sources.into_iter().map(|source| source.value).collect(),
             direction,
             enabled,

@@ -76,7 +76,7 @@ pub(super) fn receive(
         let outcome = inbox.receive(socket, |peer, datagram| {
             let known = policy.identify(listener.realm, peer).is_some();
             if known || (policy.strangers == Strangers::Forbid && has_leisure(shards)) {
-                hand_over(shards, shared, Path { listener, peer }, datagram);
+                hand_over(shards, shared, Path { listener, peer, proven: None }, datagram);
             } else {
                 shared.strangers.fetch_add(1, Ordering::Relaxed);
             }

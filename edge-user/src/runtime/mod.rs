@@ -366,7 +366,7 @@ fn listen(policy: &Policy) -> anyhow::Result<Listening> {
                     let socket = udp::listen(listener.address, &realm.device).with_context(unusable)?;
                     listening.datagrams.insert(id, socket);
                 }
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls => {
                     let socket = TcpListener::bind(listener.address).with_context(unusable)?;
                     udp::bind_to_device(&socket, &realm.device).with_context(unusable)?;
                     listening.connections.push((id, socket));

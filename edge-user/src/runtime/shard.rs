@@ -223,7 +223,7 @@ impl Running {
     fn dispatch(&mut self, path: Path, bytes: Bytes) {
         match path.listener.transport {
             Transport::Udp => self.outbox.entry(path.listener).or_default().push((path.peer, bytes)),
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 if self.host.streams.try_send(Outgoing { path, bytes }).is_err() {
                     self.host.status.sends_refused.fetch_add(1, Ordering::Relaxed);
                     self.host.edge.handle(Input::SendFailed { path }, clock::now());

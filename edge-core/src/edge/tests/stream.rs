@@ -23,7 +23,7 @@ fn bench() -> Bench {
 
 fn connection(peer: &str) -> Path {
     let listener = ListenerId { realm: RealmId::new(1), index: 1, transport: Transport::Tcp };
-    Path { listener, peer: peer.parse().unwrap() }
+    Path { listener, peer: peer.parse().unwrap(), proven: None }
 }
 
 fn take(bench: &mut Bench, input: Input) -> (Vec<(Path, String)>, Vec<CallRecord>) {

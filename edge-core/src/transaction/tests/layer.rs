@@ -14,6 +14,7 @@ pub(super) fn path() -> Path {
     Path {
         listener: ListenerId { realm: RealmId::new(0), index: 0, transport: Transport::Udp },
         peer: "192.0.2.1:5070".parse().unwrap(),
+        proven: None,
     }
 }
 

@@ -12,6 +12,7 @@ fn connection() -> Path {
     Path {
         listener: ListenerId { transport: Transport::Tcp, ..over.listener },
         peer: "192.0.2.1:49152".parse().unwrap(),
+        proven: None,
     }
 }
 

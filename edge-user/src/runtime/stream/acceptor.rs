@@ -39,7 +39,7 @@ pub(super) async fn accept(
                 continue;
             }
         };
-        let path = Path { listener: id, peer };
+        let path = Path { listener: id, peer, proven: None };
         if shared.trunk(path).is_none() {
             count(&shared.counters.strangers);
             turn_away(&stream);

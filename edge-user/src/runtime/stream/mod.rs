@@ -73,7 +73,7 @@ impl Shared {
     /// The trunk that a connection belongs to, as the operator has it now.
     fn trunk(&self, path: Path) -> Option<Arc<Trunk>> {
         let policy: Arc<Policy> = self.reception.policy();
-        let trunk = policy.identify(path.listener.realm, path.peer)?;
+        let trunk = path.trunk(&policy)?;
         Some(Arc::clone(policy.trunk(trunk)))
     }
 

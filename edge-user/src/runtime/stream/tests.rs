@@ -40,7 +40,7 @@ impl Bench {
     fn connect(&self) -> (TcpStream, Path) {
         let peer = TcpStream::connect(self.edge).unwrap();
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
-        let path = Path { listener: self.id, peer: peer.local_addr().unwrap() };
+        let path = Path { listener: self.id, peer: peer.local_addr().unwrap(), proven: None };
         (peer, path)
     }
 
@@ -115,7 +115,7 @@ fn answers_go_back_over_the_connection_of_their_request() {
 fn a_missing_connection_is_opened_once_and_used_again() {
     let bench = Bench::new(LOOPBACK, 64);
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
-    let path = Path { listener: bench.id, peer: host.local_addr().unwrap() };
+    let path = Path { listener: bench.id, peer: host.local_addr().unwrap(), proven: None };
     bench.send(path, "one");
     bench.send(path, "two");
     let (mut peer, from) = host.accept().unwrap();
@@ -135,7 +135,7 @@ fn a_missing_connection_is_opened_once_and_used_again() {
 fn a_connection_that_cannot_be_opened_is_reported() {
     let bench = Bench::new(LOOPBACK, 64);
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let path = Path { listener: bench.id, peer: nobody };
+    let path = Path { listener: bench.id, peer: nobody, proven: None };
     bench.send(path, "one");
     assert_eq!(bench.failed(), path);
     assert_eq!(bench.counted("connections_failed"), 1);
@@ -150,7 +150,7 @@ fn a_stranger_is_turned_away_and_never_called() {
         assert!(!matches!(peer.read(&mut [0; 1]), Ok(1..)), "closed");
     }
     assert_eq!(bench.counted("connections_of_strangers"), 1);
-    let path = Path { listener: bench.id, peer: SocketAddr::from((LOOPBACK, 5060)) };
+    let path = Path { listener: bench.id, peer: SocketAddr::from((LOOPBACK, 5060)), proven: None };
     bench.send(path, "one");
     assert_eq!(bench.failed(), path);
 }
@@ -242,7 +242,9 @@ async fn left_alone(said: &[u8], unread: usize) -> (Ending, Duration) {
     let (feed, queue) = feed::queue();
     feed.put(Bytes::from(vec![b'x'; unread])).unwrap();
     let begun = tokio::time::Instant::now();
-    let ending = connection::run(ours, Path { listener, peer: edge }, queue, feed.downgrade(), &shared).await;
+    let ending =
+        connection::run(ours, Path { listener, peer: edge, proven: None }, queue, feed.downgrade(), &shared)
+            .await;
     (ending, begun.elapsed())
 }
 
