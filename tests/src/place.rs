@@ -25,3 +25,8 @@ pub fn edge_binary() -> PathBuf {
 pub fn labs() -> PathBuf {
     target().join("lab")
 }
+
+/// What `cargo xtask setup` has put there beside the packages of the distribution.
+pub fn tools() -> PathBuf {
+    target().join("tools")
+}

@@ -2,7 +2,7 @@
 //! thread that started it dies.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -25,10 +25,19 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` inside `namespace`, its standard output and error appended to `log`.
-    pub fn start(mut command: Command, namespace: &Namespace, log: &Path) -> Result<Self> {
+    pub fn start(command: Command, namespace: &Namespace, log: &Path) -> Result<Self> {
+        Self::spawn(command, Stdio::null(), namespace, log)
+    }
+
+    /// Like [`Process::start`], for a program that obeys what it is told.
+    pub fn start_obeying(command: Command, namespace: &Namespace, log: &Path) -> Result<Self> {
+        Self::spawn(command, Stdio::piped(), namespace, log)
+    }
+
+    fn spawn(mut command: Command, input: Stdio, namespace: &Namespace, log: &Path) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log).context("cannot open the log")?;
         let inside = namespace.handle()?;
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        command.stdin(input).stdout(output.try_clone()?).stderr(output);
         // SAFETY: prctl and setns are async-signal-safe, and the closure allocates nothing.
         unsafe { command.pre_exec(move || die_with_parent().and_then(|()| namespace::enter(&inside))) };
         let program = command.get_program().to_string_lossy().into_owned();
@@ -39,6 +48,12 @@ impl Process {
     /// Process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Writes a line to its standard input.
+    pub fn tell(&mut self, line: &str) -> Result<()> {
+        let input = self.child.stdin.as_mut().context("it takes no input")?;
+        writeln!(input, "{line}").with_context(|| format!("{} has ended", self.program))
     }
 
     /// The file that its output goes to.

@@ -1,5 +1,8 @@
 //! `cargo xtask setup`: installs what is missing, and nothing else. A second run finds everything in place.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -10,8 +13,12 @@ use crate::{shell, workspace};
 /// Debian's chain to compile for eBPF, and what bpf-linker needs to be built.
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 const LINKER_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "zlib1g-dev", "libzstd-dev", "g++"];
-/// SIPp as both peers, Kamailio as a proxy of one; ip and ethtool make the network of the lab, ping shows that it is one.
-const LAB_PACKAGES: &[&str] = &["sip-tester", "kamailio", "ethtool", "iproute2", "iputils-ping"];
+/// SIPp as both peers, Kamailio as a proxy of one, baresip and (by its wheel) PJSUA2 as user agents; ip and ethtool make
+/// the network of the lab, ping shows that it is one.
+const LAB_PACKAGES: &[&str] =
+    &["sip-tester", "kamailio", "baresip-core", "python3-venv", "ethtool", "iproute2", "iputils-ping"];
+/// The version that the drills were written with; a wheel, so nothing is compiled.
+const PJSUA2: &str = "pjsua2-python==2.15.1.post1";
 const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
 
 pub(crate) fn run() -> Result<ExitCode> {
@@ -23,6 +30,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// Installs what building and testing need; cheap when nothing is missing.
 pub(crate) fn ensure() -> Result<()> {
     install_packages(&missing(LAB_PACKAGES))?;
+    install_pjsua2()?;
     install_rustup_components()?;
     if Toolchain::installed().is_some() {
         return Ok(());
@@ -62,9 +70,54 @@ fn install_packages(packages: &[&str]) -> Result<()> {
         apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
         apt
     };
+    let _quiet = QuietServices::begin()?;
     shell::run(apt().arg("update"))
         .and_then(|()| shell::run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages)))
         .with_context(|| format!("packages could not be installed; run by hand: {by_hand}"))
+}
+
+/// Debian starts the services that it installs; the lab wants the programs, and starts them itself. Services that are
+/// installed while this lives stay down, unless the host has a policy of its own.
+struct QuietServices {
+    made: bool,
+}
+
+/// What Debian asks before it starts a service; 101 forbids it.
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl QuietServices {
+    fn begin() -> Result<Self> {
+        let made = !Path::new(SERVICE_POLICY).exists();
+        if made {
+            fs::write(SERVICE_POLICY, "#!/bin/sh\nexit 101\n")
+                .context("cannot keep services from starting")?;
+            fs::set_permissions(SERVICE_POLICY, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { made })
+    }
+}
+
+impl Drop for QuietServices {
+    fn drop(&mut self) {
+        if self.made {
+            let _ = fs::remove_file(SERVICE_POLICY);
+        }
+    }
+}
+
+/// A Python environment of its own, below the target directory.
+fn install_pjsua2() -> Result<()> {
+    let environment = workspace::tools().join("pjsua2");
+    let (python, mark) = (environment.join("bin/python"), environment.join(PJSUA2));
+    if mark.exists() {
+        return Ok(());
+    }
+    shell::step("setup: installing pjsua2");
+    shell::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"];
+    shell::run(Command::new(python).args(pip).arg(PJSUA2))
+        .context("the lab's user agent comes from pypi.org, which is not reached")?;
+    fs::write(mark, "").context("cannot mark the environment as complete")
 }
 
 /// rustup's minimal profile lacks what `cargo xtask test` runs first.

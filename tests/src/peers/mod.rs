@@ -3,7 +3,9 @@
 //! A peer that is not installed fails its drill and says which package is missing. Peers that make processes of their
 //! own are started in a PID namespace, so that nothing of them outlives the drill.
 
+pub mod baresip;
 pub mod kamailio;
+pub mod pjsua2;
 
 use std::env;
 use std::net::{SocketAddrV4, TcpStream};
@@ -13,7 +15,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+pub use baresip::Baresip;
 pub use kamailio::{Kamailio, Proxy};
+pub use pjsua2::{Digit, Pjsua2};
 
 use crate::namespace::Namespace;
 use crate::process::{Process, wait_until};

@@ -1,0 +1,122 @@
+//! baresip as a user agent: commands and events are JSON objects in netstrings over TCP (its module ctrl_tcp).
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::{Transport, contained, installed, wait_until_listening};
+use crate::drill::number;
+use crate::lab::{Lab, Side};
+use crate::process::{Process, wait_until};
+use crate::sipp::SIP_PORT;
+
+const CONFIG: &str = include_str!("../../peers/baresip.conf");
+const MODULES: &str = "/usr/lib/baresip/modules";
+const CONTROL: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4444);
+const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// A user agent on one side, which answers who calls it. Its tone plays in every call.
+#[derive(Debug)]
+pub struct Baresip {
+    process: Process,
+    control: TcpStream,
+    received: Vec<u8>,
+    side: Side,
+}
+
+impl Baresip {
+    /// Starts it on the SIP port of `side`.
+    pub fn start(lab: &Lab, side: Side, transport: Transport) -> Result<Self> {
+        let program = installed("baresip", "baresip-core")?;
+        ensure!(Path::new(MODULES).exists(), "{MODULES} is missing: apt-get install baresip-core");
+        let directory = lab.directory().join(format!("baresip-{}", side.name()));
+        std::fs::create_dir_all(&directory)?;
+        let address = side.peer_address();
+        let config = CONFIG.replace("[address]", &address.to_string()).replace("[modules]", MODULES);
+        std::fs::write(directory.join("config"), config)?;
+        // It answers to the name of its account and to no other.
+        let user = match side {
+            Side::Carrier => number(Side::Pbx),
+            Side::Pbx => "750",
+        };
+        let account = format!(
+            "<sip:{user}@{address}:{SIP_PORT};transport={}>;regint=0;answermode=auto\n",
+            transport.name()
+        );
+        std::fs::write(directory.join("accounts"), account)?;
+        std::fs::write(directory.join("contacts"), "")?;
+        let mut command = contained(&program);
+        command.arg("-f").arg(&directory).args(["-4", "-v", "-s"]);
+        let namespace = lab.peer(side);
+        let mut process = Process::start(command, namespace, &directory.join("output"))?;
+        wait_until_listening(namespace, CONTROL, &mut process).context("baresip does not start")?;
+        let control = namespace.run(|| TcpStream::connect(CONTROL))??;
+        control.set_read_timeout(Some(READ_TIMEOUT))?;
+        Ok(Self { process, control, received: Vec::new(), side })
+    }
+
+    /// Calls the other side through edge.
+    pub fn call(&mut self) -> Result<()> {
+        let edge = SocketAddrV4::new(self.side.edge_address(), SIP_PORT);
+        // It adds the transport of its account.
+        self.obey("dial", &format!("sip:{}@{edge}", number(self.side)))
+    }
+
+    /// Ends the call.
+    pub fn hang_up(&mut self) -> Result<()> {
+        self.obey("hangup", "")
+    }
+
+    /// Waits until the call is up.
+    pub fn is_established(&mut self) -> Result<()> {
+        self.expect("CALL_ESTABLISHED")
+    }
+
+    /// Waits until the call is over.
+    pub fn has_ended(&mut self) -> Result<()> {
+        self.expect("CALL_CLOSED")
+    }
+
+    fn obey(&mut self, command: &str, parameters: &str) -> Result<()> {
+        let text = json!({"command": command, "params": parameters}).to_string();
+        Ok(self.control.write_all(format!("{}:{text},", text.len()).as_bytes())?)
+    }
+
+    /// The next event of this type; what comes before it is passed over.
+    fn expect(&mut self, kind: &str) -> Result<()> {
+        let found = wait_until(PATIENCE, || match self.next() {
+            Ok(Some(event)) if event["type"] == kind => Some(Ok(())),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        });
+        match found {
+            Some(outcome) => outcome.with_context(|| self.process.output()),
+            None => bail!("no {kind} at {:?}:\n{}", self.side, self.process.output()),
+        }
+    }
+
+    /// The next netstring, when it is there.
+    fn next(&mut self) -> Result<Option<Value>> {
+        let mut buffer = [0; 4096];
+        match self.control.read(&mut buffer) {
+            Ok(0) => bail!("baresip has ended"),
+            Ok(length) => self.received.extend(&buffer[..length]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(colon) = self.received.iter().position(|byte| *byte == b':') else { return Ok(None) };
+        let length: usize = std::str::from_utf8(&self.received[..colon])?.parse()?;
+        let end = colon + 1 + length;
+        if self.received.len() <= end {
+            return Ok(None);
+        }
+        let event = serde_json::from_slice(&self.received[colon + 1..end])?;
+        self.received.drain(..=end);
+        Ok(Some(event))
+    }
+}
