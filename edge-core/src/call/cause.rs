@@ -152,6 +152,14 @@ pub enum Refused {
     /// The offer cannot be used between these trunks.
     #[error(transparent)]
     Offer(SdpError),
+    /// The called trunk's host is a name that leads nowhere now.
+    #[error("trunk {trunk}: no address is known for {host}")]
+    Unresolved {
+        /// Name of the trunk.
+        trunk: String,
+        /// Its host, as it is written.
+        host: String,
+    },
     /// All port pairs of a realm are leased or resting.
     #[error("no media port is free in realm {realm}")]
     NoMediaPort {
@@ -179,6 +187,7 @@ impl Refused {
         match self {
             Self::Direction { .. } => StatusCode::FORBIDDEN,
             Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
+            | Self::Unresolved { .. }
             | Self::NoMediaPort { .. }
             | Self::Draining
             | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
@@ -291,6 +300,7 @@ impl Refused {
             Self::Encoding { .. } => "content_encoding",
             Self::Disposition { .. } => "content_disposition",
             Self::Offer(_) => "offer",
+            Self::Unresolved { .. } => "unresolved",
             Self::NoMediaPort { .. } => "no_media_port",
             Self::Datapath { .. } => "datapath",
             Self::Draining => "draining",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::dialog::{Dialog, MAX_FORWARDS, SIP_PORT};
+use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool, Traffic};
 use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
@@ -118,12 +118,13 @@ impl Arrival<'_> {
         let admissions = self.admit(&destination)?;
         let offer = self.offer()?;
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        let way = self.way_to(called, ctx)?;
         let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ports, ctx)?;
         let plan = MediaPlan {
             a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
-            b: endpoint(&lease_b, None, called, called.host),
+            b: endpoint(&lease_b, None, called, way.peer),
         };
-        let mut legs = self.legs(&destination, &plan, admissions, ctx);
+        let mut legs = self.legs(&destination, &plan, admissions, way, ctx);
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
             request: self.invite.clone(),
@@ -226,6 +227,7 @@ impl Arrival<'_> {
         destination: &Destination,
         plan: &MediaPlan,
         [room_a, room_b]: [Admission; 2],
+        way: Path,
         ctx: &mut Context<'_>,
     ) -> [Leg; 2] {
         let called = self.policy.trunk(destination.trunk);
@@ -243,18 +245,27 @@ impl Arrival<'_> {
             forks_hung_up: 0,
             admission: Some(admission),
         };
-        let dialog_b = self.called_dialog(called, &destination.number, ctx);
+        let dialog_b = self.called_dialog(called, &destination.number, way, ctx);
         let caller = self.policy.trunk(self.trunk);
         let mut near = leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a);
         near.learn(&self.invite.message);
         [near, leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b)]
     }
 
-    fn called_dialog(&self, trunk: &Trunk, number: &str, ctx: &mut Context<'_>) -> Dialog {
-        let listener = self.policy.listener_to(trunk);
-        let path = Path { listener, peer: trunk.host, proven: trunk.to_be_proven() };
+    /// The first way to a trunk, of those that it has now.
+    fn way_to(&self, trunk: &Trunk, ctx: &mut Context<'_>) -> Result<Path, Refused> {
+        let order = trunk.targets.order(self.since_epoch, || ctx.random.next());
+        let mut ways = order.iter().filter_map(|target| {
+            let listener = self.policy.listener_to(trunk.realm, target)?;
+            Some(Path { listener, peer: target.address, proven: trunk.to_be_proven() })
+        });
+        ways.next()
+            .ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })
+    }
+
+    fn called_dialog(&self, trunk: &Trunk, number: &str, path: Path, ctx: &mut Context<'_>) -> Dialog {
         let sent_by = self.sent_by(path);
-        let target = format!("sip:{}@{}", escape_user(number), host_port(trunk.host));
+        let target = format!("sip:{}@{}", escape_user(number), trunk.host);
         Dialog::calling(
             format!("{:016x}{:016x}-{:02x}", ctx.random.next(), ctx.random.next(), self.shard).into(),
             tag(ctx),
@@ -327,6 +338,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::Scheme
         | Refused::TooManyHops
         | Refused::Loop
+        | Refused::Unresolved { .. }
         | Refused::NoMediaPort { .. }
         | Refused::Datapath { .. }
         | Refused::Draining
@@ -442,14 +454,5 @@ fn leg_record(leg: &Leg, media_local: Option<SocketAddr>) -> LegRecord {
         media_local,
         media_remote: None,
         media: MediaReport::default(),
-    }
-}
-
-/// `host:port` with the port left out when it is SIP's own.
-fn host_port(address: SocketAddr) -> String {
-    match (address.port(), address) {
-        (SIP_PORT, SocketAddr::V4(v4)) => v4.ip().to_string(),
-        (SIP_PORT, SocketAddr::V6(v6)) => format!("[{}]", v6.ip()),
-        (_, other) => other.to_string(),
     }
 }

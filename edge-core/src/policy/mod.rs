@@ -10,6 +10,7 @@ mod listener;
 mod realm;
 mod route;
 mod source;
+mod target;
 mod trunk;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ pub use listener::{Listener, ListenerId, Transport};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
 use source::Sources;
+pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 
 pub use trunk::{
     Admission, Auth, Direction, Limits, Refusal, RefuseWith, SESSION_TIMER, Trunk, TrunkId, TrunkKey,
@@ -125,10 +127,12 @@ impl Policy {
         if let Some(trunk) = trunks.iter().find(|trunk| trunk.realm.index() >= realms.len()) {
             return Err(PolicyError::TrunkRealm { trunk: trunk.name.clone() });
         }
-        let deaf =
-            |trunk: &&Trunk| realms[trunk.realm.index()].listener(trunk.realm, trunk.transport).is_none();
-        if let Some(Trunk { name, transport, .. }) = trunks.iter().find(deaf) {
-            return Err(PolicyError::TrunkTransport { trunk: name.clone(), transport: *transport });
+        let deaf = |trunk: &Trunk| {
+            let realm = &realms[trunk.realm.index()];
+            trunk.host.transport().filter(|transport| realm.listener(trunk.realm, *transport).is_none())
+        };
+        if let Some((trunk, transport)) = trunks.iter().find_map(|trunk| Some((trunk, deaf(trunk)?))) {
+            return Err(PolicyError::TrunkTransport { trunk: trunk.name.clone(), transport });
         }
         let numbered = (0_u32..).map(TrunkKey).zip(trunks).map(|(key, trunk)| Trunk { key, ..trunk });
         let trunks: Vec<Arc<Trunk>> = numbered.map(Arc::new).collect();
@@ -185,14 +189,11 @@ impl Policy {
         &self.trunks[id.index()]
     }
 
-    /// The listener that requests to a trunk of this policy are sent from: the first of its transport.
-    ///
-    /// # Panics
-    /// When the trunk is of another policy.
+    /// The listener that requests to `target` of a trunk in `realm` are sent from, if there is one of its transport and
+    /// address family.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "Policy::new refuses a trunk whose realm has no such listener")]
-    pub fn listener_to(&self, trunk: &Trunk) -> ListenerId {
-        self.realm(trunk.realm).listener(trunk.realm, trunk.transport).expect("a listener of its transport")
+    pub fn listener_to(&self, realm: RealmId, target: &Target) -> Option<ListenerId> {
+        self.realm(realm).listener_to(realm, target)
     }
 
     /// The address of a listener of this policy.
@@ -226,7 +227,8 @@ impl Policy {
 
     /// The trunk that `source` may send as, when it reached a listener of `realm`.
     ///
-    /// A trunk's host is always one of its sources: it answers us. The most specific prefix wins; between equals the first in the file.
+    /// A trunk's targets are always among its sources: they answer us. The most specific prefix wins; between equals the
+    /// first in the file.
     #[must_use]
     pub fn identify(&self, realm: RealmId, source: SocketAddr) -> Option<TrunkId> {
         self.sources.find(realm, source.ip())
@@ -245,11 +247,11 @@ impl Policy {
     }
 
     /// The trunks of `realm` that a certificate with these names may be of. A peer with several trunks can have one
-    /// certificate for all of them: the one whose host is at `source` comes first, then they come as in the file.
+    /// certificate for all of them: the one with a target at `source` comes first, then they come as in the file.
     #[must_use]
     pub fn named(&self, realm: RealmId, names: &CertificateNames, source: IpAddr) -> Vec<&Arc<Trunk>> {
         let mut named: Vec<_> = self.certified_in(realm).filter(|trunk| names.are_of(&trunk.names)).collect();
-        named.sort_by_key(|trunk| trunk.host.ip() != source);
+        named.sort_by_key(|trunk| !trunk.targets.holds(source));
         named
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Listener, ListenerId, Transport};
+use super::{Listener, ListenerId, Target, Transport};
 
 /// Index of a realm in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +45,15 @@ impl Realm {
     #[must_use]
     pub fn listener(&self, id: RealmId, transport: Transport) -> Option<ListenerId> {
         self.listeners(id).find(|listener| listener.transport == transport)
+    }
+
+    /// The listener that requests to `target` are sent from, when this realm is `id`: the first of its transport and
+    /// address family.
+    #[must_use]
+    pub fn listener_to(&self, id: RealmId, target: &Target) -> Option<ListenerId> {
+        let family = |listener: &Listener| listener.address.is_ipv4() == target.address.is_ipv4();
+        let fits = |listener: &Listener| listener.transport == target.transport && family(listener);
+        self.listeners(id).zip(&self.sip).find(|(_, listener)| fits(listener)).map(|(id, _)| id)
     }
 
     /// All listeners, when this realm is `id`.

@@ -20,14 +20,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Indexes the sources of those `trunks` that are known by them, each trunk's host among them; between equals the
+    /// Indexes the sources of those `trunks` that are known by them, each trunk's targets among them; between equals the
     /// first trunk wins.
     pub(super) fn new(trunks: &[Arc<Trunk>]) -> Self {
         let mut index = Self::default();
         let by_address = |(_, trunk): &(usize, &Arc<Trunk>)| trunk.auth == Auth::Address;
         for (position, trunk) in trunks.iter().enumerate().filter(by_address) {
-            let host = IpNet::from(trunk.host.ip());
-            for net in trunk.sources.iter().chain([&host]) {
+            let targets = trunk.targets.iter().map(|target| IpNet::from(target.address.ip()));
+            for net in trunk.sources.iter().copied().chain(targets) {
                 index.trunks.entry((trunk.realm, net.trunc())).or_insert_with(|| TrunkId::new(position));
                 index.lengths.push(net.prefix_len());
             }

@@ -55,7 +55,8 @@ fn the_most_specific_source_names_the_trunk_and_its_host_is_always_one() {
 fn a_reference_to_nothing_is_refused() {
     let lost = Trunk { realm: RealmId::new(1), ..trunk("lost", "192.0.2.2:5060", &[]) };
     assert_eq!(policy(vec![lost], vec![]).unwrap_err(), PolicyError::TrunkRealm { trunk: "lost".to_owned() });
-    let over_tcp = Trunk { transport: Transport::Tcp, ..trunk("tcp", "192.0.2.2:5060", &[]) };
+    let host = Host::Address { address: "192.0.2.2:5060".parse().unwrap(), transport: Transport::Tcp };
+    let over_tcp = trunk("tcp", "192.0.2.2:5060", &[]).at(host);
     assert_eq!(
         policy(vec![over_tcp], vec![]).unwrap_err(),
         PolicyError::TrunkTransport { trunk: "tcp".to_owned(), transport: Transport::Tcp }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, RealmId, Transport};
+use super::{CodecPolicy, Host, RealmId, Targets, Transport};
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -58,10 +58,10 @@ pub struct Trunk {
     pub name: String,
     /// Network it is reached through.
     pub realm: RealmId,
-    /// Where requests to it are sent.
-    pub host: SocketAddr,
-    /// What carries requests to it. Its own come over any listener of its realm.
-    pub transport: Transport,
+    /// Where requests to it are sent. Its own come over any listener of its realm.
+    pub host: Host,
+    /// What `host` leads to now; empty while that is a name that DNS has not told us.
+    pub targets: Arc<Targets>,
     /// How it proves who it is.
     pub auth: Auth,
     /// SIP domains that its certificate may be for (RFC 5922): a server's that is called over TLS always has to be for
@@ -69,7 +69,7 @@ pub struct Trunk {
     pub names: Vec<String>,
     /// Its number; [`super::Policy`] gives it.
     pub key: TrunkKey,
-    /// Addresses that may send as this trunk, beside its host, when it is known by its address.
+    /// Addresses that may send as this trunk, beside its targets, when it is known by its address.
     pub sources: Vec<IpNet>,
     /// Who may start calls.
     pub direction: Direction,
@@ -181,8 +181,8 @@ impl Trunk {
         Self {
             name: name.to_owned(),
             realm,
-            host,
-            transport: Transport::Udp,
+            host: Host::Address { address: host, transport: Transport::Udp },
+            targets: Arc::new(Targets::one(host, Transport::Udp)),
             auth: Auth::Address,
             names: Vec::new(),
             key: TrunkKey::default(),
@@ -199,16 +199,26 @@ impl Trunk {
         }
     }
 
+    /// The trunk, at `host`.
+    #[must_use]
+    pub fn at(self, host: Host) -> Self {
+        let targets = match host {
+            Host::Address { address, transport } => Targets::one(address, transport),
+            Host::Name { .. } => Targets::default(),
+        };
+        Self { host, targets: Arc::new(targets), ..self }
+    }
+
     /// Whether `address` is one of this trunk's.
     #[must_use]
     pub fn is_at(&self, address: IpAddr) -> bool {
-        address == self.host.ip() || self.sources.iter().any(|net| net.contains(&address))
+        self.targets.holds(address) || self.sources.iter().any(|net| net.contains(&address))
     }
 
     /// Whether `self` is still found by what `other` is found by: the same addresses, or its number.
     pub(super) fn is_where(&self, other: &Self) -> bool {
         let same_place = match other.auth {
-            Auth::Address => self.host == other.host && self.sources == other.sources,
+            Auth::Address => self.targets == other.targets && self.sources == other.sources,
             Auth::Certificate => true,
         };
         self.realm == other.realm && self.auth == other.auth && same_place

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use edge_core::policy::{
-    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
+    CallTimers, Host, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
     RealmId, Route, Strangers, Transport, Trunk, TrunkId,
 };
 
@@ -56,7 +56,8 @@ pub(crate) fn policy(pairs: usize, transport: Transport) -> Policy {
     let trunk = |realm: usize, pair: usize| {
         let host = trunk_address(realm, pair);
         let session_timer = Some(Duration::from_secs(90));
-        Trunk { transport, session_timer, ..Trunk::new(&name(host), RealmId::new(realm), host) }
+        let trunk = Trunk::new(&name(host), RealmId::new(realm), host);
+        Trunk { session_timer, ..trunk.at(Host::Address { address: host, transport }) }
     };
     let route = |from: usize, to: usize| Route {
         name: format!("from-{from}"),

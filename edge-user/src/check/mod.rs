@@ -8,13 +8,12 @@ mod notes;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    CodecPolicy, Direction, Limits, Listener, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers,
-    Transport, Trunk, TrunkId,
+    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers,
+    Trunk, TrunkId,
 };
 use ipnet::IpNet;
 
@@ -92,18 +91,19 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 }
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
-    let Trunk { name, realm, host, transport, sources, direction, enabled, limits, codecs, .. } = trunk;
+    let Trunk { name, realm, host, targets, sources, direction, enabled, limits, codecs, .. } = trunk;
     let Trunk { nat, media_source, rtp_dscp, session_timer, usage: _, .. } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
-    let apart = (!sources.iter().any(|net| net.contains(&host.ip()))).then(|| IpNet::from(host.ip()));
-    let sources = listed(sources.iter().chain(&apart).map(source));
+    let apart = targets.iter().map(|target| target.address.ip());
+    let apart = apart.filter(|address| !sources.iter().any(|net| net.contains(address))).map(IpNet::from);
+    let sources = listed(sources.iter().copied().chain(apart).map(|net| source(&net)));
     let caller = match direction {
         Direction::Outbound => "never (its direction is outbound)".to_owned(),
         Direction::Inbound | Direction::Both => format!("from {sources}"),
     };
     row(f, "it calls us", format_args!("{caller}"))?;
-    row(f, "we call it", format_args!("{}", called(*direction, *host, *transport)))?;
+    row(f, "we call it", format_args!("{}", called(*direction, host)))?;
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
     if *nat {
@@ -140,10 +140,13 @@ fn source(net: &IpNet) -> String {
     if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
-fn called(direction: Direction, host: SocketAddr, transport: Transport) -> String {
+fn called(direction: Direction, host: &Host) -> String {
     match direction {
         Direction::Inbound => "never (its direction is inbound)".to_owned(),
-        Direction::Outbound | Direction::Both => format!("at {host} over {}", transport.via_token()),
+        Direction::Outbound | Direction::Both => match host {
+            Host::Address { address, transport } => format!("at {address} over {}", transport.via_token()),
+            Host::Name { .. } => format!("at {host}, as DNS says"),
+        },
     }
 }
 

@@ -96,11 +96,10 @@ fn nested_sources(policy: &Policy) -> Vec<Note> {
     notes
 }
 
-/// What [`Policy::identify`] knows a trunk by: its sources, and always its host.
+/// What [`Policy::identify`] knows a trunk by: its sources, and always its targets.
 fn claims(trunk: &Trunk) -> impl Iterator<Item = IpNet> {
-    let host = IpNet::from(trunk.host.ip());
-    let host = (!trunk.sources.contains(&host)).then_some(host);
-    trunk.sources.iter().copied().chain(host)
+    let targets = trunk.targets.iter().map(|target| IpNet::from(target.address.ip()));
+    trunk.sources.iter().copied().chain(targets.filter(|target| !trunk.sources.contains(target)))
 }
 
 fn unrouted(policy: &Policy) -> impl Iterator<Item = Note> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, Direction, Limits, RealmId, RefuseWith, SESSION_TIMER, Transport, Trunk,
-    TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, RefuseWith, SESSION_TIMER, Targets,
+    Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -81,11 +81,12 @@ impl<'a> TrunkDraft<'a> {
     pub(super) fn finish(self) -> Trunk {
         let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, .. } = self;
         let Self { codecs, nat, media_source, session_timer, rtp_dscp, .. } = self;
+        let (address, transport) = (host.value, transport.value);
         Trunk {
             name,
             realm,
-            host: host.value,
-            transport: transport.value,
+            host: Host::Address { address, transport },
+            targets: Arc::new(Targets::one(address, transport)),
             auth: Auth::Address,
             names: Vec::new(),
             key: TrunkKey::default(),

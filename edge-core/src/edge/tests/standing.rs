@@ -279,8 +279,7 @@ fn what_speaks_of_our_request_is_not_told_to_the_caller() {
 fn another_trunk_of_the_same_network_has_no_say_in_a_call() {
     const NEIGHBOUR: &str = "192.0.2.20:5060";
     let mut bench = Bench::new(|trunks, _| {
-        trunks[1].realm = RealmId::new(0);
-        trunks[1].host = NEIGHBOUR.parse().unwrap();
+        trunks[1] = trunk("neighbour", 0, NEIGHBOUR);
     });
     let (sent, _) = bench.receive(CARRIER, &invite(1));
     let (sent, _) = bench.receive(NEIGHBOUR, &answer(&sent[1].1, "200 OK", "b", NEIGHBOUR, SDP));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Bench, invite, request};
 use crate::call::CallRecord;
-use crate::policy::{Listener, ListenerId, RealmId, Transport};
+use crate::policy::{Host, Listener, ListenerId, RealmId, Transport};
 use crate::transaction::Path;
 use crate::{Command, Input};
 
@@ -13,7 +13,10 @@ const PBX: &str = "10.0.0.20:5060";
 /// A bench whose PBX is reached over TCP, from the second listener of its realm.
 fn bench() -> Bench {
     Bench::with_realms(
-        |trunks, _| trunks[1].transport = Transport::Tcp,
+        |trunks, _| {
+            let host = Host::Address { address: PBX.parse().unwrap(), transport: Transport::Tcp };
+            trunks[1] = trunks[1].clone().at(host);
+        },
         |realms| {
             let address = "10.0.0.1:5062".parse().unwrap();
             realms[1].sip.push(Listener { transport: Transport::Tcp, address });

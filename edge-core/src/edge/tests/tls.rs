@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::standing::{answer, header, pbx_sdp};
 use super::{Bench, SDP, invite, request, start};
 use crate::edge::Shard;
-use crate::policy::{Auth, Listener, ListenerId, Policy, RealmId, Transport, Trunk, TrunkKey};
+use crate::policy::{Auth, Host, Listener, ListenerId, Policy, RealmId, Transport, Trunk, TrunkKey};
 use crate::transaction::Path;
 use crate::{Command, Edge, Input};
 
@@ -20,14 +20,13 @@ const ADDRESS: &str = "192.0.2.10";
 
 fn pair() -> Pair {
     let certified = |trunk: &mut Trunk, host: &str| {
-        *trunk = Trunk {
-            transport: Transport::Tls,
+        let certified = Trunk {
             auth: Auth::Certificate,
             names: vec![format!("{}.example", trunk.name)],
             realm: RealmId::new(0),
-            host: host.parse().unwrap(),
             ..trunk.clone()
         };
+        *trunk = certified.at(Host::Address { address: host.parse().unwrap(), transport: Transport::Tls });
     };
     let policy = super::policy(
         |trunks, _| {

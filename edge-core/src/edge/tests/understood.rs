@@ -101,8 +101,7 @@ fn a_second_try_after_a_refusal_is_no_copy() {
 #[test]
 fn a_trunk_cannot_take_the_place_of_anothers_invite() {
     let mut bench = Bench::new(|trunks, _| {
-        trunks[1].realm = RealmId::new(0);
-        trunks[1].host = "192.0.2.20:5060".parse().unwrap();
+        trunks[1] = trunk("neighbour", 0, "192.0.2.20:5060");
     });
     bench.receive("192.0.2.20:5060", &invite(1));
     assert_eq!(statuses(&bench.receive(CARRIER, &invite(1)).0)[0], "SIP/2.0 100 Trying");

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
-use edge_core::policy::{CallTimers, Listener, Realm, RealmId, Strangers, Transport};
+use edge_core::policy::{CallTimers, Host, Listener, Realm, RealmId, Strangers, Transport};
 
 use super::connection::Ending;
 use super::*;
@@ -79,10 +79,9 @@ fn policy(edge: SocketAddr, trunk: IpAddr) -> Policy {
         sip: vec![Listener { transport: Transport::Tcp, address: edge }],
         media: vec![],
     };
-    let trunk = Trunk {
-        transport: Transport::Tcp,
-        ..Trunk::new("peer", RealmId::new(0), SocketAddr::new(trunk, 5060))
-    };
+    let address = SocketAddr::new(trunk, 5060);
+    let trunk =
+        Trunk::new("peer", RealmId::new(0), address).at(Host::Address { address, transport: Transport::Tcp });
     Policy::new("t".to_owned(), vec![realm], vec![trunk], vec![], Strangers::Silent, CallTimers::default())
         .unwrap()
 }

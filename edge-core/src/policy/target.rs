@@ -1,0 +1,221 @@
+//! Where a trunk is reached: what its host leads to, and the order in which that is tried.
+//!
+//! Invariants: a target belongs to one realm's network, so its address is compared with those of that realm only. What is
+//! known of a target (that it failed) outlives a new look at DNS as long as it names the same target.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::Transport;
+use crate::dialog::SIP_PORT;
+
+/// Targets that one call tries: the caller has hung up long before it has tried more.
+pub const ATTEMPTS_MAX: usize = 8;
+
+/// Where requests to a trunk are sent, as the operator wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// One address.
+    Address {
+        /// Where requests go.
+        address: SocketAddr,
+        /// What carries them.
+        transport: Transport,
+    },
+    /// A name that DNS knows, looked up as RFC 3263 section 4 says.
+    Name {
+        /// The name, in lower case and without a dot at its end.
+        name: String,
+        /// When it is given, only addresses are asked for.
+        port: Option<u16>,
+        /// When it is given, no other is used.
+        transport: Option<Transport>,
+    },
+}
+
+impl Host {
+    /// What carries requests to it; `None` when DNS is to say.
+    #[must_use]
+    pub const fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::Address { transport, .. } => Some(*transport),
+            Self::Name { transport, .. } => *transport,
+        }
+    }
+}
+
+/// `host` or `host:port` of a URI; SIP's own port is left out.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { address, .. } => match (address.port(), address) {
+                (SIP_PORT, SocketAddr::V4(v4)) => v4.ip().fmt(f),
+                (SIP_PORT, SocketAddr::V6(v6)) => write!(f, "[{}]", v6.ip()),
+                (_, other) => other.fmt(f),
+            },
+            Self::Name { name, port: Some(port), .. } => write!(f, "{name}:{port}"),
+            Self::Name { name, port: None, .. } => name.fmt(f),
+        }
+    }
+}
+
+/// One address that requests to a trunk may be sent to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where they go.
+    pub address: SocketAddr,
+    /// What carries them.
+    pub transport: Transport,
+    standing: Arc<Standing>,
+}
+
+/// What all shards know of a target.
+#[derive(Debug, Default)]
+struct Standing {
+    /// Until when others are tried first, in nanoseconds of the clock that [`Target::avoid`] is told.
+    avoided_until_ns: AtomicU64,
+}
+
+impl PartialEq for Target {
+    /// What is known of them does not make two targets different.
+    fn eq(&self, other: &Self) -> bool {
+        (self.address, self.transport) == (other.address, other.transport)
+    }
+}
+
+impl Eq for Target {}
+
+impl Target {
+    /// A target of which nothing is known.
+    #[must_use]
+    pub fn new(address: SocketAddr, transport: Transport) -> Self {
+        Self { address, transport, standing: Arc::default() }
+    }
+
+    /// Lets others be tried first until `until`, counted from an instant that all shards share (RFC 3263 section 4.3).
+    pub fn avoid(&self, until: Duration) {
+        let until_ns = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
+        self.standing.avoided_until_ns.fetch_max(until_ns, Ordering::Relaxed);
+    }
+
+    /// Whether others are tried first.
+    #[must_use]
+    pub fn is_avoided(&self, since_epoch: Duration) -> bool {
+        u128::from(self.standing.avoided_until_ns.load(Ordering::Relaxed)) > since_epoch.as_nanos()
+    }
+}
+
+/// Addresses that stand for one another: those of one SRV record, or of a name that has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Lower ranks are tried first: the place of its NAPTR record and the priority of its SRV record.
+    pub rank: u32,
+    /// Share of the calls among equal ranks (RFC 2782).
+    pub weight: u16,
+    /// Its addresses, a list a family, in the order in which families are preferred.
+    pub families: Vec<Vec<Target>>,
+}
+
+/// All targets of a trunk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Targets {
+    candidates: Vec<Candidate>,
+}
+
+impl Targets {
+    /// Targets in the order of their ranks.
+    #[must_use]
+    pub fn new(mut candidates: Vec<Candidate>) -> Self {
+        candidates.sort_by_key(|candidate| candidate.rank);
+        Self { candidates }
+    }
+
+    /// One address.
+    #[must_use]
+    pub fn one(address: SocketAddr, transport: Transport) -> Self {
+        let families = vec![vec![Target::new(address, transport)]];
+        Self { candidates: vec![Candidate { rank: 0, weight: 0, families }] }
+    }
+
+    /// Every target, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &Target> {
+        self.candidates.iter().flat_map(|candidate| candidate.families.iter().flatten())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Whether `address` is a target's.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.iter().any(|target| target.address.ip() == address)
+    }
+
+    /// Takes over what is known of the targets that `previous` names, too.
+    pub fn inherit(&mut self, previous: &Self) {
+        for target in self.candidates.iter_mut().flat_map(|c| c.families.iter_mut().flatten()) {
+            if let Some(same) = previous.iter().find(|same| *same == target) {
+                target.standing = Arc::clone(&same.standing);
+            }
+        }
+    }
+
+    /// The targets that one call tries, first to last. `draw` gives random numbers: ranks keep their order, equal ranks
+    /// share by weight, equal addresses share evenly. Those that failed lately come last, so that a wrong suspicion costs no
+    /// call.
+    #[must_use]
+    pub fn order(&self, since_epoch: Duration, mut draw: impl FnMut() -> u64) -> Vec<Target> {
+        let mut ordered = Vec::with_capacity(self.candidates.len());
+        for rank in self.candidates.chunk_by(|a, b| a.rank == b.rank) {
+            let mut left: Vec<&Candidate> = rank.iter().collect();
+            while !left.is_empty() {
+                let candidate = left.remove(pick(&left, &mut draw));
+                interleave(&candidate.families, &mut draw, &mut ordered);
+            }
+        }
+        ordered.sort_by_key(|target| target.is_avoided(since_epoch));
+        ordered.truncate(ATTEMPTS_MAX);
+        ordered
+    }
+}
+
+/// Position of the candidate that is next (RFC 2782, "Weight"): those of weight zero stand first and are taken only
+/// when the number drawn is zero.
+fn pick(left: &[&Candidate], draw: &mut impl FnMut() -> u64) -> usize {
+    if left.len() == 1 {
+        return 0;
+    }
+    let sum: u64 = left.iter().map(|candidate| u64::from(candidate.weight)).sum();
+    let drawn = draw() % (sum + 1);
+    let zeros = left.iter().enumerate().filter(|(_, candidate)| candidate.weight == 0);
+    let others = left.iter().enumerate().filter(|(_, candidate)| candidate.weight > 0);
+    let mut running = 0;
+    for (position, candidate) in zeros.chain(others) {
+        running += u64::from(candidate.weight);
+        if running >= drawn {
+            return position;
+        }
+    }
+    0
+}
+
+/// Takes from each family in turn, from a drawn place on, so that one that does not work costs one attempt.
+fn interleave(families: &[Vec<Target>], draw: &mut impl FnMut() -> u64, ordered: &mut Vec<Target>) {
+    let start = if families.iter().any(|family| family.len() > 1) { draw() } else { 0 };
+    for index in 0..families.iter().map(Vec::len).max().unwrap_or(0) {
+        for family in families.iter().filter(|family| index < family.len()) {
+            let length = family.len() as u64;
+            let position = usize::try_from((start % length + index as u64) % length).unwrap_or(0);
+            ordered.push(family[position].clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
