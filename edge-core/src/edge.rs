@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! - Commands are to be carried out in the order they come.
-//! - SDP that names one of our ports is sent only after [`Input::MediaInstalled`] for its call.
+//! - SDP that names one of our ports is sent only after [`Input::MediaInstalled`] for its call, and an answer only after
+//!   [`Input::MediaAccepted`] of the plan that it leads to.
 //! - Every INVITE of a known trunk that would start a call ends with exactly one [`Command::WriteRecord`]; but one
 //!   that the bound of transactions turns away is only counted, because nobody would know it when it came again.
 //! - A source that belongs to no trunk changes nothing but a counter.
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::call::{Call, CallKey, CallRecord, Cause, Context, Invitation, Resources, Side};
-use crate::media::{MediaPlan, MediaReport, PortPool};
+use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
 use crate::policy::Policy;
 use crate::sip::MessageLimits;
 use crate::transaction::Path;
@@ -52,12 +53,17 @@ pub enum Input {
         /// The call.
         call: CallKey,
     },
-    /// The datapath could not do what [`Command::InstallMedia`] or [`Command::UpdateMedia`] asked for.
+    /// The datapath does what [`Command::UpdateMedia`] asked for, or could do what [`Command::CheckMedia`] asked about.
+    MediaAccepted {
+        /// The call.
+        call: CallKey,
+    },
+    /// The datapath could not do what a command asked for or about.
     MediaRefused {
         /// The call.
         call: CallKey,
-        /// Why, in the datapath's words.
-        reason: String,
+        /// Why.
+        refusal: MediaRefusal,
     },
     /// The datapath has removed the call's endpoints and read what they counted.
     MediaRemoved {
@@ -94,11 +100,19 @@ pub enum Command {
         /// What to relay.
         plan: MediaPlan,
     },
-    /// Change what is relayed for a call; answer only a failure, with [`Input::MediaRefused`].
+    /// Change what is relayed for a call; answer with [`Input::MediaAccepted`] or [`Input::MediaRefused`]. Changes and
+    /// checks of a call are answered in their order.
     UpdateMedia {
         /// The call.
         call: CallKey,
         /// What to relay from now on.
+        plan: MediaPlan,
+    },
+    /// Find out whether a plan could be relayed, and change nothing; answered as [`Command::UpdateMedia`] is.
+    CheckMedia {
+        /// The call.
+        call: CallKey,
+        /// What would be relayed.
         plan: MediaPlan,
     },
     /// Relay no more for a call; answer with [`Input::MediaRemoved`].
@@ -178,8 +192,9 @@ impl Edge {
             Input::Received { path, bytes } => self.on_message(path, bytes, now),
             Input::SendFailed { path } => self.resources.transactions.on_unreachable(path, now),
             Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
-            Input::MediaRefused { call, reason } => {
-                self.with_call(call, now, |call, ctx| call.on_media_refused(reason, ctx));
+            Input::MediaAccepted { call } => self.with_call(call, now, Call::on_media_accepted),
+            Input::MediaRefused { call, refusal } => {
+                self.with_call(call, now, |call, ctx| call.on_media_refused(refusal, ctx));
             }
             Input::MediaRemoved { call, reports } => {
                 self.with_call(call, now, |call, ctx| call.on_media_removed(reports, ctx));

@@ -166,6 +166,12 @@ pub enum Refused {
         /// Name of the realm.
         realm: String,
     },
+    /// An offer wants media where none can be sent to.
+    #[error("media cannot be sent where the offer wants it: {reason}")]
+    MediaAddress {
+        /// The datapath's words.
+        reason: String,
+    },
     /// The datapath could not take the media.
     #[error("media could not be installed: {reason}")]
     Datapath {
@@ -202,7 +208,7 @@ impl Refused {
             Self::MediaType { .. } | Self::Encoding { .. } | Self::Disposition { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
-            Self::Offer(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::Offer(_) | Self::MediaAddress { .. } => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Datapath { .. } => StatusCode::SERVER_INTERNAL_ERROR,
         }
     }
@@ -302,6 +308,7 @@ impl Refused {
             Self::Offer(_) => "offer",
             Self::Unresolved { .. } => "unresolved",
             Self::NoMediaPort { .. } => "no_media_port",
+            Self::MediaAddress { .. } => "media_address",
             Self::Datapath { .. } => "datapath",
             Self::Draining => "draining",
             Self::Overload => "overload",

@@ -21,6 +21,7 @@ impl Call {
             return;
         }
         self.ending = true;
+        self.waiting.clear();
         self.phase_over_at = None;
         self.closed_by = Some(ctx.now + CLOSING_MAX);
         self.note_reason(&cause);
@@ -55,10 +56,8 @@ impl Call {
             .exchange
             .as_ref()
             .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_some());
-        let unanswered = self
-            .exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.from == side && exchange.unacknowledged.is_none());
+        let unanswered =
+            self.exchange.as_ref().is_some_and(|exchange| exchange.from == side && exchange.is_unanswered());
         match (self.leg(side).state, side) {
             (LegState::Early, Side::A) => {
                 self.answer_invite(status, None, ctx);

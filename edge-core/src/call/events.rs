@@ -1,6 +1,5 @@
 //! What happens to a call: facts from the datapath, messages of its dialogs, time.
 
-use crate::media::MediaReport;
 use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -10,33 +9,9 @@ use super::exchange::Exchange;
 use super::leg::LegState;
 use super::passage::passes;
 use super::reason::Reason;
-use super::{Call, Cause, Context, MediaState, Owner, Refused, Side};
+use super::{Call, Cause, Context, Owner, Side};
 
 impl Call {
-    /// The datapath relays for this call now: the other side may be asked.
-    pub(crate) fn on_media_installed(&mut self, ctx: &mut Context<'_>) {
-        self.media = MediaState::Installed;
-        if self.ending {
-            self.remove_media(ctx);
-        } else {
-            self.send_on(ctx);
-        }
-    }
-
-    /// The datapath refused a change of this call's media. Nothing of a refused first installation remains there.
-    pub(crate) fn on_media_refused(&mut self, reason: String, ctx: &mut Context<'_>) {
-        let never_installed = self.media == MediaState::Installing;
-        self.terminate(Cause::Refused(Refused::Datapath { reason }), ctx);
-        if never_installed {
-            self.finish_record(None, ctx);
-        }
-    }
-
-    /// The datapath has forgotten this call.
-    pub(crate) fn on_media_removed(&mut self, reports: [MediaReport; 2], ctx: &mut Context<'_>) {
-        self.finish_record(Some(reports), ctx);
-    }
-
     /// A request within a dialog of this call, other than an ACK.
     pub(crate) fn on_request(&mut self, asked: Asked, ctx: &mut Context<'_>) {
         if self.leg_mut(asked.side).dialog.accept_sequence(&asked.request).is_err() {
@@ -68,7 +43,7 @@ impl Call {
         let pending = self
             .exchange
             .as_ref()
-            .is_some_and(|exchange| exchange.server == invite && exchange.unacknowledged.is_none());
+            .is_some_and(|exchange| exchange.server == invite && exchange.is_unanswered());
         if !pending {
             return;
         }
@@ -157,7 +132,7 @@ impl Call {
             | LegState::Closed => {
                 self.acknowledge_unanswered(side.other(), ctx);
                 let pending = self.exchange.take_if(|exchange| exchange.from == side);
-                if let Some(exchange) = pending.filter(|exchange| exchange.unacknowledged.is_none()) {
+                if let Some(exchange) = pending.filter(Exchange::is_unanswered) {
                     let code = StatusCode::REQUEST_TERMINATED;
                     let response = exchange.response(self.leg(side), code);
                     ctx.respond(exchange.server, code, response.empty());

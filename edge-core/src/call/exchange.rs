@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::media::MediaPlan;
 use crate::sdp::Offer;
 use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
@@ -51,12 +52,16 @@ pub(super) struct Exchange {
     pub(super) answered: bool,
     /// When a change of an answered call is given up; the call's own phase bounds its first INVITE.
     pub(super) over_at: Option<Instant>,
+    /// What was relayed before a change.
+    pub(super) plan_before: Option<MediaPlan>,
     /// The answer was translated already, in a provisional response.
     pub(super) answer: Option<Bytes>,
     /// INFO packages that the other side takes, as its newest response says (RFC 6086 section 5.2).
     recv_info: Vec<Bytes>,
     /// Our 2xx, until it is acknowledged.
     pub(super) unacknowledged: Option<Unacknowledged>,
+    /// Our 2xx was acknowledged.
+    pub(super) acknowledged: bool,
     /// The other side's 2xx made the offer: its ACK has to wait for the answer in ours.
     pub(super) answer_awaited: bool,
 }
@@ -108,11 +113,18 @@ impl Exchange {
             interval_raised: false,
             answered: false,
             over_at: None,
+            plan_before: None,
             answer: None,
             recv_info: Vec::new(),
             unacknowledged: None,
+            acknowledged: false,
             answer_awaited: false,
         }
+    }
+
+    /// Whether the side that sent it still waits for a final response.
+    pub(super) const fn is_unanswered(&self) -> bool {
+        self.unacknowledged.is_none() && !self.acknowledged
     }
 
     /// Whether it came as an UPDATE.

@@ -11,6 +11,7 @@ use super::leg::{LegState, SentAck};
 use super::opening::{SDP, hops_left};
 use super::passage::copy_across;
 use super::reason::{Reason, retry_after};
+use super::relay::Then;
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
 
 /// Forks of one side that are hung up after another has answered; a peer that makes more of them is not answered.
@@ -20,6 +21,11 @@ impl Call {
     /// Sends the exchange's request on to the other side.
     pub(super) fn send_on(&mut self, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
+        if exchange.withdrawn {
+            self.answer_invite(StatusCode::REQUEST_TERMINATED, None, ctx);
+            self.exchange = None;
+            return;
+        }
         let to = exchange.from.other();
         let leg = &mut self.legs[to.index()];
         let branch = ctx.random.branch();
@@ -57,14 +63,15 @@ impl Call {
             return;
         }
         self.note_ringing(ctx);
-        let body = match self.translate_progress(side, response, ctx) {
-            Ok(body) => body,
+        let code = response.code;
+        match self.translate_progress(side, response) {
+            Ok(Some(body)) => self.once_relayed(Then::Progress { code, body }, ctx),
+            Ok(None) => self.answer_invite(code, None, ctx),
             Err(error) => {
-                tracing::debug!(?side, "SDP of {} not passed on: {error}", response.code);
-                None
+                tracing::debug!(?side, "SDP of {code} not passed on: {error}");
+                self.answer_invite(code, None, ctx);
             }
-        };
-        self.answer_invite(response.code, body, ctx);
+        }
     }
 
     /// A 2xx from the side that was invited: the first one, a repeated one, or one of another fork.
@@ -133,6 +140,7 @@ impl Call {
         if !expected || exchange.unacknowledged.take().is_none() {
             return;
         }
+        exchange.acknowledged = true;
         let answer_awaited = exchange.answer_awaited;
         if self.leg(side).state == LegState::AwaitingAck {
             self.exchange = None;
@@ -141,17 +149,21 @@ impl Call {
         }
         if answer_awaited {
             self.on_late_answer(side, ack, ctx);
+        } else {
+            self.exchange = None;
         }
-        self.exchange = None;
     }
 
     /// Withdraws our INVITE to `side`, as soon as the RFC allows it.
     pub(super) fn withdraw(&mut self, side: Side, ctx: &mut Context<'_>) {
         let Some(exchange) = self.crossing_to(side) else { return };
-        if exchange.client.is_none() || exchange.answered {
+        if exchange.answered {
             return;
         }
         exchange.withdrawn = true;
+        if exchange.client.is_none() {
+            return;
+        }
         // RFC 3261 section 9.1: a server that says nothing more is given up after 64*T1.
         exchange.over_at = Some(ctx.now + T1 * 64);
         if exchange.provisional_seen {
@@ -167,7 +179,8 @@ impl Call {
         let Some(from) = self.exchange.as_ref().map(|exchange| exchange.from) else { return };
         self.note_reason(&cause);
         self.answer_invite(cause.status(), None, ctx);
-        self.exchange = None;
+        self.forget_waiting();
+        let before = self.exchange.take().and_then(|exchange| exchange.plan_before);
         if self.leg(from).state == LegState::Early {
             for leg in &mut self.legs {
                 leg.state = LegState::Closed;
@@ -175,6 +188,10 @@ impl Call {
             self.terminate(cause, ctx);
         } else if dialog_is_gone(&cause) {
             self.terminate(Cause::Lost(from.other()), ctx);
+        } else {
+            // What a provisional answer had moved is where it was.
+            self.plan = before.unwrap_or(self.plan);
+            self.once_relayed(Then::Rest, ctx);
         }
     }
 
@@ -242,9 +259,14 @@ impl Call {
             }
         }
         exchange.over_at = Some(ctx.now + patience);
+        exchange.plan_before = Some(self.plan);
+        let plan = match &exchange.offer {
+            Some((side, offer)) => self.plan_of_offer(*side, offer),
+            None => self.plan,
+        };
         self.exchange = Some(exchange);
         self.answer_invite(StatusCode::TRYING, None, ctx);
-        self.send_on(ctx);
+        self.if_relayable(plan, Then::SendOn, ctx);
     }
 
     fn on_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
@@ -252,7 +274,7 @@ impl Call {
         let Some(exchange) = &mut self.exchange else { return };
         exchange.answered = true;
         exchange.note(&response.message);
-        let (wants_ack, is_update) = (exchange.onward == Method::Invite, exchange.is_update());
+        let wants_ack = exchange.onward == Method::Invite;
         let leg = self.leg_mut(side);
         leg.learn(&response.message);
         leg.timer.agree(&response.message, ctx.now);
@@ -262,19 +284,13 @@ impl Call {
         } else {
             self.leg_mut(side).dialog.refresh_target(response.contact.as_ref());
         }
-        match self.translate_success(side, response, ctx) {
+        match self.translate_success(side, response) {
             Ok(body) => {
                 let answer_awaited = self.exchange.as_ref().is_some_and(|exchange| exchange.answer_awaited);
                 if wants_ack && !answer_awaited {
                     self.send_ack(side, response.cseq, None, ctx);
                 }
-                if initial {
-                    self.note_answered(ctx);
-                }
-                self.answer_invite(StatusCode::OK, Some(body), ctx);
-                if is_update {
-                    self.exchange = None;
-                }
+                self.once_relayed(Then::Succeed { body }, ctx);
             }
             Err(error) => {
                 if wants_ack {
@@ -283,6 +299,15 @@ impl Call {
                 self.terminate(Cause::BadAnswer(error), ctx);
             }
         }
+    }
+
+    /// The side that sent the request hears that it succeeded.
+    pub(super) fn succeed(&mut self, body: Bytes, ctx: &mut Context<'_>) {
+        if self.leg(Side::A).state == LegState::Early {
+            self.note_answered(ctx);
+        }
+        self.answer_invite(StatusCode::OK, Some(body), ctx);
+        self.exchange.take_if(|exchange| exchange.is_update());
     }
 
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged

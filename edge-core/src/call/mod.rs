@@ -26,10 +26,12 @@ mod passage;
 mod reason;
 mod record;
 mod refresh;
+mod relay;
 mod session;
 mod session_timer;
 mod update;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +52,7 @@ use exchange::Exchange;
 use leg::{Leg, LegState};
 use reason::Reason;
 use refresh::Refreshing;
+use relay::Waiting;
 
 /// Methods that we understand within a call, for Allow headers.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE";
@@ -79,6 +82,12 @@ pub(crate) struct Call {
     /// Requests on their way across that have no answer yet.
     passages: Vec<Asked>,
     plan: MediaPlan,
+    /// What the datapath was told last, whether it has answered or not.
+    relayed: MediaPlan,
+    /// What happens once it has. Bounded by the host, which answers the datapath's commands before the next message.
+    waiting: VecDeque<Waiting>,
+    /// Codec of an answer that the datapath has not agreed to yet.
+    codec: Option<String>,
     media: MediaState,
     leases: Vec<PortLease>,
     /// The record so far; taken when it is written.

@@ -78,6 +78,9 @@ impl Arrival<'_> {
                     invites: [Some(self.server), None],
                     passages: Vec::new(),
                     plan,
+                    relayed: plan,
+                    waiting: VecDeque::new(),
+                    codec: None,
                     media: MediaState::Installing,
                     leases,
                     record: Some(record),
@@ -340,6 +343,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::Loop
         | Refused::Unresolved { .. }
         | Refused::NoMediaPort { .. }
+        | Refused::MediaAddress { .. }
         | Refused::Datapath { .. }
         | Refused::Draining
         | Refused::Overload => response,

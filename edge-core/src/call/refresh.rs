@@ -7,7 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::edge::Command;
 use crate::sdp::Answer;
 use crate::sip::{HeaderName, Method, Response, StatusCode};
 use crate::transaction::{T1, TransactionId};
@@ -15,6 +14,7 @@ use crate::transaction::{T1, TransactionId};
 use super::invite::finish;
 use super::leg::LegState;
 use super::opening::session_body;
+use super::relay::Then;
 use super::session_timer::Due;
 use super::{ALLOW, Call, Cause, Context, Owner, Side};
 
@@ -138,12 +138,9 @@ impl Call {
     /// The answer to a refresh says again what is in force; but its side may have moved its media.
     fn follow_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let body = session_body(&response.message).unwrap_or_default();
-        let Some(Ok(answer)) = body.map(|sdp| Answer::parse(&sdp)) else { return };
-        let before = self.plan;
+        let Some(Ok(answer)) = body.map(|sdp| Answer::parse(&sdp)).filter(|_| !self.ending) else { return };
         let endpoint = if side == Side::A { &mut self.plan.a } else { &mut self.plan.b };
         endpoint.remote = answer.audio().remote;
-        if self.plan != before && !self.ending {
-            ctx.command(Command::UpdateMedia { call: self.key, plan: self.plan });
-        }
+        self.once_relayed(Then::Rest, ctx);
     }
 }

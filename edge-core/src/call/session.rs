@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::edge::Command;
+use crate::media::MediaPlan;
 use crate::policy::Policy;
 use crate::sdp::{Answer, Offer, SdpError, answer_to, codec_name, offer_to};
 use crate::sip::{Request, Response};
@@ -16,6 +16,7 @@ use crate::sip::{Request, Response};
 use super::exchange::Exchange;
 use super::leg::Leg;
 use super::opening::{check_extensions, session_body};
+use super::relay::Then;
 use super::session_timer::check_interval;
 use super::{Call, Cause, Context, Refused, Side};
 
@@ -38,26 +39,20 @@ impl Call {
         &mut self,
         side: Side,
         response: &Response,
-        ctx: &mut Context<'_>,
     ) -> Result<Option<Bytes>, SdpError> {
         let offered = self.exchange.as_ref().is_some_and(|exchange| exchange.offer.is_some());
         match session_body(&response.message).unwrap_or_default() {
-            Some(sdp) if offered => self.translate_answer(side, &sdp, ctx).map(Some),
+            Some(sdp) if offered => self.translate_answer(side, &sdp).map(Some),
             Some(_) | None => Ok(None),
         }
     }
 
     /// What the other side hears of the SDP in a 2xx: the answer to its offer, or an offer when it made none.
-    pub(super) fn translate_success(
-        &mut self,
-        side: Side,
-        response: &Response,
-        ctx: &mut Context<'_>,
-    ) -> Result<Bytes, SdpError> {
+    pub(super) fn translate_success(&mut self, side: Side, response: &Response) -> Result<Bytes, SdpError> {
         let body = session_body(&response.message).unwrap_or_default();
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
         match (&exchange.offer, body) {
-            (Some(_), Some(sdp)) => self.translate_answer(side, &sdp, ctx),
+            (Some(_), Some(sdp)) => self.translate_answer(side, &sdp),
             (Some(_), None) => exchange.answer.clone().ok_or(SdpError::NoAudio),
             (None, Some(sdp)) => {
                 let offer = Offer::parse(&sdp)?;
@@ -76,16 +71,20 @@ impl Call {
     pub(super) fn on_late_answer(&mut self, side: Side, ack: &Request, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(sent) = exchange.client else { return };
-        exchange.answer_awaited = false;
         let body = session_body(&ack.message).unwrap_or_default();
-        match body.ok_or(SdpError::NoAudio).and_then(|sdp| self.translate_answer(side, &sdp, ctx)) {
-            Ok(body) => self.send_ack(side.other(), sent.sequence, Some(body), ctx),
-            Err(error) => {
-                self.send_ack(side.other(), sent.sequence, None, ctx);
-                self.exchange = None;
-                self.terminate(Cause::BadAnswer(error), ctx);
-            }
+        let to = side.other();
+        match body.ok_or(SdpError::NoAudio).and_then(|sdp| self.translate_answer(side, &sdp)) {
+            Ok(body) => self.once_relayed(Then::Acknowledge { to, sequence: sent.sequence, body }, ctx),
+            Err(error) => self.terminate(Cause::BadAnswer(error), ctx),
         }
+    }
+
+    /// The plan that an offer of `side` would lead to, whose answer is not known yet.
+    pub(super) fn plan_of_offer(&self, side: Side, offer: &Offer) -> MediaPlan {
+        let mut plan = self.plan;
+        let endpoint = if side == Side::A { &mut plan.a } else { &mut plan.b };
+        endpoint.remote = offer.audio().remote;
+        plan
     }
 
     /// Our media address towards `side`.
@@ -103,8 +102,9 @@ impl Call {
         pass_offer(&policy, near, local, far, offer)
     }
 
-    /// The answer that `side` gave, said anew for the side that offered; the media follows it.
-    fn translate_answer(&mut self, side: Side, sdp: &[u8], ctx: &mut Context<'_>) -> Result<Bytes, SdpError> {
+    /// The answer that `side` gave, said anew for the side that offered; the plan follows it, and the datapath with
+    /// [`Call::once_relayed`].
+    fn translate_answer(&mut self, side: Side, sdp: &[u8]) -> Result<Bytes, SdpError> {
         let answer = Answer::parse(sdp)?;
         self.policy.may_be_media(&self.leg(side).trunk, self.local(side), answer.audio())?;
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
@@ -116,18 +116,13 @@ impl Call {
         near.session.agree();
         far.session.agree();
         exchange.answer = Some(body.clone());
-        let (offered, answered, before) = (offer.audio(), answer.audio(), self.plan);
+        let (offered, answered) = (offer.audio(), answer.audio());
         for (end, audio) in [(side.other(), offered), (side, answered)] {
             let endpoint = if end == Side::A { &mut self.plan.a } else { &mut self.plan.b };
             endpoint.remote = audio.remote;
             endpoint.clock_rate = answered.clock_rate();
         }
-        if let Some(record) = &mut self.record {
-            record.codec = codec_name(&answer).map(str::to_owned);
-        }
-        if self.plan != before {
-            ctx.command(Command::UpdateMedia { call: self.key, plan: self.plan });
-        }
+        self.codec = codec_name(&answer).map(str::to_owned);
         Ok(body)
     }
 }

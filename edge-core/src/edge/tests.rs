@@ -1,5 +1,6 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+mod media;
 mod passing;
 mod reason;
 mod session_timer;
@@ -9,14 +10,15 @@ mod tls;
 mod understood;
 mod update;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::call::CallRecord;
+use crate::call::{CallKey, CallRecord};
 use crate::edge::Shard;
+use crate::media::{MediaPlan, MediaRefusal, MediaReport};
 use crate::policy::{
     CallTimers, Codec, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
     Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk, TrunkId,
@@ -68,6 +70,8 @@ fn policy(
 struct Bench {
     edge: Edge,
     now: Instant,
+    /// An address that the datapath sends nothing to.
+    unreachable: Option<IpAddr>,
 }
 
 impl Bench {
@@ -82,7 +86,7 @@ impl Bench {
         let now = start();
         let edge =
             Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
-        Self { edge, now }
+        Self { edge, now, unreachable: None }
     }
 
     /// Lets a datagram arrive, and gives what the edge sends and which records it writes. Media is granted at once.
@@ -101,14 +105,29 @@ impl Bench {
                 Command::Send { path, bytes } => {
                     sent.push((path.peer, String::from_utf8(bytes.to_vec()).unwrap()));
                 }
-                Command::InstallMedia { call, .. } => {
-                    self.edge.handle(Input::MediaInstalled { call }, self.now)
+                Command::InstallMedia { call, plan } => {
+                    self.media(&plan, call, Input::MediaInstalled { call })
                 }
                 Command::WriteRecord(record) => records.push(*record),
-                Command::UpdateMedia { .. } | Command::RemoveMedia { .. } | Command::Drained => {}
+                Command::UpdateMedia { call, plan } | Command::CheckMedia { call, plan } => {
+                    self.media(&plan, call, Input::MediaAccepted { call });
+                }
+                Command::RemoveMedia { call } => {
+                    let reports = [MediaReport::default(), MediaReport::default()];
+                    self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
+                }
+                Command::Drained => {}
             }
         }
         (sent, records)
+    }
+
+    /// What the datapath says to a plan.
+    fn media(&mut self, plan: &MediaPlan, call: CallKey, accepted: Input) {
+        let far = [plan.a.remote, plan.b.remote].into_iter().flatten().map(|remote| remote.rtp.ip());
+        let refused = far.into_iter().any(|ip| Some(ip) == self.unreachable);
+        let refusal = MediaRefusal::Address { reason: "no route".to_owned() };
+        self.edge.handle(if refused { Input::MediaRefused { call, refusal } } else { accepted }, self.now);
     }
 }
 

@@ -97,6 +97,21 @@ pub struct RemoteMedia {
     pub rtcp: SocketAddr,
 }
 
+/// Why the datapath does not relay a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaRefusal {
+    /// An address that a peer named is none that media can be sent to.
+    Address {
+        /// Why, in the datapath's words.
+        reason: String,
+    },
+    /// The datapath has no room, or cannot do it whatever the address.
+    Datapath {
+        /// Why, in its words.
+        reason: String,
+    },
+}
+
 /// What came in at one endpoint over the life of a call, read after its removal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MediaReport {

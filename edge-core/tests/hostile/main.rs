@@ -178,7 +178,10 @@ impl World {
                     assert!(self.installed.insert(call), "installed twice");
                     self.edge.handle(Input::MediaInstalled { call }, self.now);
                 }
-                Command::UpdateMedia { call, .. } => assert!(self.installed.contains(&call)),
+                Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
+                    assert!(self.installed.contains(&call));
+                    self.edge.handle(Input::MediaAccepted { call }, self.now);
+                }
                 Command::RemoveMedia { call } => {
                     assert!(self.installed.remove(&call), "removed twice");
                     let reports = [MediaReport::default(), MediaReport::default()];

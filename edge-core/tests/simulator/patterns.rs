@@ -223,3 +223,17 @@ fn a_datapath_that_refuses_costs_the_call_and_nothing_else() {
         assert_eq!((world.caller().state, world.called().state), (State::Ended, State::Idle));
     }
 }
+
+#[test]
+fn an_answer_that_the_datapath_refuses_is_never_told() {
+    for (name, caller, called, _) in PATTERNS {
+        for seed in 0..SEEDS / 10 {
+            println!("{name}, seed {seed}");
+            let mut world = World::new(seed, CLEAN, caller, called);
+            world.update_refused = true;
+            world.settle();
+            let answered = matches!(*name, "caller hangs up" | "early media" | "digits");
+            assert!(!answered || world.records[0].cause.name() == "datapath", "{:?}", world.records[0]);
+        }
+    }
+}

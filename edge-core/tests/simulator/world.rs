@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
-use edge_core::media::{MediaPlan, MediaReport};
+use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
 use edge_core::policy::{Policy, RealmId, Transport};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -61,7 +61,12 @@ pub(crate) struct World {
     /// What the operator decided first, and now.
     policy: Arc<Policy>,
     current: Arc<Policy>,
+    /// Changes of each call's media that the datapath has not answered yet, and when it will have.
+    media_asked: HashMap<CallKey, (u32, Instant)>,
+    /// Every message with SDP so far, so that one that is repeated is known.
+    described: BTreeSet<String>,
     pub(crate) media_refused: bool,
+    pub(crate) update_refused: bool,
     invites_seen: BTreeSet<Bytes>,
     pub(crate) drained: bool,
     /// Peers whose connection broke: a BYE may have gone with it, and only their own session timer would tell them.
@@ -112,7 +117,10 @@ impl World {
             plans: HashMap::new(),
             current: Arc::clone(&policy),
             policy,
+            media_asked: HashMap::new(),
+            described: BTreeSet::new(),
             media_refused: false,
+            update_refused: false,
             invites_seen: BTreeSet::new(),
             drained: false,
             disconnected: BTreeSet::new(),
@@ -248,6 +256,11 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
+        if let Input::MediaAccepted { call } | Input::MediaRefused { call, .. } = &input
+            && let Some((asked, _)) = self.media_asked.get_mut(call)
+        {
+            *asked -= 1;
+        }
         if let Input::PolicyReplaced(policy) = &input {
             self.current = Arc::clone(policy);
         }
@@ -268,9 +281,16 @@ impl World {
             }
             Command::InstallMedia { call, plan } => self.install(call, plan),
             Command::UpdateMedia { call, plan } => {
-                assert!(self.installed.insert(call, plan).is_some(), "an update before its installation");
+                assert!(self.installed.contains_key(&call), "an update before its installation");
+                if self.update_refused {
+                    let refusal = MediaRefusal::Address { reason: "no route".to_owned() };
+                    return self.answer_media(call, Input::MediaRefused { call, refusal });
+                }
+                self.installed.insert(call, plan);
                 self.plans.insert(call, plan);
+                self.answer_media(call, Input::MediaAccepted { call });
             }
+            Command::CheckMedia { call, .. } => self.answer_media(call, Input::MediaAccepted { call }),
             Command::RemoveMedia { call } => {
                 assert!(self.installed.remove(&call).is_some(), "only what is installed is removed");
                 let reports = [MediaReport::default(), MediaReport::default()];
@@ -294,7 +314,8 @@ impl World {
 
     fn install(&mut self, call: CallKey, plan: MediaPlan) {
         if self.media_refused {
-            return self.soon(Input::MediaRefused { call, reason: "no room".to_owned() });
+            let refusal = MediaRefusal::Datapath { reason: "no room".to_owned() };
+            return self.soon(Input::MediaRefused { call, refusal });
         }
         for local in [plan.a.local, plan.b.local] {
             self.known_media.insert(local);
@@ -309,18 +330,34 @@ impl World {
         self.later(delay, input);
     }
 
+    /// The answers for one call come in the order that they were asked for.
+    fn answer_media(&mut self, call: CallKey, answer: Input) {
+        let at = self.now + self.dice.millis(20);
+        let (asked, last) = self.media_asked.entry(call).or_insert((0, at));
+        (*asked, *last) = (*asked + 1, at.max(*last));
+        let after = last.saturating_duration_since(self.now);
+        self.later(after, answer);
+    }
+
     fn later(&mut self, after: Duration, input: Input) {
         self.sequence += 1;
         self.facts_due.insert((self.now + after, self.sequence), input);
     }
 
-    /// SDP that names one of our ports leaves only after its media exists, and names the address of its own realm.
-    fn check_sdp(&self, realm: usize, text: &str) {
+    /// SDP that names one of our ports leaves only after its media exists and is as the datapath was told last, and names
+    /// the address of its own realm.
+    fn check_sdp(&mut self, realm: usize, text: &str) {
         let ip = EDGE[realm].ip();
+        let first = text.contains("m=audio ") && self.described.insert(text.to_owned());
         for line in text.lines().filter_map(|line| line.strip_prefix("m=audio ")) {
             let port: u16 = line.split(' ').next().unwrap().parse().unwrap();
             let local = SocketAddr::new(ip, port);
             assert!(self.known_media.contains(&local), "SDP names {local} before its media is there");
+            let of_call =
+                self.installed.iter().find(|(_, plan)| [plan.a.local, plan.b.local].contains(&local));
+            let asked =
+                of_call.and_then(|(call, _)| self.media_asked.get(call)).map_or(0, |(asked, _)| *asked);
+            assert!(!first || asked == 0, "SDP leaves before the datapath has agreed: {text}");
             assert!(text.contains(&format!("c=IN IP4 {ip}\r\n")), "{text}");
         }
     }

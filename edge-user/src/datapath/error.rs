@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use edge_core::media::MediaRefusal;
+
 /// Why the datapath cannot start, or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DatapathError {
@@ -233,4 +235,22 @@ pub enum InstallError {
         /// How many fit.
         max: u32,
     },
+}
+
+impl From<InstallError> for MediaRefusal {
+    fn from(error: InstallError) -> Self {
+        let reason = error.to_string();
+        match error {
+            InstallError::NotIpv4 { .. }
+            | InstallError::NoRoute { .. }
+            | InstallError::NotRemote { .. }
+            | InstallError::NotAttached { .. }
+            | InstallError::OtherRealm { .. } => Self::Address { reason },
+            InstallError::Full { .. }
+            | InstallError::NotMedia { .. }
+            | InstallError::InUse { .. }
+            | InstallError::Moved { .. }
+            | InstallError::NextHopsFull { .. } => Self::Datapath { reason },
+        }
+    }
 }

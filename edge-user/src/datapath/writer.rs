@@ -86,6 +86,16 @@ impl DatapathWriter {
         Ok(())
     }
 
+    /// Whether both far sides of a plan can be reached; changes nothing.
+    ///
+    /// # Errors
+    /// [`InstallError`], as an update to this plan would give it.
+    pub fn check(&self, plan: &MediaPlan) -> Result<(), InstallError> {
+        let hops = self.acquire(plan)?;
+        self.release(hops);
+        Ok(())
+    }
+
     /// Ends the media of a call, and tells what came in at its endpoints: leg A's, then leg B's.
     pub fn remove(&mut self, installed: Installed) -> [MediaReport; 2] {
         let old = self.hops(&installed);

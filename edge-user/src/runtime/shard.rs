@@ -19,7 +19,7 @@ use edge_core::{Command, Edge, Input};
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc;
 
-use crate::datapath::{DatapathWriter, Installed};
+use crate::datapath::{DatapathWriter, InstallError, Installed};
 
 use super::clock;
 use super::stream::Outgoing;
@@ -197,16 +197,18 @@ impl Running {
                             self.media.insert(call, installed);
                             Input::MediaInstalled { call }
                         }
-                        Err(error) => Input::MediaRefused { call, reason: error.to_string() },
+                        Err(error) => Input::MediaRefused { call, refusal: error.into() },
                     };
                     self.host.edge.handle(outcome, clock::now());
                 }
                 Command::UpdateMedia { call, plan } => {
                     let Some(installed) = self.media.get_mut(&call) else { continue };
-                    if let Err(error) = self.host.datapath.update(installed, &plan) {
-                        let refused = Input::MediaRefused { call, reason: error.to_string() };
-                        self.host.edge.handle(refused, clock::now());
-                    }
+                    let outcome = self.host.datapath.update(installed, &plan);
+                    self.answer(call, outcome);
+                }
+                Command::CheckMedia { call, plan } => {
+                    let outcome = self.host.datapath.check(&plan);
+                    self.answer(call, outcome);
                 }
                 Command::RemoveMedia { call } => {
                     let Some(installed) = self.media.remove(&call) else { continue };
@@ -218,6 +220,15 @@ impl Running {
             }
         }
         self.send();
+    }
+
+    /// Tells the call what the datapath says to a change.
+    fn answer(&mut self, call: CallKey, outcome: Result<(), InstallError>) {
+        let answer = match outcome {
+            Ok(()) => Input::MediaAccepted { call },
+            Err(error) => Input::MediaRefused { call, refusal: error.into() },
+        };
+        self.host.edge.handle(answer, clock::now());
     }
 
     fn dispatch(&mut self, path: Path, bytes: Bytes) {

@@ -39,7 +39,10 @@ fn take(bench: &mut Bench, input: Input) -> (Vec<(Path, String)>, Vec<CallRecord
             Command::RemoveMedia { call } => {
                 bench.edge.handle(Input::MediaRemoved { call, reports: Default::default() }, bench.now);
             }
-            Command::InstallMedia { .. } | Command::UpdateMedia { .. } | Command::Drained => {}
+            Command::InstallMedia { .. }
+            | Command::UpdateMedia { .. }
+            | Command::CheckMedia { .. }
+            | Command::Drained => {}
         }
     }
     (sent, records)

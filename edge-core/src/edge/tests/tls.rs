@@ -45,7 +45,11 @@ fn pair() -> Pair {
 
 fn of(policy: Policy) -> Bench {
     let now = start();
-    Bench { edge: Edge::new(policy.into(), Shard { index: 0, count: 1 }, now, [7; 32]), now }
+    Bench {
+        edge: Edge::new(policy.into(), Shard { index: 0, count: 1 }, now, [7; 32]),
+        now,
+        unreachable: None,
+    }
 }
 
 fn over(transport: Transport, peer: &str, proven: Option<TrunkKey>) -> Path {
@@ -70,7 +74,10 @@ fn take(bench: &mut Bench, path: Path, message: &str) -> Vec<(Path, String)> {
             Command::RemoveMedia { call } => {
                 bench.edge.handle(Input::MediaRemoved { call, reports: Default::default() }, bench.now);
             }
-            Command::WriteRecord(_) | Command::UpdateMedia { .. } | Command::Drained => {}
+            Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
+                bench.edge.handle(Input::MediaAccepted { call }, bench.now);
+            }
+            Command::WriteRecord(_) | Command::Drained => {}
         }
     }
     sent
