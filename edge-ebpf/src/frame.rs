@@ -22,6 +22,11 @@ pub trait Frame {
     /// Copies a value in; `None`, with nothing written, when it would reach beyond the end.
     fn write<T: IntoBytes + Immutable>(&mut self, offset: usize, value: T) -> Option<()>;
 
+    /// Puts `more` bytes before the first one, or takes as many away when it is negative: a multiple of two. What was
+    /// at offset 0 is then at `more`, and new bytes hold anything. `None`, with nothing changed, when there is no room
+    /// for them or the frame is shorter.
+    fn extend_front(&mut self, more: i32) -> Option<()>;
+
     /// Index of the device that received the frame.
     fn ingress_ifindex(&self) -> u32;
 

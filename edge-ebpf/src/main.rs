@@ -15,6 +15,10 @@ use edge_ebpf::abi::Word;
 use edge_ebpf::forward::forward;
 use edge_ebpf::frame::Frame;
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
+use edge_ebpf::wire::ethernet::{self, Ethernet};
+use edge_ebpf::wire::ipv4::{self, Ipv4};
+use edge_ebpf::wire::ipv6::{self, Ipv6};
+use edge_ebpf::wire::udp::Udp;
 use xdp::frame::XdpFrame;
 use xdp::maps::{DEVICES, Maps, count};
 
@@ -70,18 +74,38 @@ fn diagnose(ctx: &XdpContext, frame: &XdpFrame<'_>) {
         return;
     }
     logged.store(now);
-    let (Some([from, to]), Some([from_port, to_port])) =
-        (frame.read::<[[u8; 4]; 2]>(26), frame.read::<[[u8; 2]; 2]>(34))
-    else {
-        return;
-    };
+    match frame.read::<Ethernet>(0).map(|ethernet| ethernet.kind.get()) {
+        Some(ethernet::IPV4) => tell_v4(ctx, frame),
+        Some(ethernet::IPV6) => tell_v6(ctx, frame),
+        Some(_) | None => {}
+    }
+}
+
+#[inline(always)]
+fn tell_v4(ctx: &XdpContext, frame: &XdpFrame<'_>) {
+    let ip: Option<Ipv4> = frame.read(ethernet::LEN);
+    let (Some(ip), Some(udp)) = (ip, frame.read::<Udp>(ethernet::LEN + ipv4::LEN)) else { return };
     warn!(
         ctx,
         "media from {:i}:{} to {:i}:{} dropped: the leg may not send from there",
-        u32::from_be_bytes(from),
-        u16::from_be_bytes(from_port),
-        u32::from_be_bytes(to),
-        u16::from_be_bytes(to_port)
+        u32::from_be_bytes(ip.source),
+        udp.source.get(),
+        u32::from_be_bytes(ip.destination),
+        udp.destination.get()
+    );
+}
+
+#[inline(always)]
+fn tell_v6(ctx: &XdpContext, frame: &XdpFrame<'_>) {
+    let ip: Option<Ipv6> = frame.read(ethernet::LEN);
+    let (Some(ip), Some(udp)) = (ip, frame.read::<Udp>(ethernet::LEN + ipv6::LEN)) else { return };
+    warn!(
+        ctx,
+        "media from [{:i}]:{} to [{:i}]:{} dropped: the leg may not send from there",
+        ip.source,
+        udp.source.get(),
+        ip.destination,
+        udp.destination.get()
     );
 }
 

@@ -32,12 +32,13 @@ macro_rules! reasons {
 reasons! {
     /// Why a packet goes on to the host untouched.
     PassReason {
-        NotIpv4 = 0, "not_ipv4", "not IPv4: ARP, IPv6, VLAN and the like";
-        NotUdp = 1, "not_udp", "IPv4, but not UDP";
+        NotIp = 0, "not_ip", "neither IPv4 nor IPv6: ARP, VLAN and the like";
+        NotUdp = 1, "not_udp", "IP, but not UDP";
         LaterFragment = 2, "later_fragment", "a fragment without a UDP header; the host may reassemble it";
         NotMedia = 3, "not_media", "UDP to an address or port that is not for media";
         Incomplete = 4, "incomplete", "too short to tell what it is";
         OtherDevice = 5, "other_device", "for a media port, but not through the device of its realm: nobody answers";
+        ExtensionHeaders = 6, "extension_headers", "IPv6 with extension headers, which no media sender uses";
     }
 }
 
@@ -60,10 +61,13 @@ reasons! {
         UnexpectedSource = 13, "unexpected_source", "not from where the trunk's media_source lets this leg send from";
         NoRemote = 14, "no_remote", "the other leg has not said where it receives, or is on hold";
         NoNextHop = 15, "no_next_hop", "no route to the other leg's address";
-        NextHopUnresolved = 16, "next_hop_unresolved", "the next hop does not answer ARP";
+        NextHopUnresolved = 16, "next_hop_unresolved", "the next hop does not answer ARP, or neighbour discovery";
         NoDevice = 17, "no_device", "the device that it should leave by is not attached";
         LatchedElsewhere = 18, "latched_elsewhere", "this leg's media was latched to another address or port";
         NotLatched = 19, "not_latched", "the other leg is latched, and has not sent yet: nobody knows where it receives";
+        TooBig = 20, "too_big", "longer than the MTU of the device it should leave by; IPv6 takes 20 bytes more than IPv4";
+        NoUdpChecksum = 21, "no_udp_checksum", "UDP without a checksum over IPv6 (RFC 8200 section 8.1), or bound for it and too long to be given one";
+        NoHeadroom = 22, "no_headroom", "the driver left no room to make an IPv6 header of an IPv4 header";
     }
 }
 

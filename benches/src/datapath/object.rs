@@ -109,7 +109,13 @@ fn fill(ebpf: &mut Ebpf) -> Result<()> {
     fill_addresses(&mut addresses)?;
     let mut next_hops: Array<_, [u8; size_of::<NextHopSlot>()]> = map(ebpf, NEXT_HOPS)?.try_into()?;
     let hop = NextHopSlot::default();
-    hop.write(&NextHop { ifindex: LOOPBACK, device: 0, source: station(1), destination: Some(station(2)) });
+    hop.write(&NextHop {
+        ifindex: LOOPBACK,
+        mtu: 1500,
+        device: 0,
+        source: station(1),
+        destination: Some(station(2)),
+    });
     let hop: [u8; size_of::<NextHopSlot>()] = transmute!(hop);
     next_hops.set(NEXT_HOP, hop, 0)?;
     let mut endpoints: Array<_, [u8; ENDPOINT_LEN]> = map(ebpf, ENDPOINTS)?.try_into()?;

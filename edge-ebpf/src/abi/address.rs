@@ -35,14 +35,52 @@ impl Address {
         }
     }
 
-    /// Whether the first `bits` of the last four octets are those of `other`, and all octets before them: for IPv4, a
-    /// prefix. No bits are no prefix, and more than 32 are 32.
+    /// Whether the first `bits` are those of `other`; a prefix of an IPv4 address has 96 more than it is written with.
+    /// No bits are no prefix, and more than 128 are 128.
     #[inline(always)]
     #[must_use]
     pub const fn shares_prefix(self, other: Self, bits: u8) -> bool {
-        let bits = if bits > 32 { 32 } else { bits };
-        let differing = u64::from_be(self.words[1]) ^ u64::from_be(other.words[1]);
-        bits != 0 && self.words[0] == other.words[0] && differing >> (32 - bits) == 0
+        let upper = u64::from_be(self.words[0]) ^ u64::from_be(other.words[0]);
+        let lower = u64::from_be(self.words[1]) ^ u64::from_be(other.words[1]);
+        match bits {
+            0 => false,
+            1..=64 => upper >> (64 - bits) == 0,
+            65..=127 => upper == 0 && lower >> (128 - bits) == 0,
+            128.. => upper == 0 && lower == 0,
+        }
+    }
+
+    /// Whether this is an IPv4 address, mapped.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_v4(self) -> bool {
+        let mapped = if cfg!(target_endian = "little") { self.words[1] } else { self.words[1].swap_bytes() };
+        self.words[0] == 0 && mapped & 0xffff_ffff == 0xffff_0000
+    }
+
+    /// All octets: the whole of an IPv6 address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn to_v6(self) -> [u8; 16] {
+        let [a, b, c, d, e, f, g, h] = self.words[0].to_ne_bytes();
+        let [i, j, k, l, m, n, o, p] = self.words[1].to_ne_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    }
+
+    /// This address with other last four octets.
+    #[inline(always)]
+    #[must_use]
+    pub const fn with_tail(self, tail: [u8; 4]) -> Self {
+        let [a, b, c, d, _, _, _, _] = self.words[1].to_ne_bytes();
+        let [e, f, g, h] = tail;
+        Self { words: [self.words[0], u64::from_ne_bytes([a, b, c, d, e, f, g, h])] }
+    }
+
+    /// The two halves as they lie in memory.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn words(self) -> [u64; 2] {
+        self.words
     }
 
     /// The last four octets: the whole of an IPv4 address.

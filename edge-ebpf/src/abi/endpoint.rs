@@ -22,7 +22,8 @@ pub const SOURCE_STRICT: u8 = 0;
 pub const SOURCE_PORT: u8 = 1;
 /// Source policy: the signalled address's prefix, any port in it.
 pub const SOURCE_SUBNET: u8 = 2;
-/// Source policy: the first well-formed packet from the prefix says where all others come from, and where packets
+/// Source policy: the first well-formed packet from the prefix, which has [`LATCH_PREFIX_MIN`](super::LATCH_PREFIX_MIN)
+/// bits or more, says where all others come from, and where packets
 /// that leave here go to (a [`Latch`](super::Latch)). They go by the entry's next hop, so whoever installs a prefix
 /// vouches that this leads to all of it.
 pub const SOURCE_LATCH: u8 = 3;
@@ -60,7 +61,8 @@ pub struct Endpoint {
     pub remote_rtcp_port: u16,
     /// Who may send here: [`SOURCE_STRICT`] and the others. Nobody, when the kernel does not know the number.
     pub source_policy: u8,
-    /// Bits of `remote` that a sender's address must share, 1 to 32, for the policies that know a prefix.
+    /// Bits of `remote` that a sender's address must share, 1 to 128, for the policies that know a prefix; a prefix of
+    /// IPv4 has 96 more than it is written with.
     pub source_prefix: u8,
     /// Number of this description of the far side, from [`EndpointSlot::next_generation`]: a latch of another one
     /// does not hold. It stays when an entry is written again for another reason.

@@ -48,6 +48,9 @@ impl MediaAddress {
 #[must_use]
 pub const fn first_row(address: Address) -> u32 {
     // Fibonacci hashing spreads addresses that differ in few bits, which is what a host's addresses do.
-    let word = u32::from_ne_bytes(address.to_v4());
+    let [upper, lower] = address.words();
+    let folded = upper ^ lower;
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half is folded in")]
+    let word = (folded ^ folded >> 32) as u32;
     word.wrapping_mul(0x9e37_79b1) >> (u32::BITS - MEDIA_ADDRESS_ROWS.trailing_zeros())
 }

@@ -30,7 +30,7 @@ pub use endpoint::{
     DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
     SOURCE_SUBNET, Torn,
 };
-pub use latch::Latch;
+pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
 pub use state::{DROP_SLOTS, EndpointState};

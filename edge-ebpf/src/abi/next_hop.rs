@@ -9,6 +9,8 @@ use super::word::{Word, store_barrier};
 pub struct NextHop {
     /// Index of the device that packets leave by.
     pub ifindex: u32,
+    /// Bytes of an IP packet that the device takes; 0 when that is not known.
+    pub mtu: u16,
     /// Its slot in the devmap.
     pub device: u16,
     /// Address of that device.
@@ -27,6 +29,7 @@ pub struct NextHop {
 pub struct NextHopSlot {
     destination: Word,
     source: Word,
+    /// And the MTU.
     ifindex: Word,
 }
 
@@ -49,9 +52,11 @@ impl NextHopSlot {
     pub fn read(&self) -> NextHop {
         let destination: Station = transmute!(self.destination.load());
         let source: Station = transmute!(self.source.load());
+        let (ifindex, mtu) = self.ifindex.load_halves();
         NextHop {
-            #[expect(clippy::cast_possible_truncation, reason = "the word holds an interface index")]
-            ifindex: self.ifindex.load() as u32,
+            ifindex,
+            #[expect(clippy::cast_possible_truncation, reason = "it was written from 16 bits")]
+            mtu: mtu as u16,
             device: source.number,
             source: source.mac,
             destination: (destination.number == RESOLVED).then_some(destination.mac),
@@ -70,7 +75,7 @@ impl NextHopSlot {
             Some(mac) => Station { mac, number: RESOLVED },
             None => Station { mac: [0; 6], number: 0 },
         };
-        self.ifindex.store(u64::from(hop.ifindex));
+        self.ifindex.store_halves(hop.ifindex, u32::from(hop.mtu));
         self.source.store(transmute!(source));
         store_barrier();
         self.destination.store(transmute!(destination));

@@ -78,8 +78,13 @@ fn readers_never_see_a_mixture() {
 fn next_hops_read_back_and_lead_nowhere_once_cleared() {
     let slot = NextHopSlot::default();
     assert_eq!(slot.read().destination, None);
-    let hop =
-        NextHop { ifindex: 3, device: 2, source: [2, 0, 0, 0, 0, 1], destination: Some([2, 0, 0, 0, 0, 9]) };
+    let hop = NextHop {
+        ifindex: 3,
+        mtu: 1500,
+        device: 2,
+        source: [2, 0, 0, 0, 0, 1],
+        destination: Some([2, 0, 0, 0, 0, 9]),
+    };
     slot.write(&hop);
     assert_eq!(slot.read(), hop);
     slot.clear();

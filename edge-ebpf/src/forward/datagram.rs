@@ -1,11 +1,13 @@
 //! From a frame to a UDP datagram for a media port, and from there to what its endpoint takes: RTP and RTCP, or UDPTL.
 
+use super::ip::Ip;
 use crate::abi::{Address, Endpoint};
 use crate::frame::Frame;
 use crate::tables::{self, Tables};
 use crate::verdict::{DropReason, PassReason};
 use crate::wire::ethernet::{self, Ethernet};
 use crate::wire::ipv4::{self, Ipv4};
+use crate::wire::ipv6::{self, Fragment, Ipv6};
 use crate::wire::rtcp::{self, Rtcp};
 use crate::wire::rtp::{self, Rtp};
 use crate::wire::udp::{self, Udp};
@@ -13,16 +15,24 @@ use crate::wire::udptl;
 use crate::wire::{Payload, Stream};
 
 const IP_OFFSET: usize = ethernet::LEN;
-/// Where the UDP header of a datagram without IP options lies.
-const UDP_OFFSET: usize = IP_OFFSET + ipv4::LEN;
-const PAYLOAD_OFFSET: usize = UDP_OFFSET + udp::LEN;
+/// Where the payload of a datagram without IP options lies.
+pub(super) const V4_PAYLOAD_OFFSET: usize = IP_OFFSET + ipv4::LEN + udp::LEN;
+/// Where the payload of a datagram without extension headers lies.
+const V6_PAYLOAD_OFFSET: usize = IP_OFFSET + ipv6::LEN + udp::LEN;
 
 /// A UDP datagram for a media port. Its lengths and checksum are not checked yet.
 pub(super) struct Datagram {
-    pub(super) ip: Ipv4,
+    pub(super) ip: Ip,
     pub(super) udp: Udp,
     /// Index of the endpoint that owns the destination port.
     pub(super) endpoint: u32,
+}
+
+/// Where what a datagram carries lies in its frame.
+#[derive(Clone, Copy)]
+pub(super) struct Carried {
+    offset: usize,
+    len: usize,
 }
 
 /// A well-formed payload.
@@ -51,33 +61,20 @@ impl Datagram {
     #[inline(always)]
     pub(super) fn parse(frame: &impl Frame, tables: &impl Tables) -> Result<Self, PassReason> {
         let ethernet: Ethernet = frame.read(0).ok_or(PassReason::Incomplete)?;
-        if ethernet.kind.get() != ethernet::IPV4 {
-            return Err(PassReason::NotIpv4);
-        }
-        let ip: Ipv4 = frame.read(IP_OFFSET).ok_or(PassReason::Incomplete)?;
-        if ip.version() != 4 {
-            return Err(PassReason::NotIpv4);
-        }
-        if ip.protocol() != ipv4::UDP {
-            return Err(PassReason::NotUdp);
-        }
-        if ip.is_later_fragment() {
-            return Err(PassReason::LaterFragment);
-        }
-        let udp = Self::udp(frame, &ip).ok_or(PassReason::Incomplete)?;
-        let local = Address::v4(ip.destination);
-        let endpoint = tables::endpoint_of(tables, local, udp.destination.get(), frame.ingress_ifindex())?;
+        let (ip, udp) = match ethernet.kind.get() {
+            ethernet::IPV4 => v4(frame)?,
+            ethernet::IPV6 => v6(frame)?,
+            _ => return Err(PassReason::NotIp),
+        };
+        let port = udp.destination.get();
+        let endpoint = tables::endpoint_of(tables, ip.destination(), port, frame.ingress_ifindex())?;
         Ok(Self { ip, udp, endpoint })
     }
 
-    /// The UDP header behind the IP options, if any.
+    /// Where it comes from, and from which port.
     #[inline(always)]
-    fn udp(frame: &impl Frame, ip: &Ipv4) -> Option<Udp> {
-        match ip.header_len() {
-            ipv4::LEN => frame.read(UDP_OFFSET),
-            header_len if header_len > ipv4::LEN => frame.read(IP_OFFSET + header_len),
-            _ => None,
-        }
+    pub(super) const fn source(&self) -> (Address, u16) {
+        (self.ip.source(), self.udp.source.get())
     }
 
     /// The port of the pair that it came to.
@@ -86,25 +83,20 @@ impl Datagram {
         Stream::of_port(self.udp.destination.get())
     }
 
-    /// Whether the datagram is whole, and how many bytes it carries.
+    /// Whether the datagram is whole, and where what it carries lies.
     #[inline(always)]
-    pub(super) fn check(&self, frame: &impl Frame) -> Result<usize, DropReason> {
-        if self.ip.header_len() != ipv4::LEN {
-            return Err(DropReason::IpOptions);
-        }
-        if !self.ip.checksum_is_right() {
-            return Err(DropReason::IpChecksum);
-        }
-        if self.ip.has_more_fragments() {
-            return Err(DropReason::FirstFragment);
-        }
-        let total = usize::from(self.ip.total_length.get());
+    pub(super) fn check(&self, frame: &impl Frame) -> Result<Carried, DropReason> {
+        let offset = match &self.ip {
+            Ip::V4(ip) => check_v4(ip)?,
+            Ip::V6(ip) => check_v6(ip, &self.udp)?,
+        };
+        let total = usize::from(self.ip.payload_len());
         let length = usize::from(self.udp.length.get());
         // Bytes after the datagram are Ethernet padding and stay where they are.
-        if IP_OFFSET + total > frame.len() || ipv4::LEN + length > total || length < udp::LEN {
+        if offset - udp::LEN + total > frame.len() || length > total || length < udp::LEN {
             return Err(DropReason::Truncated);
         }
-        Ok(length - udp::LEN)
+        Ok(Carried { offset, len: length - udp::LEN })
     }
 
     /// What the datagram holds, when that is what endpoint `near` takes on this port.
@@ -112,30 +104,116 @@ impl Datagram {
     pub(super) fn media(
         &self,
         frame: &impl Frame,
-        payload_len: usize,
+        carried: Carried,
         near: &Endpoint,
     ) -> Result<Media, DropReason> {
         match self.stream() {
-            Stream::Rtp if near.is_udptl() => udptl(frame, payload_len),
-            Stream::Rtp => rtp(frame, payload_len, near.muxes_rtcp()),
-            Stream::Rtcp => rtcp(frame, payload_len),
+            Stream::Rtp if near.is_udptl() => udptl(frame, carried),
+            Stream::Rtp => rtp(frame, carried, near.muxes_rtcp()),
+            Stream::Rtcp => rtcp(frame, carried),
         }
     }
 }
 
+#[inline(always)]
+fn v4(frame: &impl Frame) -> Result<(Ip, Udp), PassReason> {
+    let ip: Ipv4 = frame.read(IP_OFFSET).ok_or(PassReason::Incomplete)?;
+    if ip.version() != 4 {
+        return Err(PassReason::NotIp);
+    }
+    if ip.protocol() != ipv4::UDP {
+        return Err(PassReason::NotUdp);
+    }
+    if ip.is_later_fragment() {
+        return Err(PassReason::LaterFragment);
+    }
+    // Behind the IP options, if any.
+    let udp = match ip.header_len() {
+        ipv4::LEN => frame.read(IP_OFFSET + ipv4::LEN),
+        header_len if header_len > ipv4::LEN => frame.read(IP_OFFSET + header_len),
+        _ => None,
+    };
+    Ok((Ip::V4(ip), udp.ok_or(PassReason::Incomplete)?))
+}
+
+/// Knows the fragment header, to tell media in fragments from SIP in fragments; other extension headers are the host's.
+#[inline(always)]
+fn v6(frame: &impl Frame) -> Result<(Ip, Udp), PassReason> {
+    const BEHIND: usize = IP_OFFSET + ipv6::LEN;
+    let ip: Ipv6 = frame.read(IP_OFFSET).ok_or(PassReason::Incomplete)?;
+    if ip.version() != 6 {
+        return Err(PassReason::NotIp);
+    }
+    let udp: Option<Udp> = match ip.next_header {
+        ipv4::UDP => frame.read(BEHIND),
+        ipv6::FRAGMENT => {
+            let fragment: Fragment = frame.read(BEHIND).ok_or(PassReason::Incomplete)?;
+            if fragment.is_later() {
+                return Err(PassReason::LaterFragment);
+            }
+            if fragment.next_header != ipv4::UDP {
+                return Err(not_udp(fragment.next_header));
+            }
+            frame.read(BEHIND + ipv6::FRAGMENT_LEN)
+        }
+        other => return Err(not_udp(other)),
+    };
+    Ok((Ip::V6(ip), udp.ok_or(PassReason::Incomplete)?))
+}
+
+/// Whether a next header is an extension header (RFC 7045 section 2.2) or another protocol.
+#[inline(always)]
+const fn not_udp(next_header: u8) -> PassReason {
+    match next_header {
+        0 | 43 | 44 | 50 | 51 | 60 | 135 | 139 | 140 | 253 | 254 => PassReason::ExtensionHeaders,
+        _ => PassReason::NotUdp,
+    }
+}
+
+/// Where the payload begins.
+#[inline(always)]
+fn check_v4(ip: &Ipv4) -> Result<usize, DropReason> {
+    if ip.header_len() != ipv4::LEN {
+        return Err(DropReason::IpOptions);
+    }
+    if !ip.checksum_is_right() {
+        return Err(DropReason::IpChecksum);
+    }
+    if ip.has_more_fragments() {
+        return Err(DropReason::FirstFragment);
+    }
+    if usize::from(ip.total_length.get()) < ipv4::LEN {
+        return Err(DropReason::Truncated);
+    }
+    Ok(V4_PAYLOAD_OFFSET)
+}
+
+/// Where the payload begins.
+#[inline(always)]
+fn check_v6(ip: &Ipv6, udp: &Udp) -> Result<usize, DropReason> {
+    if ip.next_header != ipv4::UDP {
+        return Err(DropReason::FirstFragment);
+    }
+    if udp.checksum.is_none() {
+        return Err(DropReason::NoUdpChecksum);
+    }
+    Ok(V6_PAYLOAD_OFFSET)
+}
+
 /// RTP has 12 bytes, but RTCP that shares its port may have 8.
 #[inline(always)]
-fn rtp(frame: &impl Frame, payload_len: usize, muxed: bool) -> Result<Media, DropReason> {
+fn rtp(frame: &impl Frame, carried: Carried, muxed: bool) -> Result<Media, DropReason> {
+    let Carried { offset, len } = carried;
     let [first, second]: [u8; 2] =
-        if payload_len < 2 { None } else { frame.read(PAYLOAD_OFFSET) }.ok_or(DropReason::ShortRtp)?;
+        if len < 2 { None } else { frame.read(offset) }.ok_or(DropReason::ShortRtp)?;
     let is_rtcp = rtp::is_rtp_or_rtcp(first) && rtcp::is_packet_type(second);
     if is_rtcp && muxed {
-        return rtcp(frame, payload_len);
+        return rtcp(frame, carried);
     }
-    if payload_len < rtp::LEN {
+    if len < rtp::LEN {
         return Err(DropReason::ShortRtp);
     }
-    let header: Rtp = frame.read(PAYLOAD_OFFSET).ok_or(DropReason::ShortRtp)?;
+    let header: Rtp = frame.read(offset).ok_or(DropReason::ShortRtp)?;
     if !rtp::is_rtp_or_rtcp(header.first) {
         return Err(DropReason::NotRtp);
     }
@@ -146,24 +224,24 @@ fn rtp(frame: &impl Frame, payload_len: usize, muxed: bool) -> Result<Media, Dro
 }
 
 #[inline(always)]
-fn udptl(frame: &impl Frame, payload_len: usize) -> Result<Media, DropReason> {
-    if payload_len < udptl::LEN_MIN {
+fn udptl(frame: &impl Frame, Carried { offset, len }: Carried) -> Result<Media, DropReason> {
+    if len < udptl::LEN_MIN {
         return Err(DropReason::ShortRtp);
     }
-    let [first, _]: [u8; 2] = frame.read(PAYLOAD_OFFSET).ok_or(DropReason::ShortRtp)?;
+    let [first, _]: [u8; 2] = frame.read(offset).ok_or(DropReason::ShortRtp)?;
     Ok(Media::Udptl { like_rtp: rtp::is_rtp_or_rtcp(first) })
 }
 
 #[inline(always)]
-fn rtcp(frame: &impl Frame, payload_len: usize) -> Result<Media, DropReason> {
-    if payload_len < rtcp::LEN {
+fn rtcp(frame: &impl Frame, Carried { offset, len }: Carried) -> Result<Media, DropReason> {
+    if len < rtcp::LEN {
         return Err(DropReason::BadRtcp);
     }
-    let header: Rtcp = frame.read(PAYLOAD_OFFSET).ok_or(DropReason::BadRtcp)?;
+    let header: Rtcp = frame.read(offset).ok_or(DropReason::BadRtcp)?;
     if !rtp::is_rtp_or_rtcp(header.first) {
         return Err(DropReason::NotRtp);
     }
-    if !rtcp::is_packet_type(header.packet_type) || header.packet_len() > payload_len {
+    if !rtcp::is_packet_type(header.packet_type) || header.packet_len() > len {
         return Err(DropReason::BadRtcp);
     }
     Ok(Media::Rtcp(header))

@@ -4,14 +4,16 @@
 //! before anything else is asked of it; from then on a packet is either relayed or dropped with a reason.
 //!
 //! Invariants: a packet leaves only with the addresses of an endpoint that is live and linked to the one it
-//! arrived at; nothing outside the Ethernet, IP and UDP headers changes; the frame keeps its length; a frame
-//! that is not relayed is not changed.
+//! arrived at; nothing outside the Ethernet, IP and UDP headers changes; the frame keeps its length within an IP
+//! family; a frame that is not relayed is not changed.
 
 mod datagram;
+mod ip;
 mod rewrite;
 mod source;
+mod unsummed;
 
-use crate::abi::{Address, Endpoint, EndpointState, NextHop};
+use crate::abi::{Endpoint, EndpointState, NextHop};
 use crate::frame::Frame;
 use crate::stats::Arrival;
 use crate::tables::Tables;
@@ -39,9 +41,9 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     // Read long before it is used: at many flows state and endpoint both come from memory, and this way the
     // processor fetches them at the same time.
     let state = tables.state(datagram.endpoint).map(|state| (state, state.call()));
-    let payload_len = datagram.check(frame)?;
+    let carried = datagram.check(frame)?;
     let near = near(tables, datagram)?;
-    let media = datagram.media(frame, payload_len, &near)?;
+    let media = datagram.media(frame, carried, &near)?;
     let state = state.map(|(state, owner)| state.adopted(owner, near.call));
     source::admit(&near, state, datagram, &media)?;
     let far = far(tables, &near)?;
@@ -51,10 +53,12 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let to = source::destination(tables, near.peer, &far, stream)?;
     let (hop, station) = next_hop(tables, &far)?;
     let stations = [station, hop.source];
-    let rewritten = rewrite::Rewrite { far: &far, stream, to, stations };
-    rewritten.apply(frame, datagram).ok_or(DropReason::Truncated)?;
+    let rewritten = rewrite::Rewrite { far: &far, stream, to, stations, mtu: hop.mtu };
+    let bytes = frame.len() as u64;
+    rewritten.apply(frame, datagram)?;
     if let Some(state) = state {
-        record(frame, state, &near, &media);
+        let (ns, ns_per_tick) = (frame.arrival_ns(), near.ns_per_tick);
+        record(state, &media, ns, bytes, ns_per_tick);
     }
     let same = hop.ifindex == frame.ingress_ifindex();
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
@@ -69,7 +73,7 @@ fn near(tables: &impl Tables, datagram: &Datagram) -> Result<Endpoint, DropReaso
     if near.call == 0 {
         return Err(DropReason::NoEndpoint);
     }
-    let local = Address::v4(datagram.ip.destination);
+    let local = datagram.ip.destination();
     if near.local != local || near.port(datagram.stream()) != datagram.udp.destination.get() {
         return Err(DropReason::WrongEntry);
     }
@@ -99,13 +103,12 @@ fn next_hop(tables: &impl Tables, far: &Endpoint) -> Result<(NextHop, [u8; 6]), 
 }
 
 #[inline(always)]
-fn record(frame: &impl Frame, state: &EndpointState, near: &Endpoint, media: &Media) {
-    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
+fn record(state: &EndpointState, media: &Media, ns: u64, bytes: u64, ns_per_tick: u32) {
     match media {
         Media::Rtp(rtp) => {
             let (ssrc, timestamp, sequence) = (rtp.ssrc.get(), rtp.timestamp.get(), rtp.sequence.get());
             let arrival = Arrival { ns, bytes, ssrc, timestamp, sequence };
-            state.record_rtp(&arrival, near.ns_per_tick);
+            state.record_rtp(&arrival, ns_per_tick);
         }
         Media::Rtcp(_) => state.record_rtcp(ns, bytes),
         Media::Udptl { .. } => state.record_udptl(ns, bytes),

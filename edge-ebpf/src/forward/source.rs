@@ -8,7 +8,8 @@
 
 use super::datagram::{Datagram, Media};
 use crate::abi::{
-    Address, Endpoint, EndpointState, Latch, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,
+    Address, Endpoint, EndpointState, LATCH_PREFIX_MIN, Latch, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
+    SOURCE_SUBNET,
 };
 use crate::tables::Tables;
 use crate::verdict::DropReason;
@@ -17,7 +18,7 @@ use crate::wire::Stream;
 /// Where a packet is sent.
 #[derive(Clone, Copy)]
 pub(super) struct Destination {
-    pub(super) address: [u8; 4],
+    pub(super) address: Address,
     pub(super) port: u16,
 }
 
@@ -34,12 +35,15 @@ pub(super) fn admit(
     if near.remote == Address::UNSPECIFIED || (expected == 0 && !latching) {
         return Err(DropReason::SourceNotKnown);
     }
-    let (address, port) = (Address::v4(datagram.ip.source), datagram.udp.source.get());
+    let (address, port) = datagram.source();
     let allowed = match near.source_policy {
         SOURCE_STRICT => address == near.remote && port == expected,
         SOURCE_PORT => address == near.remote,
         SOURCE_SUBNET => address.shares_prefix(near.remote, near.source_prefix),
-        SOURCE_LATCH => port != 0 && address.shares_prefix(near.remote, near.source_prefix),
+        SOURCE_LATCH => {
+            let prefix = near.source_prefix;
+            port != 0 && prefix >= LATCH_PREFIX_MIN && address.shares_prefix(near.remote, prefix)
+        }
         _ => false,
     };
     match (allowed, latching) {
@@ -58,7 +62,8 @@ fn latch(
     media: &Media,
 ) -> Result<(), DropReason> {
     let generation = near.generation;
-    let here = Latch { address: datagram.ip.source, port: datagram.udp.source.get(), generation };
+    let (address, port) = datagram.source();
+    let here = Latch { tail: address.to_v4(), port, generation };
     let stream = datagram.stream();
     let held = state.latch(stream, near.call, generation);
     if held == Some(here) {
@@ -80,7 +85,7 @@ fn latch(
         }
         Media::Rtcp(rtcp) => {
             let rtp = state.latch(Stream::Rtp, near.call, generation).ok_or(DropReason::SourceNotKnown)?;
-            if rtp.address != here.address || state.ssrc() != rtcp.ssrc.get() {
+            if rtp.tail != here.tail || state.ssrc() != rtcp.ssrc.get() {
                 return Err(DropReason::LatchedElsewhere);
             }
         }
@@ -111,13 +116,13 @@ pub(super) fn destination(
     let latching = far.source_policy == SOURCE_LATCH;
     if latching {
         let held = tables.state(index).and_then(|state| state.latch(stream, far.call, far.generation));
-        if let Some(Latch { address, port, generation: _ }) = held {
-            return Ok(Destination { address, port });
+        if let Some(Latch { tail, port, generation: _ }) = held {
+            return Ok(Destination { address: far.remote.with_tail(tail), port });
         }
     }
     match far.remote_port(stream) {
         0 if latching => Err(DropReason::NotLatched),
         0 => Err(DropReason::NoRemote),
-        port => Ok(Destination { address: far.remote.to_v4(), port }),
+        port => Ok(Destination { address: far.remote, port }),
     }
 }

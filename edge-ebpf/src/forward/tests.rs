@@ -1,5 +1,6 @@
 //! The table of cases over tables in memory, and what must hold for any frame at all.
 
+mod families;
 mod sources;
 
 use std::vec::Vec;
@@ -30,8 +31,8 @@ fn every_reason_has_a_case() {
         assert!(seen.contains(&Verdict::Pass(*reason)), "no case passes for {reason:?}");
     }
     // The devmap is asked after the decision: only the loaded program can miss a device. And an entry that changes
-    // under three reads takes a writer that does nothing else, not a table.
-    let elsewhere = [DropReason::NoDevice, DropReason::EntryChanging];
+    // under three reads takes a writer that does nothing else, not a table. Headroom is `families`' affair.
+    let elsewhere = [DropReason::NoDevice, DropReason::EntryChanging, DropReason::NoHeadroom];
     for reason in DropReason::ALL.iter().filter(|reason| !elsewhere.contains(reason)) {
         assert!(seen.contains(&Verdict::Drop(*reason)), "no case drops for {reason:?}");
     }
@@ -134,7 +135,7 @@ fn decide(scene: &Scene, bytes: &[u8]) -> (Verdict, Vec<u8>, MemoryTables) {
 }
 
 fn decide_in(tables: &MemoryTables, bytes: &[u8]) -> (Verdict, Vec<u8>) {
-    let mut frame = BytesFrame { bytes: bytes.to_vec(), ifindex: INGRESS, arrival_ns: 1 };
+    let mut frame = BytesFrame { bytes: bytes.to_vec(), ifindex: INGRESS, headroom: 256, arrival_ns: 1 };
     let verdict = forward(&mut frame, tables);
     (verdict, frame.bytes)
 }

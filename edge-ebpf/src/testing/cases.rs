@@ -1,5 +1,6 @@
 //! The table of cases: what comes in, what must become of it, and what must be counted.
 
+mod ipv6;
 mod payloads;
 mod sources;
 
@@ -8,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::packet::{Packet, UdpChecksum, rtcp, rtp};
 use super::scene::{CARRIER, LOCAL_A, LOCAL_B, NEAR, PBX, Scene, station};
-use crate::abi::EndpointState;
+use crate::abi::{EndpointState, NextHop};
 use crate::verdict::DropReason::{self, *};
 use crate::verdict::PassReason::{self, *};
 use crate::verdict::{Egress, RelayPath, Verdict};
@@ -64,7 +65,7 @@ impl From<&EndpointState> for Tally {
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let plain = [relayed(), passed(), malformed(), not_admitted(), not_deliverable()];
-    plain.into_iter().chain([payloads::cases(), sources::cases()]).flatten().collect()
+    plain.into_iter().chain([payloads::cases(), sources::cases(), ipv6::cases()]).flatten().collect()
 }
 
 fn relayed() -> Vec<Case> {
@@ -97,10 +98,10 @@ fn relayed() -> Vec<Case> {
 fn passed() -> Vec<Case> {
     let packet = from_carrier;
     vec![
-        passes("arp", NotIpv4, &packet().with(|p| p.kind = 0x0806)),
-        passes("ipv6", NotIpv4, &packet().with(|p| p.kind = 0x86dd)),
-        passes("vlan", NotIpv4, &packet().with(|p| p.vlan = Some(5))),
-        passes("ip_version_six_in_ipv4_frame", NotIpv4, &packet().with(|p| p.version_ihl = Some(0x65))),
+        passes("arp", NotIp, &packet().with(|p| p.kind = 0x0806)),
+        passes("ipv4_in_ipv6_frame", NotIp, &packet().with(|p| p.kind = 0x86dd)),
+        passes("vlan", NotIp, &packet().with(|p| p.vlan = Some(5))),
+        passes("ip_version_six_in_ipv4_frame", NotIp, &packet().with(|p| p.version_ihl = Some(0x65))),
         passes("tcp_to_media_port", NotUdp, &packet().with(|p| p.protocol = 6)),
         passes("icmp", NotUdp, &packet().with(|p| p.protocol = 1)),
         passes("later_fragment", LaterFragment, &packet().with(|p| p.fragment = 0x2010)),
@@ -178,7 +179,11 @@ fn not_admitted() -> Vec<Case> {
 fn not_deliverable() -> Vec<Case> {
     let drops_in = |name, reason, scene: Scene| Case { scene, ..drops(name, reason, &from_carrier()) };
     let scene = Scene::call;
+    let no_room = |hop: &mut NextHop| hop.mtu = 199;
+    let room = |hop: &mut NextHop| hop.mtu = 200;
     vec![
+        Case { scene: scene().hop(room), ..relays("rtp_as_long_as_the_mtu", &from_carrier()) },
+        drops_in("rtp_longer_than_the_mtu", TooBig, scene().hop(no_room)),
         drops_in("peer_of_another_call", StalePeer, scene().far(|e| e.call += 1)),
         drops_in("peer_is_free", StalePeer, scene().far(|e| e.call = 0)),
         drops_in("peer_outside_the_table", StalePeer, scene().near(|e| e.peer = 0xffff_ffff)),

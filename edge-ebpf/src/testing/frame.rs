@@ -1,6 +1,7 @@
 //! A frame in a vector.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -13,6 +14,8 @@ pub struct BytesFrame {
     pub bytes: Vec<u8>,
     /// Device that received it.
     pub ifindex: u32,
+    /// Bytes that the driver left free before the first one.
+    pub headroom: usize,
     /// When, in nanoseconds.
     pub arrival_ns: u64,
 }
@@ -29,6 +32,19 @@ impl Frame for BytesFrame {
 
     fn write<T: IntoBytes + Immutable>(&mut self, offset: usize, value: T) -> Option<()> {
         value.write_to_prefix(self.bytes.get_mut(offset..)?).ok()
+    }
+
+    fn extend_front(&mut self, more: i32) -> Option<()> {
+        let bytes = usize::try_from(more.unsigned_abs()).ok()?;
+        if more < 0 {
+            (bytes <= self.bytes.len()).then(|| self.bytes.drain(..bytes))?;
+            self.headroom += bytes;
+        } else {
+            self.headroom = self.headroom.checked_sub(bytes)?;
+            // Not zeros: whoever extends a frame writes what he put there.
+            self.bytes.splice(..0, iter::repeat_n(0xee, bytes));
+        }
+        Some(())
     }
 
     fn ingress_ifindex(&self) -> u32 {

@@ -14,6 +14,9 @@ mod scene;
 pub use cases::{Case, Tally, cases};
 pub use frame::BytesFrame;
 pub use packet::{Packet, UdpChecksum, rtcp, rtp};
-pub use scene::{CALL, CARRIER, FAR, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, NEAR, PBX, Scene, station};
+pub use scene::{
+    CALL, CARRIER, CARRIER_V6, FAR, Family, INGRESS, LOCAL_A, LOCAL_A_V6, LOCAL_B, LOCAL_B_V6, MemoryTables,
+    NEAR, PBX, PBX_V6, Scene, station,
+};
 /// For hosts that carry tables into maps as bytes.
 pub use zerocopy;

@@ -12,7 +12,7 @@ pub enum UdpChecksum {
     None,
 }
 
-/// A frame in the making: UDP in IPv4 in Ethernet, unless fields say otherwise.
+/// A frame in the making: UDP in IP in Ethernet, unless fields say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
     /// Destination and source MAC.
@@ -21,7 +21,7 @@ pub struct Packet {
     pub vlan: Option<u16>,
     /// EtherType.
     pub kind: u16,
-    /// Version and header length; `None` for the right ones.
+    /// Version and header length of IPv4, the first byte of IPv6; `None` for the right ones.
     pub version_ihl: Option<u8>,
     /// DSCP and ECN.
     pub traffic_class: u8,
@@ -29,21 +29,25 @@ pub struct Packet {
     pub identification: u16,
     /// IP flags and fragment offset.
     pub fragment: u16,
-    /// Time to live.
+    /// Time to live, or hop limit.
     pub ttl: u8,
-    /// IP protocol.
+    /// IP protocol; of IPv6 the next header.
     pub protocol: u8,
     /// Source address and port.
     pub source: ([u8; 4], u16),
     /// Destination address and port.
     pub destination: ([u8; 4], u16),
-    /// IP options; a multiple of four bytes.
+    /// Makes it IPv6: source and destination address, in place of the others.
+    pub v6: Option<[[u8; 16]; 2]>,
+    /// Flow label of IPv6; 20 bits.
+    pub flow_label: u32,
+    /// IP options, a multiple of four bytes; for IPv6 what lies between its header and UDP.
     pub options: Vec<u8>,
     /// Whether the IP checksum is spoilt.
     pub bad_ip_checksum: bool,
     /// The UDP checksum.
     pub udp_checksum: UdpChecksum,
-    /// IP total length; `None` for the right one.
+    /// IP total length, of IPv6 the payload length; `None` for the right one.
     pub total_length: Option<u16>,
     /// UDP length; `None` for the right one.
     pub udp_length: Option<u16>,
@@ -69,6 +73,8 @@ impl Packet {
             protocol: 17,
             source,
             destination,
+            v6: None,
+            flow_label: 0xbeef5,
             options: Vec::new(),
             bad_ip_checksum: false,
             udp_checksum: UdpChecksum::Right,
@@ -77,6 +83,25 @@ impl Packet {
             payload,
             padding: 0,
         }
+    }
+
+    /// The same over IPv6.
+    #[must_use]
+    pub fn udp_v6(source: ([u8; 16], u16), destination: ([u8; 16], u16), payload: Vec<u8>) -> Self {
+        Self::udp(([0; 4], 0), ([0; 4], 0), payload).between_v6(source, destination)
+    }
+
+    /// This packet from and to elsewhere, over IPv6.
+    #[must_use]
+    pub fn between_v6(self, source: ([u8; 16], u16), destination: ([u8; 16], u16)) -> Self {
+        let (v6, kind) = (Some([source.0, destination.0]), 0x86dd);
+        Self { v6, kind, source: ([0; 4], source.1), destination: ([0; 4], destination.1), ..self }
+    }
+
+    /// This packet from and to elsewhere, over IPv4.
+    #[must_use]
+    pub fn between_v4(self, source: ([u8; 4], u16), destination: ([u8; 4], u16)) -> Self {
+        Self { v6: None, kind: 0x0800, source, destination, ..self }
     }
 
     /// This packet after `change`.
@@ -96,7 +121,10 @@ impl Packet {
         }
         frame.extend(self.kind.to_be_bytes());
         let datagram = self.datagram();
-        frame.extend(self.ip_header(datagram.len()));
+        frame.extend(match self.v6 {
+            None => self.ip_header(datagram.len()),
+            Some(addresses) => self.v6_header(addresses, datagram.len()),
+        });
         frame.extend(datagram);
         frame.resize(frame.len() + self.padding, 0);
         frame
@@ -118,6 +146,35 @@ impl Packet {
         header
     }
 
+    fn v6_header(&self, addresses: [[u8; 16]; 2], datagram_len: usize) -> Vec<u8> {
+        let first = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label;
+        let mut header = first.to_be_bytes().to_vec();
+        header[0] = self.version_ihl.unwrap_or(header[0]);
+        header.extend(self.total_length.unwrap_or(length(self.options.len() + datagram_len)).to_be_bytes());
+        header.extend([self.protocol, self.ttl]);
+        header.extend(addresses.concat());
+        header.extend(&self.options);
+        header
+    }
+
+    /// Source and destination, and what else is covered but not sent (RFC 768, RFC 8200 section 8.1).
+    fn pseudo_header(&self, udp_length: [u8; 2]) -> Vec<u8> {
+        const UDP: u8 = 17;
+        let mut pseudo = match self.v6 {
+            None => [self.source.0, self.destination.0].concat(),
+            Some(addresses) => addresses.concat(),
+        };
+        if self.v6.is_some() {
+            pseudo.extend([0, 0]);
+            pseudo.extend(udp_length);
+            pseudo.extend([0, 0, 0, UDP]);
+        } else {
+            pseudo.extend([0, self.protocol]);
+            pseudo.extend(udp_length);
+        }
+        pseudo
+    }
+
     fn datagram(&self) -> Vec<u8> {
         let udp_length = self.udp_length.unwrap_or(length(8 + self.payload.len())).to_be_bytes();
         let mut datagram: Vec<u8> = [self.source.1.to_be_bytes(), self.destination.1.to_be_bytes()].concat();
@@ -125,9 +182,7 @@ impl Packet {
         datagram.extend([0, 0]);
         datagram.extend(&self.payload);
         if self.udp_checksum == UdpChecksum::Right {
-            let mut pseudo = [self.source.0, self.destination.0].concat();
-            pseudo.extend([0, self.protocol]);
-            pseudo.extend(udp_length);
+            let mut pseudo = self.pseudo_header(udp_length);
             pseudo.extend(&datagram);
             let checksum = match checksum(&pseudo) {
                 0 => 0xffff,

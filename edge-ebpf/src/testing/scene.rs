@@ -23,6 +23,14 @@ pub const PBX: ([u8; 4], u16) = ([198, 51, 100, 20], 40000);
 pub const LOCAL_A: ([u8; 4], u16) = ([10, 0, 0, 1], 20002);
 /// Our address and port towards the PBX.
 pub const LOCAL_B: ([u8; 4], u16) = ([10, 0, 1, 1], 20004);
+/// The carrier over IPv6.
+pub const CARRIER_V6: ([u8; 16], u16) = (v6(0xca, 0x10), 30000);
+/// The PBX over IPv6.
+pub const PBX_V6: ([u8; 16], u16) = (v6(0xbb, 0x20), 40000);
+/// Our IPv6 address and port towards the carrier.
+pub const LOCAL_A_V6: ([u8; 16], u16) = (v6(0xca, 1), 20002);
+/// Our IPv6 address and port towards the PBX.
+pub const LOCAL_B_V6: ([u8; 16], u16) = (v6(0xbb, 1), 20004);
 /// Index of the endpoint at [`LOCAL_A`].
 pub const NEAR: u32 = 1;
 
@@ -32,6 +40,15 @@ const FIRST_PORT: u16 = 20000;
 const PAIRS: u16 = 10;
 const ENDPOINTS: u32 = 20;
 const NEXT_HOPS: u32 = 4;
+
+/// The IP family of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
 
 /// What is in the tables before a case, as plain values that any host can write down.
 #[derive(Debug, Clone)]
@@ -56,15 +73,28 @@ impl Scene {
     /// The call is up: the carrier by the device that frames come in on, the PBX by another one.
     #[must_use]
     pub fn call() -> Self {
+        Self::between(Family::V4, Family::V4)
+    }
+
+    /// The same call over these families.
+    #[must_use]
+    pub fn between(carrier: Family, pbx: Family) -> Self {
+        let (local_a, carrier) = match carrier {
+            Family::V4 => (at_v4(LOCAL_A), at_v4(CARRIER)),
+            Family::V6 => (at_v6(LOCAL_A_V6), at_v6(CARRIER_V6)),
+        };
+        let (local_b, pbx) = match pbx {
+            Family::V4 => (at_v4(LOCAL_B), at_v4(PBX)),
+            Family::V6 => (at_v6(LOCAL_B_V6), at_v6(PBX_V6)),
+        };
         let mut endpoints = vec![Endpoint::FREE; ENDPOINTS as usize];
-        endpoints[NEAR as usize] = endpoint(LOCAL_A, CARRIER, FAR, 1);
-        endpoints[FAR as usize] = endpoint(LOCAL_B, PBX, NEAR, 2);
+        endpoints[NEAR as usize] = endpoint(local_a, carrier, FAR, 1);
+        endpoints[FAR as usize] = endpoint(local_b, pbx, NEAR, 2);
         let mut next_hops = vec![None; NEXT_HOPS as usize];
         next_hops[1] = Some(hop(INGRESS, 0));
         next_hops[2] = Some(hop(2, 1));
         let mut media_addresses = vec![MediaAddress::default(); MEDIA_ADDRESS_ROWS as usize];
-        for (base, (octets, _)) in [(0, LOCAL_A), (u32::from(PAIRS), LOCAL_B)] {
-            let ip = Address::v4(octets);
+        for (base, (ip, _)) in [(0, local_a), (u32::from(PAIRS), local_b)] {
             let row = MediaAddress {
                 ip,
                 base,
@@ -131,14 +161,27 @@ impl Scene {
     }
 }
 
-fn endpoint(local: ([u8; 4], u16), remote: ([u8; 4], u16), peer: u32, next_hop: u32) -> Endpoint {
+/// 2001:db8:`network`::`host`.
+const fn v6(network: u8, host: u8) -> [u8; 16] {
+    [0x20, 1, 0xd, 0xb8, 0, network, 0, 0, 0, 0, 0, 0, 0, 0, 0, host]
+}
+
+const fn at_v4((octets, port): ([u8; 4], u16)) -> (Address, u16) {
+    (Address::v4(octets), port)
+}
+
+const fn at_v6((octets, port): ([u8; 16], u16)) -> (Address, u16) {
+    (Address::v6(octets), port)
+}
+
+fn endpoint(local: (Address, u16), remote: (Address, u16), peer: u32, next_hop: u32) -> Endpoint {
     Endpoint {
         call: CALL,
         peer,
         next_hop,
-        local: Address::v4(local.0),
+        local: local.0,
         local_port: local.1,
-        remote: Address::v4(remote.0),
+        remote: remote.0,
         remote_rtp_port: remote.1,
         remote_rtcp_port: remote.1 + 1,
         ns_per_tick: 125_000,
@@ -148,7 +191,7 @@ fn endpoint(local: ([u8; 4], u16), remote: ([u8; 4], u16), peer: u32, next_hop: 
 
 fn hop(ifindex: u32, device: u16) -> NextHop {
     let last = u8::try_from(ifindex).expect("a scene has two devices");
-    NextHop { ifindex, device, source: station(last), destination: Some(station(last | 0x80)) }
+    NextHop { ifindex, mtu: 1500, device, source: station(last), destination: Some(station(last | 0x80)) }
 }
 
 /// Tables in memory.

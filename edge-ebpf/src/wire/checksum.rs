@@ -5,6 +5,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::abi::Address;
+
 /// A checksum field as it lies in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(2))]
@@ -35,9 +37,40 @@ impl Change {
         let removed = !u32::from_ne_bytes(old);
         Self { sum: self.sum + removed as u64 + u32::from_ne_bytes(new) as u64 }
     }
+
+    /// One more IP address changed, of either family: an IPv4 address mapped into IPv6 sums up to itself, because its
+    /// prefix `::ffff` adds 2^16 - 1. So what a UDP pseudo-header of one family (RFC 768) and one of the other (RFC
+    /// 8200 section 8.1) differ in is their addresses.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mapped_address(self, old: Address, new: Address) -> Self {
+        let ([a, b], [c, d]) = (old.words(), new.words());
+        self.taken(a).taken(b).with(c).with(d)
+    }
+
+    /// One more 16-bit word is covered, as it lies in memory.
+    #[inline(always)]
+    #[must_use]
+    pub const fn added(self, word: u16) -> Self {
+        Self { sum: self.sum + word as u64 }
+    }
+
+    #[inline(always)]
+    const fn with(self, word: u64) -> Self {
+        // A 64-bit word is congruent to the sum of its halves, too.
+        Self { sum: self.sum + (word & 0xffff_ffff) + (word >> 32) }
+    }
+
+    #[inline(always)]
+    const fn taken(self, word: u64) -> Self {
+        self.with(!word)
+    }
 }
 
 impl Checksum {
+    /// The checksum over nothing: a [`Change`] of additions makes it one over them.
+    pub const OVER_NOTHING: Self = Self { bytes: [0xff; 2] };
+
     /// As it lies on the wire.
     #[inline(always)]
     #[must_use]
@@ -65,11 +98,22 @@ impl Checksum {
     #[inline(always)]
     #[must_use]
     pub const fn udp_after(self, change: Change) -> Self {
-        if u16::from_ne_bytes(self.bytes) == 0 {
-            return self;
-        }
+        if self.is_none() { self } else { self.udp_over(change) }
+    }
+
+    /// Whether this is a UDP sender's "none".
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        u16::from_ne_bytes(self.bytes) == 0
+    }
+
+    /// A UDP checksum that is there, after a change.
+    #[inline(always)]
+    #[must_use]
+    pub const fn udp_over(self, change: Change) -> Self {
         let changed = self.after(change);
-        if u16::from_ne_bytes(changed.bytes) == 0 { Self { bytes: [0xff; 2] } } else { changed }
+        if changed.is_none() { Self { bytes: [0xff; 2] } } else { changed }
     }
 }
 

@@ -10,6 +10,9 @@ pub const LEN: usize = size_of::<Ipv4>();
 /// Protocol number of UDP.
 pub const UDP: u8 = 17;
 
+/// Flags and offset of a datagram that is whole, and must not be fragmented.
+pub const DO_NOT_FRAGMENT: u16 = 0x4000;
+
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
@@ -40,13 +43,6 @@ pub struct Ipv4 {
 const _: () = assert!(LEN == 20);
 
 impl Ipv4 {
-    /// The traffic class with another DSCP: the upper six bits (RFC 2474 section 3). ECN stays with its flow.
-    #[inline(always)]
-    #[must_use]
-    pub const fn traffic_class_with(&self, dscp: u8) -> u8 {
-        dscp << 2 | self.traffic_class & 0b11
-    }
-
     /// IP version; 4 in a valid header.
     #[inline(always)]
     #[must_use]

@@ -12,9 +12,10 @@ mod live;
 use edge_ebpf::abi::{Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
 use edge_ebpf::forward::forward;
 use edge_ebpf::tables::Tables;
+use edge_ebpf::testing::Family::{V4, V6};
 use edge_ebpf::testing::{
-    BytesFrame, CARRIER, Case, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, PBX, Packet, Scene, Tally, cases,
-    rtcp, rtp,
+    BytesFrame, CARRIER, CARRIER_V6, Case, Family, INGRESS, LOCAL_A, LOCAL_A_V6, LOCAL_B, LOCAL_B_V6,
+    MemoryTables, PBX, PBX_V6, Packet, Scene, Tally, UdpChecksum, cases, rtcp, rtp,
 };
 use edge_ebpf::verdict::{DropReason, Verdict};
 
@@ -44,20 +45,34 @@ fn a_missing_device_is_a_drop_with_its_own_reason() {
 fn generated_frames_are_decided_alike() {
     let mut kernel = Kernel::load();
     let policy = |source_policy| {
-        Scene::call().near(|e| *e = Endpoint { source_policy, source_prefix: 24, generation: 1, ..*e })
+        Scene::call().near(|e| *e = Endpoint { source_policy, source_prefix: 120, generation: 1, ..*e })
     };
     for source_policy in [SOURCE_STRICT, SOURCE_PORT, SOURCE_SUBNET, SOURCE_LATCH] {
-        agree(&mut kernel, &policy(source_policy));
+        agree(&mut kernel, &policy(source_policy), (V4, V4));
     }
 }
 
-fn agree(kernel: &mut Kernel, scene: &Scene) {
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn generated_frames_of_both_families_are_decided_alike() {
+    let mut kernel = Kernel::load();
+    for (carrier, pbx) in [(V4, V6), (V6, V4), (V6, V6)] {
+        for source_policy in [SOURCE_STRICT, SOURCE_PORT, SOURCE_SUBNET, SOURCE_LATCH] {
+            let scene = Scene::between(carrier, pbx).near(|e| {
+                *e = Endpoint { source_policy, source_prefix: 120, generation: 1, ..*e };
+            });
+            agree(&mut kernel, &scene, (carrier, pbx));
+        }
+    }
+}
+
+fn agree(kernel: &mut Kernel, scene: &Scene, families: (Family, Family)) {
     kernel.set(scene);
     let tables = MemoryTables::from(scene);
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut relayed = 0;
     for number in 0..5000 {
-        let frame = random.frame();
+        let frame = random.frame(families);
         let host = decide(&tables, &frame);
         let loaded = kernel.run(&frame);
         assert_eq!(
@@ -91,7 +106,7 @@ fn run(kernel: &mut Kernel, case: &Case) {
 }
 
 fn decide(tables: &MemoryTables, bytes: &[u8]) -> (Verdict, Vec<u8>) {
-    let mut frame = BytesFrame { bytes: bytes.to_vec(), ifindex: INGRESS, arrival_ns: 1 };
+    let mut frame = BytesFrame { bytes: bytes.to_vec(), ifindex: INGRESS, headroom: 256, arrival_ns: 1 };
     let verdict = forward(&mut frame, tables);
     (verdict, frame.bytes)
 }
@@ -112,21 +127,32 @@ impl Random {
     }
 
     /// Media in one direction or the other; half of it then damaged in a few bytes or cut.
-    fn frame(&mut self) -> Vec<u8> {
-        let (source, destination) = if self.below(2) == 0 { (CARRIER, LOCAL_A) } else { (PBX, LOCAL_B) };
+    fn frame(&mut self, (carrier, pbx): (Family, Family)) -> Vec<u8> {
+        let from_carrier = self.below(2) == 0;
+        let (source, destination) = if from_carrier { (CARRIER, LOCAL_A) } else { (PBX, LOCAL_B) };
+        let (source_v6, destination_v6) =
+            if from_carrier { (CARRIER_V6, LOCAL_A_V6) } else { (PBX_V6, LOCAL_B_V6) };
         let sequence = u16::try_from(self.below(200)).expect("below 200");
         let length = self.below(300);
         // Now and then from another port, which some source policies take.
         let source = if self.below(4) == 0 { (source.0, source.1 + 2) } else { source };
-        let packet = match self.below(4) {
+        let unsummed = self.below(4) == 0;
+        let mut packet = match self.below(4) {
             0 => Packet::udp((source.0, source.1 + 1), (destination.0, destination.1 + 1), rtcp(9)),
             _ => Packet::udp(source, destination, rtp(sequence, 160, 9, length)),
         };
+        if unsummed {
+            packet.udp_checksum = UdpChecksum::None;
+        }
+        if (if from_carrier { carrier } else { pbx }) == V6 {
+            let (from, to) = (packet.source.1, packet.destination.1);
+            packet = packet.between_v6((source_v6.0, from), (destination_v6.0, to));
+        }
         let mut frame = packet.build();
         match self.below(4) {
             0 => {
                 for _ in 0..=self.below(3) {
-                    let position = self.below(frame.len().min(60));
+                    let position = self.below(frame.len().min(80));
                     frame[position] = self.byte();
                 }
             }

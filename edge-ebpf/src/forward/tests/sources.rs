@@ -42,7 +42,7 @@ fn a_latch_of_a_former_description_does_not_hold() {
     let tables = tables(SOURCE_LATCH);
     change(&tables, |e| e.generation = 7);
     let state = tables.state(NEAR).expect("the scene has it").adopted(0, CALL);
-    state.keep_latch(Stream::Rtp, Latch { address: [192, 0, 2, 66], port: 666, generation: 6 });
+    state.keep_latch(Stream::Rtp, Latch { tail: [192, 0, 2, 66], port: 666, generation: 6 });
     assert_eq!(target(&tables), Some(CARRIER));
     assert!(is_relayed(&tables, &from(CARRIER.0, 31_000, SSRC, 1)));
 }
@@ -137,7 +137,7 @@ impl Spray {
 
 /// The call, with this policy and the carrier's /24 (its address alone under `latch`).
 fn tables(source_policy: u8) -> MemoryTables {
-    let source_prefix = if source_policy == SOURCE_SUBNET { 24 } else { 32 };
+    let source_prefix = if source_policy == SOURCE_SUBNET { 120 } else { 128 };
     MemoryTables::from(&Scene::call().near(|e| *e = Endpoint { source_policy, source_prefix, ..*e }))
 }
 

@@ -71,7 +71,7 @@ fn fax() -> Vec<Case> {
 
 fn latched_fax() -> Vec<Case> {
     let scene =
-        || fax_call().near(|e| *e = Endpoint { source_policy: SOURCE_LATCH, source_prefix: 24, ..*e });
+        || fax_call().near(|e| *e = Endpoint { source_policy: SOURCE_LATCH, source_prefix: 120, ..*e });
     let elsewhere = |sequence| fax_packet(sequence).with(|packet| packet.source.1 = 555);
     let after =
         |count: u64| Tally { rtp: (count, count * fax_packet(0).build().len() as u64), ..Tally::default() };
@@ -104,7 +104,7 @@ fn muxed() -> Vec<Case> {
     let near_only = || Scene::call().near(|e| e.flags = FLAG_RTCP_MUX);
     let far_only = || Scene::call().far(|e| e.flags = FLAG_RTCP_MUX);
     let latching =
-        near_only().near(|e| *e = Endpoint { source_policy: SOURCE_LATCH, source_prefix: 24, ..*e });
+        near_only().near(|e| *e = Endpoint { source_policy: SOURCE_LATCH, source_prefix: 120, ..*e });
     let spoofed = report.clone().with(|packet| packet.source.1 = 555);
     let speech = relay(Payload::Rtp, Egress::Device(1));
     let rtp_bytes = from_carrier().build().len() as u64;

@@ -40,23 +40,23 @@ fn subnet() -> Vec<Case> {
     let outside = from_carrier().with(|p| p.source.0 = [192, 0, 3, 10]);
     let halves = |prefix| policy(SOURCE_SUBNET, prefix);
     vec![
-        Case { scene: halves(24), ..relays("subnet_policy_takes_a_neighbour", &from_neighbour()) },
-        refused("subnet_policy_refuses_what_is_outside", halves(24), UnexpectedSource, &outside),
-        refused("subnet_policy_counts_bits", halves(26), UnexpectedSource, &from_neighbour()),
-        Case { scene: halves(25), ..relays("subnet_policy_takes_the_same_half", &from_neighbour()) },
+        Case { scene: halves(120), ..relays("subnet_policy_takes_a_neighbour", &from_neighbour()) },
+        refused("subnet_policy_refuses_what_is_outside", halves(120), UnexpectedSource, &outside),
+        refused("subnet_policy_counts_bits", halves(122), UnexpectedSource, &from_neighbour()),
+        Case { scene: halves(121), ..relays("subnet_policy_takes_the_same_half", &from_neighbour()) },
         refused("no_prefix_is_not_every_address", halves(0), UnexpectedSource, &from_carrier()),
     ]
 }
 
 fn latched() -> Vec<Case> {
-    let scene = || policy(SOURCE_LATCH, 32);
+    let scene = || policy(SOURCE_LATCH, 128);
     let unsignalled = scene().near(|e| e.remote_rtp_port = 0);
     let first = || vec![crosses(&from(OTHER_PORT))];
     let with_ssrc = |ssrc| from_carrier().with(|p| p.payload = rtp(2, 320, ssrc, 160));
     vec![
         Case { scene: scene(), ..relays("latch_takes_the_first", &from(OTHER_PORT)) },
         Case { scene: unsignalled, ..relays("latch_needs_no_signalled_port", &from(OTHER_PORT)) },
-        Case { scene: policy(SOURCE_LATCH, 24), ..relays("latch_takes_a_neighbour", &from_neighbour()) },
+        Case { scene: policy(SOURCE_LATCH, 120), ..relays("latch_takes_a_neighbour", &from_neighbour()) },
         refused("latch_refuses_what_is_outside", scene(), UnexpectedSource, &from_neighbour()),
         refused("latch_refuses_port_zero", scene(), UnexpectedSource, &from(0)),
         refused(
@@ -75,7 +75,7 @@ fn latched() -> Vec<Case> {
 
 /// The same sender from another port, and who only claims to be it.
 fn moved() -> Vec<Case> {
-    let scene = || policy(SOURCE_LATCH, 32);
+    let scene = || policy(SOURCE_LATCH, 128);
     let numbered = |sequence| from_carrier().with(|p| p.payload = rtp(sequence, 160, 9, 160));
     let first = || vec![crosses(&from(OTHER_PORT))];
     let twice = vec![crosses(&from(OTHER_PORT)), crosses(&numbered(2))];
@@ -108,7 +108,7 @@ fn moved() -> Vec<Case> {
 }
 
 fn latched_rtcp() -> Vec<Case> {
-    let scene = || policy(SOURCE_LATCH, 24);
+    let scene = || policy(SOURCE_LATCH, 120);
     let from = |source: ([u8; 4], u16), ssrc| {
         to_rtcp_port(from_carrier()).with(|p| {
             p.source = source;
@@ -142,7 +142,7 @@ fn towards_latched() -> Vec<Case> {
     let unsignalled = |e: &mut Endpoint| e.remote_rtp_port = 0;
     let sent = Packet::udp(PBX, LOCAL_B, rtp(500, 3, 77, 160));
     let learnt = || vec![crosses(&from_neighbour())];
-    let scene = || policy(SOURCE_LATCH, 24);
+    let scene = || policy(SOURCE_LATCH, 120);
     let held = scene().near(|e| e.remote = Address::UNSPECIFIED);
     let back = |name, to: ([u8; 4], u16), scene| Case {
         verdict: relay(Payload::Rtp, Egress::SameDevice),
