@@ -135,12 +135,6 @@ pub enum DatapathError {
         /// How many fit.
         max: u64,
     },
-    /// A media address that the program does not serve.
-    #[error("media address {address}: only IPv4 media is built")]
-    NotIpv4 {
-        /// The address.
-        address: IpAddr,
-    },
     /// The diagnostics of the program cannot be read.
     #[error("the XDP program's log cannot be read: {0}")]
     Log(#[from] aya_log::Error),
@@ -187,11 +181,13 @@ pub enum InstallError {
         /// The new address.
         local: SocketAddr,
     },
-    /// A far side that is not IPv4.
-    #[error("media to {remote}: only IPv4 media is built")]
-    NotIpv4 {
-        /// The address.
+    /// A far side of another address family than our own end.
+    #[error("media from {local} cannot go to {remote}: one is IPv4, the other IPv6")]
+    OtherFamily {
+        /// Where to.
         remote: IpAddr,
+        /// From which media address.
+        local: IpAddr,
     },
     /// The kernel has no route.
     #[error("no route to {remote} from {local}: {source}")]
@@ -241,7 +237,7 @@ impl From<InstallError> for MediaRefusal {
     fn from(error: InstallError) -> Self {
         let reason = error.to_string();
         match error {
-            InstallError::NotIpv4 { .. }
+            InstallError::OtherFamily { .. }
             | InstallError::NoRoute { .. }
             | InstallError::NotRemote { .. }
             | InstallError::NotAttached { .. }

@@ -9,6 +9,14 @@ use edge_ebpf::abi::{
 
 use super::DatapathError;
 
+/// An address as the maps hold it.
+pub(super) const fn key(address: IpAddr) -> Address {
+    match address {
+        IpAddr::V4(v4) => Address::v4(v4.octets()),
+        IpAddr::V6(v6) => Address::v6(v6.octets()),
+    }
+}
+
 /// The rows of the media-address table, and the number of endpoints that they share out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -47,17 +55,13 @@ impl Layout {
 
     /// Index of the endpoint whose RTP port is `local`.
     pub(super) fn endpoint(&self, local: SocketAddr) -> Option<u32> {
-        let SocketAddr::V4(v4) = local else { return None };
-        let ip = Address::v4(v4.ip().octets());
+        let (ip, port) = (key(local.ip()), local.port());
         let row = self.rows.iter().find(|row| row.pairs != 0 && row.ip == ip)?;
-        if v4.port().is_multiple_of(2) { row.endpoint(v4.port()) } else { None }
+        if port.is_multiple_of(2) { row.endpoint(port) } else { None }
     }
 
     fn add(&mut self, ifindex: u32, range: &MediaRange) -> Result<(), DatapathError> {
-        let IpAddr::V4(v4) = range.address else {
-            return Err(DatapathError::NotIpv4 { address: range.address });
-        };
-        let ip = Address::v4(v4.octets());
+        let ip = key(range.address);
         let (base, pairs) = (self.endpoints, range.ports.pairs());
         let endpoints = base + u32::from(pairs);
         if endpoints > ENDPOINTS_MAX {

@@ -20,6 +20,7 @@ mod pins;
 mod program;
 mod sys;
 mod tables;
+mod watch;
 mod writer;
 
 use std::path::PathBuf;

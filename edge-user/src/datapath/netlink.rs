@@ -5,7 +5,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "netlink's enums are open: the kernel adds attributes")]
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -14,7 +14,7 @@ use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage,
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType, RouteVia};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -27,17 +27,19 @@ pub(super) struct Device {
     pub(super) name: String,
     pub(super) ifindex: u32,
     pub(super) mac: [u8; 6],
+    /// Bytes of an IP packet that it takes.
+    pub(super) mtu: u16,
     /// Whether XDP_TX delivers. A veth wakes its peer for such frames only when the peer has a program, too; what is
     /// redirected to it arrives.
     pub(super) turns_back: bool,
 }
 
 /// Where packets to an address go first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RouteHop {
     pub(super) ifindex: u32,
-    /// The gateway, or the address itself when it is on the link.
-    pub(super) ip: Ipv4Addr,
+    /// The gateway, or the address itself when it is on the link. A gateway of IPv4 may be one of IPv6 (RFC 8950).
+    pub(super) ip: IpAddr,
 }
 
 /// What the kernel knows of a neighbour.
@@ -78,7 +80,8 @@ impl Netlink {
             _ => None,
         });
         let mac = mac.ok_or_else(|| DatapathError::NotEthernet { device: name.to_owned() })?;
-        Ok(Device { name: name.to_owned(), ifindex: link.header.index, mac, turns_back: !is_veth(&link) })
+        let (name, ifindex, turns_back) = (name.to_owned(), link.header.index, !is_veth(&link));
+        Ok(Device { name, ifindex, mac, mtu: mtu(&link), turns_back })
     }
 
     /// How an XDP program is attached to a device; `None` when none is.
@@ -101,13 +104,14 @@ impl Netlink {
     }
 
     /// The route to `remote` for packets from `local`. `Ok(None)` when it does not lead to another host.
-    pub(super) fn route(&mut self, remote: Ipv4Addr, local: Ipv4Addr) -> io::Result<Option<RouteHop>> {
+    pub(super) fn route(&mut self, remote: IpAddr, local: IpAddr) -> io::Result<Option<RouteHop>> {
         let mut request = RouteMessage::default();
-        request.header.address_family = AddressFamily::Inet;
-        request.header.destination_prefix_length = 32;
-        request.header.source_prefix_length = 32;
-        request.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(remote)));
-        request.attributes.push(RouteAttribute::Source(RouteAddress::Inet(local)));
+        let bits = if remote.is_ipv4() { 32 } else { 128 };
+        request.header.address_family = family(remote);
+        request.header.destination_prefix_length = bits;
+        request.header.source_prefix_length = bits;
+        request.attributes.push(RouteAttribute::Destination(route_address(remote)));
+        request.attributes.push(RouteAttribute::Source(route_address(local)));
         let RouteNetlinkMessage::NewRoute(route) = self.ask(RouteNetlinkMessage::GetRoute(request), 0)?
         else {
             return Err(io::ErrorKind::InvalidData.into());
@@ -120,7 +124,9 @@ impl Netlink {
             _ => None,
         });
         let gateway = route.attributes.iter().find_map(|attribute| match attribute {
-            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => Some(*gateway),
+            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => Some(IpAddr::V4(*gateway)),
+            RouteAttribute::Gateway(RouteAddress::Inet6(gateway)) => Some(IpAddr::V6(*gateway)),
+            RouteAttribute::Via(RouteVia::Inet6(gateway)) => Some(IpAddr::V6(*gateway)),
             _ => None,
         });
         Ok(ifindex.map(|ifindex| RouteHop { ifindex, ip: gateway.unwrap_or(remote) }))
@@ -223,9 +229,12 @@ impl Netlink {
 
 fn neighbour_message(hop: RouteHop) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    message.header.family = AddressFamily::Inet;
+    message.header.family = family(hop.ip);
     message.header.ifindex = hop.ifindex;
-    message.attributes.push(NeighbourAttribute::Destination(NeighbourAddress::Inet(hop.ip)));
+    message.attributes.push(NeighbourAttribute::Destination(match hop.ip {
+        IpAddr::V4(v4) => NeighbourAddress::Inet(v4),
+        IpAddr::V6(v6) => NeighbourAddress::Inet6(v6),
+    }));
     message
 }
 
@@ -236,12 +245,27 @@ fn refusal(payload: &NetlinkPayload<RouteNetlinkMessage>) -> io::Error {
     }
 }
 
-/// The IPv4 address of either family's enum.
-pub(super) const fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+const fn family(address: IpAddr) -> AddressFamily {
     match address {
-        IpAddr::V4(v4) => Some(v4),
-        IpAddr::V6(_) => None,
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
     }
+}
+
+const fn route_address(address: IpAddr) -> RouteAddress {
+    match address {
+        IpAddr::V4(v4) => RouteAddress::Inet(v4),
+        IpAddr::V6(v6) => RouteAddress::Inet6(v6),
+    }
+}
+
+/// A device that does not say takes whatever fits a frame of ours.
+fn mtu(link: &LinkMessage) -> u16 {
+    let said = link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Mtu(mtu) => Some(*mtu),
+        _ => None,
+    });
+    said.map_or(u16::MAX, |mtu| u16::try_from(mtu).unwrap_or(u16::MAX))
 }
 
 fn is_veth(link: &LinkMessage) -> bool {

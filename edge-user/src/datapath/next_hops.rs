@@ -4,7 +4,8 @@
 //! another neighbour gets it, so that no packet in flight can meet a row that changed its meaning.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{NEXT_HOPS_MAX, NextHop};
 
-use super::netlink::{Device, Netlink, RouteHop, v4};
+use super::netlink::{Device, Netlink, RouteHop};
 use super::tables::SharedTables;
+use super::watch::Watch;
 use super::{DatapathError, InstallError};
 
 /// Routes are asked for once a refresh; more than these are asked for each time.
@@ -22,22 +24,33 @@ const ROUTES_MAX: usize = 4096;
 /// The table with the socket that fills it.
 pub(super) struct NextHops {
     tables: Arc<SharedTables>,
-    /// The devices with the program; the devmap slot of each is its place here.
-    devices: Vec<Device>,
     /// The device of each media address: media of a realm leaves by its device only, so that no peer can have it
     /// sent into another network.
-    owners: HashMap<Ipv4Addr, u32>,
+    owners: HashMap<IpAddr, u32>,
     state: Mutex<State>,
-    refresher: Mutex<Netlink>,
+    refresher: Mutex<Refresher>,
+    /// Times that routes may have changed: calls look where theirs lead when it rises.
+    route_changes: AtomicU64,
+}
+
+/// What asks the kernel while calls go on.
+struct Refresher {
+    netlink: Netlink,
+    watch: Watch,
+    /// Whether routes were already said to have changed since the last refresh. A router with a full table changes all
+    /// the time, and its calls need not look more often.
+    followed: bool,
 }
 
 struct State {
     netlink: Netlink,
-    rows: HashMap<(u32, Ipv4Addr), Row>,
+    /// The devices with the program; the devmap slot of each is its place here.
+    devices: Vec<Device>,
+    rows: HashMap<RouteHop, Row>,
     /// Rows that no neighbour has; the last is taken first.
     free: Vec<u32>,
     /// Routes found since the last refresh, by remote and local address.
-    routes: HashMap<(Ipv4Addr, Ipv4Addr), RouteHop>,
+    routes: HashMap<(IpAddr, IpAddr), RouteHop>,
 }
 
 struct Row {
@@ -57,34 +70,37 @@ impl NextHops {
     ) -> Result<Self, DatapathError> {
         let state = State {
             netlink: Netlink::open()?,
+            devices: devices.to_vec(),
             rows: HashMap::new(),
             free: (1..NEXT_HOPS_MAX).rev().collect(),
             routes: HashMap::new(),
         };
+        let refresher = Refresher { netlink: Netlink::open()?, watch: Watch::open()?, followed: false };
         Ok(Self {
             tables,
-            devices: devices.to_vec(),
             owners: owners(devices, realms),
             state: Mutex::new(state),
-            refresher: Mutex::new(Netlink::open()?),
+            refresher: Mutex::new(refresher),
+            route_changes: AtomicU64::new(0),
         })
     }
 
     /// The row for packets from `local` to `remote`, counted as one more user.
     pub(super) fn acquire(&self, remote: IpAddr, local: IpAddr) -> Result<u32, InstallError> {
-        let remote_v4 = v4(remote).ok_or(InstallError::NotIpv4 { remote })?;
-        let local_v4 = v4(local).ok_or(InstallError::NotIpv4 { remote: local })?;
+        if remote.is_ipv4() != local.is_ipv4() {
+            return Err(InstallError::OtherFamily { remote, local });
+        }
         let mut state = self.lock();
-        let hop = match state.route(remote_v4, local_v4) {
+        let hop = match state.route(remote, local) {
             Ok(hop) => hop.ok_or(InstallError::NotRemote { remote })?,
             Err(source) => return Err(InstallError::NoRoute { remote, local, source }),
         };
-        let Some(device) = self.devices.iter().position(|device| device.ifindex == hop.ifindex) else {
+        let Some(device) = state.devices.iter().position(|device| device.ifindex == hop.ifindex) else {
             let device = state.netlink.device_name(hop.ifindex);
             return Err(InstallError::NotAttached { remote, device });
         };
-        if self.owners.get(&local_v4).is_some_and(|owner| *owner != hop.ifindex) {
-            let device = self.devices[device].name.clone();
+        if self.owners.get(&local).is_some_and(|owner| *owner != hop.ifindex) {
+            let device = state.devices[device].name.clone();
             return Err(InstallError::OtherRealm { remote, local, device });
         }
         self.row(&mut state, hop, device)
@@ -98,18 +114,26 @@ impl NextHops {
         }
     }
 
+    /// How often routes may have changed.
+    pub(super) fn route_changes(&self) -> u64 {
+        self.route_changes.load(Ordering::Acquire)
+    }
+
     /// Brings every row up to date with the kernel's neighbours, and forgets rows that nobody uses. The kernel is
     /// asked on a socket of its own, so that calls need not wait meanwhile.
     pub(super) fn refresh(&self) {
+        self.refresher().followed = false;
+        self.follow_changes();
         let hops = self.retire();
         self.read_again(hops);
     }
 
     /// The same for the neighbours that have not answered yet, which running media waits for; returns how many there
-    /// were.
+    /// were. Also hears whether routes or devices changed.
     pub(super) fn resolve(&self) -> usize {
-        let waiting = |(_, row): &(&(u32, Ipv4Addr), &Row)| row.mac.is_none();
-        let hops: Vec<RouteHop> = self.lock().rows.iter().filter(waiting).map(|(key, _)| hop(key)).collect();
+        self.follow_changes();
+        let waiting = |(_, row): &(&RouteHop, &Row)| row.mac.is_none();
+        let hops: Vec<RouteHop> = self.lock().rows.iter().filter(waiting).map(|(hop, _)| *hop).collect();
         let waiting = hops.len();
         if waiting > 0 {
             self.read_again(hops);
@@ -117,24 +141,44 @@ impl NextHops {
         waiting
     }
 
+    /// When the kernel says that routes or devices changed: forgets the routes that were found, takes over changed
+    /// MTUs, and lets the calls look for themselves.
+    fn follow_changes(&self) {
+        let mut refresher = self.refresher();
+        if refresher.followed || !refresher.watch.has_news() {
+            return;
+        }
+        refresher.followed = true;
+        let devices = self.lock().devices.clone();
+        // A device that is gone is found out elsewhere, and ends the process.
+        let found: Vec<Option<Device>> =
+            devices.iter().map(|device| refresher.netlink.device(&device.name).ok()).collect();
+        let mut state = self.lock();
+        for (device, found) in state.devices.iter_mut().zip(found) {
+            device.mtu = found.map_or(device.mtu, |found| found.mtu);
+        }
+        state.routes.clear();
+        state.rows.values().for_each(|row| self.write(&state.devices, row));
+        self.route_changes.fetch_add(1, Ordering::Release);
+    }
+
     fn read_again(&self, hops: Vec<RouteHop>) {
-        let mut netlink = self.refresher.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refresher = self.refresher();
         for hop in hops {
-            let mac = resolve(&mut netlink, hop);
+            let mac = resolve(&mut refresher.netlink, hop);
             let mut state = self.lock();
-            let Some(row) = state.rows.get_mut(&(hop.ifindex, hop.ip)).filter(|row| row.mac != mac) else {
-                continue;
-            };
+            let State { devices, rows, .. } = &mut *state;
+            let Some(row) = rows.get_mut(&hop).filter(|row| row.mac != mac) else { continue };
             tracing::debug!(neighbour = %hop.ip, ?mac, "next hop changed");
             row.mac = mac;
-            self.write(row);
+            self.write(devices, row);
         }
     }
 
     /// Frees rows that have rested, and returns the hops of the others.
     fn retire(&self) -> Vec<RouteHop> {
         let mut guard = self.lock();
-        let State { netlink: _, rows, free, routes } = &mut *guard;
+        let State { rows, free, routes, .. } = &mut *guard;
         routes.clear();
         rows.retain(|_, row| {
             row.rested = if row.users == 0 { row.rested + 1 } else { 0 };
@@ -145,29 +189,29 @@ impl NextHops {
             }
             keep
         });
-        rows.keys().map(hop).collect()
+        rows.keys().copied().collect()
     }
 
     fn row(&self, state: &mut State, hop: RouteHop, device: usize) -> Result<u32, InstallError> {
-        let State { netlink, rows, free, routes: _ } = state;
-        if let Some(row) = rows.get_mut(&(hop.ifindex, hop.ip)) {
+        let State { netlink, devices, rows, free, routes: _ } = state;
+        if let Some(row) = rows.get_mut(&hop) {
             row.users += 1;
             return Ok(row.index);
         }
         let index = free.pop().ok_or(InstallError::NextHopsFull { max: NEXT_HOPS_MAX - 1 })?;
         let row = Row { index, users: 1, rested: 0, device, mac: resolve_soon(netlink, hop) };
-        self.write(&row);
-        rows.insert((hop.ifindex, hop.ip), row);
+        self.write(devices, &row);
+        rows.insert(hop, row);
         Ok(index)
     }
 
-    fn write(&self, row: &Row) {
-        let Device { name: _, ifindex, mac, turns_back } = &self.devices[row.device];
+    fn write(&self, devices: &[Device], row: &Row) {
+        let Device { name: _, ifindex, mac, mtu, turns_back } = &devices[row.device];
         // No frame comes in through interface 0: this one is always redirected to.
         let turned_back_at = if *turns_back { *ifindex } else { 0 };
         #[expect(clippy::cast_possible_truncation, reason = "there are fewer than DEVICES_MAX devices")]
         let device = row.device as u16;
-        let hop = NextHop { ifindex: turned_back_at, device, source: *mac, destination: row.mac };
+        let hop = NextHop { ifindex: turned_back_at, mtu: *mtu, device, source: *mac, destination: row.mac };
         self.tables.next_hop(row.index).write(&hop);
     }
 
@@ -175,18 +219,19 @@ impl NextHops {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whoever holds it may take the state's lock, and never the other way around.
+    fn refresher(&self) -> MutexGuard<'_, Refresher> {
+        self.refresher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn hop((ifindex, ip): &(u32, Ipv4Addr)) -> RouteHop {
-    RouteHop { ifindex: *ifindex, ip: *ip }
-}
-
-/// The interface of each IPv4 media address.
-fn owners(devices: &[Device], realms: &[Realm]) -> HashMap<Ipv4Addr, u32> {
+/// The interface of each media address.
+fn owners(devices: &[Device], realms: &[Realm]) -> HashMap<IpAddr, u32> {
     let mut owners = HashMap::new();
     for realm in realms {
         let device = devices.iter().find(|device| device.name == realm.device);
-        for address in realm.media.iter().filter_map(|range| v4(range.address)) {
+        for address in realm.media.iter().map(|range| range.address) {
             owners.extend(device.map(|device| (address, device.ifindex)));
         }
     }
@@ -194,7 +239,7 @@ fn owners(devices: &[Device], realms: &[Realm]) -> HashMap<Ipv4Addr, u32> {
 }
 
 impl State {
-    fn route(&mut self, remote: Ipv4Addr, local: Ipv4Addr) -> std::io::Result<Option<RouteHop>> {
+    fn route(&mut self, remote: IpAddr, local: IpAddr) -> std::io::Result<Option<RouteHop>> {
         if let Some(hop) = self.routes.get(&(remote, local)) {
             return Ok(Some(*hop));
         }

@@ -3,15 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use edge_core::policy::{MediaRange, PortRange};
-use edge_ebpf::abi::{Address, MEDIA_ADDRESS_ROWS, MEDIA_ADDRESSES_MAX, PROBES_MAX, first_row};
+use edge_ebpf::abi::{MEDIA_ADDRESS_ROWS, MEDIA_ADDRESSES_MAX, PROBES_MAX, first_row};
 
 use super::*;
 
 #[test]
 fn endpoints_are_shared_out_range_after_range() {
-    let layout = Layout::new(&[realm("a", &["192.0.2.1", "192.0.2.2"]), realm("b", &["10.0.0.1"])], |_| 1)
-        .expect("it fits");
-    assert_eq!(layout.endpoints(), 30);
+    let realms = [realm("a", &["192.0.2.1", "192.0.2.2"]), realm("b", &["10.0.0.1", "2001:db8::1"])];
+    let layout = Layout::new(&realms, |_| 1).expect("it fits");
+    assert_eq!(layout.endpoints(), 40);
     let endpoint = |local: &str| layout.endpoint(local.parse::<SocketAddr>().expect("an address"));
     let found = [
         endpoint("192.0.2.1:20000"),
@@ -21,17 +21,20 @@ fn endpoints_are_shared_out_range_after_range() {
         endpoint("10.0.0.1:20020"),
         endpoint("10.0.0.2:20000"),
         endpoint("[::1]:20000"),
+        endpoint("[2001:db8::1]:20002"),
     ];
-    assert_eq!(found, [Some(0), Some(10), Some(29), None, None, None, None]);
+    assert_eq!(found, [Some(0), Some(10), Some(29), None, None, None, None, Some(31)]);
 }
 
 #[test]
 fn the_kernel_finds_every_address_where_the_layout_put_it() {
-    let addresses: Vec<String> = (0..MEDIA_ADDRESSES_MAX).map(|number| format!("10.{number}.0.10")).collect();
+    let half = || 0..MEDIA_ADDRESSES_MAX / 2;
+    let (v4, v6) = (half().map(|n| format!("10.{n}.0.10")), half().map(|n| format!("2001:db8:0:{n:x}::10")));
+    let addresses: Vec<String> = v4.chain(v6).collect();
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let layout = Layout::new(&[realm("a", &addresses)], |_| 1).expect("it fits");
     for address in addresses {
-        let ip = Address::v4(address.parse::<std::net::Ipv4Addr>().expect("an address").octets());
+        let ip = layout::key(address.parse().expect("an address"));
         let rows = (0..PROBES_MAX)
             .map(|probe| &layout.rows()[((first_row(ip) + probe) % MEDIA_ADDRESS_ROWS) as usize]);
         let found = rows.take_while(|row| row.pairs != 0).any(|row| row.ip == ip);
@@ -46,8 +49,6 @@ fn too_much_is_refused_by_name() {
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let refused = Layout::new(&[realm("a", &addresses)], |_| 1).expect_err("one too many");
     assert_eq!(refused.to_string(), "media addresses: 65 is more than the 64 that fit");
-    let refused = Layout::new(&[realm("a", &["2001:db8::1"])], |_| 1).expect_err("not built yet");
-    assert_eq!(refused.to_string(), "media address 2001:db8::1: only IPv4 media is built");
 }
 
 #[test]

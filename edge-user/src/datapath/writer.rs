@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic};
 use edge_ebpf::abi::{
-    Address, DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
-    SOURCE_SUBNET,
+    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,
+    Torn,
 };
 
 use super::InstallError;
+use super::layout::key;
 use super::next_hops::NextHops;
 use super::tables::SharedTables;
 
@@ -20,6 +21,8 @@ const NS_PER_SECOND: u32 = 1_000_000_000;
 pub struct DatapathWriter {
     tables: Arc<SharedTables>,
     next_hops: Arc<NextHops>,
+    /// Changes of routes that this writer's calls have followed.
+    routes_followed: u64,
 }
 
 /// The installed media of one call; given back to [`DatapathWriter::remove`] when the call ends.
@@ -45,8 +48,32 @@ impl std::fmt::Debug for DatapathWriter {
 }
 
 impl DatapathWriter {
-    pub(super) const fn new(tables: Arc<SharedTables>, next_hops: Arc<NextHops>) -> Self {
-        Self { tables, next_hops }
+    pub(super) fn new(tables: Arc<SharedTables>, next_hops: Arc<NextHops>) -> Self {
+        let routes_followed = next_hops.route_changes();
+        Self { tables, next_hops, routes_followed }
+    }
+
+    /// Whether routes may have changed since this was asked last: then every installed call wants a
+    /// [`follow_routes`](Self::follow_routes).
+    pub fn routes_changed(&mut self) -> bool {
+        let changes = self.next_hops.route_changes();
+        std::mem::replace(&mut self.routes_followed, changes) != changes
+    }
+
+    /// Sends the packets of a call by where its routes lead now. A leg whose far side has no route any more, or one
+    /// that it may not take, goes on as it was.
+    pub fn follow_routes(&mut self, installed: &Installed) {
+        for leg in [&installed.a, &installed.b] {
+            let Ok(next_hop) = self.acquire_leg(&leg.endpoint) else { continue };
+            let slot = self.tables.endpoint(leg.index);
+            match slot.read() {
+                Ok(entry) if entry.next_hop != next_hop => {
+                    slot.write(&Endpoint { next_hop, ..entry });
+                    self.release([entry.next_hop, 0]);
+                }
+                Ok(_) | Err(Torn) => self.release([next_hop, 0]),
+            }
+        }
     }
 
     /// Lets media run between the two endpoints of a plan. When this returns, packets to both local ports have
@@ -198,14 +225,28 @@ const fn far_address(remote: &RemoteMedia, policy: SourcePolicy) -> IpAddr {
     }
 }
 
-/// The kernel's number for a policy, and its prefix. A latch takes a whole address, because the next hop of the entry
-/// is that of one address.
-const fn policy_and_prefix(policy: SourcePolicy) -> (u8, u8) {
+/// All bits of an address: of an IPv4 address, too, as it is mapped.
+const WHOLE: u8 = 128;
+/// Bits of an IPv4 address.
+const WHOLE_V4: u8 = 32;
+
+/// The kernel's number for a policy, and its prefix in bits of a mapped address. A latch takes a whole address, because
+/// the next hop of the entry is that of one address.
+const fn policy_and_prefix(policy: SourcePolicy, local: IpAddr) -> (u8, u8) {
     match policy {
-        SourcePolicy::Strict => (SOURCE_STRICT, 32),
-        SourcePolicy::Port => (SOURCE_PORT, 32),
-        SourcePolicy::Subnet { prefix_len } => (SOURCE_SUBNET, prefix_len),
-        SourcePolicy::Latch { .. } => (SOURCE_LATCH, 32),
+        SourcePolicy::Strict => (SOURCE_STRICT, WHOLE),
+        SourcePolicy::Port => (SOURCE_PORT, WHOLE),
+        SourcePolicy::Subnet { prefix_len } => (SOURCE_SUBNET, subnet(prefix_len, local)),
+        SourcePolicy::Latch { .. } => (SOURCE_LATCH, WHOLE),
+    }
+}
+
+/// A prefix of up to 32 bits is one of IPv4, a longer one is one of IPv6; in the other family the whole address counts.
+const fn subnet(prefix_len: u8, local: IpAddr) -> u8 {
+    match local {
+        IpAddr::V4(_) if prefix_len <= WHOLE_V4 => WHOLE - WHOLE_V4 + prefix_len,
+        IpAddr::V6(_) if prefix_len > WHOLE_V4 => prefix_len,
+        IpAddr::V4(_) | IpAddr::V6(_) => WHOLE,
     }
 }
 
@@ -220,9 +261,9 @@ const fn flags(traffic: Traffic) -> u8 {
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
     let MediaEndpoint { local, remote, source_policy, traffic, dscp, clock_rate } = *endpoint;
-    let (policy, source_prefix) = policy_and_prefix(source_policy);
+    let (policy, source_prefix) = policy_and_prefix(source_policy, local.ip());
     let described = Endpoint {
-        local: address(local.ip()),
+        local: key(local.ip()),
         local_port: local.port(),
         source_policy: policy,
         source_prefix,
@@ -238,16 +279,9 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
     // SDP names behind a NAT mean nothing at the NAT's address.
     let port = |named: SocketAddr| if named.ip() == far { named.port() } else { 0 };
     Endpoint {
-        remote: address(far),
+        remote: key(far),
         remote_rtp_port: port(remote.rtp),
         remote_rtcp_port: if traffic == Traffic::Udptl { 0 } else { port(remote.rtcp) },
         ..described
-    }
-}
-
-fn address(address: IpAddr) -> Address {
-    match address {
-        IpAddr::V4(v4) => Address::v4(v4.octets()),
-        IpAddr::V6(v6) => Address::v6(v6.octets()),
     }
 }

@@ -155,6 +155,9 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => true,
             };
             self.carry_out();
+            if self.host.datapath.routes_changed() {
+                self.media.values().for_each(|installed| self.host.datapath.follow_routes(installed));
+            }
             self.show(&mut arrivals);
             if stop {
                 return;
