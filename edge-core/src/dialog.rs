@@ -191,6 +191,13 @@ impl Dialog {
         [b"<sip:", self.sent_by.as_ref(), transport.uri_param().as_bytes(), b">"].concat()
     }
 
+    /// Our address in this dialog as the address of `user`, which is escaped already.
+    #[must_use]
+    pub fn address_of_user(&self, user: &str) -> String {
+        let param = self.path.listener.transport.uri_param();
+        format!("<sip:{user}@{}{param}>", String::from_utf8_lossy(&self.sent_by))
+    }
+
     /// Where a request within the dialog is sent: the first route, else the remote target, when that is one of the
     /// addresses that are `known` as the peer's; else where its messages come from.
     #[must_use]

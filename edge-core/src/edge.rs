@@ -31,6 +31,7 @@ use crate::transaction::Path;
 
 pub use counters::Counters;
 pub use shard::Shard;
+pub(crate) use shard::tag_number;
 
 /// A fact that the host reports.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ pub enum Command {
         /// The message.
         bytes: Bytes,
     },
-    /// Relay media for a new call; answer with [`Input::MediaInstalled`] or [`Input::MediaRefused`].
+    /// Relay media for a call, in the place of all that is relayed for it already; answer with [`Input::MediaInstalled`] or [`Input::MediaRefused`].
     InstallMedia {
         /// The call.
         call: CallKey,
@@ -130,21 +131,15 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Edge {
     policy: Arc<Policy>,
-    shard: Shard,
-    /// The instant that all shards count call rates from.
-    epoch: Instant,
     limits: MessageLimits,
     resources: Resources,
     /// What makes the tags of stateless answers ours.
     tag_secret: u64,
     calls: HashMap<CallKey, Box<Call>>,
-    /// Which dialog a tag of ours belongs to.
-    dialogs: HashMap<u64, (CallKey, Side)>,
     /// Which call an INVITE has made, so that its copies are known for what they are.
     invitations: HashMap<Invitation, CallKey>,
     /// The deadline of each call that has one; a call has at most one entry.
     deadlines: BTreeSet<(Instant, CallKey)>,
-    ports: PortPool,
     counters: Counters,
     draining: Draining,
 }
@@ -167,20 +162,16 @@ impl Edge {
     #[must_use]
     pub fn new(policy: Arc<Policy>, shard: Shard, epoch: Instant, seed: [u8; 32]) -> Self {
         let ports = PortPool::new(&policy.realms, shard.index, shard.count, policy.timers.port_rest);
-        let mut resources = Resources::new(seed);
+        let mut resources = Resources::new(seed, ports, shard, epoch);
         let tag_secret = resources.random.next();
         Self {
             policy,
-            shard,
-            epoch,
             limits: MessageLimits::default(),
             resources,
             tag_secret,
             calls: HashMap::new(),
-            dialogs: HashMap::new(),
             invitations: HashMap::new(),
             deadlines: BTreeSet::new(),
-            ports,
             counters: Counters::default(),
             draining: Draining::No,
         }
@@ -234,7 +225,7 @@ impl Edge {
         Counters {
             calls_standing: self.calls.len() as u64,
             transactions_open: self.resources.transactions.len() as u64,
-            media_ports_free: self.ports.free() as u64,
+            media_ports_free: self.resources.ports.free() as u64,
             ..self.counters
         }
     }
@@ -243,7 +234,7 @@ impl Edge {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
-            && self.dialogs.is_empty()
+            && self.resources.dialogs.is_empty()
             && self.invitations.is_empty()
             && self.deadlines.is_empty()
             && self.resources.transactions.is_empty()
@@ -252,7 +243,7 @@ impl Edge {
     /// Media port pairs that no call holds, free or resting.
     #[must_use]
     pub fn media_ports_at_rest(&self) -> u64 {
-        (self.ports.free() + self.ports.resting()) as u64
+        (self.resources.ports.free() + self.resources.ports.resting()) as u64
     }
 
     fn on_time(&mut self, now: Instant) {
@@ -315,8 +306,8 @@ impl Edge {
 
     fn remember(&mut self, key: CallKey, call: Call, now: Instant) {
         for side in [Side::A, Side::B] {
-            if let Some(tag) = shard::tag_number(&call.dialog(side).local_tag) {
-                self.dialogs.insert(tag, (key, side));
+            if let Some(tag) = tag_number(&call.dialog(side).local_tag) {
+                self.resources.dialogs.insert(tag, (key, side));
             }
         }
         self.invitations.insert(call.origin.invitation.clone(), key);
@@ -331,14 +322,14 @@ impl Edge {
             self.deadlines.remove(&(at, key));
         }
         for side in [Side::A, Side::B] {
-            if let Some(tag) = shard::tag_number(&call.dialog(side).local_tag) {
-                self.dialogs.remove(&tag);
+            if let Some(tag) = tag_number(&call.dialog(side).local_tag) {
+                self.resources.dialogs.remove(&tag);
             }
         }
         self.invitations.remove(&call.origin.invitation);
         let (leases, invites) = call.into_remains();
         for lease in leases {
-            self.ports.release(lease, now);
+            self.resources.ports.release(lease, now);
         }
         for invite in invites.into_iter().flatten() {
             self.resources.transactions.abandon(invite);

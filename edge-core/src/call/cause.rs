@@ -65,6 +65,8 @@ pub enum Cause {
     Cancelled,
     /// The called side refused with this status.
     Rejected(StatusCode),
+    /// The called side sent the caller elsewhere with this status, and the caller was told.
+    Redirected(StatusCode),
     /// The called trunk sent nothing at all.
     Unreachable,
     /// Nobody answered within `answer_max`.
@@ -221,6 +223,7 @@ impl Cause {
         match self {
             Self::Hangup(_) | Self::Cancelled => StatusCode::REQUEST_TERMINATED,
             Self::Rejected(code) => across(*code),
+            Self::Redirected(code) => *code,
             Self::Unreachable | Self::NoAnswer => StatusCode::REQUEST_TIMEOUT,
             Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::Expired(_) | Self::BadAnswer(_) => {
                 StatusCode::SERVER_INTERNAL_ERROR
@@ -236,7 +239,7 @@ impl Cause {
         match self {
             Self::Hangup(side) | Self::Lost(side) => EndedBy::Peer(*side),
             Self::Cancelled => EndedBy::Peer(Side::A),
-            Self::Rejected(_) => EndedBy::Peer(Side::B),
+            Self::Rejected(_) | Self::Redirected(_) => EndedBy::Peer(Side::B),
             Self::Unreachable
             | Self::NoAnswer
             | Self::TooLong
@@ -255,6 +258,7 @@ impl Cause {
             Self::Hangup(_) => "hangup",
             Self::Cancelled => "cancelled",
             Self::Rejected(_) => "rejected",
+            Self::Redirected(_) => "redirected",
             Self::Unreachable => "unreachable",
             Self::NoAnswer => "no_answer",
             Self::TooLong => "too_long",
@@ -271,7 +275,7 @@ impl Cause {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::Rejected(code) => format!("the called side answered {code}"),
+            Self::Rejected(code) | Self::Redirected(code) => format!("the called side answered {code}"),
             Self::BadAnswer(error) => error.to_string(),
             Self::Refused(refused) => refused.to_string(),
             Self::NoAck(side) => format!("side {side:?} never acknowledged the answer"),

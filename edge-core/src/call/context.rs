@@ -1,13 +1,14 @@
 //! What a call may do to the world: open transactions, send, and command the datapath, all in one order.
 
-use std::collections::VecDeque;
-use std::time::Instant;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use crate::edge::Command;
+use crate::edge::{Command, Shard};
+use crate::media::PortPool;
 use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
@@ -71,17 +72,32 @@ pub(crate) struct Resources {
     pub(crate) transactions: Transactions<Owner>,
     pub(crate) commands: VecDeque<Command>,
     pub(crate) random: Random,
+    pub(crate) ports: PortPool,
+    /// Which dialog a tag of ours belongs to.
+    pub(crate) dialogs: HashMap<u64, (CallKey, Side)>,
+    pub(crate) shard: Shard,
+    /// The instant that all shards count call rates from.
+    epoch: Instant,
 }
 
 impl Resources {
-    pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { transactions: Transactions::default(), commands: VecDeque::new(), random: Random::new(seed) }
+    pub(crate) fn new(seed: [u8; 32], ports: PortPool, shard: Shard, epoch: Instant) -> Self {
+        Self {
+            transactions: Transactions::default(),
+            commands: VecDeque::new(),
+            random: Random::new(seed),
+            ports,
+            dialogs: HashMap::new(),
+            shard,
+            epoch,
+        }
     }
 
     /// The shared things as one call sees them at `now`.
-    pub(crate) const fn at(&mut self, now: Instant) -> Context<'_> {
-        let Self { transactions, commands, random } = self;
-        Context { transactions, commands, random, now }
+    pub(crate) fn at(&mut self, now: Instant) -> Context<'_> {
+        let since_epoch = now.saturating_duration_since(self.epoch);
+        let Self { transactions, commands, random, ports, dialogs, shard, epoch: _ } = self;
+        Context { transactions, commands, random, ports, dialogs, shard: *shard, since_epoch, now }
     }
 }
 
@@ -91,6 +107,11 @@ pub(crate) struct Context<'a> {
     pub(crate) transactions: &'a mut Transactions<Owner>,
     pub(crate) commands: &'a mut VecDeque<Command>,
     pub(crate) random: &'a mut Random,
+    pub(crate) ports: &'a mut PortPool,
+    pub(crate) dialogs: &'a mut HashMap<u64, (CallKey, Side)>,
+    pub(crate) shard: Shard,
+    /// Time since the instant that all shards count call rates from.
+    pub(crate) since_epoch: Duration,
     pub(crate) now: Instant,
 }
 

@@ -77,6 +77,9 @@ impl Call {
             Owner::Bye(_, side) => self.on_left(side),
             Owner::Invite(_, side) if self.leg(side).state == LegState::Cancelling => self.on_left(side),
             Owner::Invite(_, Side::B) if self.leg(Side::B).state == LegState::Early => {
+                if self.goes_elsewhere(ctx) {
+                    return;
+                }
                 self.leg_mut(Side::B).state = LegState::Closed;
                 self.terminate(Cause::Unreachable, ctx);
             }

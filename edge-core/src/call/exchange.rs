@@ -127,6 +127,17 @@ impl Exchange {
         self.unacknowledged.is_none() && !self.acknowledged
     }
 
+    /// Lets it cross anew, to another side than the one that has refused it.
+    pub(super) fn cross_again(&mut self, body: Option<Bytes>) {
+        let asked = Asked {
+            side: self.from,
+            request: self.request.clone(),
+            source: self.source,
+            server: self.server,
+        };
+        *self = Self { body, offer: self.offer.take(), ..Self::new(asked) };
+    }
+
     /// Whether it came as an UPDATE.
     pub(super) fn is_update(&self) -> bool {
         self.request.method == Method::Update

@@ -34,6 +34,7 @@ impl Call {
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
         let request = leg.timer.propose(request.header(HeaderName::Allow, ALLOW));
         let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
+        let request = self.redirection.tell(request);
         let request = finish(request, exchange.body.clone());
         let owner =
             if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
@@ -130,7 +131,11 @@ impl Call {
         }
         self.reason = Reason::of(&response.message);
         self.retry_after = retry_after(&response.message);
-        self.invite_failed(Cause::Rejected(response.code), ctx);
+        if self.leads_elsewhere(response, ctx) {
+            return;
+        }
+        let cause = self.redirected_cause(response).unwrap_or(Cause::Rejected(response.code));
+        self.invite_failed(cause, ctx);
     }
 
     /// The ACK for our 2xx came in on `side`.
@@ -222,7 +227,7 @@ impl Call {
             response = leg.timer.accept(&exchange.request.message, response, ctx.now);
         }
         if code.as_u16() >= 300 {
-            response = self.reason.explain(response);
+            response = self.redirection.point(self.reason.explain(response));
             if let Some(seconds) = self.retry_after {
                 response = response.header(HeaderName::RetryAfter, seconds.to_string());
             }

@@ -12,6 +12,7 @@
 //! plane, an SDP-modifying, media-relaying one).
 
 mod asked;
+mod calling;
 mod cause;
 mod context;
 mod ending;
@@ -25,6 +26,7 @@ mod origin;
 mod passage;
 mod reason;
 mod record;
+mod redirect;
 mod refresh;
 mod relay;
 mod session;
@@ -51,6 +53,7 @@ pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 use exchange::Exchange;
 use leg::{Leg, LegState};
 use reason::Reason;
+use redirect::Redirection;
 use refresh::Refreshing;
 use relay::Waiting;
 
@@ -97,6 +100,8 @@ pub(crate) struct Call {
     reason: Reason,
     /// Seconds that the called side wants to pass before the next attempt.
     retry_after: Option<u32>,
+    /// Where the called side sends the call.
+    redirection: Redirection,
     /// When the call has been in its phase for too long: unanswered first, then answered.
     phase_over_at: Option<Instant>,
     /// What the operator had decided when the call began.

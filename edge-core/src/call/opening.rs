@@ -3,31 +3,27 @@
 //! Invariant: a refusal takes nothing: rooms on trunks and ports go back before the caller hears of it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
-use crate::media::{MediaEndpoint, MediaPlan, MediaReport, PortLease, PortPool, Traffic};
-use crate::policy::{Admission, Destination, Policy, RealmId, Trunk, TrunkId};
-use crate::sdp::{MediaLines, Offer, SdpError};
+use crate::media::{MediaPlan, MediaReport, PortLease};
+use crate::policy::{Admission, Destination, Policy, RealmId, TrunkId};
+use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, Scheme, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
+use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record, sent_by, tag, way_to};
 use super::exchange::Exchange;
-use super::identity::{escape_user, presented_caller};
-use super::leg::{Leg, LegState, LocalSession};
+use super::leg::Leg;
 use super::reason::Reason;
+use super::redirect::Redirection;
 use super::session::pass_offer;
-use super::session_timer::{MIN_SE, SessionTimer, TIMER, check_interval};
+use super::session_timer::{MIN_SE, TIMER, check_interval};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Origin, Refused, Side};
-
-/// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
-const CLOCK_RATE: u32 = 8000;
 
 /// Media type of a session description (RFC 8866 section 8.1).
 pub(super) const SDP: &[u8] = b"application/sdp";
@@ -50,10 +46,6 @@ pub(crate) struct Arrival<'a> {
     pub(crate) path: Path,
     pub(crate) invite: Request,
     pub(crate) server: TransactionId,
-    /// Time since the instant that all shards count calls from.
-    pub(crate) since_epoch: Duration,
-    /// Number of this shard, which our Call-IDs carry.
-    pub(crate) shard: usize,
     pub(crate) draining: bool,
     /// The call of ours whose INVITE this is, come back by way of a peer.
     pub(crate) ancestor: Option<CallKey>,
@@ -63,10 +55,10 @@ pub(crate) struct Arrival<'a> {
 
 impl Arrival<'_> {
     /// Opens the call, or answers the INVITE with a refusal and writes its record.
-    pub(crate) fn open(self, ports: &mut PortPool, ctx: &mut Context<'_>) -> Option<Call> {
+    pub(crate) fn open(self, ctx: &mut Context<'_>) -> Option<Call> {
         let key = self.key;
         let mut record = Box::new(self.blank_record(ctx));
-        match self.prepare(&mut record, ports, ctx) {
+        match self.prepare(&mut record, ctx) {
             Ok((legs, leases, plan, exchange)) => {
                 ctx.command(Command::InstallMedia { call: key, plan });
                 Some(Call {
@@ -87,6 +79,7 @@ impl Arrival<'_> {
                     ending: false,
                     reason: Reason::default(),
                     retry_after: None,
+                    redirection: Redirection::default(),
                     phase_over_at: Some(ctx.now + self.policy.timers.answer_max),
                     policy: Arc::clone(self.policy),
                     scheduled: None,
@@ -113,16 +106,15 @@ impl Arrival<'_> {
     fn prepare(
         &self,
         record: &mut CallRecord,
-        ports: &mut PortPool,
         ctx: &mut Context<'_>,
     ) -> Result<([Leg; 2], Vec<PortLease>, MediaPlan, Exchange), Refused> {
         self.check_request()?;
         let destination = self.route(record)?;
-        let admissions = self.admit(&destination)?;
+        let admissions = self.admit(&destination, ctx)?;
         let offer = self.offer()?;
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
-        let way = self.way_to(called, ctx)?;
-        let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ports, ctx)?;
+        let way = way_to(self.policy, called, ctx)?;
+        let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ctx)?;
         let plan = MediaPlan {
             a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
             b: endpoint(&lease_b, None, called, way.peer),
@@ -139,8 +131,8 @@ impl Arrival<'_> {
             match pass_offer(self.policy, near, plan.a.local, far, &offer) {
                 Ok(body) => exchange.body = Some(body),
                 Err(error) => {
-                    ports.release(lease_a, ctx.now);
-                    ports.release(lease_b, ctx.now);
+                    ctx.ports.release(lease_a, ctx.now);
+                    ctx.ports.release(lease_b, ctx.now);
                     return Err(Refused::Offer(error));
                 }
             }
@@ -186,20 +178,14 @@ impl Arrival<'_> {
         Ok(destination)
     }
 
-    fn admit(&self, destination: &Destination) -> Result<[Admission; 2], Refused> {
+    fn admit(&self, destination: &Destination, ctx: &Context<'_>) -> Result<[Admission; 2], Refused> {
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
         if !called.may_be_called() {
             return Err(Refused::Direction { trunk: called.name.clone() });
         }
         // The caller's trunk says what its peer expects to hear, whichever bound is reached.
-        let room = |trunk: &Trunk| {
-            trunk.admit(self.since_epoch).map_err(|refusal| Refused::Limit {
-                trunk: trunk.name.clone(),
-                refusal,
-                refuse_with: caller.limits.refuse_with,
-            })
-        };
-        Ok([room(caller)?, room(called)?])
+        let refuse_with = caller.limits.refuse_with;
+        Ok([admit(caller, refuse_with, ctx)?, admit(called, refuse_with, ctx)?])
     }
 
     fn offer(&self) -> Result<Option<Offer>, Refused> {
@@ -208,18 +194,13 @@ impl Arrival<'_> {
             .transpose()
     }
 
-    fn lease(
-        &self,
-        realms: [RealmId; 2],
-        ports: &mut PortPool,
-        ctx: &Context<'_>,
-    ) -> Result<[PortLease; 2], Refused> {
+    fn lease(&self, realms: [RealmId; 2], ctx: &mut Context<'_>) -> Result<[PortLease; 2], Refused> {
         let none_free = |realm| Refused::NoMediaPort { realm: self.policy.realm(realm).name.clone() };
-        let a = ports.lease(realms[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
-        match ports.lease(realms[1], ctx.now) {
+        let a = ctx.ports.lease(realms[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
+        match ctx.ports.lease(realms[1], ctx.now) {
             Some(b) => Ok([a, b]),
             None => {
-                ports.release(a, ctx.now);
+                ctx.ports.release(a, ctx.now);
                 Err(none_free(realms[1]))
             }
         }
@@ -233,55 +214,13 @@ impl Arrival<'_> {
         way: Path,
         ctx: &mut Context<'_>,
     ) -> [Leg; 2] {
-        let called = self.policy.trunk(destination.trunk);
-        let sent_by_a = self.sent_by(self.path);
-        let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by_a, self.path);
-        let leg = |trunk: &Arc<Trunk>, dialog, local, random, admission| Leg {
-            trunk: Arc::clone(trunk),
-            dialog,
-            state: LegState::Early,
-            session: LocalSession::new(local, random),
-            takes_update: false,
-            timer: SessionTimer::new(trunk.session_timer),
-            lines: MediaLines::default(),
-            acks: VecDeque::new(),
-            forks_hung_up: 0,
-            admission: Some(admission),
-        };
-        let dialog_b = self.called_dialog(called, &destination.number, way, ctx);
-        let caller = self.policy.trunk(self.trunk);
-        let mut near = leg(caller, dialog_a, plan.a.local, ctx.random.next(), room_a);
+        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
+        let asked = (destination.number.as_str(), called.host.to_string());
+        let dialog_b = called_dialog(self.policy, asked, way, &self.invite, ctx);
+        let mut near = early_leg(caller, dialog_a, plan.a.local, room_a, ctx);
         near.learn(&self.invite.message);
-        [near, leg(called, dialog_b, plan.b.local, ctx.random.next(), room_b)]
-    }
-
-    /// The first way to a trunk, of those that it has now.
-    fn way_to(&self, trunk: &Trunk, ctx: &mut Context<'_>) -> Result<Path, Refused> {
-        let order = trunk.targets.order(self.since_epoch, || ctx.random.next());
-        let mut ways = order.iter().filter_map(|target| {
-            let listener = self.policy.listener_to(trunk.realm, target)?;
-            Some(Path { listener, peer: target.address, proven: trunk.to_be_proven() })
-        });
-        ways.next()
-            .ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })
-    }
-
-    fn called_dialog(&self, trunk: &Trunk, number: &str, path: Path, ctx: &mut Context<'_>) -> Dialog {
-        let sent_by = self.sent_by(path);
-        let target = format!("sip:{}@{}", escape_user(number), trunk.host);
-        Dialog::calling(
-            format!("{:016x}{:016x}-{:02x}", ctx.random.next(), ctx.random.next(), self.shard).into(),
-            tag(ctx),
-            presented_caller(&self.invite, &sent_by),
-            format!("<{target}>").into(),
-            target.into(),
-            sent_by,
-            path,
-        )
-    }
-
-    fn sent_by(&self, path: Path) -> Bytes {
-        self.policy.address_of(path.listener).to_string().into()
+        [near, early_leg(called, dialog_b, plan.b.local, room_b, ctx)]
     }
 
     fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {
@@ -301,6 +240,7 @@ impl Arrival<'_> {
             caller: self.invite.from.uri().number().unwrap_or_default().into_owned(),
             number_dialled: self.invite.uri.number().unwrap_or_default().into_owned(),
             number_sent: None,
+            redirects: 0,
             codec: None,
             started: ctx.now,
             ringing: None,
@@ -426,37 +366,4 @@ pub(crate) fn check_extensions(message: &Message) -> Result<(), Refused> {
 /// Hops that are left for what crosses the edge.
 pub(super) fn hops_left(request: &Request) -> u8 {
     request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
-}
-
-/// A tag of sixteen hexadecimal digits, by which the shard finds the dialog again.
-fn tag(ctx: &mut Context<'_>) -> Bytes {
-    format!("{:016x}", ctx.random.next()).into()
-}
-
-/// The endpoint that faces a side of `trunk`, whose signalling comes from `signalling`.
-fn endpoint(
-    lease: &PortLease,
-    offer: Option<&Offer>,
-    trunk: &Trunk,
-    signalling: SocketAddr,
-) -> MediaEndpoint {
-    MediaEndpoint {
-        local: lease.rtp(),
-        remote: offer.and_then(|offer| offer.audio().remote),
-        source_policy: trunk.source_policy(signalling.ip()),
-        traffic: Traffic::Rtp,
-        dscp: trunk.rtp_dscp,
-        clock_rate: CLOCK_RATE,
-    }
-}
-
-fn leg_record(leg: &Leg, media_local: Option<SocketAddr>) -> LegRecord {
-    LegRecord {
-        trunk: leg.trunk.name.clone(),
-        call_id: String::from_utf8_lossy(&leg.dialog.call_id).into_owned(),
-        signalling: leg.path().peer,
-        media_local,
-        media_remote: None,
-        media: MediaReport::default(),
-    }
 }

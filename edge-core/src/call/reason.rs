@@ -49,7 +49,7 @@ impl Reason {
     /// What the edge says of an end that it decided itself; `None` when a peer did.
     pub(super) fn of_our_own(cause: &Cause) -> Option<Self> {
         let (sip, q850, text) = match cause {
-            Cause::Hangup(_) | Cause::Cancelled | Cause::Rejected(_) => return None,
+            Cause::Hangup(_) | Cause::Cancelled | Cause::Rejected(_) | Cause::Redirected(_) => return None,
             Cause::Unreachable => (408, 27, "No response"),
             Cause::NoAnswer => (480, 19, "No answer"),
             Cause::TooLong => (200, 31, "Maximum duration"),

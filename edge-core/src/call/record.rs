@@ -24,6 +24,8 @@ pub struct CallRecord {
     pub number_dialled: String,
     /// Number after rewriting, as it was sent to the called trunk.
     pub number_sent: Option<String>,
+    /// Times that the called side sent the call elsewhere, and it went.
+    pub redirects: u8,
     /// Codec of the answer, when there was one.
     pub codec: Option<String>,
     /// The INVITE came in.

@@ -114,15 +114,13 @@ impl Edge {
             path,
             invite,
             server,
-            since_epoch: now.saturating_duration_since(self.epoch),
-            shard: self.shard.index,
             draining: self.draining != Draining::No,
             ancestor,
             looped,
         };
         let mut ctx = self.resources.at(now);
         ctx.respond(server, StatusCode::TRYING, trying);
-        match arrival.open(&mut self.ports, &mut ctx) {
+        match arrival.open(&mut ctx) {
             Some(call) => self.remember(key, call, now),
             None => self.counters.calls_refused += 1,
         }
@@ -130,7 +128,7 @@ impl Edge {
 
     /// The call of ours that sent this very INVITE, if one did: it carries that dialog's Call-ID and our tag.
     fn sender_of(&self, invite: &Request) -> Option<CallKey> {
-        let &(key, side) = self.dialogs.get(&shard::tag_number(invite.from.tag()?)?)?;
+        let &(key, side) = self.resources.dialogs.get(&shard::tag_number(invite.from.tag()?)?)?;
         (self.calls.get(&key)?.dialog(side).call_id == invite.call_id).then_some(key)
     }
 
@@ -249,7 +247,7 @@ impl Edge {
     /// The dialog of ours that the To tag of a request names, when it comes from that dialog's trunk, over its network.
     fn owner_of_tag(&self, path: Path, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
         let tag = shard::tag_number(request.to.tag()?)?;
-        let &(key, side) = self.dialogs.get(&tag)?;
+        let &(key, side) = self.resources.dialogs.get(&tag)?;
         let call = self.calls.get(&key)?;
         let dialog = call.dialog(side);
         let same_realm = dialog.opened_over().listener.realm == path.listener.realm;

@@ -69,7 +69,7 @@ fn spread(call_id: &[u8], count: usize) -> usize {
 }
 
 /// The number that a tag of ours writes.
-pub(super) fn tag_number(tag: &[u8]) -> Option<u64> {
+pub(crate) fn tag_number(tag: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(tag).ok().filter(|tag| tag.len() == 16)?;
     u64::from_str_radix(digits, 16).ok()
 }

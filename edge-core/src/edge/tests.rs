@@ -1,8 +1,10 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+mod control;
 mod media;
 mod passing;
 mod reason;
+mod redirect;
 mod session_timer;
 mod standing;
 mod stream;

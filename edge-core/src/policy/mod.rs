@@ -6,6 +6,7 @@
 
 mod certificate;
 mod codec;
+mod control;
 mod listener;
 mod realm;
 mod route;
@@ -22,6 +23,7 @@ use crate::sdp::{AudioStream, SdpError};
 
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
+pub use control::Redirects;
 pub use listener::{Listener, ListenerId, Transport};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
@@ -187,6 +189,12 @@ impl Policy {
     #[must_use]
     pub fn trunk(&self, id: TrunkId) -> &Arc<Trunk> {
         &self.trunks[id.index()]
+    }
+
+    /// The id of a trunk that this policy gave out; `None` for one of another policy.
+    #[must_use]
+    pub fn id_of(&self, trunk: &Arc<Trunk>) -> Option<TrunkId> {
+        self.trunks.iter().position(|known| Arc::ptr_eq(known, trunk)).map(TrunkId::new)
     }
 
     /// The listener that requests to `target` of a trunk in `realm` are sent from, if there is one of its transport and

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, Host, RealmId, Targets, Transport};
+use super::{CodecPolicy, Host, RealmId, Redirects, Targets, Transport};
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -89,6 +89,8 @@ pub struct Trunk {
     /// Session interval that is proposed on this trunk's side of a call (RFC 4028), at least 90 s: a side that dies without
     /// a word is noticed within it. `None` proposes none; one that the peer asks for is kept all the same.
     pub session_timer: Option<Duration>,
+    /// What becomes of its 3xx.
+    pub redirects: Redirects,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
@@ -195,6 +197,7 @@ impl Trunk {
             media_source: SourcePolicy::Strict,
             rtp_dscp: None,
             session_timer: Some(SESSION_TIMER),
+            redirects: Redirects::default(),
             usage: Arc::default(),
         }
     }

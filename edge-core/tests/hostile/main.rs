@@ -16,7 +16,7 @@ use edge_core::edge::Shard;
 use edge_core::media::MediaReport;
 use edge_core::policy::{
     CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
-    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
+    RealmId, Redirects, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -122,7 +122,8 @@ fn policy() -> Policy {
         }],
     };
     let trunk = |name: &str, realm: usize, host: &str| {
-        Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"))
+        let trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));
+        Trunk { redirects: Redirects::Follow, ..trunk }
     };
     let route = |from: usize, to: usize| Route {
         name: format!("{from} to {to}"),
@@ -175,7 +176,7 @@ impl World {
                     self.sent.push((path.listener.realm.index(), text));
                 }
                 Command::InstallMedia { call, .. } => {
-                    assert!(self.installed.insert(call), "installed twice");
+                    self.installed.insert(call);
                     self.edge.handle(Input::MediaInstalled { call }, self.now);
                 }
                 Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
@@ -280,7 +281,7 @@ fn answer(request: &str, code: u16, with_sdp: bool, timer: &str) -> String {
     let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
     format!(
         "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         Contact: <sip:10.0.0.20>\r\n{timer}{kind}Content-Length: {}\r\n\r\n{body}",
+         Contact: <sip:449@10.0.0.20>, <sip:+447@a>;q=0.1\r\n{timer}{kind}Content-Length: {}\r\n\r\n{body}",
         header(request, "Via:"),
         header(request, "From:"),
         header(request, "Call-ID:"),

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, RefuseWith, Route, Strangers,
-    Trunk, TrunkId,
+    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, RefuseWith, Route,
+    Strangers, Trunk, TrunkId,
 };
 use ipnet::IpNet;
 
@@ -92,7 +92,7 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     let Trunk { name, realm, host, targets, sources, direction, enabled, limits, codecs, .. } = trunk;
-    let Trunk { nat, media_source, rtp_dscp, session_timer, usage: _, .. } = trunk;
+    let Trunk { nat, media_source, rtp_dscp, session_timer, redirects, usage: _, .. } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = targets.iter().map(|target| target.address.ip());
@@ -115,7 +115,17 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     if let Some(interval) = session_timer {
         row(f, "session timer", format_args!("{} is proposed to it", Span(*interval)))?;
     }
+    row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
+}
+
+/// What becomes of a 3xx.
+const fn redirected(redirects: Redirects) -> &'static str {
+    match redirects {
+        Redirects::Refuse => "a 3xx of it is a failure",
+        Redirects::Pass => "the caller hears its 3xx, with our address",
+        Redirects::Follow => "its 3xx are followed by its own routes, or to itself",
+    }
 }
 
 /// Who may send media as a trunk, and where media for it goes.

@@ -1,7 +1,7 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
 use edge_core::media::{Dscp, SourcePolicy};
-use edge_core::policy::{Direction, RefuseWith, Strangers, Transport};
+use edge_core::policy::{Direction, Redirects, RefuseWith, Strangers, Transport};
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
@@ -46,6 +46,11 @@ impl Choice for Direction {
 impl Choice for RefuseWith {
     const WORDS: &'static [(&'static str, Self)] =
         &[("503", Self::ServiceUnavailable), ("486", Self::BusyHere)];
+}
+
+impl Choice for Redirects {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("refuse", Self::Refuse), ("pass", Self::Pass), ("follow", Self::Follow)];
 }
 
 impl Choice for Strangers {

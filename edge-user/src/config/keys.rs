@@ -131,6 +131,7 @@ pub(super) const TRUNK: Keys = &[
     planned("identity"),
     planned("trust_identity"),
     built("session_timer"),
+    built("redirects"),
     planned("cost"),
     planned("username"),
     planned("password_file"),

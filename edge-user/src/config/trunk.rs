@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, RefuseWith, SESSION_TIMER, Targets,
-    Transport, Trunk, TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, RefuseWith, SESSION_TIMER,
+    Targets, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -41,6 +41,7 @@ pub(super) struct TrunkDraft<'a> {
     media_source: SourcePolicy,
     session_timer: Option<Duration>,
     rtp_dscp: Option<Dscp>,
+    redirects: Redirects,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -73,6 +74,7 @@ impl<'a> TrunkDraft<'a> {
             media_source,
             session_timer: session_timer(&section),
             rtp_dscp,
+            redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             section,
         })
     }
@@ -80,7 +82,7 @@ impl<'a> TrunkDraft<'a> {
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
         let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, .. } = self;
-        let Self { codecs, nat, media_source, session_timer, rtp_dscp, .. } = self;
+        let Self { codecs, nat, media_source, session_timer, rtp_dscp, redirects, .. } = self;
         let (address, transport) = (host.value, transport.value);
         Trunk {
             name,
@@ -99,6 +101,7 @@ impl<'a> TrunkDraft<'a> {
             media_source,
             rtp_dscp,
             session_timer,
+            redirects,
             usage: Arc::new(TrunkUsage::default()),
         }
     }

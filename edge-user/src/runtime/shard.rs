@@ -195,6 +195,9 @@ impl Running {
             match command {
                 Command::Send { path, bytes } => self.dispatch(path, bytes),
                 Command::InstallMedia { call, plan } => {
+                    if let Some(former) = self.media.remove(&call) {
+                        self.host.datapath.remove(former);
+                    }
                     let outcome = match self.host.datapath.install(&plan) {
                         Ok(installed) => {
                             self.media.insert(call, installed);

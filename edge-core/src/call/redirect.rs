@@ -1,0 +1,309 @@
+//! A called side that sends the call elsewhere (3xx, RFC 3261 sections 8.1.3.4 and 21.3): followed, passed on or refused,
+//! as its trunk may.
+//!
+//! A call is led by numbers, never by hosts: where a Contact's number leads is for the routes of the trunk that said it,
+//! as if it had called, with the room and the rate that this takes. A host counts only when it is an address of that very
+//! trunk: then the call stays there. So no message makes the edge call an address that its operator did not name.
+//!
+//! Invariants: at most [`TARGETS_MAX`] targets are tried for one call, none of them twice; `answer_max` bounds them all
+//! together; and once a caller has heard an answer in a provisional response, the call goes nowhere else.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::dialog::SIP_PORT;
+use crate::edge::{Command, tag_number};
+use crate::media::PortLease;
+use crate::policy::{Redirects, RouteId, Trunk, TrunkId};
+use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
+use crate::transaction::Path;
+
+use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record, way_to};
+use super::identity::escape_user;
+use super::leg::{Leg, LegState};
+use super::session::pass_offer;
+use super::{Call, Cause, Context, MediaState, Refused, Side};
+
+/// Targets of one call beside its first. Forwarding chains have two or three; each costs a set-up, for which the caller
+/// waits.
+const TARGETS_MAX: usize = 5;
+
+/// Contacts that are read of one response; real ones have one or two.
+const CONTACTS_MAX: usize = 8;
+
+/// Where the called sides of one call send it.
+#[derive(Debug, Default)]
+pub(super) struct Redirection {
+    /// Where it may still go, the best last.
+    waiting: Vec<Target>,
+    /// Where it has been.
+    tried: Vec<Target>,
+    /// What the next one is told of the one before (RFC 5806).
+    diversion: Option<String>,
+    /// What the caller is told, when it is to go there itself.
+    contacts: Vec<String>,
+}
+
+/// A trunk, and what it is asked for at which of its addresses.
+#[derive(Debug, Clone)]
+struct Target {
+    trunk: TrunkId,
+    number: String,
+    /// One address of the trunk; `None` for whichever it has.
+    host: Option<SocketAddr>,
+    route: Option<RouteId>,
+}
+
+impl PartialEq for Target {
+    /// Whichever route leads there.
+    fn eq(&self, other: &Self) -> bool {
+        (self.trunk, self.host) == (other.trunk, other.host) && self.number == other.number
+    }
+}
+
+impl Redirection {
+    /// Adds what a new target hears of where the call was before.
+    pub(super) fn tell(&self, invite: MessageWriter) -> MessageWriter {
+        let diversion = self.diversion.iter();
+        diversion.fold(invite, |invite, value| invite.header(HeaderName::Diversion, value))
+    }
+
+    /// Adds where the caller may go.
+    pub(super) fn point(&self, response: MessageWriter) -> MessageWriter {
+        let contacts = self.contacts.iter();
+        contacts.fold(response, |response, value| response.header(HeaderName::Contact, value))
+    }
+
+    /// Puts what was not tried yet in front of what waits.
+    fn learn(&mut self, targets: Vec<Target>) {
+        for target in targets.into_iter().rev() {
+            let known = self.tried.contains(&target) || self.waiting.contains(&target);
+            if !known && self.tried.len() + self.waiting.len() <= TARGETS_MAX {
+                self.waiting.push(target);
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Whether a failure of the first INVITE leads the call elsewhere instead of to its end.
+    pub(super) fn leads_elsewhere(&mut self, response: &Response, ctx: &mut Context<'_>) -> bool {
+        match response.code.class() {
+            StatusClass::Redirection if self.leg(Side::B).trunk.redirects == Redirects::Follow => {
+                let targets = self.targets(response);
+                self.redirection.learn(targets);
+            }
+            // Nobody else can do better (RFC 3261 section 21.6).
+            StatusClass::GlobalFailure => self.redirection.waiting.clear(),
+            StatusClass::Provisional
+            | StatusClass::Success
+            | StatusClass::Redirection
+            | StatusClass::RequestFailure
+            | StatusClass::ServerFailure => {}
+        }
+        self.goes_elsewhere(ctx)
+    }
+
+    /// Takes the next target that takes the call; says whether there was one.
+    pub(super) fn goes_elsewhere(&mut self, ctx: &mut Context<'_>) -> bool {
+        let waits = self.leg(Side::A).state == LegState::Early && !self.ending;
+        let told =
+            self.exchange.as_ref().is_none_or(|exchange| exchange.answer.is_some() || exchange.withdrawn);
+        if !waits || told {
+            return false;
+        }
+        while let Some(target) = self.redirection.waiting.pop() {
+            let outcome = self.go_to(&target, ctx);
+            self.redirection.tried.push(target);
+            match outcome {
+                Ok(()) => return true,
+                Err(refused) => tracing::info!("not redirected: {refused}"),
+            }
+        }
+        false
+    }
+
+    /// What the caller hears of a 3xx that it is to follow itself.
+    pub(super) fn redirected_cause(&mut self, response: &Response) -> Option<Cause> {
+        let passes = self.leg(Side::B).trunk.redirects == Redirects::Pass;
+        if !passes || !is_followed(response.code) || self.leg(Side::A).state != LegState::Early {
+            return None;
+        }
+        let dialog = &self.leg(Side::A).dialog;
+        self.redirection.contacts = contacts(response)
+            .into_iter()
+            .map(|(uri, quality)| {
+                let address = dialog.address_of_user(&escape_user(&uri.number().unwrap_or_default()));
+                if quality == Q_MAX { address } else { format!("{address};q=0.{quality:03}") }
+            })
+            .collect();
+        (!self.redirection.contacts.is_empty()).then_some(Cause::Redirected(response.code))
+    }
+
+    /// Where a response points, the best first.
+    fn targets(&mut self, response: &Response) -> Vec<Target> {
+        let trunk = Arc::clone(&self.leg(Side::B).trunk);
+        let Some(id) = self.policy.id_of(&trunk).filter(|_| is_followed(response.code)) else {
+            return Vec::new();
+        };
+        if self.redirection.tried.is_empty() {
+            let number = self.record.as_ref().and_then(|record| record.number_sent.clone());
+            let first = Target { trunk: id, number: number.unwrap_or_default(), host: None, route: None };
+            self.redirection.tried.push(first);
+        }
+        contacts(response).iter().filter_map(|(uri, _)| self.target(id, &trunk, uri)).collect()
+    }
+
+    fn target(&self, id: TrunkId, trunk: &Trunk, uri: &Uri) -> Option<Target> {
+        let number = uri.number()?.into_owned();
+        if let Some(ip) = uri.host_ip().filter(|ip| trunk.is_at(*ip)) {
+            let host = (!is_host(trunk, ip, uri.port()))
+                .then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)));
+            return Some(Target { trunk: id, number, host, route: None });
+        }
+        // It would be that trunk's call, so it must be one that may call.
+        let destination = self.policy.routes.find(id, &number).filter(|_| trunk.may_call())?;
+        let route = Some(destination.route);
+        Some(Target { trunk: destination.trunk, number: destination.number, host: None, route })
+    }
+
+    /// Puts a new called side in the place of the one that refused.
+    fn go_to(&mut self, target: &Target, ctx: &mut Context<'_>) -> Result<(), Refused> {
+        let policy = Arc::clone(&self.policy);
+        let trunk = policy.trunk(target.trunk);
+        if !trunk.may_be_called() {
+            return Err(Refused::Direction { trunk: trunk.name.clone() });
+        }
+        let way = way_to(&policy, trunk, ctx)?;
+        let way = Path { peer: target.host.unwrap_or(way.peer), ..way };
+        let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
+        let lease = self.lease_for(trunk, ctx)?;
+        let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
+        let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
+        let dialog = called_dialog(&policy, (&target.number, host), way, &exchange.request, ctx);
+        let local = lease.as_ref().map_or(self.plan.b.local, PortLease::rtp);
+        let mut leg = early_leg(trunk, dialog, local, admission, ctx);
+        match self.offer_again(&mut leg) {
+            Ok(()) => {
+                self.take_side(leg, lease, target, ctx);
+                Ok(())
+            }
+            Err(refused) => {
+                lease.into_iter().for_each(|lease| ctx.ports.release(lease, ctx.now));
+                Err(refused)
+            }
+        }
+    }
+
+    /// A port in the realm of the next called side, unless it is the realm of the last one.
+    fn lease_for(&self, trunk: &Trunk, ctx: &mut Context<'_>) -> Result<Option<PortLease>, Refused> {
+        if trunk.realm == self.leg(Side::B).trunk.realm {
+            return Ok(None);
+        }
+        let none_free = || Refused::NoMediaPort { realm: self.policy.realm(trunk.realm).name.clone() };
+        ctx.ports.lease(trunk.realm, ctx.now).map(Some).ok_or_else(none_free)
+    }
+
+    /// Says the caller's offer to the new side.
+    fn offer_again(&mut self, leg: &mut Leg) -> Result<(), Refused> {
+        let Some(exchange) = &mut self.exchange else { return Ok(()) };
+        let body = match &exchange.offer {
+            Some((Side::A, offer)) => {
+                let local = self.plan.a.local;
+                let body = pass_offer(&self.policy, &mut self.legs[0], local, leg, offer);
+                Some(body.map_err(Refused::Offer)?)
+            }
+            Some((Side::B, _)) | None => None,
+        };
+        exchange.cross_again(body);
+        Ok(())
+    }
+
+    /// From now on the call is with `leg`; its INVITE leaves when its media is installed.
+    fn take_side(&mut self, leg: Leg, lease: Option<PortLease>, target: &Target, ctx: &mut Context<'_>) {
+        let before = std::mem::replace(&mut self.legs[1], leg);
+        for (tag, is_new) in [(&before.dialog.local_tag, false), (&self.legs[1].dialog.local_tag, true)] {
+            match tag_number(tag) {
+                Some(tag) if is_new => drop(ctx.dialogs.insert(tag, (self.key, Side::B))),
+                Some(tag) => drop(ctx.dialogs.remove(&tag)),
+                None => {}
+            }
+        }
+        let leg = &self.legs[1];
+        let signalling = leg.dialog.opened_over().peer;
+        let port = lease.as_ref().map_or(self.plan.b.local, PortLease::rtp);
+        if let Some(lease) = lease {
+            self.plan.b = endpoint(&lease, None, &leg.trunk, signalling);
+            self.leases.push(lease);
+        } else {
+            self.plan.b.remote = None;
+            self.plan.b.source_policy = leg.trunk.source_policy(signalling.ip());
+            self.plan.b.dscp = leg.trunk.rtp_dscp;
+        }
+        if let Some(record) = &mut self.record {
+            record.redirects = record.redirects.saturating_add(1);
+            record.b = Some(leg_record(leg, Some(port)));
+            record.number_sent = Some(target.number.clone());
+            if let Some(route) = target.route {
+                record.route = Some(self.policy.routes.route(route).name.clone());
+            }
+            let number = leg.dialog.address_of_user(&escape_user(&record.number_dialled));
+            let count = record.redirects;
+            self.redirection.diversion = Some(format!("{number};reason=deflection;counter={count}"));
+        }
+        self.relayed = self.plan;
+        self.media = MediaState::Installing;
+        ctx.command(Command::InstallMedia { call: self.key, plan: self.plan });
+    }
+}
+
+/// Best quality of a Contact, in thousandths, and what it has that says none (RFC 3261 section 20.10).
+const Q_MAX: u16 = 1000;
+
+/// Whether the Contacts of this response say where to call (RFC 3261 section 21.3): not a proxy (305), and not another
+/// service (380).
+const fn is_followed(code: StatusCode) -> bool {
+    matches!(
+        code,
+        StatusCode::MULTIPLE_CHOICES | StatusCode::MOVED_PERMANENTLY | StatusCode::MOVED_TEMPORARILY
+    )
+}
+
+/// The numbers that a response points to with their quality, the best first.
+fn contacts(response: &Response) -> Vec<(Uri, u16)> {
+    let message = &response.message;
+    let mut contacts: Vec<(Uri, u16)> = message
+        .values(HeaderName::Contact)
+        .take(CONTACTS_MAX)
+        .filter_map(|value| NameAddr::parse(message.share(value)).ok())
+        .filter(|contact| matches!(contact.uri().scheme(), Scheme::Sip | Scheme::Tel))
+        .filter(|contact| contact.uri().number().is_some_and(|number| !number.is_empty()))
+        .map(|contact| (contact.uri().clone(), quality(&contact)))
+        .collect();
+    contacts.sort_by_key(|(_, quality)| std::cmp::Reverse(*quality));
+    contacts
+}
+
+/// Whether this is just where the trunk is reached: then it is not a place of its own.
+fn is_host(trunk: &Trunk, ip: IpAddr, port: Option<u16>) -> bool {
+    let at = SocketAddr::new(ip, port.unwrap_or(SIP_PORT));
+    trunk.targets.iter().any(|target| target.address == at)
+}
+
+/// `q` in thousandths: `0.5` is 500; what cannot be read is 0.
+fn quality(contact: &NameAddr) -> u16 {
+    let Some(param) = contact.params().get(b"q") else { return Q_MAX };
+    let value = param.value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
+    match value.split_once('.') {
+        None if value == "1" => Q_MAX,
+        None => 0,
+        Some((whole, fraction)) if whole == "1" && fraction.bytes().all(|digit| digit == b'0') => Q_MAX,
+        Some((_, fraction)) => {
+            let digits: String = fraction.chars().take(3).collect();
+            format!("{digits:0<3}").parse().unwrap_or_default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

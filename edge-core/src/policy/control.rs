@@ -1,0 +1,13 @@
+//! What a trunk may do to a call that runs: send it elsewhere.
+
+/// What becomes of a 3xx of a trunk that was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// It is a failure as any other: the caller hears 500.
+    #[default]
+    Refuse,
+    /// The caller hears it, with our address in the place of each Contact's.
+    Pass,
+    /// The call goes where it points, by the routes of the trunk that said it.
+    Follow,
+}
