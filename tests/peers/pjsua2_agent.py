@@ -197,6 +197,8 @@ def account_config(options):
     media.boundAddress = options.address
     media.publicAddress = options.address
     media.port = options.media_port
+    # It would send an UPDATE of its own after each answer, and then refuse to do what it is told.
+    config.mediaConfig.lockCodecEnabled = False
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
     config.callConfig.timerMinSESec = 90
     config.callConfig.timerSessExpiresSec = options.session_timer

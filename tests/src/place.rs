@@ -30,3 +30,8 @@ pub fn labs() -> PathBuf {
 pub fn tools() -> PathBuf {
     target().join("tools")
 }
+
+/// Where `cargo xtask interop` puts a newer Debian.
+pub fn newer_debian() -> PathBuf {
+    target().join("interop-debian")
+}

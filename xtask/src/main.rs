@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod demo;
+mod interop;
 mod setup;
 mod shell;
 mod test;
@@ -34,6 +35,8 @@ enum Task {
     Demo(demo::Options),
     /// Formatting, lints and every test there is, privileged ones included
     Test(test::Options),
+    /// Edge with Asterisk 22 and Kamailio 6.1, out of a newer Debian that it puts into target/ (430 MB, once)
+    Interop(interop::Options),
     /// Measures edge
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Build => build::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Interop(options) => interop::run(&options),
         Task::Bench(bench) => bench::run(&bench),
     };
     match outcome {

@@ -47,6 +47,11 @@ pub(crate) fn ensure() -> Result<()> {
         .context("the eBPF toolchain is still incomplete after its installation")
 }
 
+/// Installs what one subcommand alone needs.
+pub(crate) fn ensure_packages(packages: &[&'static str]) -> Result<()> {
+    install_packages(&missing(packages))
+}
+
 fn missing(packages: &[&'static str]) -> Vec<&'static str> {
     packages.iter().copied().filter(|package| !is_installed(package)).collect()
 }

@@ -23,3 +23,8 @@ pub(crate) fn tools() -> PathBuf {
 pub(crate) fn ebpf_objects() -> PathBuf {
     root().join("target/ebpf")
 }
+
+/// A newer Debian with the peers that this one lacks.
+pub(crate) fn newer_debian() -> PathBuf {
+    target().join("interop-debian")
+}

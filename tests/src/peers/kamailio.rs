@@ -5,10 +5,11 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddrV4;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Transport, contained, installed, wait_until_listening};
+use super::{NewerDebian, Transport, contained, installed, wait_until_listening};
 use crate::lab::{Lab, Side};
 use crate::process::Process;
 use crate::sipp::SIP_PORT;
@@ -76,12 +77,19 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it and waits until it takes connections.
     pub fn start(lab: &Lab, proxy: &Proxy) -> Result<Self> {
-        let program = installed("kamailio", "kamailio")?;
+        Self::run(lab, proxy, contained(&installed("kamailio", "kamailio")?))
+    }
+
+    /// Starts the one of a newer Debian.
+    pub fn start_newer(lab: &Lab, proxy: &Proxy, debian: &NewerDebian) -> Result<Self> {
+        Self::run(lab, proxy, debian.command("kamailio", lab.directory()))
+    }
+
+    fn run(lab: &Lab, proxy: &Proxy, mut command: Command) -> Result<Self> {
         let directory = lab.directory().join(format!("kamailio-{}", proxy.side.name()));
         std::fs::create_dir_all(&directory)?;
         let file = directory.join("kamailio.cfg");
         std::fs::write(&file, proxy.config())?;
-        let mut command = contained(&program);
         command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(&file).arg("-Y").arg(&directory);
         let namespace = lab.peer(proxy.side);
         let mut process = Process::start(command, namespace, &directory.join("output"))?;

@@ -3,8 +3,10 @@
 //! A peer that is not installed fails its drill and says which package is missing. Peers that make processes of their
 //! own are started in a PID namespace, so that nothing of them outlives the drill.
 
+pub mod asterisk;
 pub mod baresip;
 pub mod kamailio;
+pub mod newer_debian;
 pub mod pjsua2;
 
 use std::env;
@@ -15,8 +17,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+pub use asterisk::{Asterisk, Extension};
 pub use baresip::Baresip;
 pub use kamailio::{Kamailio, Proxy};
+pub use newer_debian::NewerDebian;
 pub use pjsua2::{Digit, Pjsua2};
 
 use crate::namespace::Namespace;

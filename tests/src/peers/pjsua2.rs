@@ -70,8 +70,13 @@ impl Pjsua2 {
 
     /// Calls the other side through edge.
     pub fn call(&mut self) -> Result<()> {
+        self.dial_number(number(self.side))
+    }
+
+    /// Calls a number of the other side's.
+    pub fn dial_number(&mut self, number: &str) -> Result<()> {
         let edge = SocketAddrV4::new(self.side.edge_address(), SIP_PORT);
-        let uri = format!("sip:{}@{edge};transport={}", number(self.side), self.transport.name());
+        let uri = format!("sip:{number}@{edge};transport={}", self.transport.name());
         self.obey(json!({"do": "call", "uri": uri}))
     }
 
@@ -100,6 +105,11 @@ impl Pjsua2 {
         self.obey(json!({"do": "hang_up"}))
     }
 
+    /// Waits until the other side rings (RFC 3261 section 13.2.2.1).
+    pub fn hears_ringing(&mut self) -> Result<()> {
+        self.expect("state", |event| event["state"] == "EARLY").map(drop)
+    }
+
     /// Waits until the call is up.
     pub fn is_confirmed(&mut self) -> Result<()> {
         self.expect("state", |event| event["state"] == "CONFIRMED").map(drop)
@@ -123,16 +133,19 @@ impl Pjsua2 {
 
     /// Waits until it hears the other side's tone and has counted `packets` of it.
     pub fn hears_a_tone(&mut self, packets: u64) -> Result<()> {
-        let heard = wait_until(PATIENCE, || {
+        self.measures(|loud, received| loud && received >= packets).context("no tone")
+    }
+
+    /// Measures again and again, until `enough` of whether it was loud and of the packets that came.
+    fn measures(&mut self, enough: impl Fn(bool, u64) -> bool) -> Result<()> {
+        let found = wait_until(PATIENCE, || {
             let measured =
                 self.obey(json!({"do": "measure"})).and_then(|()| self.expect("measured", |_| true));
             let measured = measured.ok()?;
-            let loud = measured["loudest"].as_u64()? > 0;
-            (loud && measured["received"].as_u64()? >= packets).then_some(())
+            let (loudest, received) = (measured["loudest"].as_u64()?, measured["received"].as_u64()?);
+            enough(loudest > 0, received).then_some(())
         });
-        heard.with_context(|| {
-            format!("the agent of {:?} hears no tone:\n{}", self.side, self.process.output())
-        })
+        found.with_context(|| format!("at the agent of {:?}:\n{}", self.side, self.process.output()))
     }
 
     fn obey(&mut self, command: Value) -> Result<()> {
