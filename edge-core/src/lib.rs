@@ -2,7 +2,7 @@
 //!
 //! - [`sip`] reads and writes messages, [`sdp`] reads and negotiates sessions;
 //! - [`transaction`] and [`dialog`] keep the machines of RFC 3261;
-//! - [`policy`] holds what the operator decided, [`media`] what a call needs of the datapath;
+//! - [`policy`] holds what the operator decided, [`resolve`] where the names in it lead, [`media`] what a call needs of the datapath;
 //! - [`call`] joins two legs, and [`edge`] hosts all calls of one shard.
 //!
 //! No sockets, no clock, no randomness, no unsafe code: time and a seed are arguments.
@@ -15,6 +15,7 @@ pub mod dialog;
 pub mod edge;
 pub mod media;
 pub mod policy;
+pub mod resolve;
 pub mod sdp;
 pub mod sip;
 pub mod transaction;

@@ -8,6 +8,7 @@ mod certificate;
 mod codec;
 mod control;
 mod listener;
+mod names;
 mod realm;
 mod route;
 mod source;
@@ -45,7 +46,7 @@ pub struct Policy {
     /// Peers that may call and be called.
     pub trunks: Vec<Arc<Trunk>>,
     /// Where calls go.
-    pub routes: Routes,
+    pub routes: Arc<Routes>,
     /// What a source that is no trunk hears.
     pub strangers: Strangers,
     /// Timers that an operator may set.
@@ -148,7 +149,7 @@ impl Policy {
             keys: certified(&trunks),
             realms,
             trunks,
-            routes: Routes::new(routes),
+            routes: Arc::new(Routes::new(routes)),
             strangers,
             timers,
         })
@@ -160,6 +161,7 @@ impl Policy {
     pub fn take_over(&mut self, previous: &Self) {
         let positions: HashMap<String, usize> =
             self.trunks.iter().enumerate().map(|(index, trunk)| (trunk.name.clone(), index)).collect();
+        self.remember_names(previous);
         let unused = previous.trunks.iter().map(|trunk| trunk.key.0 + 1).max().unwrap_or(0);
         for (trunk, key) in self.trunks.iter_mut().zip(unused..) {
             *trunk = Arc::new(Trunk { key: TrunkKey(key), ..Trunk::clone(trunk) });
@@ -169,12 +171,16 @@ impl Policy {
             if let Some(trunk) = positions.get(&old.name).map(|index| &mut self.trunks[*index]) {
                 stays = trunk.is_where(old);
                 let key = if stays { old.key } else { trunk.key };
-                *trunk = Arc::new(Trunk { key, usage: Arc::clone(&old.usage), ..Trunk::clone(trunk) });
+                let same = stays && !old.former && trunk.targets == old.targets;
+                let targets = Arc::clone(if same { &old.targets } else { &trunk.targets });
+                let usage = Arc::clone(&old.usage);
+                *trunk = Arc::new(Trunk { key, targets, usage, ..Trunk::clone(trunk) });
             }
-            if !stays && old.usage.calls() > 0 {
-                self.trunks.push(Arc::new(Trunk { enabled: false, ..Trunk::clone(old) }));
+            if !stays {
+                self.trunks.extend(old.left());
             }
         }
+        names::bound_former(&mut self.trunks);
         self.sources = Sources::new(&self.trunks);
         self.keys = certified(&self.trunks);
     }

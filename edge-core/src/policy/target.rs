@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Transport;
@@ -120,24 +120,74 @@ pub struct Candidate {
 }
 
 /// All targets of a trunk.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Targets {
     candidates: Vec<Candidate>,
+    /// Calls that have their room on a trunk with these targets.
+    calls: AtomicU32,
 }
+
+impl PartialEq for Targets {
+    /// Their calls do not make them different.
+    fn eq(&self, other: &Self) -> bool {
+        self.candidates == other.candidates
+    }
+}
+
+impl Eq for Targets {}
 
 impl Targets {
     /// Targets in the order of their ranks.
     #[must_use]
     pub fn new(mut candidates: Vec<Candidate>) -> Self {
         candidates.sort_by_key(|candidate| candidate.rank);
-        Self { candidates }
+        Self { candidates, calls: AtomicU32::new(0) }
     }
 
     /// One address.
     #[must_use]
     pub fn one(address: SocketAddr, transport: Transport) -> Self {
         let families = vec![vec![Target::new(address, transport)]];
-        Self { candidates: vec![Candidate { rank: 0, weight: 0, families }] }
+        Self::new(vec![Candidate { rank: 0, weight: 0, families }])
+    }
+
+    /// The same targets, and what is known of them, without their calls.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self::new(self.candidates.clone())
+    }
+
+    /// These targets but for some.
+    #[must_use]
+    pub fn without(mut self, left_out: impl Fn(&Target) -> bool) -> Self {
+        for candidate in &mut self.candidates {
+            for family in &mut candidate.families {
+                family.retain(|target| !left_out(target));
+            }
+            candidate.families.retain(|family| !family.is_empty());
+        }
+        self.candidates.retain(|candidate| !candidate.families.is_empty());
+        self
+    }
+
+    /// The candidates, in the order of their ranks.
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// Calls that have their room on a trunk with these targets.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn call_began(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn call_ended(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Every target, in no particular order.

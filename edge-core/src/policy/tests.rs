@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::media::SourcePolicy;
 
-fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
+pub(super) fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
     Trunk {
         sources: sources.iter().map(|net| net.parse().unwrap()).collect(),
         ..Trunk::new(name, RealmId::new(0), host.parse().unwrap())
@@ -26,7 +26,7 @@ fn prefix(text: &str) -> NumberMatch {
     NumberMatch::Prefix(text.to_owned())
 }
 
-fn policy(trunks: Vec<Trunk>, routes: Vec<Route>) -> Result<Policy, PolicyError> {
+pub(super) fn policy(trunks: Vec<Trunk>, routes: Vec<Route>) -> Result<Policy, PolicyError> {
     let realm = Realm {
         name: "outside".to_owned(),
         device: "eth0".to_owned(),

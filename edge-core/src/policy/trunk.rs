@@ -75,6 +75,8 @@ pub struct Trunk {
     pub direction: Direction,
     /// A disabled trunk neither calls nor is called.
     pub enabled: bool,
+    /// Whether it only stands for a place that a trunk has left, or that is gone, where calls still run.
+    pub former: bool,
     /// How much it may do at once.
     pub limits: Limits,
     /// Codecs it may use.
@@ -160,11 +162,13 @@ pub struct TrunkUsage {
 #[derive(Debug)]
 pub struct Admission {
     usage: Arc<TrunkUsage>,
+    targets: Arc<Targets>,
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
         self.usage.calls.fetch_sub(1, Ordering::Relaxed);
+        self.targets.call_ended();
     }
 }
 
@@ -191,6 +195,7 @@ impl Trunk {
             sources: Vec::new(),
             direction: Direction::Both,
             enabled: true,
+            former: false,
             limits: Limits::default(),
             codecs: CodecPolicy::default(),
             nat: false,
@@ -271,7 +276,8 @@ impl Trunk {
         } else {
             self.usage.calls.fetch_add(1, Ordering::Relaxed);
         }
-        let admission = Admission { usage: Arc::clone(&self.usage) };
+        self.targets.call_began();
+        let admission = Admission { usage: Arc::clone(&self.usage), targets: Arc::clone(&self.targets) };
         if let Some(max) = self.limits.calls_per_second_max {
             self.take_token(max, since_epoch)?;
         }
