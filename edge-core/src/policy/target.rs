@@ -37,6 +37,24 @@ pub enum Host {
 }
 
 impl Host {
+    /// What it leads to without DNS.
+    #[must_use]
+    pub fn known(&self) -> Targets {
+        match self {
+            Self::Address { address, transport } => Targets::one(*address, *transport),
+            Self::Name { .. } => Targets::default(),
+        }
+    }
+
+    /// Its address, when that is what the operator wrote.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address { address, .. } => Some(*address),
+            Self::Name { .. } => None,
+        }
+    }
+
     /// What carries requests to it; `None` when DNS is to say.
     #[must_use]
     pub const fn transport(&self) -> Option<Transport> {

@@ -210,11 +210,7 @@ impl Trunk {
     /// The trunk, at `host`.
     #[must_use]
     pub fn at(self, host: Host) -> Self {
-        let targets = match host {
-            Host::Address { address, transport } => Targets::one(address, transport),
-            Host::Name { .. } => Targets::default(),
-        };
-        Self { host, targets: Arc::new(targets), ..self }
+        Self { targets: Arc::new(host.known()), host, ..self }
     }
 
     /// Whether `address` is one of this trunk's.

@@ -106,11 +106,13 @@ b.example            30 A 192.0.2.3
 backup.example       40 A 192.0.2.4
 ";
 
+/// What it is about; question; zone; what it leads to; what was asked.
+type Case<'a> = (&'a str, Question, &'a str, &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn a_name_leads_where_rfc_3263_says() {
     let plain = ["c.example 60 A 192.0.2.9", "c.example 60 AAAA 2001:db8::9"].join("\n");
-    // Name of the case; question; zone; what it leads to; what was asked.
-    let table: [(&str, Question, &str, &[&str], &[&str]); 11] = [
+    let table: [Case<'_>; 11] = [
         (
             "a realm with TLS takes the service that prefers it",
             question(None, None, &[UDP, TLS]),

@@ -46,7 +46,7 @@ impl Display for Sheet<'_> {
 }
 
 fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
-    let Config { policy, node, log: _, xdp, cdr, shards, drain } = config;
+    let Config { policy, node, log: _, xdp, cdr, shards, drain, dns } = config;
     writeln!(f, "NODE {}", node.name)?;
     row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
     let mode = match xdp.mode {
@@ -67,6 +67,13 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
     row(f, "no answer", format_args!("408 after {}", Span(policy.timers.answer_max)))?;
     row(f, "longest call", format_args!("hung up after {}", Span(policy.timers.call_max)))?;
     row(f, "media ports", format_args!("rest {} after a call", Span(policy.timers.port_rest)))?;
+    if !policy.questions().is_empty() {
+        let servers = match dns.servers.as_slice() {
+            [] => "the servers of /etc/resolv.conf".to_owned(),
+            servers => listed(servers.iter().map(ToString::to_string)),
+        };
+        row(f, "names", format_args!("from DNS, by {servers}"))?;
+    }
     row(f, "call records", format_args!("JSON lines in {}", cdr.path.display()))?;
     row(f, "ending", format_args!("running calls get {}", Span(drain.grace)))
 }
@@ -97,7 +104,8 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = targets.iter().map(|target| target.address.ip());
     let apart = apart.filter(|address| !sources.iter().any(|net| net.contains(address))).map(IpNet::from);
-    let sources = listed(sources.iter().copied().chain(apart).map(|net| source(&net)));
+    let name = matches!(host, Host::Name { .. }).then(|| format!("what {host} leads to"));
+    let sources = listed(sources.iter().copied().chain(apart).map(|net| source(&net)).chain(name));
     let caller = match direction {
         Direction::Outbound => "never (its direction is outbound)".to_owned(),
         Direction::Inbound | Direction::Both => format!("from {sources}"),
@@ -155,7 +163,16 @@ fn called(direction: Direction, host: &Host) -> String {
         Direction::Inbound => "never (its direction is inbound)".to_owned(),
         Direction::Outbound | Direction::Both => match host {
             Host::Address { address, transport } => format!("at {address} over {}", transport.via_token()),
-            Host::Name { .. } => format!("at {host}, as DNS says"),
+            Host::Name { port: Some(port), transport, name } => {
+                let over = transport.unwrap_or_default().via_token();
+                format!("at the addresses of {name}, port {port} over {over}")
+            }
+            Host::Name { port: None, transport: Some(transport), .. } => {
+                format!("where DNS says that {host} takes SIP over {}", transport.via_token())
+            }
+            Host::Name { port: None, transport: None, .. } => {
+                format!("where and over what DNS says that {host} takes SIP")
+            }
         },
     }
 }

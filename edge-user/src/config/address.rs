@@ -19,20 +19,60 @@ pub(super) struct HostAddress(pub(super) IpAddr);
 
 impl<'a> FromToml<'a> for HostAddress {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        const FORM: &str = "an IP address such as \"198.51.100.10\"; a port has its own key";
         let text = <&str>::from_toml(value)?;
-        let address = text.parse().map_err(|_syntax| not_an_address(text))?;
+        let address = text.parse().map_err(|_syntax| form(text, FORM))?;
         unicast(address).map(Self)
     }
 }
 
-/// What stands for an address: a name that a resolver could know, or something malformed.
-fn not_an_address(text: &str) -> Fault {
-    let name = text.contains(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    if name {
-        Fault::HostName { found: text.to_owned() }
-    } else {
-        form(text, "an IP address such as \"198.51.100.10\"; a port has its own key")
+/// One host: an address, or a name that DNS knows.
+#[derive(Debug, Clone)]
+pub(super) enum HostText {
+    /// An address.
+    Address(IpAddr),
+    /// A name, in lower case and without a dot at its end.
+    Name(String),
+}
+
+impl<'a> FromToml<'a> for HostText {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        if let Ok(address) = text.parse() {
+            return unicast(address).map(Self::Address);
+        }
+        let name = text.strip_suffix('.').unwrap_or(text);
+        if policy::is_host_name(name) {
+            return Ok(Self::Name(name.to_ascii_lowercase()));
+        }
+        Err(form(
+            text,
+            "an IP address such as \"198.51.100.10\", or a name such as \"sip.example.net\"; a port has its own key",
+        ))
+    }
+}
+
+/// A DNS server, `ADDRESS` or `ADDRESS:PORT`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DnsServer(pub(super) SocketAddr);
+
+/// Port of DNS.
+const DNS_PORT: u16 = 53;
+
+impl<'a> FromToml<'a> for DnsServer {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        const FORM: &str = "the address of a DNS server, such as \"192.0.2.53\" or \"192.0.2.53:5353\"";
+        let text = <&str>::from_toml(value)?;
+        let bare = || text.parse().map(|address| SocketAddr::new(address, DNS_PORT));
+        let server: SocketAddr =
+            text.parse().or_else(|_no_port| bare()).map_err(|_neither| form(text, FORM))?;
+        if server.port() == 0 {
+            return Err(form(text, FORM));
+        }
+        if server.ip().is_unspecified() || server.ip().is_multicast() {
+            return Err(Fault::NotUnicast { found: server.ip() });
+        }
+        Ok(Self(server))
     }
 }
 

@@ -84,9 +84,12 @@ fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
 fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
     let mut owners: HashMap<(RealmId, IpNet), (&TrunkDraft<'_>, usize)> = HashMap::new();
     for trunk in trunks {
-        let host = At { value: IpNet::from(trunk.host.value.ip()), line: trunk.host.line };
-        let sources = trunk.sources.iter().filter(|source| source.value != host.value);
-        let claims = sources.map(|source| (source, "sources")).chain([(&host, "host")]);
+        // What a name leads to is compared when DNS says it.
+        let host = trunk.host.value.address();
+        let host = host.map(|host| At { value: IpNet::from(host.ip()), line: trunk.host.line });
+        let sources =
+            trunk.sources.iter().filter(|source| host.as_ref().is_none_or(|h| h.value != source.value));
+        let claims = sources.map(|source| (source, "sources")).chain(host.iter().map(|host| (host, "host")));
         for (claim, key) in claims {
             let (other, line) = *owners.entry((trunk.realm, claim.value)).or_insert((trunk, claim.line));
             if !std::ptr::eq(other, *trunk) {
@@ -100,7 +103,7 @@ fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
 
 fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     for trunk in trunks {
-        let found = trunk.host.value;
+        let Some(found) = trunk.host.value.address() else { continue };
         if let Some(realm) =
             realms.iter().flatten().find(|realm| realm.sip.iter().any(|sip| sip.value.address == found))
         {
@@ -115,10 +118,10 @@ fn nothing_to_send_from(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<
     for trunk in trunks {
         // A realm that could not be read has its own fault.
         let Some(Some(realm)) = realms.get(trunk.realm.index()) else { continue };
-        let found = trunk.transport.value;
+        let Some(found) = trunk.host.value.transport() else { continue };
         if realm.sip.iter().all(|listener| listener.value.transport != found) {
             let fault = Fault::NoListener { found, realm: realm.name.clone() };
-            trunk.section.note(trunk.transport.line, "transport", fault);
+            trunk.section.note(trunk.transport_line, "transport", fault);
         }
     }
 }

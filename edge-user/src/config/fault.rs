@@ -160,14 +160,6 @@ pub enum Fault {
         /// The form, with an example.
         expected: &'static str,
     },
-    /// A name where this version takes an address only.
-    #[error(
-        "is \"{found}\": names are not resolved yet in this version; write an IP address such as \"198.51.100.10\""
-    )]
-    HostName {
-        /// The name.
-        found: String,
-    },
     /// An IPv6 address.
     #[error("is {found}: IPv6 is not built yet in this version; write an IPv4 address")]
     Ipv6 {

@@ -63,6 +63,7 @@ pub(super) const ROOT: Keys = &[
     built("cdr"),
     built("shield"),
     built("timers"),
+    built("dns"),
     built("realm"),
     built("trunk"),
     built("route"),
@@ -87,6 +88,9 @@ pub(super) const SHIELD: Keys = &[built("strangers")];
 
 /// `[timers]`
 pub(super) const TIMERS: Keys = &[built("answer_max"), built("call_max"), built("port_rest")];
+
+/// `[dns]`
+pub(super) const DNS: Keys = &[built("servers")];
 
 /// `[[realm]]`
 pub(super) const REALM: Keys = &[

@@ -24,6 +24,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,8 @@ pub struct Config {
     pub shards: usize,
     /// What happens when the process is told to end.
     pub drain: DrainConfig,
+    /// Who is asked for names.
+    pub dns: DnsConfig,
 }
 
 /// `[node]`
@@ -127,6 +130,13 @@ pub struct CdrConfig {
     pub path: PathBuf,
 }
 
+/// `[dns]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsConfig {
+    /// The servers; none for those of `/etc/resolv.conf`.
+    pub servers: Vec<SocketAddr>,
+}
+
 /// What happens between the order to end and the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainConfig {
@@ -184,8 +194,9 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
     let cdr = node::cdr(&sections.cdr, &node.state_dir);
     let (log, xdp) = (node::log(&sections.log), node::xdp(&sections.xdp));
     let (shards, drain) = (node::shards(&sections.node), node::drain(&sections.node));
+    let dns = node::dns(&sections.dns);
     let policy = Arc::new(policy(&root, &sections, &node.name)?);
-    Some(Config { policy, node, log, xdp, cdr, shards, drain })
+    Some(Config { policy, node, log, xdp, cdr, shards, drain, dns })
 }
 
 fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<Policy> {

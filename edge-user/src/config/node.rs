@@ -1,4 +1,4 @@
-//! The sections that are about this node: `[node]`, `[log]`, `[xdp]`, `[cdr]`, `[shield]`, `[timers]`.
+//! The sections that are about this node: `[node]`, `[log]`, `[xdp]`, `[cdr]`, `[shield]`, `[timers]`, `[dns]`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use edge_core::policy::{CallTimers, Strangers};
 use tracing_subscriber::EnvFilter;
 
+use super::address::DnsServer;
 use super::choice::JsonLines;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
 use super::value::{AbsolutePath, NodeName, Within};
-use super::{CdrConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig, XdpMode};
+use super::{CdrConfig, DnsConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig, XdpMode};
 
 /// Most shards: more cores than this do not serve one process well.
 const SHARDS_MAX: u32 = 256;
@@ -105,6 +106,25 @@ pub(super) fn timers(section: &Section<'_>) -> CallTimers {
     }
 }
 
+/// Most DNS servers: as many as the C library takes.
+const DNS_SERVERS_MAX: usize = 3;
+
+pub(super) fn dns(section: &Section<'_>) -> DnsConfig {
+    section.refuse_empty("servers", "remove the key to ask those of /etc/resolv.conf");
+    let servers: Vec<At<DnsServer>> = section.list("servers").unwrap_or_default();
+    if servers.len() > DNS_SERVERS_MAX {
+        let fault = Fault::TooMany { found: servers.len(), max: DNS_SERVERS_MAX };
+        section.note(section.line_of("servers"), "servers", fault);
+    }
+    for (index, server) in servers.iter().enumerate() {
+        if let Some(first) = servers[..index].iter().find(|first| first.value.0 == server.value.0) {
+            let fault = Fault::Duplicate { found: server.value.0.to_string(), first: first.line };
+            section.note(server.line, "servers", fault);
+        }
+    }
+    DnsConfig { servers: servers.into_iter().map(|server| server.value.0).collect() }
+}
+
 fn path(section: &Section<'_>, key: &'static str, usual: &Path) -> PathBuf {
     section.get::<AbsolutePath>(key).map_or_else(|| usual.to_path_buf(), |path| path.value.0)
 }
@@ -140,6 +160,7 @@ pub(super) struct NodeSections<'a> {
     pub(super) cdr: Section<'a>,
     pub(super) shield: Section<'a>,
     pub(super) timers: Section<'a>,
+    pub(super) dns: Section<'a>,
 }
 
 impl<'a> NodeSections<'a> {
@@ -151,6 +172,7 @@ impl<'a> NodeSections<'a> {
             cdr: root.section("cdr", keys::CDR),
             shield: root.section("shield", keys::SHIELD),
             timers: root.section("timers", keys::TIMERS),
+            dns: root.section("dns", keys::DNS),
         }
     }
 }

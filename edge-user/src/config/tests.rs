@@ -46,6 +46,7 @@ fn the_reference_shows_every_key_that_is_built_and_none_that_is_not() {
         keys::CDR,
         keys::SHIELD,
         keys::TIMERS,
+        keys::DNS,
         keys::REALM,
         keys::TRUNK,
         keys::ROUTE,

@@ -8,11 +8,11 @@ use std::time::Duration;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, RefuseWith, SESSION_TIMER,
-    Targets, Transport, Trunk, TrunkKey, TrunkUsage,
+    Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
-use super::address::{HostAddress, Source};
+use super::address::{HostText, Source};
 use super::choice::{ByAddress, MediaSource};
 use super::document::{At, Section};
 use super::fault::Fault;
@@ -21,17 +21,15 @@ use super::names::Names;
 use super::node::{Bounds, duration};
 use super::value::Within;
 
-/// SIP's own port (RFC 3261 section 19.1.2).
-const SIP_PORT: u16 = 5060;
-
 /// A trunk whose values are right each for itself; `line`s serve the comparison with other trunks.
 #[derive(Debug)]
 pub(super) struct TrunkDraft<'a> {
     pub(super) section: Section<'a>,
     pub(super) name: String,
     pub(super) realm: RealmId,
-    pub(super) host: At<SocketAddr>,
-    pub(super) transport: At<Transport>,
+    pub(super) host: At<Host>,
+    /// Line of `transport`, or where it could stand.
+    pub(super) transport_line: usize,
     pub(super) sources: Vec<At<IpNet>>,
     pub(super) direction: Direction,
     enabled: bool,
@@ -50,9 +48,9 @@ impl<'a> TrunkDraft<'a> {
         authentication(&section);
         let realm = realm(&section, realms);
         let host = host(&section);
-        let sources = sources(&section, host);
-        let usual = At { value: Transport::default(), line: section.line };
-        let transport = section.get("transport").unwrap_or(usual);
+        let sources = sources(&section, host.as_ref());
+        let has_transport = section.has("transport");
+        let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
         let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
         let (limits, codecs) = (limits(&section), codecs(&section));
@@ -64,7 +62,7 @@ impl<'a> TrunkDraft<'a> {
             name,
             realm: realm?,
             host: host?,
-            transport,
+            transport_line,
             sources: sources?,
             direction,
             enabled,
@@ -81,20 +79,20 @@ impl<'a> TrunkDraft<'a> {
 
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
-        let Self { section: _, name, realm, host, transport, sources, direction, enabled, limits, .. } = self;
-        let Self { codecs, nat, media_source, session_timer, rtp_dscp, redirects, .. } = self;
-        let (address, transport) = (host.value, transport.value);
+        let Self { section: _, name, realm, host, transport_line: _, sources, direction, enabled, .. } = self;
+        let Self { limits, codecs, nat, media_source, session_timer, rtp_dscp, redirects, .. } = self;
         Trunk {
             name,
             realm,
-            host: Host::Address { address, transport },
-            targets: Arc::new(Targets::one(address, transport)),
+            targets: Arc::new(host.value.known()),
+            host: host.value,
             auth: Auth::Address,
             names: Vec::new(),
             key: TrunkKey::default(),
             sources: sources.into_iter().map(|source| source.value).collect(),
             direction,
             enabled,
+            former: false,
             limits,
             codecs,
             nat,
@@ -131,12 +129,22 @@ fn realm(section: &Section<'_>, realms: &Names) -> Option<RealmId> {
     realms.resolve(section, "realm", name).map(RealmId::new)
 }
 
-fn host(section: &Section<'_>) -> Option<At<SocketAddr>> {
-    let host: Option<At<HostAddress>> =
+/// An address has a port and a transport in any case; for a name, DNS says what the file does not (RFC 3263).
+fn host(section: &Section<'_>) -> Option<At<Host>> {
+    let host: Option<At<HostText>> =
         section.require("host", "host = \"198.51.100.10\", where requests are sent");
-    let port = section.get::<Within<1, 65_535>>("port").map_or(SIP_PORT, |port| port.value.port());
-    let At { value: HostAddress(address), line } = host?;
-    Some(At { value: SocketAddr::new(address, port), line })
+    let port = section.get::<Within<1, 65_535>>("port").map(|port| port.value.port());
+    let transport = section.get::<Transport>("transport").map(|transport| transport.value);
+    let At { value: host, line } = host?;
+    let value = match host {
+        HostText::Address(address) => {
+            let transport = transport.unwrap_or_default();
+            let port = port.unwrap_or(transport.usual_port());
+            Host::Address { address: SocketAddr::new(address, port), transport }
+        }
+        HostText::Name(name) => Host::Name { name, port, transport },
+    };
+    Some(At { value, line })
 }
 
 impl Within<1, 65_535> {
@@ -146,10 +154,14 @@ impl Within<1, 65_535> {
     }
 }
 
-/// Who may send as the trunk beside its host, which always may; by default nobody.
-fn sources(section: &Section<'_>, host: Option<At<SocketAddr>>) -> Option<Vec<At<IpNet>>> {
+/// Who may send as the trunk beside its host, or what DNS makes of that, which always may; by default nobody.
+fn sources(section: &Section<'_>, host: Option<&At<Host>>) -> Option<Vec<At<IpNet>>> {
     if !section.has("sources") {
-        return host.map(|At { value, line }| vec![At { value: IpNet::from(value.ip()), line }]);
+        let address = |host: &At<Host>| match host.value {
+            Host::Address { address, .. } => vec![At { value: IpNet::from(address.ip()), line: host.line }],
+            Host::Name { .. } => Vec::new(),
+        };
+        return host.map(address);
     }
     section.refuse_empty("sources", "remove the key to take the host alone, or name the peer's networks");
     let sources: Vec<_> = section

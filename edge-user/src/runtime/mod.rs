@@ -10,6 +10,7 @@
 pub mod clock;
 mod listener;
 mod reload;
+mod resolver;
 mod shard;
 mod status;
 mod stream;
@@ -40,6 +41,7 @@ use crate::datapath::{Datapath, DatapathSettings, Mode};
 use crate::host;
 
 use listener::Reception;
+use resolver::{FIRST_ANSWERS_MAX, Finding, Resolver};
 use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 use stream::{Outgoing, Shared, StreamCounters};
 
@@ -61,7 +63,8 @@ pub fn run(config: Config, file: &Path) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;
-        let process = Process::start(config)?;
+        let (resolver, config) = resolve_first(config).await?;
+        let process = Process::start(config, resolver)?;
         process.attend(signals, file).await
     })
 }
@@ -75,6 +78,26 @@ fn refuse_wrong_host(config: &Config) -> anyhow::Result<()> {
         bail!("this host does not fit the configuration ({} problems, see above)", problems.len());
     }
     Ok(())
+}
+
+/// Looks the names of trunks up before anybody calls; those that take too long are looked up beside the calls.
+async fn resolve_first(mut config: Config) -> anyhow::Result<(Resolver, Config)> {
+    let mut resolver = Resolver::new(config.dns.servers.clone());
+    resolver.watch(config.policy.questions())?;
+    let policy = &mut config.policy;
+    let first = async {
+        while resolver.unanswered().next().is_some() {
+            let finding = resolver.next().await;
+            if let Some(found) = resolver::found(policy, finding) {
+                *policy = found;
+            }
+        }
+    };
+    drop(tokio::time::timeout(FIRST_ANSWERS_MAX, first).await);
+    for name in resolver.unanswered() {
+        tracing::error!(name, "calls to this name fail until DNS answers, which it has not done yet");
+    }
+    Ok((resolver, config))
 }
 
 struct Signals {
@@ -106,6 +129,8 @@ struct Process {
     receivers: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     records: cdr::Writer,
+    /// Where the names of trunks lead.
+    resolver: Resolver,
     /// Whether it was said that counters cannot be published.
     unpublished: AtomicBool,
     /// Held as long as this process is the node.
@@ -113,7 +138,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(config: Config) -> anyhow::Result<Self> {
+    fn start(config: Config, resolver: Resolver) -> anyhow::Result<Self> {
         let policy = Arc::clone(&config.policy);
         // Everything that may fail comes before the datapath, whose start ends the media that it does not know.
         let only_one = only_one(&config)?;
@@ -137,6 +162,7 @@ impl Process {
             receivers: Vec::new(),
             workers: Vec::new(),
             records,
+            resolver,
             unpublished: AtomicBool::new(false),
             _only_one: only_one,
         };
@@ -227,6 +253,7 @@ impl Process {
                     self.tick();
                     lost = self.datapath.lost_device();
                 }
+                finding = self.resolver.next() => self.on_found(finding),
                 _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
                 _ = signals.hangup.recv() => self.reload(file),
                 _ = signals.terminate.recv() => break,
@@ -244,9 +271,28 @@ impl Process {
     }
 
     /// What is due each second.
-    fn tick(&self) {
+    fn tick(&mut self) {
+        if let Some(policy) = self.policy.without_deserted() {
+            self.replace_policy(Arc::new(policy));
+        }
         self.datapath.refresh_next_hops();
         self.publish();
+    }
+
+    /// DNS has said something about the name of a trunk.
+    fn on_found(&mut self, finding: Finding) {
+        if let Some(policy) = resolver::found(&self.policy, finding) {
+            self.replace_policy(policy);
+        }
+    }
+
+    /// From now on calls are decided by `policy`.
+    fn replace_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+        self.reception.replace_policy(Arc::clone(&self.policy));
+        for shard in &self.shards {
+            drop(shard.send(Notice::Policy(Arc::clone(&self.policy))));
+        }
     }
 
     fn publish(&self) {
@@ -263,13 +309,14 @@ impl Process {
     }
 
     fn reload(&mut self, file: &Path) {
-        match reload::load(file, &self.config, &self.policy) {
+        let loaded = reload::load(file, &self.config, &self.policy);
+        let watched = loaded.and_then(|policy| {
+            self.resolver.watch(policy.questions())?;
+            Ok(policy)
+        });
+        match watched {
             Ok(policy) => {
-                self.policy = policy;
-                self.reception.replace_policy(Arc::clone(&self.policy));
-                for shard in &self.shards {
-                    drop(shard.send(Notice::Policy(Arc::clone(&self.policy))));
-                }
+                self.replace_policy(policy);
                 tracing::info!(
                     trunks = self.policy.trunks.len(),
                     routes = self.policy.routes.all().len(),
@@ -283,7 +330,7 @@ impl Process {
     }
 
     /// Waits until no call is left, the grace and the farewells are over, or a second signal comes.
-    async fn drain(&self, signals: &mut Signals, second: &mut tokio::time::Interval) {
+    async fn drain(&mut self, signals: &mut Signals, second: &mut tokio::time::Interval) {
         let grace = self.config.drain.grace;
         tracing::info!(
             grace_s = grace.as_secs_f64(),

@@ -30,6 +30,7 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
         ("[log]", fresh.log == config.log),
         ("[xdp]", fresh.xdp == config.xdp),
         ("[cdr]", fresh.cdr == config.cdr),
+        ("[dns]", fresh.dns == config.dns),
     ];
     let changed: Vec<&str> = fixed.iter().filter(|(_, same)| !same).map(|(section, _)| *section).collect();
     if !changed.is_empty() {
