@@ -4,4 +4,5 @@
 //! bench interleaves what it measures with a baseline, and reports medians and ratios.
 
 pub mod datapath;
+pub mod sip;
 pub mod wire;

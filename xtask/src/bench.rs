@@ -11,6 +11,8 @@ use crate::{build, setup, shell, workspace};
 pub(crate) enum Bench {
     /// Nanoseconds a packet under BPF_PROG_TEST_RUN, beside the cost of a bare XDP_TX program
     Datapath(Options),
+    /// CPU milliseconds a call and the highest rate of calls, beside Kamailio, rtpengine and Asterisk
+    Sip(SipOptions),
     /// Microseconds a SIP message, beside the rsip crate
     Wire(Options),
 }
@@ -22,6 +24,22 @@ pub(crate) struct Options {
     json: bool,
 }
 
+#[derive(Args)]
+pub(crate) struct SipOptions {
+    /// Rounds over all that is measured; medians are reported
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Seconds of calls in each measurement
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Print every value as one JSON object on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the bench measures edge with, beside what the lab has anyway.
+const SIP_PACKAGES: &[&str] = &["rtpengine-daemon"];
+
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     match bench {
         Bench::Datapath(options) => {
@@ -30,19 +48,34 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
             }
             setup::ensure()?;
             build::ebpf()?;
-            measure("datapath", options)
+            measure("datapath", options.json, &[])
         }
-        Bench::Wire(options) => measure("wire", options),
+        Bench::Sip(options) => sip(options),
+        Bench::Wire(options) => measure("wire", options.json, &[]),
     }
 }
 
-fn measure(binary: &str, Options { json }: &Options) -> Result<ExitCode> {
+/// Asterisk takes part when `cargo xtask interop` has fetched it.
+fn sip(SipOptions { rounds, seconds, json }: &SipOptions) -> Result<ExitCode> {
+    if !setup::is_root() {
+        bail!("the bench makes network namespaces and loads an XDP program; run it as root");
+    }
+    setup::ensure()?;
+    setup::ensure_packages(SIP_PACKAGES)?;
+    build::ebpf()?;
+    build::edge()?;
+    let arguments = ["--rounds".to_owned(), rounds.to_string(), "--seconds".to_owned(), seconds.to_string()];
+    measure("sip", *json, &arguments)
+}
+
+fn measure(binary: &str, json: bool, arguments: &[String]) -> Result<ExitCode> {
     shell::step("build: the bench");
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--locked", "--release", "--package", "edge-benches", "--bin", binary]);
     shell::run(cargo.current_dir(workspace::root()))?;
     let mut bench = Command::new(workspace::target().join("release").join(binary));
-    if *json {
+    bench.args(arguments);
+    if json {
         bench.arg("--json");
     }
     let status = shell::status(&mut bench)?;

@@ -101,6 +101,11 @@ impl<'lab> EdgeProcess<'lab> {
         }
     }
 
+    /// Process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Everything it has logged, over restarts too.
     pub fn log(&self) -> String {
         self.process.output()

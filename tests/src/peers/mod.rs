@@ -11,7 +11,7 @@ pub mod pjsua2;
 
 use std::env;
 use std::net::{SocketAddrV4, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Transport {
 }
 
 /// Where `program` is, which Debian's `package` brings.
-fn installed(program: &str, package: &str) -> Result<PathBuf> {
+pub fn installed(program: &str, package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin")])
@@ -63,14 +63,18 @@ fn installed(program: &str, package: &str) -> Result<PathBuf> {
 }
 
 /// A command that takes all its processes with it when it is killed.
-fn contained(program: &PathBuf) -> Command {
+pub fn contained(program: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--kill-child", "--"]).arg(program);
     command
 }
 
 /// Waits until somebody takes connections at `address` in `namespace`.
-fn wait_until_listening(namespace: &Namespace, address: SocketAddrV4, process: &mut Process) -> Result<()> {
+pub fn wait_until_listening(
+    namespace: &Namespace,
+    address: SocketAddrV4,
+    process: &mut Process,
+) -> Result<()> {
     let connects = || TcpStream::connect_timeout(&address.into(), CONNECT_TIMEOUT).is_ok();
     let started = wait_until(START_PATIENCE, || match process.ended() {
         Ok(None) => namespace.run(connects).unwrap_or(false).then_some(true),

@@ -70,6 +70,9 @@ pub struct Sipp {
     seconds: u32,
     keys: Vec<(String, String)>,
     transport: &'static str,
+    /// Calls that may be up at once, when not all.
+    at_once: Option<u32>,
+    traced: bool,
 }
 
 impl Sipp {
@@ -98,12 +101,24 @@ impl Sipp {
             seconds: 1,
             keys: Vec::new(),
             transport: "u1",
+            at_once: None,
+            traced: true,
         }
     }
 
     /// Number of calls, after which it ends.
     pub fn calls(self, calls: u32) -> Self {
         Self { calls, ..self }
+    }
+
+    /// No more than so many calls up at once.
+    pub fn at_once(self, calls: u32) -> Self {
+        Self { at_once: Some(calls), ..self }
+    }
+
+    /// Writes no message down: for load.
+    pub fn untraced(self) -> Self {
+        Self { traced: false, ..self }
     }
 
     /// Calls a second.
@@ -183,18 +198,20 @@ impl Sipp {
         option("-p", self.port.to_string());
         option("-mp", self.media_port.to_string());
         option("-m", self.calls.to_string());
-        option("-l", self.calls.max(1).to_string());
+        option("-l", self.at_once.unwrap_or(self.calls).max(1).to_string());
         option("-r", self.rate.to_string());
         option("-d", call_ms.to_string());
         option("-stf", "statistics.csv".to_owned());
         option("-fd", "1".to_owned());
-        option("-error_file", "errors.log".to_owned());
-        option("-message_file", "messages.log".to_owned());
         if !self.service.is_empty() {
             option("-s", self.service.clone());
         }
-        let flags = ["-nostdin", "-trace_stat", "-trace_err", "-trace_msg", "-skip_rlimit"];
-        arguments.extend(flags.map(str::to_owned));
+        if self.traced {
+            option("-error_file", "errors.log".to_owned());
+            option("-message_file", "messages.log".to_owned());
+            arguments.extend(["-trace_err", "-trace_msg"].map(str::to_owned));
+        }
+        arguments.extend(["-nostdin", "-trace_stat", "-skip_rlimit"].map(str::to_owned));
         arguments
     }
 }
@@ -213,6 +230,11 @@ impl RunningSipp {
     pub fn statistics(&self) -> Result<Statistics> {
         let table = std::fs::read_to_string(self.directory.join("statistics.csv"))?;
         Statistics::last(&table).context("SIPp has not written its statistics yet")
+    }
+
+    /// Process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Whether it has still calls to play.

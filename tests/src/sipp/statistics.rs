@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 /// Cumulated figures of one SIPp process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Statistics {
     /// Calls begun, in or out.
     pub attempted: u64,
@@ -15,6 +15,8 @@ pub struct Statistics {
     pub current: u64,
     /// Messages sent again.
     pub retransmitted: u64,
+    /// Calls begun a second, from the first to now.
+    pub calls_a_second: f64,
 }
 
 impl Statistics {
@@ -25,12 +27,14 @@ impl Statistics {
         let names = lines.next()?.split(';');
         let figures: HashMap<&str, &str> = names.zip(lines.next_back()?.split(';')).collect();
         let figure = |name: &str| figures.get(name)?.parse().ok();
+        let calls_a_second = figures.get("CallRate(C)")?.parse().ok()?;
         Some(Self {
             attempted: figure("TotalCallCreated")?,
             succeeded: figure("SuccessfulCall(C)")?,
             failed: figure("FailedCall(C)")?,
             current: figure("CurrentCall")?,
             retransmitted: figure("Retransmissions(C)")?,
+            calls_a_second,
         })
     }
 }

@@ -2,13 +2,21 @@
 
 use super::Statistics;
 
-const TABLE: &str = "CurrentCall;TotalCallCreated;SuccessfulCall(P);SuccessfulCall(C);FailedCall(C);Retransmissions(C);\n\
-                     1;2;0;0;0;0;\n\
-                     3;20;4;16;1;5;\n";
+const TABLE: &str = "CallRate(C);CurrentCall;TotalCallCreated;SuccessfulCall(P);SuccessfulCall(C);FailedCall(C);\
+                     Retransmissions(C);\n\
+                     2;1;2;0;0;0;0;\n\
+                     9.5;3;20;4;16;1;5;\n";
 
 #[test]
 fn the_last_complete_line_counts() {
-    let expected = Statistics { attempted: 20, succeeded: 16, failed: 1, current: 3, retransmitted: 5 };
+    let expected = Statistics {
+        attempted: 20,
+        succeeded: 16,
+        failed: 1,
+        current: 3,
+        retransmitted: 5,
+        calls_a_second: 9.5,
+    };
     assert_eq!(Statistics::last(TABLE), Some(expected));
     assert_eq!(Statistics::last(&format!("{TABLE}0;21")), Some(expected), "a line that is being written");
 }
