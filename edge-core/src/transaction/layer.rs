@@ -2,15 +2,16 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::sip::{HeaderName, Message, MessageLimits, MessageWriter, Method, Request, Response, StatusCode};
+use crate::sip::{Method, Request, Response, StatusCode};
 
+use super::entry::{Key, Transaction, ack_for_failure};
 use super::key::{Branch, ClientKey, ServerKey};
 use super::machine::Machine;
-use super::step::{Effect, Timer};
+use super::step::Effect;
 use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
 use super::{Path, TRANSACTIONS_MAX, TransactionId, Transmit};
 
@@ -26,35 +27,6 @@ pub struct Transactions<O> {
     deadlines: BinaryHeap<Reverse<(Instant, TransactionId)>>,
     outbox: VecDeque<Transmit>,
     timed_out: VecDeque<(TransactionId, O)>,
-}
-
-#[derive(Debug)]
-struct Transaction<O> {
-    machine: Machine,
-    owner: O,
-    key: Key,
-    path: Path,
-    /// Where a server answers when its connection is gone.
-    other_way: Option<Path>,
-    /// The newest message of ours: the request of a client, the last response of a server.
-    newest: Bytes,
-    /// The ACK for a failure response, once there is one.
-    ack: Bytes,
-    retransmission: Option<Deadline>,
-    lifetime: Option<Deadline>,
-}
-
-#[derive(Debug)]
-enum Key {
-    Client(ClientKey),
-    Server(ServerKey),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Deadline {
-    at: Instant,
-    timer: Timer,
-    interval: Duration,
 }
 
 /// What a message turned out to belong to.
@@ -328,44 +300,4 @@ impl<O: Copy> Transactions<O> {
             Key::Server(key) => drop(self.servers.remove(&key)),
         }
     }
-}
-
-impl<O> Transaction<O> {
-    /// The timer that is due at `at`. One that was moved or stopped leaves its old entry in the heap; only the
-    /// current one counts. A retransmission stays, so that restarting it goes on from its interval.
-    fn due(&mut self, at: Instant) -> Option<Timer> {
-        if let Some(deadline) = self.retransmission
-            && deadline.at == at
-        {
-            return Some(deadline.timer);
-        }
-        self.lifetime.take_if(|deadline| deadline.at == at).map(|deadline| deadline.timer)
-    }
-
-    /// Starts a timer, unless its transport makes it needless; says when it is due.
-    fn start(&mut self, timer: Timer, now: Instant) -> Option<Instant> {
-        let first = timer.duration(self.path.is_reliable())?;
-        let slot = if timer.retransmits() { &mut self.retransmission } else { &mut self.lifetime };
-        let interval = match slot {
-            Some(running) if running.timer == timer => timer.next_interval(running.interval),
-            Some(_) | None => first,
-        };
-        let at = now + interval;
-        *slot = Some(Deadline { at, timer, interval });
-        Some(at)
-    }
-}
-
-/// The ACK of a failure response, which belongs to the INVITE's transaction (RFC 3261 section 17.1.1.3).
-fn ack_for_failure(invite: &Bytes, response: &Response) -> Bytes {
-    let Ok(invite) = Message::parse(invite.clone(), &MessageLimits::default()) else { return Bytes::new() };
-    MessageWriter::request(&Method::Ack, invite.request_uri().unwrap_or_default())
-        .header(HeaderName::Via, invite.first(HeaderName::Via).unwrap_or_default())
-        .copy(&invite, HeaderName::Route)
-        .header(HeaderName::MaxForwards, "70")
-        .copy(&invite, HeaderName::From)
-        .copy(&response.message, HeaderName::To)
-        .copy(&invite, HeaderName::CallId)
-        .header(HeaderName::CSeq, format!("{} ACK", response.cseq))
-        .empty()
 }

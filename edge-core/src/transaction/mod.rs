@@ -14,6 +14,7 @@
 
 mod client_invite;
 mod client_non_invite;
+mod entry;
 mod key;
 mod layer;
 mod machine;
