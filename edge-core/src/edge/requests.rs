@@ -86,7 +86,7 @@ impl Edge {
         match request.method {
             Method::Ack => self.on_ack(path, &request, now),
             Method::Cancel => self.on_cancel(path, &request, now),
-            _ if request.to.tag().is_some() => self.on_dialog_request(path, request, now),
+            _ if request.to.tag().is_some() => self.on_dialog_request(trunk, path, request, now),
             Method::Invite => self.on_invite(trunk, path, request, now),
             Method::Options => self.on_options(path, &request, now),
             _ => self.answer_with(path, &request, outside_a_dialog(&request.method), now),
@@ -101,7 +101,8 @@ impl Edge {
         let key = CallKey(self.resources.random.next());
         let ancestor = self.sender_of(&invite);
         let looped = self.comes_round(trunk, &invite, ancestor);
-        let Ok(server) = self.resources.transactions.open_server(&invite, path, Owner::Invited(key, Side::A))
+        let Ok(server) =
+            self.resources.transactions.open_server_of(trunk, &invite, path, Owner::Invited(key, Side::A))
         else {
             self.counters.calls_refused += 1;
             return self.answer_with(path, &invite, Refused::Overload.status(), now);
@@ -146,12 +147,12 @@ impl Edge {
         next.is_some()
     }
 
-    fn on_dialog_request(&mut self, path: Path, request: Request, now: Instant) {
+    fn on_dialog_request(&mut self, trunk: TrunkId, path: Path, request: Request, now: Instant) {
         let Some((key, side)) = self.dialog_of(path, &request) else {
             return self.on_unknown_dialog(path, &request, now);
         };
         let owner = if request.method == Method::Invite { Owner::Invited(key, side) } else { Owner::Nobody };
-        match self.resources.transactions.open_server(&request, path, owner) {
+        match self.resources.transactions.open_server_of(trunk, &request, path, owner) {
             Ok(server) => {
                 self.with_call(key, now, |call, ctx| {
                     call.on_request(Asked { side, request, source: path.peer, server }, ctx);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::policy::TrunkId;
 use crate::sip::{HeaderName, Message, MessageLimits, MessageWriter, Method, Response};
 
 use super::Path;
@@ -19,6 +20,8 @@ pub(super) struct Transaction<O> {
     pub(super) path: Path,
     /// Where a server answers when its connection is gone.
     pub(super) other_way: Option<Path>,
+    /// Whose share of the table it is, when it is a server.
+    pub(super) trunk: Option<TrunkId>,
     /// The newest message of ours: the request of a client, the last response of a server.
     pub(super) newest: Bytes,
     /// The ACK for a failure response, once there is one.

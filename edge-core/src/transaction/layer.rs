@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::policy::TrunkId;
 use crate::sip::{Method, Request, Response, StatusCode};
 
 use super::entry::{Key, Transaction, ack_for_failure};
 use super::key::{Branch, ClientKey, ServerKey};
 use super::machine::Machine;
+use super::shares::Shares;
 use super::step::Effect;
 use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
 use super::{Path, TRANSACTIONS_MAX, TransactionId, Transmit};
@@ -27,6 +29,7 @@ pub struct Transactions<O> {
     deadlines: BinaryHeap<Reverse<(Instant, TransactionId)>>,
     outbox: VecDeque<Transmit>,
     timed_out: VecDeque<(TransactionId, O)>,
+    shares: Shares,
 }
 
 /// What a message turned out to belong to.
@@ -40,9 +43,9 @@ pub enum Matched<O> {
     Nothing,
 }
 
-/// The shard holds [`TRANSACTIONS_MAX`] transactions.
+/// The shard holds [`TRANSACTIONS_MAX`] transactions, or the trunk as many as are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{TRANSACTIONS_MAX} transactions are open")]
+#[error("{TRANSACTIONS_MAX} transactions are open, or as many of one trunk as there is room left for")]
 pub struct Full;
 
 impl<O: Copy> Default for Transactions<O> {
@@ -56,6 +59,7 @@ impl<O: Copy> Default for Transactions<O> {
             deadlines: BinaryHeap::new(),
             outbox: VecDeque::new(),
             timed_out: VecDeque::new(),
+            shares: Shares::default(),
         }
     }
 }
@@ -80,14 +84,47 @@ impl<O: Copy> Transactions<O> {
     /// [`Full`] at the bound, for requests outside a dialog at three quarters of it: what belongs to a call that
     /// stands must find room when new calls no longer do.
     pub fn open_server(&mut self, request: &Request, from: Path, owner: O) -> Result<TransactionId, Full> {
+        if self.room_for(request) == 0 {
+            return Err(Full);
+        }
+        self.open_unchecked(request, from, owner)
+    }
+
+    /// Like [`Transactions::open_server`], in the share of one trunk among several.
+    ///
+    /// # Errors
+    /// [`Full`], also for a trunk that holds as many as there is room left.
+    pub fn open_server_of(
+        &mut self,
+        trunk: TrunkId,
+        request: &Request,
+        from: Path,
+        owner: O,
+    ) -> Result<TransactionId, Full> {
+        if !self.shares.may_take(trunk, self.room_for(request)) {
+            return Err(Full);
+        }
+        let id = self.open_unchecked(request, from, owner)?;
+        self.shares.take(trunk);
+        if let Some(transaction) = self.table.get_mut(&id) {
+            transaction.trunk = Some(trunk);
+        }
+        Ok(id)
+    }
+
+    /// Transactions that may still be opened for requests like this one.
+    fn room_for(&self, request: &Request) -> usize {
+        let outside = request.to.tag().is_none();
+        let bound = if outside { TRANSACTIONS_MAX / 4 * 3 } else { TRANSACTIONS_MAX };
+        bound.saturating_sub(self.table.len())
+    }
+
+    fn open_unchecked(&mut self, request: &Request, from: Path, owner: O) -> Result<TransactionId, Full> {
         let machine = if request.method == Method::Invite {
             Machine::ServerInvite(ServerInvite::INITIAL)
         } else {
             Machine::ServerNonInvite(ServerNonInvite::INITIAL)
         };
-        if request.to.tag().is_none() && self.table.len() >= TRANSACTIONS_MAX / 4 * 3 {
-            return Err(Full);
-        }
         let key = ServerKey::of(request, from);
         let path = from.answering(&request.via);
         let id = self.insert(machine, owner, Key::Server(key.clone()), path, Bytes::new())?;
@@ -204,10 +241,10 @@ impl<O: Copy> Transactions<O> {
         self.table.len()
     }
 
-    /// Whether no transaction is open.
+    /// Whether no transaction is open, and no trunk is thought to hold one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.table.is_empty() && self.shares.is_empty()
     }
 
     fn insert(
@@ -229,6 +266,7 @@ impl<O: Copy> Transactions<O> {
             key,
             path,
             other_way: None,
+            trunk: None,
             newest,
             ack: Bytes::new(),
             retransmission: None,
@@ -295,6 +333,7 @@ impl<O: Copy> Transactions<O> {
                 self.streams.remove(&transaction.path);
             }
         }
+        transaction.trunk.into_iter().for_each(|trunk| self.shares.give_back(trunk));
         match transaction.key {
             Key::Client(key) => drop(self.clients.remove(&key)),
             Key::Server(key) => drop(self.servers.remove(&key)),

@@ -10,7 +10,7 @@
 //!   rings: its user ends that with [`Transactions::abandon`].
 //! - Over a reliable transport nothing is sent twice, and a failed connection ends at once what waits for an answer
 //!   through it.
-//! - The number of transactions is bounded by [`TRANSACTIONS_MAX`].
+//! - The number of transactions is bounded by [`TRANSACTIONS_MAX`], and what one trunk may hold by what is left.
 
 mod client_invite;
 mod client_non_invite;
@@ -20,6 +20,7 @@ mod layer;
 mod machine;
 mod server_invite;
 mod server_non_invite;
+mod shares;
 mod step;
 #[cfg(test)]
 mod tests;

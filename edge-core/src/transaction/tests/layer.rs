@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::policy::{ListenerId, RealmId, Transport};
+use crate::policy::{ListenerId, RealmId, Transport, TrunkId};
 use crate::sip::{
     HeaderName, Incoming, MessageLimits, MessageWriter, Method, Request, Response, StatusCode, response_to,
 };
@@ -191,4 +191,16 @@ fn another_peer_with_the_same_branch_is_another_transaction() {
         assert_eq!(layer.on_request(&invite, other, now), Matched::Nothing);
         assert_eq!(layer.cancelled_by(&request(&Method::Cancel, "z9hG4bKpeer"), other), None);
     }
+}
+
+#[test]
+fn what_a_trunk_holds_is_given_back() {
+    let mut layer = Transactions::<u8>::default();
+    let ids: Vec<_> = (0..100)
+        .map(|number| request(&Method::Invite, &format!("z9hG4bK{number}")))
+        .map(|invite| layer.open_server_of(TrunkId::new(7), &invite, path(), 1).unwrap())
+        .collect();
+    assert!(!layer.is_empty());
+    ids.into_iter().for_each(|id| layer.abandon(id));
+    assert!(layer.is_empty(), "{layer:?}");
 }
