@@ -8,14 +8,17 @@
 //! - SDP that names one of our ports is sent only after [`Input::MediaInstalled`] for its call, and an answer only after
 //!   [`Input::MediaAccepted`] of the plan that it leads to.
 //! - Every INVITE of a known trunk that would start a call ends with exactly one [`Command::WriteRecord`]; but one
-//!   that the bound of transactions turns away is only counted, because nobody would know it when it came again.
+//!   that overload or the bound of transactions turns away is only counted: nobody would know it when it came again, and
+//!   writing it down would cost more than refusing it.
 //! - A source that belongs to no trunk changes nothing but a counter.
 
 mod counters;
+mod overload;
 mod requests;
 mod shard;
 #[cfg(test)]
 mod tests;
+mod urgency;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,7 +34,11 @@ use crate::transaction::Path;
 
 pub use counters::Counters;
 pub use shard::Shard;
+pub use urgency::Urgency;
+
 pub(crate) use shard::tag_number;
+
+use overload::Overload;
 
 /// A fact that the host reports.
 #[derive(Debug)]
@@ -43,6 +50,8 @@ pub enum Input {
         /// What it holds.
         bytes: Bytes,
     },
+    /// The next message that came in has waited so long until now. Without it none has waited.
+    Waited(Duration),
     /// Nothing goes over a path any more: its connection could not be opened, or has ended with something that was
     /// sent. What waits for an answer there fails now. Nothing happens when nobody waits.
     SendFailed {
@@ -141,8 +150,14 @@ pub struct Edge {
     /// The deadline of each call that has one; a call has at most one entry.
     deadlines: BTreeSet<(Instant, CallKey)>,
     counters: Counters,
+    overload: Overload,
+    /// When it was last said that calls are turned away.
+    overload_said: Option<Instant>,
     draining: Draining,
 }
+
+/// How long an overload that goes on is not spoken of again.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Whether the edge is being stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +188,8 @@ impl Edge {
             invitations: HashMap::new(),
             deadlines: BTreeSet::new(),
             counters: Counters::default(),
+            overload: Overload::new(epoch),
+            overload_said: None,
             draining: Draining::No,
         }
     }
@@ -180,7 +197,11 @@ impl Edge {
     /// Takes one fact. All commands that follow from it come from [`Edge::poll`].
     pub fn handle(&mut self, input: Input, now: Instant) {
         match input {
-            Input::Received { path, bytes } => self.on_message(path, bytes, now),
+            Input::Received { path, bytes } => {
+                self.on_message(path, bytes, now);
+                self.overload.taken();
+            }
+            Input::Waited(waited) => return self.on_wait(waited, now),
             Input::SendFailed { path } => self.resources.transactions.on_unreachable(path, now),
             Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
             Input::MediaAccepted { call } => self.with_call(call, now, Call::on_media_accepted),
@@ -190,7 +211,10 @@ impl Edge {
             Input::MediaRemoved { call, reports } => {
                 self.with_call(call, now, |call, ctx| call.on_media_removed(reports, ctx));
             }
-            Input::PolicyReplaced(policy) => self.policy = policy,
+            Input::PolicyReplaced(policy) => {
+                self.policy = policy;
+                self.overload.forget_trunks();
+            }
             Input::DrainRequested { grace } => {
                 self.draining = match self.draining {
                     Draining::No => Draining::Until(now + grace),
@@ -244,6 +268,17 @@ impl Edge {
     #[must_use]
     pub fn media_ports_at_rest(&self) -> u64 {
         (self.resources.ports.free() + self.resources.ports.resting()) as u64
+    }
+
+    /// Says once a minute at most that calls are turned away: under load that begins and ends many times a second.
+    fn on_wait(&mut self, waited: Duration, now: Instant) {
+        let begins = self.overload.note(waited, now);
+        let quiet = self.overload_said.is_none_or(|said| now.saturating_duration_since(said) >= SAY_AGAIN);
+        if begins && quiet {
+            self.overload_said = Some(now);
+            let (shard, waited_ms) = (self.resources.shard.index, waited.as_secs_f64() * 1000.0);
+            tracing::warn!(shard, waited_ms, "overload: messages wait, and new calls hear 503");
+        }
     }
 
     fn on_time(&mut self, now: Instant) {

@@ -19,6 +19,12 @@ pub struct Counters {
     pub calls_started: u64,
     /// INVITEs that were refused.
     pub calls_refused: u64,
+    /// INVITEs that heard 503 because of the load, or because their trunk holds too many transactions. No record says so.
+    pub calls_shed: u64,
+    /// INVITEs that were not read because of the load.
+    pub calls_ignored: u64,
+    /// Requests for something new that were not read, because they had waited until they were sent again.
+    pub requests_stale: u64,
     /// Calls standing now.
     pub calls_standing: u64,
     /// Transactions open now.
@@ -30,7 +36,7 @@ pub struct Counters {
 impl Counters {
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 11] {
+    pub const fn named(&self) -> [(&'static str, u64); 14] {
         let Self {
             strangers,
             unanswerable,
@@ -40,6 +46,9 @@ impl Counters {
             merged_requests,
             calls_started,
             calls_refused,
+            calls_shed,
+            calls_ignored,
+            requests_stale,
             calls_standing,
             transactions_open,
             media_ports_free,
@@ -53,6 +62,9 @@ impl Counters {
             ("merged_requests", merged_requests),
             ("calls_started", calls_started),
             ("calls_refused", calls_refused),
+            ("calls_shed", calls_shed),
+            ("calls_ignored", calls_ignored),
+            ("requests_stale", requests_stale),
             ("calls_standing", calls_standing),
             ("transactions_open", transactions_open),
             ("media_ports_free", media_ports_free),

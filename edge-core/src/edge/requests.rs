@@ -17,10 +17,15 @@ use crate::sip::{
 };
 use crate::transaction::{Matched, Path};
 
-use super::{Draining, Edge, shard};
+use super::overload::{STALE, Verdict};
+use super::{Draining, Edge, Urgency, shard};
 
 /// When someone who has not answered yet may try again, in seconds.
 const EARLY_RETRY_AFTER_S: &str = "2";
+
+/// Longest wait that a call which was shed is asked for, in seconds: overload comes and goes faster, and a trunk that
+/// took it literally would send nothing at all meanwhile (RFC 3261 section 21.5.4).
+const SHED_RETRY_AFTER_MAX_S: u64 = 4;
 
 impl Edge {
     pub(super) fn on_message(&mut self, path: Path, bytes: Bytes, now: Instant) {
@@ -28,6 +33,9 @@ impl Edge {
             self.on_stranger(path, bytes, now);
             return;
         };
+        if self.passes_over(trunk, path, &bytes, now) {
+            return;
+        }
         match self.parse(path, bytes) {
             Ok(Incoming::Request(request)) => self.on_request(trunk, path, request, now),
             Ok(Incoming::Response(response)) => self.on_response(&response, now),
@@ -42,6 +50,21 @@ impl Edge {
                 tracing::debug!(peer = %path.peer, "message ignored: {error}");
             }
         }
+    }
+
+    /// Whether a message is not read for want of time; counts it then.
+    fn passes_over(&mut self, trunk: TrunkId, path: Path, bytes: &[u8], now: Instant) -> bool {
+        if Urgency::of(bytes) == Urgency::Standing {
+            return false;
+        }
+        if !path.is_reliable() && self.overload.waited() >= STALE {
+            self.counters.requests_stale += 1;
+            return true;
+        }
+        let is_call = bytes.trim_ascii_start().starts_with(b"INVITE ");
+        let ignored = is_call && self.overload.judge(trunk, now) == Verdict::Ignore && !path.is_reliable();
+        self.counters.calls_ignored += u64::from(ignored);
+        ignored
     }
 
     /// On a stream nothing but Content-Length says where a message ends (RFC 3261 section 18.3).
@@ -98,14 +121,17 @@ impl Edge {
             self.counters.merged_requests += 1;
             return self.answer_with(path, &invite, StatusCode::LOOP_DETECTED, now);
         }
+        match self.overload.verdict() {
+            Verdict::Admit => {}
+            Verdict::Refuse | Verdict::Ignore => return self.shed(path, &invite, now),
+        }
         let key = CallKey(self.resources.random.next());
         let ancestor = self.sender_of(&invite);
         let looped = self.comes_round(trunk, &invite, ancestor);
         let Ok(server) =
             self.resources.transactions.open_server_of(trunk, &invite, path, Owner::Invited(key, Side::A))
         else {
-            self.counters.calls_refused += 1;
-            return self.answer_with(path, &invite, Refused::Overload.status(), now);
+            return self.shed(path, &invite, now);
         };
         let trying = response_to(&invite.message, StatusCode::TRYING, "Trying", path.peer, None).empty();
         let arrival = Arrival {
@@ -125,6 +151,16 @@ impl Edge {
             Some(call) => self.remember(key, call, now),
             None => self.counters.calls_refused += 1,
         }
+    }
+
+    /// Refuses a call without remembering it, and says when to try again: not all at the same moment.
+    fn shed(&mut self, path: Path, invite: &Request, now: Instant) {
+        self.counters.calls_shed += 1;
+        let code = Refused::Overload.status();
+        let seconds = 1 + self.resources.random.next() % SHED_RETRY_AFTER_MAX_S;
+        let response = self.stateless(path, &invite.message, code, code.default_reason());
+        let response = response.header(HeaderName::RetryAfter, seconds.to_string()).empty();
+        self.resources.at(now).send(reply_path(path, &invite.message), response);
     }
 
     /// The call of ours that sent this very INVITE, if one did: it carries that dialog's Call-ID and our tag.

@@ -14,6 +14,7 @@ mod route;
 mod source;
 mod target;
 mod trunk;
+mod waiting;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +31,8 @@ pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
 use source::Sources;
 pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
+
+pub use waiting::Waiting;
 
 pub use trunk::{
     Admission, Auth, Direction, Limits, Refusal, RefuseWith, SESSION_TIMER, Trunk, TrunkId, TrunkKey,

@@ -254,3 +254,18 @@ fn a_key_stays_with_its_trunk_over_reloads_and_is_given_to_no_other() {
     );
     assert_eq!(last.proven(realm, c), Some(TrunkId::new(0)));
 }
+
+#[test]
+fn a_flood_leaves_room_in_the_queues_for_what_stands() {
+    let trunk = trunk("t", "192.0.2.2:5060", &[]);
+    let fill =
+        |message: &str| -> Vec<_> { std::iter::from_fn(|| trunk.enqueue(message.as_bytes())).collect() };
+    let flood = fill("INVITE sip:a SIP/2.0\r\n");
+    assert_eq!(flood.len(), 2_048);
+    let byes = fill("BYE sip:a SIP/2.0\r\n");
+    assert_eq!(byes.len(), 8_192 - 2_048);
+    drop(flood);
+    assert_eq!(fill("OPTIONS sip:a SIP/2.0\r\n").len(), 0, "those that wait count, whatever they are");
+    drop(byes);
+    assert_eq!(fill("OPTIONS sip:a SIP/2.0\r\n").len(), 2_048);
+}

@@ -154,6 +154,8 @@ pub enum Refusal {
 #[derive(Debug, Default)]
 pub struct TrunkUsage {
     calls: AtomicU32,
+    /// Messages that wait to be read.
+    pub(super) waiting: AtomicU32,
     /// When the token bucket will be full again, in nanoseconds of [`Trunk::admit`]'s clock.
     full_at_ns: AtomicU64,
 }

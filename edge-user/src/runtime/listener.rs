@@ -1,7 +1,7 @@
 //! Receivers: one thread a listening socket, which hands each datagram to the shard that it belongs to.
 //!
 //! Invariants: a datagram of a stranger is counted and costs nothing else; a full shard loses datagrams, counted,
-//! and never makes a receiver wait, so one busy shard cannot stop the others.
+//! and never makes a receiver wait, so one busy shard cannot stop the others; a trunk fills no queue for the others.
 
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossbeam::channel::{Sender, TrySendError};
 use edge_core::edge::Shard;
-use edge_core::policy::{ListenerId, Policy, Strangers};
+use edge_core::policy::{ListenerId, Policy, Strangers, Waiting};
 use edge_core::transaction::Path;
 
 use super::clock;
@@ -27,6 +27,8 @@ pub(super) struct Reception {
     pub(super) stopping: AtomicBool,
     /// Datagrams of sources that belong to no trunk.
     pub(super) strangers: AtomicU64,
+    /// Datagrams that were lost because too many of their trunk's waited.
+    pub(super) unread: AtomicU64,
     /// Datagrams that were lost because a shard's queue was full.
     pub(super) overflowed: AtomicU64,
 }
@@ -39,6 +41,7 @@ impl Reception {
             policy: RwLock::new(policy),
             stopping: AtomicBool::new(false),
             strangers: AtomicU64::new(0),
+            unread: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
         }
     }
@@ -74,11 +77,16 @@ pub(super) fn receive(
     while !shared.stopping.load(Ordering::Relaxed) {
         let policy = shared.policy();
         let outcome = inbox.receive(socket, |peer, datagram| {
-            let known = policy.identify(listener.realm, peer).is_some();
-            if known || (policy.strangers == Strangers::Forbid && has_leisure(shards)) {
-                hand_over(shards, shared, Path { listener, peer, proven: None }, datagram);
-            } else {
-                shared.strangers.fetch_add(1, Ordering::Relaxed);
+            let path = Path { listener, peer, proven: None };
+            match policy.identify(listener.realm, peer) {
+                Some(trunk) => match policy.trunk(trunk).enqueue(datagram) {
+                    Some(waiting) => hand_over(shards, shared, path, datagram, Some(waiting)),
+                    None => drop(shared.unread.fetch_add(1, Ordering::Relaxed)),
+                },
+                None if policy.strangers == Strangers::Forbid && has_leisure(shards) => {
+                    hand_over(shards, shared, path, datagram, None);
+                }
+                None => drop(shared.strangers.fetch_add(1, Ordering::Relaxed)),
             }
         });
         if let Err(error) = outcome {
@@ -88,9 +96,16 @@ pub(super) fn receive(
     }
 }
 
-fn hand_over(shards: &[Sender<Notice>], shared: &Reception, path: Path, datagram: &[u8]) {
+fn hand_over(
+    shards: &[Sender<Notice>],
+    shared: &Reception,
+    path: Path,
+    datagram: &[u8],
+    waiting: Option<Waiting>,
+) {
     let shard = Shard::of_datagram(datagram, shards.len());
-    let notice = Notice::Message { path, bytes: Bytes::copy_from_slice(datagram), arrived: clock::now() };
+    let bytes = Bytes::copy_from_slice(datagram);
+    let notice = Notice::Message { path, bytes, arrived: clock::now(), waiting };
     match shards[shard].try_send(notice) {
         Ok(()) => {}
         Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {

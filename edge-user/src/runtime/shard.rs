@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Counters;
-use edge_core::policy::{ListenerId, Policy, Transport};
+use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
 use hdrhistogram::Histogram;
@@ -26,7 +26,8 @@ use super::stream::Outgoing;
 use super::udp;
 
 /// Notices that may wait for a shard: at ten thousand calls a second over two shards a quarter of a second of
-/// datagrams; what waits longer its peer sends again.
+/// datagrams; what waits longer its peer sends again. A trunk may have half of them, and less for what is new
+/// ([`Waiting`]); how long they wait is bounded by turning calls away.
 pub(super) const NOTICES_MAX: usize = 16_384;
 
 /// Notices that a shard takes before it carries out what follows from them, so that answers leave in batches.
@@ -46,6 +47,8 @@ pub(super) enum Notice {
         bytes: Bytes,
         /// When its receiver had it.
         arrived: Instant,
+        /// Its room in the queues; none for a stranger's.
+        waiting: Option<Waiting>,
     },
     /// A connection could not be opened, or has ended after something was given to it.
     SendFailed {
@@ -170,8 +173,12 @@ impl Running {
         let mut next = Some(first);
         while let Some(notice) = next {
             let input = match notice {
-                Notice::Message { path, bytes, arrived } => {
+                Notice::Message { path, bytes, arrived, waiting } => {
                     arrivals.push(arrived);
+                    drop(waiting);
+                    let now = clock::now();
+                    let waited = now.saturating_duration_since(arrived);
+                    self.host.edge.handle(Input::Waited(waited), now);
                     Input::Received { path, bytes }
                 }
                 Notice::SendFailed { path } => Input::SendFailed { path },

@@ -76,6 +76,7 @@ impl Status {
             refused += shard.sends_refused.load(Ordering::Relaxed);
         }
         *sip.entry("strangers".to_owned()).or_insert(0) += reception.strangers.load(Ordering::Relaxed);
+        sip.insert("datagrams_unread".to_owned(), reception.unread.load(Ordering::Relaxed));
         sip.insert("queue_overflows".to_owned(), reception.overflowed.load(Ordering::Relaxed));
         sip.insert("sends_refused".to_owned(), refused);
         sip.extend(streams.named().map(|(name, value)| (name.to_owned(), value)));

@@ -77,11 +77,20 @@ impl Shared {
         Some(Arc::clone(policy.trunk(trunk)))
     }
 
-    /// Gives a message to its shard, and waits while that has no room: nobody would send it again. `false` once the
-    /// shard has ended.
+    /// Gives a message to its shard, and waits while that, or its trunk's share, has no room: nobody would send it again.
+    /// `false` once the shard has ended.
     async fn hand_over(&self, path: Path, bytes: Bytes) -> bool {
         let shard = &self.shards[Shard::of_datagram(&bytes, self.shards.len())];
-        let mut notice = Notice::Message { path, bytes, arrived: clock::now() };
+        let waiting = loop {
+            // Whose trunk is gone has nobody to share with; the connection ends when it is next read from.
+            let Some(trunk) = self.trunk(path) else { break None };
+            if let Some(waiting) = trunk.enqueue(&bytes) {
+                break Some(waiting);
+            }
+            tokio::time::sleep(SHARD_BUSY).await;
+        };
+        // Its shard is measured by how long it waits from here on, not by what its trunk sends too fast.
+        let mut notice = Notice::Message { path, bytes, arrived: clock::now(), waiting };
         loop {
             match shard.try_send(notice) {
                 Ok(()) => return true,
