@@ -100,6 +100,11 @@ impl Dialog {
         self.refresh_target(response.contact.as_ref());
     }
 
+    /// Goes on with the CSeq numbers of the peer in `early`, the early dialog that this one was before its 2xx.
+    pub fn follow(&mut self, early: &Self) {
+        self.remote_seq = early.remote_seq;
+    }
+
     /// Takes a new target from a re-INVITE or its 2xx (RFC 3261 section 12.2).
     pub fn refresh_target(&mut self, contact: Option<&NameAddr>) {
         if let Some(target) = target_of(contact) {

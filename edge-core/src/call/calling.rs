@@ -54,6 +54,7 @@ pub(super) fn early_leg(
         lines: MediaLines::default(),
         acks: VecDeque::new(),
         forks_hung_up: 0,
+        unpracked: None,
         admission: Some(admission),
     }
 }

@@ -75,6 +75,8 @@ pub enum Cause {
     TooLong,
     /// A side never acknowledged an answer.
     NoAck(Side),
+    /// A side never acknowledged a provisional response that it wanted to be reliable.
+    NoPrack(Side),
     /// A side no longer knows the call.
     Lost(Side),
     /// A side did not refresh its session in time.
@@ -121,6 +123,9 @@ pub enum Refused {
         /// Their option tags, separated by commas.
         options: String,
     },
+    /// Provisional responses have to be acknowledged on this way, and the caller does not say that it can.
+    #[error("the caller does not support 100rel, which this way requires")]
+    Unreliable,
     /// A session interval shorter than we keep (RFC 4028).
     #[error("a session interval of less than 90 s")]
     Interval,
@@ -203,6 +208,7 @@ impl Refused {
             Self::NoRoute { .. } => StatusCode::NOT_FOUND,
             Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
             Self::Extension { .. } => StatusCode::BAD_EXTENSION,
+            Self::Unreliable => StatusCode::EXTENSION_REQUIRED,
             Self::Interval => StatusCode::SESSION_INTERVAL_TOO_SMALL,
             Self::Scheme => StatusCode::UNSUPPORTED_URI_SCHEME,
             Self::Loop => StatusCode::LOOP_DETECTED,
@@ -225,9 +231,12 @@ impl Cause {
             Self::Rejected(code) => across(*code),
             Self::Redirected(code) => *code,
             Self::Unreachable | Self::NoAnswer => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLong | Self::NoAck(_) | Self::Lost(_) | Self::Expired(_) | Self::BadAnswer(_) => {
-                StatusCode::SERVER_INTERNAL_ERROR
-            }
+            Self::TooLong
+            | Self::NoAck(_)
+            | Self::NoPrack(_)
+            | Self::Lost(_)
+            | Self::Expired(_)
+            | Self::BadAnswer(_) => StatusCode::SERVER_INTERNAL_ERROR,
             Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refused) => refused.status(),
         }
@@ -244,6 +253,7 @@ impl Cause {
             | Self::NoAnswer
             | Self::TooLong
             | Self::NoAck(_)
+            | Self::NoPrack(_)
             | Self::Expired(_)
             | Self::BadAnswer(_)
             | Self::Drained
@@ -263,6 +273,7 @@ impl Cause {
             Self::NoAnswer => "no_answer",
             Self::TooLong => "too_long",
             Self::NoAck(_) => "no_ack",
+            Self::NoPrack(_) => "no_prack",
             Self::Lost(_) => "lost",
             Self::Expired(_) => "expired",
             Self::BadAnswer(_) => "bad_answer",
@@ -279,6 +290,7 @@ impl Cause {
             Self::BadAnswer(error) => error.to_string(),
             Self::Refused(refused) => refused.to_string(),
             Self::NoAck(side) => format!("side {side:?} never acknowledged the answer"),
+            Self::NoPrack(side) => format!("side {side:?} never acknowledged a provisional response"),
             Self::Lost(side) => format!("side {side:?} no longer knows the call"),
             Self::Expired(side) => format!("side {side:?} did not keep its session going"),
             Self::Hangup(_)
@@ -302,6 +314,7 @@ impl Refused {
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",
             Self::Extension { .. } => "extension",
+            Self::Unreliable => "extension_required",
             Self::Interval => "session_interval",
             Self::Scheme => "scheme",
             Self::Loop => "loop",

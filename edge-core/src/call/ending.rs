@@ -34,6 +34,7 @@ impl Call {
             record.cause = cause;
         }
         self.end_passages(ctx);
+        self.end_early_change(StatusCode::REQUEST_TERMINATED, None, ctx);
         for side in [Side::A, Side::B] {
             drop(self.leg_mut(side).admission.take());
             self.close(side, status, ctx);

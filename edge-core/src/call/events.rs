@@ -1,10 +1,11 @@
 //! What happens to a call: facts from the datapath, messages of its dialogs, time.
 
+use crate::dialog::Dialog;
 use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
-use super::cause::not_taken;
+use super::cause::{not_taken, not_timed_out};
 use super::exchange::Exchange;
 use super::leg::LegState;
 use super::passage::passes;
@@ -12,9 +13,19 @@ use super::reason::Reason;
 use super::{Call, Cause, Context, Owner, Side};
 
 impl Call {
+    /// The dialog that a request is within: the one that stands, or an early one.
+    fn dialog_of(&mut self, asked: &Asked) -> &mut Dialog {
+        let early = self.exchange.as_mut().filter(|exchange| exchange.from != asked.side);
+        let dialog = &mut self.legs[asked.side.index()].dialog;
+        if dialog.remote_tag.is_some() {
+            return dialog;
+        }
+        early.and_then(|exchange| exchange.early.of(&asked.request)).map_or(dialog, |early| &mut early.dialog)
+    }
+
     /// A request within a dialog of this call, other than an ACK.
     pub(crate) fn on_request(&mut self, asked: Asked, ctx: &mut Context<'_>) {
-        if self.leg_mut(asked.side).dialog.accept_sequence(&asked.request).is_err() {
+        if self.dialog_of(&asked).accept_sequence(&asked.request).is_err() {
             return self.reply(&asked, StatusCode::SERVER_INTERNAL_ERROR, ctx);
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
@@ -26,6 +37,7 @@ impl Call {
             }
             Method::Invite => self.on_change(Exchange::new(asked), ctx),
             Method::Update => self.on_update(asked, ctx),
+            Method::Prack => self.on_prack(asked, ctx),
             Method::Options => self.reply(&asked, StatusCode::OK, ctx),
             method if passes(method) => self.pass_on(asked, ctx),
             method => self.reply(&asked, not_taken(method), ctx),
@@ -83,6 +95,9 @@ impl Call {
                 self.leg_mut(Side::B).state = LegState::Closed;
                 self.terminate(Cause::Unreachable, ctx);
             }
+            Owner::Update(_, side) if self.early_change_goes_to(side) => {
+                self.end_early_change(not_timed_out(StatusCode::REQUEST_TIMEOUT), None, ctx);
+            }
             Owner::Invite(_, side) | Owner::Update(_, side) => {
                 if self.exchange.as_ref().is_some_and(|exchange| exchange.from != side) {
                     self.invite_failed(Cause::Unreachable, ctx);
@@ -110,6 +125,12 @@ impl Call {
         }
         if self.exchange_over_at().is_some_and(|at| at <= ctx.now) {
             self.exchange_over(ctx);
+        }
+        if self.early_change_over_at().is_some_and(|at| at <= ctx.now) {
+            self.end_early_change(not_timed_out(StatusCode::REQUEST_TIMEOUT), None, ctx);
+        }
+        if !self.ending {
+            self.repeat_progress(ctx);
         }
         self.repeat_success(ctx);
         self.keep_sessions(ctx);

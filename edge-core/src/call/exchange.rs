@@ -12,14 +12,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::media::MediaPlan;
+use crate::policy::{ReliableProvisional, Trunk};
 use crate::sdp::Offer;
 use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
 
 use super::asked::Asked;
+use super::early::EarlyDialogs;
 use super::leg::Leg;
+use super::offer_answer::OfferAnswer;
 use super::passage::crossing;
-use super::{ALLOW, SUPPORTED, Side};
+use super::reliable::{REL, Sending, can_acknowledge, wants_reliable};
+use super::{ALLOW, SUPPORTED, SUPPORTED_UNRELIABLY, Side};
 
 /// An INVITE or UPDATE on its way across.
 #[derive(Debug)]
@@ -48,6 +52,20 @@ pub(super) struct Exchange {
     pub(super) withdrawn: bool,
     /// Whether it was sent again for a session interval that was too short.
     pub(super) interval_raised: bool,
+    /// The early dialogs on the other side.
+    pub(super) early: EarlyDialogs,
+    /// Whether our INVITE says that we acknowledge provisional responses.
+    pub(super) asks_reliable: bool,
+    /// What has been said reliably with the side that sent it.
+    pub(super) near: OfferAnswer,
+    /// The answer of that side to an offer in a reliable response.
+    pub(super) near_answer: Option<Bytes>,
+    /// Reliable provisional responses to it, when it can acknowledge them.
+    pub(super) sending: Option<Sending>,
+    /// Our 2xx, while it waits for the PRACK of one.
+    pub(super) held: Option<Success>,
+    /// That side was told of another description than the one that was answered with.
+    pub(super) misled: bool,
     /// Whether the other side has sent a 2xx.
     pub(super) answered: bool,
     /// When a change of an answered call is given up; the call's own phase bounds its first INVITE.
@@ -64,6 +82,13 @@ pub(super) struct Exchange {
     pub(super) acknowledged: bool,
     /// The other side's 2xx made the offer: its ACK has to wait for the answer in ours.
     pub(super) answer_awaited: bool,
+}
+
+/// What our 2xx says.
+#[derive(Debug, Clone)]
+pub(super) struct Success {
+    /// The description, unless one was agreed on before.
+    pub(super) body: Option<Bytes>,
 }
 
 /// What a CANCEL or ACK has to repeat of our INVITE.
@@ -111,6 +136,13 @@ impl Exchange {
             cancel_wanted: false,
             withdrawn: false,
             interval_raised: false,
+            early: EarlyDialogs::default(),
+            asks_reliable: false,
+            near: OfferAnswer::Nothing,
+            near_answer: None,
+            sending: None,
+            held: None,
+            misled: false,
             answered: false,
             over_at: None,
             plan_before: None,
@@ -127,15 +159,50 @@ impl Exchange {
         self.unacknowledged.is_none() && !self.acknowledged
     }
 
-    /// Lets it cross anew, to another side than the one that has refused it.
-    pub(super) fn cross_again(&mut self, body: Option<Bytes>) {
+    /// Lets it cross anew, to another side than the one that has refused it. What was said to the side that sent it stands.
+    pub(super) fn cross_again(&mut self, body: Option<Bytes>, far: &Trunk) {
         let asked = Asked {
             side: self.from,
             request: self.request.clone(),
             source: self.source,
             server: self.server,
         };
-        *self = Self { body, offer: self.offer.take(), ..Self::new(asked) };
+        let (near, sending) = (self.near, self.sending.take());
+        *self = Self { body, offer: self.offer.take(), near, sending, ..Self::new(asked) };
+        self.decide_what_is_asked(far);
+    }
+
+    /// Decides how reliably it is answered on the one side, and may be on the other, once its offer is known.
+    pub(super) fn decide_reliability(&mut self, near: &Trunk, far: &Trunk, random: u64) {
+        self.near = if self.offer.is_some() { OfferAnswer::Received } else { OfferAnswer::Nothing };
+        if self.is_update() {
+            return;
+        }
+        let (invite, required) = (&self.request.message, ReliableProvisional::Required);
+        let can = near.reliable_provisional != ReliableProvisional::Off && can_acknowledge(invite);
+        let all = wants_reliable(invite) || near.reliable_provisional == required;
+        self.sending = can.then(|| Sending::new(all, random));
+        self.decide_what_is_asked(far);
+    }
+
+    /// An offer in a reliable response needs someone who can answer it before the 2xx.
+    fn decide_what_is_asked(&mut self, far: &Trunk) {
+        self.asks_reliable = far.reliable_provisional != ReliableProvisional::Off
+            && (self.sending.is_some() || self.offer.is_some());
+    }
+
+    /// Adds to our INVITE or UPDATE the extensions that it supports, and what they say.
+    pub(super) fn propose(&self, leg: &Leg, request: MessageWriter) -> MessageWriter {
+        let first = leg.dialog.remote_tag.is_none();
+        let required = leg.trunk.reliable_provisional == ReliableProvisional::Required;
+        let request = match self.asks_reliable {
+            true if first && required => {
+                request.header(HeaderName::Require, REL).header(HeaderName::Supported, SUPPORTED_UNRELIABLY)
+            }
+            true => request.header(HeaderName::Supported, SUPPORTED),
+            false => request.header(HeaderName::Supported, SUPPORTED_UNRELIABLY),
+        };
+        leg.timer.propose(request)
     }
 
     /// Whether it came as an UPDATE.
@@ -161,6 +228,6 @@ impl Exchange {
             .copy(&self.request.message, HeaderName::RecordRoute)
             .header(HeaderName::Contact, leg.dialog.contact())
             .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Supported, SUPPORTED)
+            .header(HeaderName::Supported, leg.supported())
     }
 }

@@ -6,12 +6,13 @@ use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCod
 use crate::transaction::{Path, T1};
 
 use super::cause::not_timed_out;
-use super::exchange::{Exchange, Sent, Unacknowledged};
+use super::exchange::{Exchange, Sent, Success, Unacknowledged};
 use super::leg::{LegState, SentAck};
 use super::opening::{SDP, hops_left};
 use super::passage::copy_across;
 use super::reason::{Reason, retry_after};
 use super::relay::Then;
+use super::reliable::{Effect, Input, RAck, Sending};
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
 
 /// Forks of one side that are hung up after another has answered; a peer that makes more of them is not answered.
@@ -32,7 +33,7 @@ impl Call {
         let sequence = leg.dialog.next_sequence();
         let method = exchange.onward.clone();
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
-        let request = leg.timer.propose(request.header(HeaderName::Allow, ALLOW));
+        let request = exchange.propose(leg, request.header(HeaderName::Allow, ALLOW));
         let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
         let request = self.redirection.tell(request);
         let request = finish(request, exchange.body.clone());
@@ -46,31 +47,6 @@ impl Call {
             Err(full) => {
                 tracing::warn!("{} not sent: {full}", exchange.onward);
                 self.invite_failed(Cause::Refused(Refused::Overload), ctx);
-            }
-        }
-    }
-
-    /// A provisional response from the side that was invited.
-    pub(super) fn on_provisional(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
-        let Some(exchange) = self.crossing_to(side) else { return };
-        exchange.provisional_seen = true;
-        exchange.note(&response.message);
-        if exchange.cancel_wanted {
-            exchange.cancel_wanted = false;
-            self.send_cancel(side, ctx);
-        }
-        // 100 is hop by hop, and 199 (RFC 6228) for those who asked for it.
-        if matches!(response.code.as_u16(), 100 | 199) || self.ending {
-            return;
-        }
-        self.note_ringing(ctx);
-        let code = response.code;
-        match self.translate_progress(side, response) {
-            Ok(Some(body)) => self.once_relayed(Then::Progress { code, body }, ctx),
-            Ok(None) => self.answer_invite(code, None, ctx),
-            Err(error) => {
-                tracing::debug!(?side, "SDP of {code} not passed on: {error}");
-                self.answer_invite(code, None, ctx);
             }
         }
     }
@@ -108,7 +84,10 @@ impl Call {
     /// The final response to our UPDATE, which carried an offer of the other side's.
     pub(crate) fn on_update_response(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let sent = self.crossing_to(side).and_then(|exchange| exchange.client);
-        if self.ending || sent.is_none_or(|sent| sent.sequence != response.cseq) {
+        if self.ending || self.on_early_response(side, response, ctx) {
+            return;
+        }
+        if sent.is_none_or(|sent| sent.sequence != response.cseq) {
             return;
         }
         if response.code.is_success() {
@@ -126,6 +105,7 @@ impl Call {
             && leg.timer.raise(response)
         {
             exchange.interval_raised = true;
+            exchange.early.clear();
             exchange.provisional_seen = false;
             return self.send_on(ctx);
         }
@@ -146,7 +126,7 @@ impl Call {
             return;
         }
         exchange.acknowledged = true;
-        let answer_awaited = exchange.answer_awaited;
+        let (answer_awaited, misled) = (exchange.answer_awaited, exchange.misled);
         if self.leg(side).state == LegState::AwaitingAck {
             self.exchange = None;
             self.leave(side, ctx);
@@ -156,6 +136,9 @@ impl Call {
             self.on_late_answer(side, ack, ctx);
         } else {
             self.exchange = None;
+        }
+        if misled {
+            self.describe_anew(side, ctx);
         }
     }
 
@@ -227,6 +210,9 @@ impl Call {
             response = leg.timer.accept(&exchange.request.message, response, ctx.now);
         }
         if code.as_u16() >= 300 {
+            if let Some(sending) = &mut exchange.sending {
+                sending.step(Input::Failure);
+            }
             response = self.redirection.point(self.reason.explain(response));
             if let Some(seconds) = self.retry_after {
                 response = response.header(HeaderName::RetryAfter, seconds.to_string());
@@ -263,6 +249,8 @@ impl Call {
                 exchange.onward = Method::Update;
             }
         }
+        let (near, far) = (&self.leg(exchange.from).trunk, &self.leg(exchange.from.other()).trunk);
+        exchange.decide_reliability(near, far, ctx.random.next());
         exchange.over_at = Some(ctx.now + patience);
         exchange.plan_before = Some(self.plan);
         let plan = match &exchange.offer {
@@ -280,22 +268,21 @@ impl Call {
         exchange.answered = true;
         exchange.note(&response.message);
         let wants_ack = exchange.onward == Method::Invite;
-        let leg = self.leg_mut(side);
-        leg.learn(&response.message);
-        leg.timer.agree(&response.message, ctx.now);
         if initial {
-            self.leg_mut(side).dialog.confirm(response);
-            self.leg_mut(side).state = LegState::Confirmed;
+            self.confirm(side, response);
         } else {
             self.leg_mut(side).dialog.refresh_target(response.contact.as_ref());
         }
+        let leg = self.leg_mut(side);
+        leg.learn(&response.message);
+        leg.timer.agree(&response.message, ctx.now);
         match self.translate_success(side, response) {
             Ok(body) => {
                 let answer_awaited = self.exchange.as_ref().is_some_and(|exchange| exchange.answer_awaited);
                 if wants_ack && !answer_awaited {
                     self.send_ack(side, response.cseq, None, ctx);
                 }
-                self.once_relayed(Then::Succeed { body }, ctx);
+                self.once_relayed(Then::Succeed { success: Success { body } }, ctx);
             }
             Err(error) => {
                 if wants_ack {
@@ -306,12 +293,38 @@ impl Call {
         }
     }
 
-    /// The side that sent the request hears that it succeeded.
-    pub(super) fn succeed(&mut self, body: Bytes, ctx: &mut Context<'_>) {
+    /// The dialog of the place that answered is the one that stands.
+    fn confirm(&mut self, side: Side, response: &Response) {
+        let leg = &mut self.legs[side.index()];
+        leg.dialog.confirm(response);
+        leg.state = LegState::Confirmed;
+        let early = self.exchange.as_ref().filter(|exchange| exchange.from != side);
+        let at = response.to.tag().and_then(|tag| early?.early.position(tag));
+        if let Some(early) = at.and_then(|at| early?.early.get(at)) {
+            leg.dialog.follow(&early.dialog);
+            leg.takes_update = early.takes_update;
+        }
+    }
+
+    /// The side that sent the request hears that it succeeded: at once, or when it has acknowledged the description in a
+    /// provisional response, and its own offer there is answered (RFC 3262 section 3).
+    pub(super) fn succeed(&mut self, success: Success, ctx: &mut Context<'_>) {
+        let changing = self.early_change.is_some();
+        let Some(exchange) = &mut self.exchange else { return };
+        let held = changing
+            || exchange.sending.as_mut().is_some_and(|sending| sending.step(Input::Success) == Effect::Keep);
+        if held {
+            exchange.held = Some(success);
+            return;
+        }
+        let awaited = exchange.sending.as_ref().and_then(Sending::awaited);
+        let unpracked = awaited.map(|rseq| RAck { rseq, sequence: exchange.request.cseq });
+        let from = exchange.from;
+        self.leg_mut(from).unpracked = unpracked;
         if self.leg(Side::A).state == LegState::Early {
             self.note_answered(ctx);
         }
-        self.answer_invite(StatusCode::OK, Some(body), ctx);
+        self.answer_invite(StatusCode::OK, success.body, ctx);
         self.exchange.take_if(|exchange| exchange.is_update());
     }
 
@@ -356,7 +369,7 @@ impl Call {
         ctx.send(path, bytes);
     }
 
-    fn send_cancel(&mut self, side: Side, ctx: &mut Context<'_>) {
+    pub(super) fn send_cancel(&mut self, side: Side, ctx: &mut Context<'_>) {
         let Some(sent) = self.crossing_to(side).and_then(|exchange| exchange.client) else { return };
         let leg = self.leg(side);
         let cancel = leg.dialog.request(&Method::Cancel, sent.branch, sent.sequence);
@@ -367,7 +380,7 @@ impl Call {
     }
 
     /// The exchange, when it crosses towards `side`.
-    fn crossing_to(&mut self, side: Side) -> Option<&mut Exchange> {
+    pub(super) fn crossing_to(&mut self, side: Side) -> Option<&mut Exchange> {
         self.exchange.as_mut().filter(|exchange| exchange.from != side)
     }
 }

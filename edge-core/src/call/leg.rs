@@ -7,12 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::dialog::Dialog;
-use crate::policy::{Admission, Trunk};
+use crate::policy::{Admission, ReliableProvisional, Trunk};
 use crate::sdp::{LocalMedia, MediaLines, SdpError};
 use crate::sip::{HeaderName, Message, Method, Request};
 use crate::transaction::Path;
 
+use super::reliable::RAck;
 use super::session_timer::SessionTimer;
+use super::{SUPPORTED, SUPPORTED_UNRELIABLY};
 
 /// One side of a call.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Leg {
     pub(super) acks: VecDeque<SentAck>,
     /// Answers of other forks that were hung up.
     pub(super) forks_hung_up: u32,
+    /// A reliable response that its INVITE was answered without the acknowledgement of: that may still come.
+    pub(super) unpracked: Option<RAck>,
     /// Room on the trunk; given back when the call ends, whatever its peers still owe us.
     pub(super) admission: Option<Admission>,
 }
@@ -43,7 +47,21 @@ const ACKS_MAX: usize = 8;
 impl Leg {
     /// Where a request to this side goes; where its messages come from, when it is behind a NAT.
     pub(super) fn path(&self) -> Path {
-        self.dialog.path(|address| !self.trunk.nat && self.trunk.is_at(address))
+        self.path_in(&self.dialog)
+    }
+
+    /// The same for a dialog of its own, of several early ones.
+    pub(super) fn path_in(&self, dialog: &Dialog) -> Path {
+        dialog.path(|address| !self.trunk.nat && self.trunk.is_at(address))
+    }
+
+    /// The extensions that we keep with it.
+    pub(super) fn supported(&self) -> &'static str {
+        if self.trunk.reliable_provisional == ReliableProvisional::Off {
+            SUPPORTED_UNRELIABLY
+        } else {
+            SUPPORTED
+        }
     }
 
     /// Takes the new target from a request that may change it (RFC 3261 section 12.2.2, RFC 3311 section 5.2).
@@ -132,6 +150,14 @@ impl LocalSession {
         }
         self.last = build(self.local(self.version))?;
         Ok(self.last.clone())
+    }
+
+    /// Whether what `build` makes was described last.
+    pub(super) fn is_last(
+        &self,
+        build: impl Fn(LocalMedia) -> Result<Bytes, SdpError>,
+    ) -> Result<bool, SdpError> {
+        Ok(build(self.local(self.version))? == self.last)
     }
 
     /// What was described last is in force now.

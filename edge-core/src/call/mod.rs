@@ -15,20 +15,26 @@ mod asked;
 mod calling;
 mod cause;
 mod context;
+mod early;
+mod early_change;
 mod ending;
 mod events;
 mod exchange;
 mod identity;
 mod invite;
 mod leg;
+mod offer_answer;
 mod opening;
 mod origin;
 mod passage;
+mod prack;
+mod provisional;
 mod reason;
 mod record;
 mod redirect;
 mod refresh;
 mod relay;
+mod reliable;
 mod session;
 mod session_timer;
 mod update;
@@ -39,6 +45,7 @@ use std::time::Instant;
 
 use crate::media::{MediaPlan, PortLease};
 use crate::policy::Policy;
+use crate::sip::Request;
 use crate::transaction::{Path, TransactionId};
 
 pub use cause::{Cause, EndedBy, Refused, Side};
@@ -50,6 +57,7 @@ pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 
+use early_change::EarlyChange;
 use exchange::Exchange;
 use leg::{Leg, LegState};
 use reason::Reason;
@@ -58,10 +66,13 @@ use refresh::Refreshing;
 use relay::Waiting;
 
 /// Methods that we understand within a call, for Allow headers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE";
 
 /// Extensions that we keep, for Supported headers.
-pub(crate) const SUPPORTED: &[u8] = session_timer::TIMER;
+pub(crate) const SUPPORTED: &str = "timer, 100rel";
+
+/// The same, for a trunk where provisional responses are not acknowledged, or a request that must not have any that are.
+pub(crate) const SUPPORTED_UNRELIABLY: &str = "timer";
 
 /// Methods that we understand outside of one.
 pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
@@ -78,6 +89,8 @@ pub(crate) struct Call {
     pub(crate) origin: Origin,
     legs: [Leg; 2],
     exchange: Option<Exchange>,
+    /// An offer that crosses while an INVITE is open.
+    early_change: Option<EarlyChange>,
     /// A re-INVITE of our own, which keeps a session going.
     refreshing: Option<Refreshing>,
     /// Transactions of the newest exchange, the peer's and ours: given up with the call if nobody ended them.
@@ -136,14 +149,23 @@ impl Call {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let repeat = self.exchange.as_ref().and_then(|exchange| exchange.unacknowledged.as_ref());
         let repeat = repeat.map(|waiting| waiting.again_at.min(waiting.give_up_at));
-        let keep = self.refresh_due_at();
-        [self.phase_over_at, self.closed_by, repeat, self.exchange_over_at(), keep]
+        let progress = self.exchange.as_ref().and_then(|exchange| exchange.sending.as_ref()?.next_deadline());
+        let progress = progress.filter(|_| !self.ending);
+        let (keep, change) = (self.refresh_due_at(), self.early_change_over_at());
+        [self.phase_over_at, self.closed_by, repeat, progress, self.exchange_over_at(), keep, change]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// The dialog of one side, to find out whether a request is within it.
+    /// Whether a request is within a dialog of `side`: the one that stands, or an early one.
+    pub(crate) fn contains(&self, side: Side, request: &Request) -> bool {
+        let early = self.exchange.as_ref().filter(|exchange| exchange.from != side);
+        self.leg(side).dialog.contains(request)
+            || early.is_some_and(|exchange| exchange.early.containing(request).is_some())
+    }
+
+    /// The dialog of one side, to find out whether a request may be within it.
     pub(crate) const fn dialog(&self, side: Side) -> &crate::dialog::Dialog {
         &self.legs[side.index()].dialog
     }

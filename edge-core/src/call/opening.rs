@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{MediaPlan, MediaReport, PortLease};
-use crate::policy::{Admission, Destination, Policy, RealmId, TrunkId};
+use crate::policy::{Admission, Destination, Policy, RealmId, ReliableProvisional, Trunk, TrunkId};
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, Scheme, response_to};
 use crate::transaction::{Path, TransactionId};
@@ -21,6 +21,7 @@ use super::exchange::Exchange;
 use super::leg::Leg;
 use super::reason::Reason;
 use super::redirect::Redirection;
+use super::reliable::{REL, can_acknowledge, wants_reliable};
 use super::session::pass_offer;
 use super::session_timer::{MIN_SE, TIMER, check_interval};
 use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Origin, Refused, Side};
@@ -66,6 +67,7 @@ impl Arrival<'_> {
                     origin: Origin::of(self.trunk, &self.invite, self.ancestor),
                     legs,
                     exchange: Some(exchange),
+                    early_change: None,
                     refreshing: None,
                     invites: [Some(self.server), None],
                     passages: Vec::new(),
@@ -113,6 +115,7 @@ impl Arrival<'_> {
         let admissions = self.admit(&destination, ctx)?;
         let offer = self.offer()?;
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        self.check_called(called, offer.is_some())?;
         let way = way_to(self.policy, called, ctx)?;
         let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ctx)?;
         let plan = MediaPlan {
@@ -138,6 +141,7 @@ impl Arrival<'_> {
             }
             exchange.offer = Some((Side::A, offer));
         }
+        exchange.decide_reliability(caller, called, ctx.random.next());
         record.a.media_local = Some(lease_a.rtp());
         record.b = Some(leg_record(&legs[1], Some(lease_b.rtp())));
         Ok((legs, vec![lease_a, lease_b], plan, exchange))
@@ -161,7 +165,16 @@ impl Arrival<'_> {
             return Err(Refused::Loop);
         }
         check_extensions(&self.invite.message)?;
+        check_reliability(&self.invite.message, trunk)?;
         check_interval(&self.invite.message)
+    }
+
+    /// An offer in a reliable response would have nobody to go to.
+    fn check_called(&self, called: &Trunk, offered: bool) -> Result<(), Refused> {
+        let caller = self.policy.trunk(self.trunk).reliable_provisional;
+        let can = caller != ReliableProvisional::Off && can_acknowledge(&self.invite.message);
+        let required = called.reliable_provisional == ReliableProvisional::Required;
+        if required && !offered && !can { Err(Refused::Unreliable) } else { Ok(()) }
     }
 
     fn route(&self, record: &mut CallRecord) -> Result<Destination, Refused> {
@@ -272,6 +285,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         Refused::Extension { options } => response.header(HeaderName::Unsupported, options),
         Refused::MediaType { .. } | Refused::Disposition { .. } => response.header(HeaderName::Accept, SDP),
         Refused::Encoding { .. } => response.header(HeaderName::AcceptEncoding, IDENTITY),
+        Refused::Unreliable => response.header(HeaderName::Require, REL),
         Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
         Refused::Offer(error) => response.header(HeaderName::Warning, warning(*error)),
         Refused::Direction { .. }
@@ -355,9 +369,22 @@ pub(super) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
     said.eq_ignore_ascii_case(media_type)
 }
 
+/// Refuses an INVITE that cannot have its provisional responses as `trunk` wants them: acknowledged, or not.
+pub(super) fn check_reliability(invite: &Message, trunk: &Trunk) -> Result<(), Refused> {
+    match trunk.reliable_provisional {
+        ReliableProvisional::Off if wants_reliable(invite) => {
+            Err(Refused::Extension { options: String::from_utf8_lossy(REL).into_owned() })
+        }
+        ReliableProvisional::Required if !can_acknowledge(invite) => Err(Refused::Unreliable),
+        ReliableProvisional::Off | ReliableProvisional::Supported | ReliableProvisional::Required => Ok(()),
+    }
+}
+
 /// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
 pub(crate) fn check_extensions(message: &Message) -> Result<(), Refused> {
-    let required = message.values(HeaderName::Require).filter(|option| !option.eq_ignore_ascii_case(TIMER));
+    let required = message
+        .values(HeaderName::Require)
+        .filter(|option| ![TIMER, REL].iter().any(|ours| option.eq_ignore_ascii_case(ours)));
     let options: Vec<_> =
         required.chain(message.values(HeaderName::ProxyRequire)).map(String::from_utf8_lossy).collect();
     if options.is_empty() { Ok(()) } else { Err(Refused::Extension { options: options.join(", ") }) }

@@ -54,6 +54,7 @@ impl Reason {
             Cause::NoAnswer => (480, 19, "No answer"),
             Cause::TooLong => (200, 31, "Maximum duration"),
             Cause::NoAck(_) => (408, 102, "No ACK"),
+            Cause::NoPrack(_) => (408, 102, "No PRACK"),
             Cause::Lost(_) => (481, 41, "Call lost"),
             Cause::Expired(_) => (408, 102, "Session timer expired"),
             Cause::BadAnswer(_) => (488, 88, "Unusable answer"),

@@ -15,6 +15,7 @@ use crate::dialog::SIP_PORT;
 use crate::edge::{Command, tag_number};
 use crate::media::PortLease;
 use crate::policy::{Redirects, RouteId, Trunk, TrunkId};
+use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
 
@@ -213,9 +214,11 @@ impl Call {
                 let body = pass_offer(&self.policy, &mut self.legs[0], local, leg, offer);
                 Some(body.map_err(Refused::Offer)?)
             }
-            Some((Side::B, _)) | None => None,
+            // The caller knows it by now, in a reliable response, and can have no other one.
+            Some((Side::B, _)) => return Err(Refused::Offer(SdpError::NoAudio)),
+            None => None,
         };
-        exchange.cross_again(body);
+        exchange.cross_again(body, &leg.trunk);
         Ok(())
     }
 
@@ -251,6 +254,7 @@ impl Call {
             let count = record.redirects;
             self.redirection.diversion = Some(format!("{number};reason=deflection;counter={count}"));
         }
+        self.forget_waiting();
         self.relayed = self.plan;
         self.media = MediaState::Installing;
         ctx.command(Command::InstallMedia { call: self.key, plan: self.plan });

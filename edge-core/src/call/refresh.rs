@@ -16,7 +16,7 @@ use super::leg::LegState;
 use super::opening::session_body;
 use super::relay::Then;
 use super::session_timer::Due;
-use super::{ALLOW, Call, Cause, Context, Owner, Side};
+use super::{ALLOW, Call, Cause, Context, Owner, SUPPORTED_UNRELIABLY, Side};
 
 /// How long a refresh waits that found something else under way, or was refused.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ pub(super) struct Refreshing {
 impl Call {
     /// Whether an offer is under way, so that no other may begin.
     pub(super) const fn is_changing(&self) -> bool {
-        self.exchange.is_some() || self.refreshing.is_some()
+        self.exchange.is_some() || self.refreshing.is_some() || self.early_change.is_some()
     }
 
     /// When a session timer is due.
@@ -114,12 +114,24 @@ impl Call {
         leg.timer.refresh_again(Some(ctx.now + wait));
     }
 
+    /// Offers to `side` the description in force, which is not the one that it was told of.
+    pub(super) fn describe_anew(&mut self, side: Side, ctx: &mut Context<'_>) {
+        if self.answered() && !self.is_changing() {
+            self.refresh_by(Method::Invite, side, ctx);
+        }
+    }
+
     fn refresh(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let takes_update = self.leg(side).takes_update;
+        self.refresh_by(if takes_update { Method::Update } else { Method::Invite }, side, ctx);
+    }
+
+    fn refresh_by(&mut self, method: Method, side: Side, ctx: &mut Context<'_>) {
         let leg = &mut self.legs[side.index()];
-        let method = if leg.takes_update { Method::Update } else { Method::Invite };
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
         let request = leg.dialog.request(&method, branch, sequence).header(HeaderName::Allow, ALLOW);
         let offer = (method == Method::Invite).then(|| leg.session.agreed().clone());
+        let request = request.header(HeaderName::Supported, SUPPORTED_UNRELIABLY);
         let request = finish(leg.timer.propose(request), offer);
         let is_invite = method == Method::Invite;
         match ctx.request(method, branch, request, leg.path(), Owner::Refresh(self.key, side)) {

@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use crate::edge::Command;
 use crate::media::{MediaPlan, MediaRefusal, MediaReport};
+use crate::sip::StatusCode;
 
+use super::exchange::Success;
 use super::{Call, Cause, Context, MediaState, Refused, Side};
 
 /// Something that waits for the datapath.
@@ -27,11 +29,17 @@ pub(super) enum Then {
     /// The open exchange crosses.
     SendOn,
     /// A provisional response with this description goes back.
-    Progress { code: crate::sip::StatusCode, body: Bytes },
-    /// The 2xx with this description goes back.
-    Succeed { body: Bytes },
+    Progress { code: StatusCode, body: Option<Bytes> },
+    /// The 2xx goes back.
+    Succeed { success: Success },
     /// The ACK with this answer goes to a side.
     Acknowledge { to: Side, sequence: u32, body: Bytes },
+    /// The offers of reliable responses are acknowledged, the first one with this answer.
+    Prack { body: Bytes },
+    /// An offer that met an open INVITE goes on.
+    SendUpdate,
+    /// Its answer goes back.
+    AnswerUpdate { body: Bytes },
     /// Nothing more.
     Rest,
 }
@@ -64,7 +72,7 @@ impl Call {
 
     /// The datapath refused. Nothing of a refused first installation remains there; after a refused change all is as it was.
     pub(crate) fn on_media_refused(&mut self, refusal: MediaRefusal, ctx: &mut Context<'_>) {
-        if self.media == MediaState::Installing {
+        if self.media == MediaState::Installing && self.waiting.is_empty() {
             self.terminate(Cause::Refused(refused_offer(refusal)), ctx);
             return self.finish_record(None, ctx);
         }
@@ -75,7 +83,16 @@ impl Call {
                 self.invite_failed(Cause::Refused(refused_offer(refusal)), ctx);
                 self.follow(ctx);
             }
-            Then::Progress { .. } | Then::Succeed { .. } | Then::Acknowledge { .. } | Then::Rest => {
+            Then::SendUpdate => {
+                self.end_early_change(refused_offer(refusal).status(), None, ctx);
+                self.follow(ctx);
+            }
+            Then::Progress { .. }
+            | Then::Succeed { .. }
+            | Then::Acknowledge { .. }
+            | Then::Prack { .. }
+            | Then::AnswerUpdate { .. }
+            | Then::Rest => {
                 self.plan = before.unwrap_or(self.plan);
                 let (MediaRefusal::Address { reason } | MediaRefusal::Datapath { reason }) = refusal;
                 self.terminate(Cause::Refused(Refused::Datapath { reason }), ctx);
@@ -110,7 +127,14 @@ impl Call {
     /// What waited for the open exchange waits no more.
     pub(super) fn forget_waiting(&mut self) {
         for waiting in &mut self.waiting {
-            waiting.then = Then::Rest;
+            match waiting.then {
+                Then::SendUpdate | Then::AnswerUpdate { .. } | Then::Rest => {}
+                Then::SendOn
+                | Then::Progress { .. }
+                | Then::Succeed { .. }
+                | Then::Acknowledge { .. }
+                | Then::Prack { .. } => waiting.then = Then::Rest,
+            }
         }
     }
 
@@ -131,8 +155,11 @@ impl Call {
         }
         match then {
             Then::SendOn => self.send_on(ctx),
-            Then::Progress { code, body } => self.answer_invite(code, Some(body), ctx),
-            Then::Succeed { body } => self.succeed(body, ctx),
+            Then::Progress { code, body } => self.progress(code, body, ctx),
+            Then::Succeed { success } => self.succeed(success, ctx),
+            Then::Prack { body } => self.prack_offers(body, ctx),
+            Then::SendUpdate => self.send_early_update(ctx),
+            Then::AnswerUpdate { body } => self.end_early_change(StatusCode::OK, Some(body), ctx),
             Then::Acknowledge { to, sequence, body } => {
                 self.exchange = None;
                 self.send_ack(to, sequence, Some(body), ctx);

@@ -11,11 +11,12 @@ use bytes::Bytes;
 use crate::media::MediaPlan;
 use crate::policy::Policy;
 use crate::sdp::{Answer, Offer, SdpError, answer_to, codec_name, offer_to};
-use crate::sip::{Request, Response};
+use crate::sip::{Method, Request, Response};
 
 use super::exchange::Exchange;
 use super::leg::Leg;
-use super::opening::{check_extensions, session_body};
+use super::offer_answer::OfferAnswer;
+use super::opening::{check_extensions, check_reliability, session_body};
 use super::relay::Then;
 use super::session_timer::check_interval;
 use super::{Call, Cause, Context, Refused, Side};
@@ -27,6 +28,9 @@ impl Call {
         exchange: &Exchange,
     ) -> Result<Option<(Offer, Bytes)>, Refused> {
         check_extensions(&exchange.request.message)?;
+        if exchange.request.method == Method::Invite {
+            check_reliability(&exchange.request.message, &self.leg(exchange.from).trunk)?;
+        }
         check_interval(&exchange.request.message)?;
         let Some(sdp) = session_body(&exchange.request.message)? else { return Ok(None) };
         let offer = Offer::parse(&sdp).map_err(Refused::Offer)?;
@@ -34,37 +38,87 @@ impl Call {
         Ok(Some((offer, body)))
     }
 
-    /// What the other side hears of the SDP in a provisional response, if anything.
-    pub(super) fn translate_progress(
+    /// What the other side hears of the SDP in a 2xx: the answer to its offer, or an offer when it made none; nothing when
+    /// both had been said before, reliably.
+    pub(super) fn translate_success(
         &mut self,
         side: Side,
         response: &Response,
     ) -> Result<Option<Bytes>, SdpError> {
-        let offered = self.exchange.as_ref().is_some_and(|exchange| exchange.offer.is_some());
-        match session_body(&response.message).unwrap_or_default() {
-            Some(sdp) if offered => self.translate_answer(side, &sdp).map(Some),
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    /// What the other side hears of the SDP in a 2xx: the answer to its offer, or an offer when it made none.
-    pub(super) fn translate_success(&mut self, side: Side, response: &Response) -> Result<Bytes, SdpError> {
         let body = session_body(&response.message).unwrap_or_default();
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
-        match (&exchange.offer, body) {
-            (Some(_), Some(sdp)) => self.translate_answer(side, &sdp),
-            (Some(_), None) => exchange.answer.clone().ok_or(SdpError::NoAudio),
-            (None, Some(sdp)) => {
+        let at = response.to.tag().and_then(|tag| exchange.early.position(tag));
+        let early = at.and_then(|at| Some((at, exchange.early.get(at)?.session)));
+        match (&exchange.offer, early, body) {
+            (_, Some((at, OfferAnswer::Agreed)), _) => self.settle(side, at),
+            // The answer to its offer is on its way, in a PRACK.
+            (_, Some((_, OfferAnswer::Received)), _) => Ok(None),
+            (Some(_), _, Some(sdp)) => self.settle_on(side, &sdp),
+            (Some(_), _, None) => exchange.answer.clone().map(Some).ok_or(SdpError::NoAudio),
+            (None, _, Some(sdp)) => {
                 let offer = Offer::parse(&sdp)?;
                 let described = self.translate_offer(side, &offer)?;
                 if let Some(exchange) = &mut self.exchange {
                     exchange.offer = Some((side, offer));
                     exchange.answer_awaited = true;
                 }
-                Ok(described)
+                Ok(Some(described))
+            }
+            (None, _, None) => Err(SdpError::NoAudio),
+        }
+    }
+
+    /// A place answers that had said reliably what it has to say: that is in force now, whichever place was heard since.
+    fn settle(&mut self, side: Side, at: usize) -> Result<Option<Bytes>, SdpError> {
+        let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
+        let Some(early) = exchange.early.get(at) else { return Err(SdpError::NoAudio) };
+        let current = exchange.early.current == Some(at);
+        match (early.answer.clone(), early.offer.clone()) {
+            // What it changed since by UPDATE is in force already.
+            _ if current && exchange.near == OfferAnswer::Agreed => Ok(None),
+            (Some(answer), _) => self.settle_on(side, &answer),
+            (None, Some((offer, _))) => {
+                exchange.offer = Some((side, offer));
+                let answer = exchange.near_answer.clone().ok_or(SdpError::NoAudio)?;
+                self.translate_answer(side.other(), &answer).map(|_| None)
             }
             (None, None) => Err(SdpError::NoAudio),
         }
+    }
+
+    /// This is the answer. A side that was told another one reliably is told anew, after its ACK.
+    fn settle_on(&mut self, side: Side, sdp: &[u8]) -> Result<Option<Bytes>, SdpError> {
+        let told = self.exchange.as_ref().is_some_and(|exchange| exchange.near == OfferAnswer::Agreed);
+        let misled = told && !self.would_say_the_same(side, sdp)?;
+        let body = self.translate_answer(side, sdp)?;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.misled = misled;
+        }
+        Ok(Some(body).filter(|_| !told))
+    }
+
+    /// Whether the answer of `side` would tell the other one what that was told last.
+    pub(super) fn would_say_the_same(&self, side: Side, sdp: &[u8]) -> Result<bool, SdpError> {
+        let answer = Answer::parse(sdp)?;
+        let Some((_, offer)) = self.exchange.as_ref().and_then(|exchange| exchange.offer.as_ref()) else {
+            return Ok(false);
+        };
+        let (near, far) = (self.leg(side), self.leg(side.other()));
+        let policies = [&near.trunk.codecs, &far.trunk.codecs];
+        far.session.is_last(|local| answer_to(local, offer, &answer, policies))
+    }
+
+    /// The answer of `side` to an offer of the other one, said anew for that, and nothing else changed.
+    pub(super) fn describe_answer(
+        &mut self,
+        side: Side,
+        offer: &Offer,
+        sdp: &[u8],
+    ) -> Result<Bytes, SdpError> {
+        let answer = Answer::parse(sdp)?;
+        let (near, far) = self.legs_from(side);
+        let policies = [&near.trunk.codecs, &far.trunk.codecs];
+        far.session.describe(|local| answer_to(local, offer, &answer, policies))
     }
 
     /// The answer in an ACK of `side`, to the offer in the 2xx of the other side.
@@ -96,26 +150,34 @@ impl Call {
     }
 
     /// The offer that `side` made, said anew for the other side.
-    fn translate_offer(&mut self, side: Side, offer: &Offer) -> Result<Bytes, SdpError> {
+    pub(super) fn translate_offer(&mut self, side: Side, offer: &Offer) -> Result<Bytes, SdpError> {
         let (policy, local) = (Arc::clone(&self.policy), self.local(side));
         let (near, far) = self.legs_from(side);
         pass_offer(&policy, near, local, far, offer)
     }
 
-    /// The answer that `side` gave, said anew for the side that offered; the plan follows it, and the datapath with
-    /// [`Call::once_relayed`].
-    fn translate_answer(&mut self, side: Side, sdp: &[u8]) -> Result<Bytes, SdpError> {
+    /// The answer that `side` gave to the offer of the open exchange, said anew for the side that offered.
+    pub(super) fn translate_answer(&mut self, side: Side, sdp: &[u8]) -> Result<Bytes, SdpError> {
+        let offer = self.exchange.as_ref().and_then(|exchange| exchange.offer.clone());
+        let (_, offer) = offer.ok_or(SdpError::NoAudio)?;
+        let body = self.answer_offer(side, &offer, sdp)?;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.answer = Some(body.clone());
+        }
+        Ok(body)
+    }
+
+    /// The answer that `side` gave to `offer`, said anew for the side that offered; the plan follows it, and the datapath
+    /// with [`Call::once_relayed`].
+    pub(super) fn answer_offer(&mut self, side: Side, offer: &Offer, sdp: &[u8]) -> Result<Bytes, SdpError> {
         let answer = Answer::parse(sdp)?;
         self.policy.may_be_media(&self.leg(side).trunk, self.local(side), answer.audio())?;
-        let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
-        let Some((_, offer)) = &exchange.offer else { return Err(SdpError::NoAudio) };
         let [a, b] = &mut self.legs;
         let (near, far) = if side == Side::A { (a, b) } else { (b, a) };
         let policies = [&near.trunk.codecs, &far.trunk.codecs];
         let body = far.session.describe(|local| answer_to(local, offer, &answer, policies))?;
         near.session.agree();
         far.session.agree();
-        exchange.answer = Some(body.clone());
         let (offered, answered) = (offer.audio(), answer.audio());
         for (end, audio) in [(side.other(), offered), (side, answered)] {
             let endpoint = if end == Side::A { &mut self.plan.a } else { &mut self.plan.b };

@@ -86,9 +86,8 @@ impl SessionTimer {
         }
     }
 
-    /// Adds to an INVITE or UPDATE of ours what we propose, or what is agreed (section 7.1).
+    /// Adds to an INVITE or UPDATE of ours, which says that we support it, what we propose, or what is agreed (section 7.1).
     pub(super) fn propose(&self, request: MessageWriter) -> MessageWriter {
-        let request = request.header(HeaderName::Supported, TIMER);
         let expires = match (self.agreed, self.proposal) {
             (Some(agreed), _) => {
                 let role = if agreed.refresher == Refresher::Edge { "uac" } else { "uas" };

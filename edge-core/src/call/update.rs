@@ -8,7 +8,7 @@ use super::asked::Asked;
 use super::exchange::Exchange;
 use super::opening::{check_extensions, session_body};
 use super::session_timer::check_interval;
-use super::{Call, Context, SUPPORTED};
+use super::{Call, Context};
 
 impl Call {
     pub(super) fn on_update(&mut self, asked: Asked, ctx: &mut Context<'_>) {
@@ -23,8 +23,7 @@ impl Call {
         match (body, &self.exchange) {
             (Err(refused), _) => self.refuse(&asked, &refused, ctx),
             (Ok(None), _) => self.refresh_target(&asked, ctx),
-            // Section 5.2: an offer meets one that we have not answered (500), or one of ours (491).
-            (Ok(Some(_)), Some(exchange)) if exchange.from == asked.side => self.reply_later(&asked, ctx),
+            (Ok(Some(_)), Some(_)) => self.on_early_offer(asked, ctx),
             (Ok(Some(_)), _) if self.is_changing() => self.reply(&asked, StatusCode::REQUEST_PENDING, ctx),
             (Ok(Some(_)), _) => self.on_change(Exchange::new(asked), ctx),
         }
@@ -32,10 +31,15 @@ impl Call {
 
     /// Takes the new target, if it names one, and says where we are.
     fn refresh_target(&mut self, asked: &Asked, ctx: &mut Context<'_>) {
-        let leg = self.leg_mut(asked.side);
+        let early = self.exchange.as_mut().filter(|exchange| exchange.from != asked.side);
+        let early = early.and_then(|exchange| exchange.early.of(&asked.request));
+        let leg = &mut self.legs[asked.side.index()];
+        if let Some(early) = early {
+            early.dialog.refresh_target(asked.request.contact.as_ref());
+        }
         leg.refresh(&asked.request);
         let response = asked.response(leg, StatusCode::OK).header(HeaderName::Contact, leg.dialog.contact());
-        let response = response.header(HeaderName::Supported, SUPPORTED);
+        let response = response.header(HeaderName::Supported, leg.supported());
         let response = leg.timer.accept(&asked.request.message, response, ctx.now);
         ctx.respond(asked.server, StatusCode::OK, response.empty());
     }

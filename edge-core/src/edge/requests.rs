@@ -6,11 +6,11 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::call::{
-    ALLOW_OUTSIDE, Arrival, Asked, CallKey, Invitation, Owner, Refused, SPIRALS_MAX, SUPPORTED, Side,
-    check_extensions, explain, outside_a_dialog,
+    ALLOW_OUTSIDE, Arrival, Asked, CallKey, Invitation, Owner, Refused, SPIRALS_MAX, SUPPORTED,
+    SUPPORTED_UNRELIABLY, Side, check_extensions, explain, outside_a_dialog,
 };
 use crate::dialog::Dialog;
-use crate::policy::{Strangers, TrunkId};
+use crate::policy::{ReliableProvisional, Strangers, TrunkId};
 use crate::sip::{
     HeaderName, Incoming, Message, MessageWriter, Method, ParseError, Request, Response, StatusCode,
     response_to,
@@ -277,8 +277,8 @@ impl Edge {
 
     /// The dialog of ours that a request is within.
     fn dialog_of(&self, path: Path, request: &Request) -> Option<(CallKey, Side)> {
-        let (owner, dialog) = self.owner_of_tag(path, request)?;
-        dialog.contains(request).then_some(owner)
+        let ((key, side), _) = self.owner_of_tag(path, request)?;
+        self.calls.get(&key)?.contains(side, request).then_some((key, side))
     }
 
     /// The dialog of ours that the To tag of a request names, when it comes from that dialog's trunk, over its network.
@@ -308,13 +308,22 @@ impl Edge {
         self.resources.at(now).send(reply_path(path, message), response);
     }
 
+    /// The extensions that we keep with whoever is there.
+    fn supported_at(&self, path: Path) -> &'static str {
+        let trunk = self.policy.identify(path.listener.realm, path.peer).map(|id| self.policy.trunk(id));
+        match trunk.map(|trunk| trunk.reliable_provisional) {
+            Some(ReliableProvisional::Off) => SUPPORTED_UNRELIABLY,
+            Some(ReliableProvisional::Supported | ReliableProvisional::Required) | None => SUPPORTED,
+        }
+    }
+
     /// A response that no transaction remembers, up to what only this one has to say.
     fn stateless(&self, path: Path, message: &Message, code: StatusCode, reason: &str) -> MessageWriter {
         let tag = stateless_tag(self.tag_secret, message);
         response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
             .header(HeaderName::Allow, ALLOW_OUTSIDE)
             .header(HeaderName::Accept, "application/sdp")
-            .header(HeaderName::Supported, SUPPORTED)
+            .header(HeaderName::Supported, self.supported_at(path))
     }
 }
 

@@ -5,6 +5,7 @@ mod media;
 mod passing;
 mod reason;
 mod redirect;
+mod reliable;
 mod session_timer;
 mod standing;
 mod stream;
@@ -100,7 +101,12 @@ impl Bench {
             peer,
             proven: None,
         };
-        self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
+        self.take(Input::Received { path, bytes: Bytes::from(message.to_owned()) })
+    }
+
+    /// Gives the edge a fact, and says what comes of it.
+    fn take(&mut self, input: Input) -> (Vec<(SocketAddr, String)>, Vec<CallRecord>) {
+        self.edge.handle(input, self.now);
         let (mut sent, mut records) = (Vec::new(), Vec::new());
         while let Some(command) = self.edge.poll() {
             match command {
@@ -201,7 +207,7 @@ fn refusals() -> Vec<(&'static str, String, &'static str, &'static str)> {
         ("no hops", invite(1).replace("Forwards: 70", "Forwards: 0"), "483 Too Many Hops", "too_many_hops"),
         (
             "extension",
-            invite(1).replace("Max-Forwards", "Require: 100rel\r\nMax-Forwards"),
+            invite(1).replace("Max-Forwards", "Require: 100rel, foo\r\nMax-Forwards"),
             "420 Bad Extension",
             "extension",
         ),

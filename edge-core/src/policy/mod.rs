@@ -35,8 +35,8 @@ pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 pub use waiting::Waiting;
 
 pub use trunk::{
-    Admission, Auth, Direction, Limits, Refusal, RefuseWith, SESSION_TIMER, Trunk, TrunkId, TrunkKey,
-    TrunkUsage,
+    Admission, Auth, Direction, Limits, Refusal, RefuseWith, ReliableProvisional, SESSION_TIMER, Trunk,
+    TrunkId, TrunkKey, TrunkUsage,
 };
 
 /// One validated configuration, shared read-only by all shards and replaced as a whole by a reload.

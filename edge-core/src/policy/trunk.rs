@@ -93,12 +93,26 @@ pub struct Trunk {
     pub session_timer: Option<Duration>,
     /// What becomes of its 3xx.
     pub redirects: Redirects,
+    /// How provisional responses cross this trunk's side (RFC 3262).
+    pub reliable_provisional: ReliableProvisional,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
 
 /// The session interval that RFC 4028 section 4 recommends.
 pub const SESSION_TIMER: Duration = Duration::from_secs(1800);
+
+/// Whether provisional responses are acknowledged on a trunk (RFC 3262).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReliableProvisional {
+    /// Never: what its INVITEs say of it is not believed, and a call that requires it is refused.
+    Off,
+    /// Where it supports that.
+    #[default]
+    Supported,
+    /// Always: our INVITEs require it, and one of its own without it is refused.
+    Required,
+}
 
 /// Who may start calls on a trunk, seen from the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -205,6 +219,7 @@ impl Trunk {
             rtp_dscp: None,
             session_timer: Some(SESSION_TIMER),
             redirects: Redirects::default(),
+            reliable_provisional: ReliableProvisional::default(),
             usage: Arc::default(),
         }
     }

@@ -47,10 +47,12 @@ const METHODS: &[(&str, &str, &str)] = &[
     ("UPDATE", "Allow: INVITE, UPDATE\r\nContent-Type: application/sdp\r\n", SDP),
     ("UPDATE", "Supported: timer\r\nSession-Expires: 90\r\n", ""),
     ("UPDATE", "Supported: timer\r\nSession-Expires: 1\r\n", ""),
+    ("PRACK", "", ""),
+    ("PRACK", WITH_SDP, SDP),
     ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\n", ""),
 ];
 
-/// What an answer says of methods and of session timers.
+/// What an answer says of methods, of session timers, and of its own reliability.
 const TIMERS: &[&str] = &[
     "",
     "Allow: INVITE, UPDATE\r\n",
@@ -58,6 +60,10 @@ const TIMERS: &[&str] = &[
     "Allow: UPDATE\r\nSession-Expires: 90;refresher=uac\r\n",
     "Session-Expires: 90;refresher=uas\r\n",
     "Min-SE: 4294967295\r\n",
+    "Require: 100rel\r\nRSeq: 1\r\n",
+    "Require: 100rel\r\nRSeq: 2\r\n",
+    "Require: 100rel\r\nRSeq: 2\r\nAllow: INVITE, UPDATE\r\n",
+    "Require: 100rel\r\nRSeq: 4294967295\r\n",
     "Session-Expires: 4294967295\r\n",
 ];
 
@@ -260,12 +266,13 @@ impl World {
 }
 
 fn invite(side: usize, number: u8, with_offer: bool) -> String {
+    let reliable = ["", "Supported: 100rel\r\n", "Require: 100rel\r\n"][usize::from(number % 3)];
     let (host, edge) = [("192.0.2.10", "192.0.2.1"), ("10.0.0.20", "10.0.0.1")][side];
     let (headers, body) = if with_offer { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
     format!(
         "INVITE sip:+44{number}@{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{side}-{number};rport\r\n\
          From: <sip:1@{host}>;tag=t{number}\r\nTo: <sip:+44{number}@{edge}>\r\nCall-ID: {number}@{host}\r\n\
-         CSeq: 1 INVITE\r\nContact: <sip:{host}>\r\nMax-Forwards: 70\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+         CSeq: 1 INVITE\r\nContact: <sip:{host}>\r\nMax-Forwards: 70\r\n{reliable}{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -277,7 +284,11 @@ fn header<'a>(message: &'a str, name: &str) -> &'a str {
 /// A response to a request of the edge's, with a tag of ours.
 fn answer(request: &str, code: u16, with_sdp: bool, timer: &str) -> String {
     let to = header(request, "To:");
-    let tag = if to.contains("tag=") { "" } else { ";tag=peer" };
+    let tag = match code {
+        _ if to.contains("tag=") => "",
+        183 => ";tag=place",
+        _ => ";tag=peer",
+    };
     let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
     format!(
         "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
@@ -297,9 +308,15 @@ fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &s
     let (from, to) =
         if message.starts_with("SIP/2.0") { (from.to_owned(), to) } else { (format!("{to};tag=peer"), from) };
     let via = header(message, "Via:").split(';').next().unwrap_or_default();
+    // What a PRACK acknowledges is in the response that it is for.
+    let rack = match (method, header(message, "RSeq:")) {
+        ("PRACK", "") => "RAck: 1 1 INVITE\r\n".to_owned(),
+        ("PRACK", rseq) => format!("RAck: {rseq} 1 INVITE\r\n"),
+        _ => String::new(),
+    };
     format!(
         "{method} sip:edge SIP/2.0\r\nVia: {via};branch=z9hG4bKd{method}{sequence};rport\r\nFrom: {from}\r\nTo: {to}\r\n\
-         Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\n{headers}\
+         Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\n{rack}{headers}\
          Content-Length: {}\r\n\r\n{body}",
         header(message, "Call-ID:"),
         body.len()

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, RefuseWith, Route,
-    Strangers, Trunk, TrunkId,
+    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, RefuseWith,
+    ReliableProvisional, Route, Strangers, Trunk, TrunkId,
 };
 use ipnet::IpNet;
 
@@ -99,7 +99,9 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     let Trunk { name, realm, host, targets, sources, direction, enabled, limits, codecs, .. } = trunk;
-    let Trunk { nat, media_source, rtp_dscp, session_timer, redirects, usage: _, .. } = trunk;
+    let Trunk {
+        nat, media_source, rtp_dscp, session_timer, redirects, reliable_provisional, usage: _, ..
+    } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
     let apart = targets.iter().map(|target| target.address.ip());
@@ -122,6 +124,13 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     }
     if let Some(interval) = session_timer {
         row(f, "session timer", format_args!("{} is proposed to it", Span(*interval)))?;
+    }
+    match reliable_provisional {
+        ReliableProvisional::Supported => {}
+        ReliableProvisional::Off => row(f, "ringing", format_args!("is never acknowledged (100rel is off)"))?,
+        ReliableProvisional::Required => {
+            row(f, "ringing", format_args!("is always acknowledged (100rel is required)"))?
+        }
     }
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))

@@ -1,7 +1,7 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
 use edge_core::media::{Dscp, SourcePolicy};
-use edge_core::policy::{Direction, Redirects, RefuseWith, Strangers, Transport};
+use edge_core::policy::{Direction, Redirects, RefuseWith, ReliableProvisional, Strangers, Transport};
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
@@ -41,6 +41,11 @@ impl<'a, T: Choice> FromToml<'a> for T {
 impl Choice for Direction {
     const WORDS: &'static [(&'static str, Self)] =
         &[("inbound", Self::Inbound), ("outbound", Self::Outbound), ("both", Self::Both)];
+}
+
+impl Choice for ReliableProvisional {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self::Off), ("supported", Self::Supported), ("required", Self::Required)];
 }
 
 impl Choice for RefuseWith {

@@ -136,6 +136,7 @@ pub(super) const TRUNK: Keys = &[
     planned("trust_identity"),
     built("session_timer"),
     built("redirects"),
+    built("reliable_provisional"),
     planned("cost"),
     planned("username"),
     planned("password_file"),

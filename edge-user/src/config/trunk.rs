@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, RefuseWith, SESSION_TIMER,
-    Transport, Trunk, TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, RefuseWith, ReliableProvisional,
+    SESSION_TIMER, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -38,6 +38,7 @@ pub(super) struct TrunkDraft<'a> {
     nat: bool,
     media_source: SourcePolicy,
     session_timer: Option<Duration>,
+    reliable_provisional: ReliableProvisional,
     rtp_dscp: Option<Dscp>,
     redirects: Redirects,
 }
@@ -71,6 +72,9 @@ impl<'a> TrunkDraft<'a> {
             nat,
             media_source,
             session_timer: session_timer(&section),
+            reliable_provisional: section
+                .get("reliable_provisional")
+                .map_or_else(Default::default, |at| at.value),
             rtp_dscp,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             section,
@@ -80,7 +84,17 @@ impl<'a> TrunkDraft<'a> {
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
         let Self { section: _, name, realm, host, transport_line: _, sources, direction, enabled, .. } = self;
-        let Self { limits, codecs, nat, media_source, session_timer, rtp_dscp, redirects, .. } = self;
+        let Self {
+            limits,
+            codecs,
+            nat,
+            media_source,
+            session_timer,
+            rtp_dscp,
+            redirects,
+            reliable_provisional,
+            ..
+        } = self;
         Trunk {
             name,
             realm,
@@ -100,6 +114,7 @@ impl<'a> TrunkDraft<'a> {
             rtp_dscp,
             session_timer,
             redirects,
+            reliable_provisional,
             usage: Arc::new(TrunkUsage::default()),
         }
     }

@@ -133,11 +133,14 @@ fn before_the_answer_an_offer_is_asked_to_wait_and_a_new_target_is_taken() {
     let (offer, _) = bench.receive(CARRIER, &by_caller(3, SDP));
     assert_eq!(statuses(&offer), ["SIP/2.0 500 Server Internal Error"]);
 
-    // The one who rings has a dialog that is none of ours yet.
+    // One who has not rung yet has a dialog that is none of ours.
     let theirs = answer(&invite, "200 OK", "b", PBX, "").replace("SIP/2.0 200 OK", "UPDATE sip:edge SIP/2.0");
     let theirs = theirs.replace("1 INVITE", "1 UPDATE").replace("From:", "X:").replace("To:", "From:");
     let theirs = theirs.replace("X:", "To:").replace("10.0.0.1:5060;branch", "10.0.0.20:5060;branch");
-    let (sent, _) = bench.receive(PBX, &theirs);
+    let silent = theirs.replace(";tag=b", ";tag=c");
+    let (sent, _) = bench.receive(PBX, &silent);
     assert_eq!(statuses(&sent), ["SIP/2.0 500 Server Internal Error"]);
     assert_eq!(header(&sent[0].1, "Retry-After:"), "2");
+    let theirs = theirs.replace("z9hG4bK", "z9hG4bKr");
+    assert_eq!(statuses(&bench.receive(PBX, &theirs).0), ["SIP/2.0 200 OK"], "the one that rings has one");
 }
