@@ -89,6 +89,8 @@ pub(super) struct Exchange {
 pub(super) struct Success {
     /// The description, unless one was agreed on before.
     pub(super) body: Option<Bytes>,
+    /// The answer that our ACK to the other side's carries.
+    pub(super) answer: Option<Bytes>,
 }
 
 /// What a CANCEL or ACK has to repeat of our INVITE.

@@ -277,12 +277,12 @@ impl Call {
         leg.learn(&response.message);
         leg.timer.agree(&response.message, ctx.now);
         match self.translate_success(side, response) {
-            Ok(body) => {
+            Ok(success) => {
                 let answer_awaited = self.exchange.as_ref().is_some_and(|exchange| exchange.answer_awaited);
                 if wants_ack && !answer_awaited {
                     self.send_ack(side, response.cseq, None, ctx);
                 }
-                self.once_relayed(Then::Succeed { success: Success { body } }, ctx);
+                self.once_relayed(Then::Succeed { success }, ctx);
             }
             Err(error) => {
                 if wants_ack {
@@ -290,6 +290,16 @@ impl Call {
                 }
                 self.terminate(Cause::BadAnswer(error), ctx);
             }
+        }
+    }
+
+    /// Acknowledges the 2xx of another place than the one whose offer was answered.
+    fn send_answering_ack(&mut self, answer: Option<Bytes>, ctx: &mut Context<'_>) {
+        let Some(exchange) = &mut self.exchange else { return };
+        if let (Some(answer), Some(sent)) = (answer, exchange.client) {
+            exchange.answer_awaited = false;
+            let to = exchange.from.other();
+            self.send_ack(to, sent.sequence, Some(answer), ctx);
         }
     }
 
@@ -308,7 +318,8 @@ impl Call {
 
     /// The side that sent the request hears that it succeeded: at once, or when it has acknowledged the description in a
     /// provisional response, and its own offer there is answered (RFC 3262 section 3).
-    pub(super) fn succeed(&mut self, success: Success, ctx: &mut Context<'_>) {
+    pub(super) fn succeed(&mut self, mut success: Success, ctx: &mut Context<'_>) {
+        self.send_answering_ack(success.answer.take(), ctx);
         let changing = self.early_change.is_some();
         let Some(exchange) = &mut self.exchange else { return };
         let held = changing

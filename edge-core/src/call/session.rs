@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::sdp::{Answer, Offer, SdpError, answer_to, codec_name, offer_to};
 use crate::sip::{Method, Request, Response};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Success};
 use super::leg::Leg;
 use super::offer_answer::OfferAnswer;
 use super::opening::{check_extensions, check_reliability, session_body};
@@ -38,23 +38,21 @@ impl Call {
         Ok(Some((offer, body)))
     }
 
-    /// What the other side hears of the SDP in a 2xx: the answer to its offer, or an offer when it made none; nothing when
+    /// What a 2xx leads to: the answer to the other side's offer, or an offer when that made none; nothing to be told when
     /// both had been said before, reliably.
-    pub(super) fn translate_success(
-        &mut self,
-        side: Side,
-        response: &Response,
-    ) -> Result<Option<Bytes>, SdpError> {
+    pub(super) fn translate_success(&mut self, side: Side, response: &Response) -> Result<Success, SdpError> {
         let body = session_body(&response.message).unwrap_or_default();
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
         let at = response.to.tag().and_then(|tag| exchange.early.position(tag));
         let early = at.and_then(|at| Some((at, exchange.early.get(at)?.session)));
+        let told = |body| Success { body, answer: None };
         match (&exchange.offer, early, body) {
-            (_, Some((at, OfferAnswer::Agreed)), _) => self.settle(side, at),
+            (_, Some((at, OfferAnswer::Agreed)), _) => self.settle(side, at).map(told),
             // The answer to its offer is on its way, in a PRACK.
-            (_, Some((_, OfferAnswer::Received)), _) => Ok(None),
-            (Some(_), _, Some(sdp)) => self.settle_on(side, &sdp),
-            (Some(_), _, None) => exchange.answer.clone().map(Some).ok_or(SdpError::NoAudio),
+            (_, Some((_, OfferAnswer::Received)), _) => Ok(told(None)),
+            (Some((offerer, _)), _, Some(sdp)) if *offerer == side => self.answer_other_place(side, &sdp),
+            (Some(_), _, Some(sdp)) => self.settle_on(side, &sdp).map(told),
+            (Some(_), _, None) => exchange.answer.clone().map(Some).map(told).ok_or(SdpError::NoAudio),
             (None, _, Some(sdp)) => {
                 let offer = Offer::parse(&sdp)?;
                 let described = self.translate_offer(side, &offer)?;
@@ -62,10 +60,22 @@ impl Call {
                     exchange.offer = Some((side, offer));
                     exchange.answer_awaited = true;
                 }
-                Ok(Some(described))
+                Ok(told(Some(described)))
             }
             (None, _, None) => Err(SdpError::NoAudio),
         }
+    }
+
+    /// A place that was not heard of makes its offer in its 2xx, where another's has been answered already: it gets the same
+    /// answer, in the ACK.
+    fn answer_other_place(&mut self, side: Side, sdp: &[u8]) -> Result<Success, SdpError> {
+        let offer = Offer::parse(sdp)?;
+        self.policy.may_be_media(&self.leg(side).trunk, self.local(side), offer.audio())?;
+        let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
+        exchange.answer_awaited = true;
+        let answer = exchange.near_answer.clone().ok_or(SdpError::NoAudio)?;
+        let body = self.answer_offer(side.other(), &offer, &answer)?;
+        Ok(Success { body: None, answer: Some(body) })
     }
 
     /// A place answers that had said reliably what it has to say: that is in force now, whichever place was heard since.
