@@ -46,6 +46,78 @@ pub(crate) const PATTERNS: &[Pattern] = &[
         &[(50, Act::Ring), (90_000, Act::Answer)],
         is_cancelled,
     ),
+    (
+        "both acknowledge",
+        &[(0, Act::Acknowledge), (0, CALL), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::Ring), (300, Act::Progress), (900, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "the caller acknowledges",
+        &[(0, Act::Acknowledge), (0, CALL), (5000, Act::Hangup)],
+        &[(50, Act::Ring), (300, Act::Progress), (900, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "the called side acknowledges",
+        &[(0, CALL), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::Ring), (300, Act::Progress), (900, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "offer in a reliable response",
+        &[(0, Act::Acknowledge), (0, CALL_WITHOUT_OFFER), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::Progress), (900, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "no offer, and a caller who cannot answer before the 2xx",
+        &[(0, CALL_WITHOUT_OFFER), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::Ring), (300, Act::Progress), (900, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "two places ring",
+        &[(0, Act::Acknowledge), (0, CALL), (5000, Act::Hangup)],
+        &[
+            (0, Act::Acknowledge),
+            (50, Act::RingElsewhere),
+            (60, Act::Progress),
+            (900, Act::RingElsewhere),
+            (1500, Act::Answer),
+        ],
+        is_hangup_a,
+    ),
+    (
+        "two places offer",
+        &[(0, Act::Acknowledge), (0, CALL_WITHOUT_OFFER), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::RingElsewhere), (60, Act::Progress), (1500, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "hold before the answer",
+        &[(0, Act::Acknowledge), (0, CALL), (500, Act::HoldByUpdate), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::Progress), (900, Act::HoldByUpdate), (1500, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "holds before the answer meet",
+        &[(0, Act::Acknowledge), (0, CALL), (500, Act::HoldByUpdate), (5000, Act::Hangup)],
+        &[(0, Act::Acknowledge), (50, Act::Progress), (450, Act::HoldByUpdate), (452, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "cancel meets a reliable response",
+        &[(0, Act::Acknowledge), (0, CALL), (3000, Act::Cancel)],
+        &[(0, Act::Acknowledge), (50, Act::Ring), (2960, Act::Progress), (90_000, Act::Answer)],
+        is_cancelled,
+    ),
+    (
+        "busy after a reliable response",
+        &[(0, Act::Acknowledge), (0, CALL)],
+        &[(0, Act::Acknowledge), (50, Act::Progress), (60, Act::Reject(486))],
+        is_rejected,
+    ),
     ("busy", &[(0, CALL)], &[(50, Act::Ring), (1000, Act::Reject(486))], is_rejected),
     ("nobody answers", &[(0, CALL)], &[(50, Act::Ring)], is_no_answer),
     (
@@ -182,6 +254,14 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
         }
         if *name == *"the edge refreshes both sides" {
             assert_eq!((world.caller().refreshed, world.called().refreshed), (6, 6), "seed {seed}");
+        }
+        if *name == *"both acknowledge" {
+            let taken = (world.caller().reliable.taken, world.called().reliable.acknowledged);
+            assert_eq!(taken, (1, 2), "seed {seed}");
+        }
+        if *name == *"hold before the answer" {
+            assert!(world.caller().was_held || !world.caller().allows_update, "seed {seed}");
+            assert!(world.called().was_held || !world.called().allows_update, "seed {seed}");
         }
         if *name == *"digits" {
             assert_eq!((world.caller().digits_taken, world.called().digits_heard), (3, 3), "seed {seed}");

@@ -1,5 +1,7 @@
 //! A user agent: places or takes one call, then does what its script says.
 
+mod reliable;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use edge_core::sip::{
 use edge_core::transaction::{Branch, Matched, Path, TransactionId, Transactions};
 
 use crate::network::Dice;
+use reliable::Reliable;
 
 /// What a peer does, and when, counted from its part's beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,10 @@ pub(crate) enum Act {
     Ring,
     /// Called: early media.
     Progress,
+    /// Either, before anything else: acknowledge provisional responses, and want its own acknowledged.
+    Acknowledge,
+    /// Called: another place rings.
+    RingElsewhere,
     /// Called: answer.
     Answer,
     /// Called: refuse.
@@ -68,7 +75,10 @@ pub(crate) struct Peer {
     /// Digits of its own that the other side took.
     pub(crate) digits_taken: usize,
     /// Whether it says that it takes UPDATE.
-    allows_update: bool,
+    pub(crate) allows_update: bool,
+    pub(crate) reliable: Reliable,
+    /// Caller: whether its INVITE made an offer.
+    offered: bool,
     /// Refreshes that came from the edge.
     pub(crate) refreshed: usize,
     /// What its INVITE, or its 2xx, says in Session-Expires.
@@ -126,6 +136,8 @@ impl Peer {
             digits_heard: 0,
             digits_taken: 0,
             allows_update: seed % 4 < 2,
+            reliable: Reliable::default(),
+            offered: false,
             refreshed: 0,
             expires: None,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
@@ -156,7 +168,8 @@ impl Peer {
         }
         let act = self.due.first().map(|(at, _)| *at);
         let again = self.answer.as_ref().map(|answer| answer.again_at);
-        [act, again, self.transactions.next_deadline()].into_iter().flatten().min()
+        let progress = self.progress_again_at();
+        [act, again, progress, self.transactions.next_deadline()].into_iter().flatten().min()
     }
 
     pub(crate) fn on_time(&mut self, now: Instant) {
@@ -170,6 +183,7 @@ impl Peer {
         self.transactions.on_time(now);
         self.give_up();
         self.repeat_answer(now);
+        self.repeat_progress(now);
         self.flush();
     }
 
@@ -210,9 +224,14 @@ impl Peer {
             (Act::Die, _) => self.state = State::Dead,
             (Act::Invite { with_offer }, State::Idle) => self.send_invite(with_offer, now),
             (Act::Cancel, State::Inviting) => self.send_cancel(now),
-            (Act::Ring, State::Ringing) => self.respond(StatusCode::RINGING, false, now),
-            (Act::Progress, State::Ringing) => self.respond(StatusCode::SESSION_PROGRESS, true, now),
-            (Act::Answer, State::Ringing) => self.respond(StatusCode::OK, true, now),
+            (Act::Acknowledge, _) => self.reliable.able = true,
+            (Act::Ring, State::Ringing) => self.progress(StatusCode::RINGING, false, false, now),
+            (Act::RingElsewhere, State::Ringing) => self.progress(StatusCode::RINGING, true, true, now),
+            (Act::Progress, State::Ringing) => self.progress(StatusCode::SESSION_PROGRESS, true, false, now),
+            (Act::Answer, State::Ringing) => self.answer_when_acknowledged(now),
+            (Act::HoldByUpdate, State::Inviting | State::Ringing) if self.early_dialog().is_some() => {
+                self.send_update(now);
+            }
             (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
             (Act::Hangup, State::Up) => self.send_bye(now),
             (Act::Hold, State::Up) => self.send_hold(now),
@@ -257,6 +276,9 @@ impl Peer {
         let request =
             dialog.request(&Method::Invite, branch, sequence).header(HeaderName::Allow, self.allow());
         let request = self.keep_time(request, None);
+        let request =
+            if self.reliable.able { request.header(HeaderName::Supported, "100rel") } else { request };
+        self.offered = with_offer;
         let bytes =
             if with_offer { request.body("application/sdp", self.sdp("sendrecv")) } else { request.empty() };
         self.transactions.open_client(Method::Invite, branch, bytes, dialog.path(|_| true), (), now).unwrap();
@@ -394,6 +416,7 @@ impl Peer {
                 }
             }
             Method::Update => self.take_update(&request, now),
+            Method::Prack => self.take_prack(&request, now),
             Method::Info => self.take_digit(&request, now),
             _ => self.reply(&request, StatusCode::METHOD_NOT_ALLOWED, now),
         }
@@ -491,10 +514,12 @@ impl Peer {
         if response.cseq_method == Method::Info && response.code.is_success() {
             self.digits_taken += 1;
         }
-        if response.cseq_method != Method::Invite || response.code.is_provisional() {
+        if response.cseq_method != Method::Invite {
             return;
         }
-        if response.code.is_success() {
+        if response.code.is_provisional() {
+            self.on_progress(response, now);
+        } else if response.code.is_success() {
             self.acknowledge(response);
         } else if self.state == State::Inviting {
             self.state = State::Ended;
