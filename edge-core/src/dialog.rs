@@ -163,9 +163,14 @@ impl Dialog {
         {
             via.extend_from_slice(part);
         }
-        let mut request = MessageWriter::request(method, &self.remote_target).header(HeaderName::Via, via);
-        for route in &self.route_set {
+        let strict = self.strict_router();
+        let request_uri = strict.as_ref().map_or(self.remote_target.as_ref(), Uri::as_bytes);
+        let mut request = MessageWriter::request(method, request_uri).header(HeaderName::Via, via);
+        for route in self.route_set.iter().skip(usize::from(strict.is_some())) {
             request = request.header(HeaderName::Route, route);
+        }
+        if strict.is_some() {
+            request = request.header(HeaderName::Route, [b"<", self.remote_target.as_ref(), b">"].concat());
         }
         request = request
             .header(HeaderName::MaxForwards, hops.to_string())
@@ -178,6 +183,13 @@ impl Dialog {
             request = request.header(HeaderName::Contact, self.contact());
         }
         request
+    }
+
+    /// The first route when it is no loose router: it wants its own address as request-URI, and the target as the last
+    /// Route (RFC 3261 section 12.2.1.1).
+    fn strict_router(&self) -> Option<Uri> {
+        let first = NameAddr::parse(self.route_set.first()?.clone()).ok()?;
+        first.uri().params().get(b"lr").is_none().then(|| first.uri().clone())
     }
 
     /// Our Contact in this dialog: a `sips:` URI where the peer has used one (RFC 3261 sections 8.1.1.8 and 12.1.1) and

@@ -6,6 +6,7 @@ mod passing;
 mod reason;
 mod redirect;
 mod reliable;
+mod routes;
 mod session_timer;
 mod standing;
 mod stream;
