@@ -132,3 +132,76 @@ fn offer(address: Ipv4Addr, port: u16) -> String {
          m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
     )
 }
+
+/// A dialog as one of its sides writes it (RFC 3261 section 12).
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    call_id: String,
+    local: String,
+    remote: String,
+    target: String,
+}
+
+/// The tag of a peer that answers by hand.
+const CALLED_TAG: &str = ";tag=raw-called";
+
+impl Dialog {
+    /// Of who sent the INVITE that `response` answers.
+    pub fn of_caller(response: &str) -> Result<Self> {
+        Self::read(response, ["From", "To"], "")
+    }
+
+    /// Of who answers `invite` with [`RawPeer::answer`].
+    pub fn of_called(invite: &str) -> Result<Self> {
+        Self::read(invite, ["To", "From"], CALLED_TAG)
+    }
+
+    fn read(message: &str, [local, remote]: [&str; 2], tag: &str) -> Result<Self> {
+        let value = |name| header(message, name).with_context(|| format!("no {name} in {message}"));
+        let contact = value("Contact")?;
+        let target = contact.trim_start_matches('<').split('>').next().unwrap_or_default();
+        Ok(Self {
+            call_id: value("Call-ID")?.to_owned(),
+            local: format!("{}{tag}", value(local)?),
+            remote: value(remote)?.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+}
+
+impl RawPeer {
+    /// A response to `request`, with SDP for media at `port` when there is one.
+    pub fn answer(&self, request: &str, status: &str, port: Option<u16>) -> Result<String> {
+        let mut answer = format!("SIP/2.0 {status}\r\n");
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            let value = header(request, name).with_context(|| format!("the request has no {name}"))?;
+            let tag = if name == "To" && !value.contains(";tag=") { CALLED_TAG } else { "" };
+            answer.push_str(&format!("{name}: {value}{tag}\r\n"));
+        }
+        Ok(format!("{answer}{}", self.contact_and_body(port)))
+    }
+
+    /// A request within a dialog; an ACK is that of a 2xx.
+    pub fn within(&self, dialog: &Dialog, method: &str, sequence: u32, port: Option<u16>) -> String {
+        let Dialog { call_id, local, remote, target } = dialog;
+        let branch = format!("z9hG4bK-{}-{sequence}-{method}", self.name);
+        format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch}\r\nMax-Forwards: 70\r\nFrom: {local}\r\n\
+             To: {remote}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{}",
+            self.address,
+            self.contact_and_body(port)
+        )
+    }
+
+    /// Withdraws the INVITE of `call`.
+    pub fn cancel(&self, call: &str, number: &str) -> String {
+        let invite = self.request("INVITE", call, number, "", "", "");
+        invite.replacen("INVITE ", "CANCEL ", 1).replace("CSeq: 1 INVITE", "CSeq: 1 CANCEL")
+    }
+
+    fn contact_and_body(&self, port: Option<u16>) -> String {
+        let sdp = port.map(|port| offer(*self.address.ip(), port)).unwrap_or_default();
+        let kind = if sdp.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!("Contact: <sip:raw@{}>\r\n{kind}Content-Length: {}\r\n\r\n{sdp}", self.address, sdp.len())
+    }
+}

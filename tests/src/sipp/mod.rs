@@ -73,6 +73,7 @@ pub struct Sipp {
     /// Calls that may be up at once, when not all.
     at_once: Option<u32>,
     traced: bool,
+    lost_percent: u32,
 }
 
 impl Sipp {
@@ -103,6 +104,7 @@ impl Sipp {
             transport: "u1",
             at_once: None,
             traced: true,
+            lost_percent: 0,
         }
     }
 
@@ -114,6 +116,11 @@ impl Sipp {
     /// No more than so many calls up at once.
     pub fn at_once(self, calls: u32) -> Self {
         Self { at_once: Some(calls), ..self }
+    }
+
+    /// Loses a part of the messages, both ways.
+    pub fn losing(self, lost_percent: u32) -> Self {
+        Self { lost_percent, ..self }
     }
 
     /// Writes no message down: for load.
@@ -205,6 +212,9 @@ impl Sipp {
         option("-fd", "1".to_owned());
         if !self.service.is_empty() {
             option("-s", self.service.clone());
+        }
+        if self.lost_percent > 0 {
+            option("-lost", self.lost_percent.to_string());
         }
         if self.traced {
             option("-error_file", "errors.log".to_owned());
