@@ -63,6 +63,9 @@ class Call(pj.Call):
             pass  # on hold, or not begun yet
 
 
+# By address 0.0.0.0, or by direction (RFC 3264 section 8.4).
+HOLDS = {"address": pj.PJSUA_CALL_HOLD_TYPE_RFC2543, "direction": pj.PJSUA_CALL_HOLD_TYPE_RFC3264}
+
 STATUSES = {
     pj.PJSUA_CALL_MEDIA_NONE: "none",
     pj.PJSUA_CALL_MEDIA_ACTIVE: "active",
@@ -199,6 +202,7 @@ def account_config(options):
     media.port = options.media_port
     # It would send an UPDATE of its own after each answer, and then refuse to do what it is told.
     config.mediaConfig.lockCodecEnabled = False
+    config.callConfig.holdType = HOLDS[options.hold]
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
     config.callConfig.timerMinSESec = 90
     config.callConfig.timerSessExpiresSec = options.session_timer
@@ -219,6 +223,7 @@ def main():
     parser.add_argument("--media-port", type=int, default=7000)
     parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
     parser.add_argument("--codecs", default="PCMA,PCMU")
+    parser.add_argument("--hold", choices=HOLDS, default="direction")
     parser.add_argument("--session-timer", type=int, default=1800)
     Agent(parser.parse_args()).run()
     # PJSIP takes its own end from Python's garbage collector badly.

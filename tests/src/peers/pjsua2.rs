@@ -39,6 +39,14 @@ impl Digit {
     }
 }
 
+/// Carriers still hold as one did before RFC 3264, by address 0.0.0.0.
+const fn hold(side: Side) -> &'static str {
+    match side {
+        Side::Carrier => "address",
+        Side::Pbx => "direction",
+    }
+}
+
 /// A user agent on one side, which answers who calls it. Its tone plays in every call.
 #[derive(Debug)]
 pub struct Pjsua2 {
@@ -61,7 +69,7 @@ impl Pjsua2 {
         let mut command = Command::new(python);
         command.arg(script).current_dir(&directory);
         command.args(["--address", &side.peer_address().to_string(), "--port", &SIP_PORT.to_string()]);
-        command.args(["--transport", transport.name(), "--codecs", codecs]);
+        command.args(["--transport", transport.name(), "--codecs", codecs, "--hold", hold(side)]);
         let process = Process::start_obeying(command, lab.peer(side), &directory.join("output"))?;
         let mut agent = Self { process, side, transport, seen: 0 };
         agent.expect("ready", |_| true)?;
