@@ -5,6 +5,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that meets the unexpected has failed")]
 
+mod bytes_to_steps;
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +23,9 @@ use edge_core::policy::{
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
 use proptest::prelude::*;
+
+#[cfg_attr(test, expect(unused_imports, reason = "the fuzz target's way in"))]
+pub(crate) use bytes_to_steps::any_steps;
 
 const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\n";
@@ -69,7 +74,7 @@ const TIMERS: &[&str] = &[
 
 /// One thing that the world does.
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     /// A new INVITE, from one side or the other.
     Invite { side: usize, number: u8, with_offer: bool },
     /// Something the edge sent, answered: with this status, with SDP or without.
@@ -323,15 +328,20 @@ fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &s
     )
 }
 
+/// Takes all steps, and sees that nothing is left of them.
+pub(crate) fn live_through(steps: impl IntoIterator<Item = Step>) {
+    let mut world = World::new();
+    for step in steps {
+        world.take(step);
+    }
+    world.settle();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_that_a_trunk_sends_leaves_anything_behind(steps in prop::collection::vec(step(), 1..80)) {
-        let mut world = World::new();
-        for step in steps {
-            world.take(step);
-        }
-        world.settle();
+        live_through(steps);
     }
 }

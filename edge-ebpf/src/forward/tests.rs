@@ -12,7 +12,7 @@ use crate::abi::Endpoint;
 use crate::tables::Tables;
 use crate::testing::{
     BytesFrame, CARRIER, Case, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, NEAR, PBX, Packet, Scene, Tally,
-    UdpChecksum, cases, rtp,
+    UdpChecksum, any_tables, cases, rtp,
 };
 use crate::verdict::{DropReason, PassReason, Verdict};
 use crate::wire::Payload;
@@ -61,7 +61,22 @@ fn new_call_on_a_port_starts_from_zero() {
     assert_eq!(tally(&tables, NEAR).rtp.0, 1);
 }
 
+#[test]
+fn seeds_of_the_fuzzer_keep_what_must_hold() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds/forward");
+    let seeds: Vec<_> = std::fs::read_dir(path).expect("the seeds are in the repository").collect();
+    assert!(!seeds.is_empty());
+    for seed in seeds {
+        any_tables(&std::fs::read(seed.expect("an entry").path()).expect("a readable seed"));
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_tables_keep_what_must_hold(data in prop::collection::vec(any::<u8>(), 0..300)) {
+        any_tables(&data);
+    }
+
     #[test]
     fn any_bytes_end_in_a_verdict_and_only_relayed_ones_change(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let (verdict, frame, tables) = decide(&Scene::call(), &bytes);

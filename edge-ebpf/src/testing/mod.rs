@@ -6,11 +6,13 @@
 
 #![expect(clippy::expect_used, reason = "a fixture that cannot be built must stop its test")]
 
+mod any;
 mod cases;
 mod frame;
 mod packet;
 mod scene;
 
+pub use any::any_tables;
 pub use cases::{Case, Tally, cases};
 pub use frame::BytesFrame;
 pub use packet::{Packet, UdpChecksum, rtcp, rtp};
