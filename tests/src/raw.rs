@@ -50,6 +50,11 @@ impl RawPeer {
         self.request("INVITE", call, number, "", &extra, &sdp)
     }
 
+    /// An OPTIONS, which is answered at once.
+    pub fn options(&self, call: &str) -> String {
+        self.request("OPTIONS", call, "edge", "", "", "")
+    }
+
     /// A request in the dialog that `answer` belongs to, with a branch of its own.
     pub fn in_dialog(&self, method: &str, call: &str, answer: &str) -> Result<String> {
         let to = header(answer, "To").context("the answer has no To")?;
@@ -76,6 +81,17 @@ impl RawPeer {
     /// Messages that come within `patience`.
     pub fn receive_for(&self, patience: Duration) -> Result<Vec<String>> {
         self.receive_until(patience, |_| false)
+    }
+
+    /// Messages that have come already.
+    pub fn receive_waiting(&self) -> Result<Vec<String>> {
+        self.socket.set_nonblocking(true)?;
+        let mut received = Vec::new();
+        while let Some(message) = self.receive()? {
+            received.push(message);
+        }
+        self.socket.set_nonblocking(false)?;
+        Ok(received)
     }
 
     /// The first message that satisfies `wanted`.

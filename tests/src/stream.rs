@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -63,7 +63,20 @@ impl StreamPeer {
 
     /// Sends bytes as they are.
     pub fn send(&self, bytes: &str) -> Result<()> {
-        Ok((&self.stream).write_all(bytes.as_bytes())?)
+        self.send_bytes(bytes.as_bytes())
+    }
+
+    /// Sends bytes that may be no text.
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<()> {
+        Ok((&self.stream).write_all(bytes)?)
+    }
+
+    /// Says that nothing more comes. Edge may have closed the connection before.
+    pub fn finish(&self) -> Result<()> {
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            said => Ok(said?),
+        }
     }
 
     /// The first message that begins with `start`; what comes before it is passed over.
