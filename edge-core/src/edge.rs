@@ -14,6 +14,7 @@
 
 mod counters;
 mod overload;
+mod reading;
 mod requests;
 mod shard;
 #[cfg(test)]

@@ -51,6 +51,7 @@ fn what_a_file_leaves_out_is_what_the_reference_calls_default() {
     assert_eq!(config.drain.grace, reference.drain.grace);
     assert_eq!(config.policy.timers, reference.policy.timers);
     assert_eq!(config.policy.strangers, reference.policy.strangers);
+    assert_eq!(config.policy.message_bounds, reference.policy.message_bounds);
 }
 
 fn load(file: &Path) -> Config {

@@ -4,7 +4,7 @@
 
 use crate::policy::{Refusal, RefuseWith};
 use crate::sdp::SdpError;
-use crate::sip::{Method, StatusCode};
+use crate::sip::StatusCode;
 
 /// One side of a call, seen from the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,6 +132,9 @@ pub enum Refused {
     /// The request-URI is neither `sip:` nor `sips:` nor `tel:`.
     #[error("the request-URI has an unknown scheme")]
     Scheme,
+    /// The caller takes no session description.
+    #[error("Accept leaves out application/sdp")]
+    NoAnswerWanted,
     /// Our own INVITE came back from where it had been before.
     #[error("the call has come back for the same number: a peer sends it round")]
     Loop,
@@ -211,6 +214,7 @@ impl Refused {
             Self::Unreliable => StatusCode::EXTENSION_REQUIRED,
             Self::Interval => StatusCode::SESSION_INTERVAL_TOO_SMALL,
             Self::Scheme => StatusCode::UNSUPPORTED_URI_SCHEME,
+            Self::NoAnswerWanted => StatusCode::NOT_ACCEPTABLE,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
             Self::MediaType { .. } | Self::Encoding { .. } | Self::Disposition { .. } => {
@@ -317,6 +321,7 @@ impl Refused {
             Self::Unreliable => "extension_required",
             Self::Interval => "session_interval",
             Self::Scheme => "scheme",
+            Self::NoAnswerWanted => "accept",
             Self::Loop => "loop",
             Self::TooManyHops => "too_many_hops",
             Self::MediaType { .. } => "media_type",
@@ -330,52 +335,6 @@ impl Refused {
             Self::Draining => "draining",
             Self::Overload => "overload",
         }
-    }
-}
-
-/// What a request hears that begins nothing here.
-///
-/// What belongs to a dialog and names none gets 481 (RFC 3261 section 12.2.2, RFC 6665 section 4.1.3); there is no event
-/// that could be subscribed to (489, RFC 6665 section 4.2.1.1); and nobody is called for
-/// a REFER that comes out of nowhere (403).
-pub(crate) const fn outside_a_dialog(method: &Method) -> StatusCode {
-    match method {
-        Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
-            StatusCode::CALL_DOES_NOT_EXIST
-        }
-        Method::Subscribe => StatusCode::BAD_EVENT,
-        Method::Refer => StatusCode::FORBIDDEN,
-        Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
-        Method::Invite
-        | Method::Ack
-        | Method::Cancel
-        | Method::Options
-        | Method::Register
-        | Method::Publish
-        | Method::Message => StatusCode::METHOD_NOT_ALLOWED,
-    }
-}
-
-/// What a request hears whose method we do not serve: 405 for one that we know, 501 for one that nobody here could (RFC
-/// 3261 sections 8.2.1 and 21.5.2).
-pub(crate) const fn not_taken(method: &Method) -> StatusCode {
-    match method {
-        Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
-        // RFC 6665 section 4.2.1.1: there is no event here.
-        Method::Subscribe => StatusCode::BAD_EVENT,
-        Method::Invite
-        | Method::Ack
-        | Method::Bye
-        | Method::Cancel
-        | Method::Options
-        | Method::Register
-        | Method::Prack
-        | Method::Update
-        | Method::Info
-        | Method::Message
-        | Method::Notify
-        | Method::Publish
-        | Method::Refer => StatusCode::METHOD_NOT_ALLOWED,
     }
 }
 

@@ -5,9 +5,10 @@ use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
-use super::cause::{not_taken, not_timed_out};
+use super::cause::not_timed_out;
 use super::exchange::Exchange;
 use super::leg::LegState;
+use super::methods::not_taken;
 use super::passage::passes;
 use super::reason::Reason;
 use super::{Call, Cause, Context, Owner, Side};

@@ -12,6 +12,7 @@
 //! plane, an SDP-modifying, media-relaying one).
 
 mod asked;
+mod asks;
 mod calling;
 mod cause;
 mod context;
@@ -23,6 +24,7 @@ mod exchange;
 mod identity;
 mod invite;
 mod leg;
+mod methods;
 mod offer_answer;
 mod opening;
 mod origin;
@@ -52,8 +54,9 @@ pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
 
 pub(crate) use asked::Asked;
-pub(crate) use cause::outside_a_dialog;
+pub(crate) use asks::check_scheme;
 pub(crate) use context::{Context, Owner, Resources};
+pub(crate) use methods::outside_a_dialog;
 pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 

@@ -12,10 +12,11 @@ use crate::edge::Command;
 use crate::media::{MediaPlan, MediaReport, PortLease};
 use crate::policy::{Admission, Destination, Policy, RealmId, ReliableProvisional, Trunk, TrunkId};
 use crate::sdp::{Offer, SdpError};
-use crate::sip::{HeaderName, Message, MessageWriter, Request, Scheme, response_to};
+use crate::sip::{HeaderName, Message, MessageWriter, Request, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
+use super::asks::{IDENTITY, check_accept, check_scheme, is_optional, is_session};
 use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record, sent_by, tag, way_to};
 use super::exchange::Exchange;
 use super::leg::Leg;
@@ -28,12 +29,6 @@ use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaSt
 
 /// Media type of a session description (RFC 8866 section 8.1).
 pub(super) const SDP: &[u8] = b"application/sdp";
-
-/// Disposition of a session description, and what it is without one (RFC 3261 section 20.11).
-const SESSION: &[u8] = b"session";
-
-/// The encoding that is none.
-const IDENTITY: &[u8] = b"identity";
 
 /// A new INVITE whose sender is known.
 #[derive(Debug)]
@@ -155,9 +150,7 @@ impl Arrival<'_> {
         if !trunk.may_call() {
             return Err(Refused::Direction { trunk: trunk.name.clone() });
         }
-        if self.invite.uri.scheme() == Scheme::Other {
-            return Err(Refused::Scheme);
-        }
+        check_scheme(&self.invite)?;
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);
         }
@@ -166,6 +159,7 @@ impl Arrival<'_> {
         }
         check_extensions(&self.invite.message)?;
         check_reliability(&self.invite.message, trunk)?;
+        check_accept(&self.invite.message)?;
         check_interval(&self.invite.message)
     }
 
@@ -293,6 +287,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::NoRoute { .. }
         | Refused::NoNumber
         | Refused::Scheme
+        | Refused::NoAnswerWanted
         | Refused::TooManyHops
         | Refused::Loop
         | Refused::Unresolved { .. }
@@ -333,34 +328,6 @@ pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> 
         Err(_) if is_optional(message) => Ok(None),
         Err(refused) => Err(refused),
     }
-}
-
-/// Refuses a body that is encoded, is no SDP, or does not describe the session (RFC 3261 section 8.2.3).
-fn is_session(message: &Message) -> Result<(), Refused> {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    let mut encodings = message.values(HeaderName::ContentEncoding);
-    if let Some(encoding) = encodings.find(|encoding| !encoding.eq_ignore_ascii_case(IDENTITY)) {
-        return Err(Refused::Encoding { encoding: text(encoding) });
-    }
-    let content_type = message.first(HeaderName::ContentType).unwrap_or(SDP);
-    if !is_media_type(content_type, SDP) {
-        return Err(Refused::MediaType { content_type: text(content_type) });
-    }
-    let disposition = message.first(HeaderName::ContentDisposition).unwrap_or(SESSION);
-    if !is_media_type(disposition, SESSION) {
-        return Err(Refused::Disposition { disposition: text(disposition) });
-    }
-    Ok(())
-}
-
-/// Whether Content-Disposition says that the body need not be understood.
-fn is_optional(message: &Message) -> bool {
-    let params = message.first(HeaderName::ContentDisposition).unwrap_or_default();
-    params.split(|byte| *byte == b';').skip(1).any(|param| {
-        let mut parts = param.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
-        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        name.eq_ignore_ascii_case(b"handling") && value.eq_ignore_ascii_case(b"optional")
-    })
 }
 
 /// Whether a Content-Type says `media_type`, whatever its parameters.

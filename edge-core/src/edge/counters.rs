@@ -1,5 +1,7 @@
 //! What one shard counts.
 
+use crate::policy::OverBound;
+
 /// Counters since the start, and gauges of now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -19,6 +21,14 @@ pub struct Counters {
     pub calls_started: u64,
     /// INVITEs that were refused.
     pub calls_refused: u64,
+    /// Messages with more bytes than allowed.
+    pub messages_too_large: u64,
+    /// Messages with more headers than allowed.
+    pub headers_too_many: u64,
+    /// Messages with a header that is longer than allowed.
+    pub headers_too_long: u64,
+    /// Messages that have come through more hops than allowed.
+    pub vias_too_many: u64,
     /// INVITEs that heard 503 because of the load, or because their trunk holds too many transactions. No record says so.
     pub calls_shed: u64,
     /// INVITEs that were not read because of the load.
@@ -34,9 +44,19 @@ pub struct Counters {
 }
 
 impl Counters {
+    pub(super) const fn count_over(&mut self, bound: OverBound) {
+        let counter = match bound {
+            OverBound::Message => &mut self.messages_too_large,
+            OverBound::Headers => &mut self.headers_too_many,
+            OverBound::Header => &mut self.headers_too_long,
+            OverBound::Vias => &mut self.vias_too_many,
+        };
+        *counter += 1;
+    }
+
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 14] {
+    pub const fn named(&self) -> [(&'static str, u64); 18] {
         let Self {
             strangers,
             unanswerable,
@@ -46,6 +66,10 @@ impl Counters {
             merged_requests,
             calls_started,
             calls_refused,
+            messages_too_large,
+            headers_too_many,
+            headers_too_long,
+            vias_too_many,
             calls_shed,
             calls_ignored,
             requests_stale,
@@ -62,6 +86,10 @@ impl Counters {
             ("merged_requests", merged_requests),
             ("calls_started", calls_started),
             ("calls_refused", calls_refused),
+            ("messages_too_large", messages_too_large),
+            ("headers_too_many", headers_too_many),
+            ("headers_too_long", headers_too_long),
+            ("vias_too_many", vias_too_many),
             ("calls_shed", calls_shed),
             ("calls_ignored", calls_ignored),
             ("requests_stale", requests_stale),

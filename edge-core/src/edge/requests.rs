@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::call::{
     ALLOW_OUTSIDE, Arrival, Asked, CallKey, Invitation, Owner, Refused, SPIRALS_MAX, SUPPORTED,
-    SUPPORTED_UNRELIABLY, Side, check_extensions, explain, outside_a_dialog,
+    SUPPORTED_UNRELIABLY, Side, check_extensions, check_scheme, explain, outside_a_dialog,
 };
 use crate::dialog::Dialog;
 use crate::policy::{ReliableProvisional, Strangers, TrunkId};
@@ -17,8 +17,8 @@ use crate::sip::{
 };
 use crate::transaction::{Matched, Path};
 
-use super::overload::{STALE, Verdict};
-use super::{Draining, Edge, Urgency, shard};
+use super::overload::Verdict;
+use super::{Draining, Edge, shard};
 
 /// When someone who has not answered yet may try again, in seconds.
 const EARLY_RETRY_AFTER_S: &str = "2";
@@ -36,7 +36,7 @@ impl Edge {
         if self.passes_over(trunk, path, &bytes, now) {
             return;
         }
-        match self.parse(path, bytes) {
+        match self.parse(path, bytes).and_then(|incoming| self.within_bounds(incoming)) {
             Ok(Incoming::Request(request)) => self.on_request(trunk, path, request, now),
             Ok(Incoming::Response(response)) => self.on_response(&response, now),
             Ok(Incoming::KeepAlive) => {}
@@ -47,39 +47,10 @@ impl Edge {
             }
             Err(error @ (ParseError::Framing(_) | ParseError::Unanswerable { .. })) => {
                 self.counters.unanswerable += 1;
+                self.count_framing(&error);
                 tracing::debug!(peer = %path.peer, "message ignored: {error}");
             }
         }
-    }
-
-    /// Whether a message is not read for want of time; counts it then.
-    fn passes_over(&mut self, trunk: TrunkId, path: Path, bytes: &[u8], now: Instant) -> bool {
-        if Urgency::of(bytes) == Urgency::Standing {
-            return false;
-        }
-        if !path.is_reliable() && self.overload.waited() >= STALE {
-            self.counters.requests_stale += 1;
-            return true;
-        }
-        let is_call = bytes.trim_ascii_start().starts_with(b"INVITE ");
-        let ignored = is_call && self.overload.judge(trunk, now) == Verdict::Ignore && !path.is_reliable();
-        self.counters.calls_ignored += u64::from(ignored);
-        ignored
-    }
-
-    /// On a stream nothing but Content-Length says where a message ends (RFC 3261 section 18.3).
-    fn parse(&self, path: Path, bytes: Bytes) -> Result<Incoming, ParseError> {
-        let incoming = Incoming::parse(bytes, &self.limits)?;
-        let Incoming::Request(request) = incoming else { return Ok(incoming) };
-        if !path.is_reliable() || request.message.first(HeaderName::ContentLength).is_some() {
-            return Ok(Incoming::Request(request));
-        }
-        let reason = "Missing Content-Length";
-        if request.method == Method::Ack {
-            return Err(ParseError::Unanswerable { reason });
-        }
-        let message = Box::new(request.message);
-        Err(ParseError::BadRequest { message, status: StatusCode::BAD_REQUEST, reason })
     }
 
     /// Counts; and where the operator wants it, says 403 without remembering anything.
@@ -236,7 +207,7 @@ impl Edge {
 
     /// RFC 3261 section 11.2: as an INVITE would be answered, less the call.
     fn on_options(&mut self, path: Path, options: &Request, now: Instant) {
-        if let Err(refused) = check_extensions(&options.message) {
+        if let Err(refused) = check_scheme(options).and_then(|()| check_extensions(&options.message)) {
             let code = refused.status();
             let response = self.stateless(path, &options.message, code, code.default_reason());
             let response = explain(response, &refused).empty();

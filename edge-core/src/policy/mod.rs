@@ -8,6 +8,7 @@ mod certificate;
 mod codec;
 mod control;
 mod listener;
+mod message_bounds;
 mod names;
 mod realm;
 mod route;
@@ -27,6 +28,7 @@ pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
 pub use control::Redirects;
 pub use listener::{Listener, ListenerId, Transport};
+pub use message_bounds::{MessageBounds, OverBound};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
 use source::Sources;
@@ -54,6 +56,8 @@ pub struct Policy {
     pub strangers: Strangers,
     /// Timers that an operator may set.
     pub timers: CallTimers,
+    /// How large messages may be; as they are by default until an operator says more.
+    pub message_bounds: MessageBounds,
     sources: Sources,
     /// The trunks that prove who they are by their certificate.
     keys: HashMap<TrunkKey, TrunkId>,
@@ -155,6 +159,7 @@ impl Policy {
             routes: Arc::new(Routes::new(routes)),
             strangers,
             timers,
+            message_bounds: MessageBounds::default(),
         })
     }
 

@@ -101,6 +101,7 @@ impl Policy {
             routes: Arc::clone(&self.routes),
             strangers: self.strangers,
             timers: self.timers,
+            message_bounds: self.message_bounds,
         }
     }
 }

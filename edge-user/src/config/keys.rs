@@ -62,6 +62,7 @@ pub(super) const ROOT: Keys = &[
     built("xdp"),
     built("cdr"),
     built("shield"),
+    built("limits"),
     built("timers"),
     built("dns"),
     built("realm"),
@@ -85,6 +86,10 @@ pub(super) const CDR: Keys = &[built("sinks"), built("path")];
 
 /// `[shield]`
 pub(super) const SHIELD: Keys = &[built("strangers")];
+
+/// `[limits]`
+pub(super) const LIMITS: Keys =
+    &[built("message_bytes"), built("headers"), built("header_bytes"), built("vias")];
 
 /// `[timers]`
 pub(super) const TIMERS: Keys = &[built("answer_max"), built("call_max"), built("port_rest")];

@@ -202,6 +202,7 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
 fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<Policy> {
     let strangers = node::shield(&node.shield);
     let timers = node::timers(&node.timers);
+    let message_bounds = node::limits(&node.limits);
 
     let sections = repeated(root, "realm", keys::REALM, REALMS_MAX)?;
     let realm_names = Names::read("realm", &sections);
@@ -222,9 +223,12 @@ fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option
     let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
     let trunks: Option<Vec<_>> = trunks.into_iter().map(|trunk| Some(trunk?.finish())).collect();
     let routes: Option<Vec<_>> = routes.into_iter().collect();
-    let policy = Policy::new(name.to_owned(), realms?, trunks?, routes?, strangers, timers);
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
-    policy.ok()
+    let policy = Policy::new(name.to_owned(), realms?, trunks?, routes?, strangers, timers).ok();
+    policy.map(|mut policy| {
+        policy.message_bounds = message_bounds;
+        policy
+    })
 }
 
 /// All `[[key]]` of the file; `None` when there is none or there are too many, which has been noted.

@@ -1,9 +1,10 @@
-//! The sections that are about this node: `[node]`, `[log]`, `[xdp]`, `[cdr]`, `[shield]`, `[timers]`, `[dns]`.
+//! The sections that are about this node: `[node]`, `[log]`, `[xdp]`, `[cdr]`, `[shield]`, `[limits]`, `[timers]`,
+//! `[dns]`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use edge_core::policy::{CallTimers, Strangers};
+use edge_core::policy::{CallTimers, MessageBounds, Strangers};
 use tracing_subscriber::EnvFilter;
 
 use super::address::DnsServer;
@@ -94,6 +95,24 @@ pub(super) fn shield(section: &Section<'_>) -> Strangers {
     section.get("strangers").map_or_else(Strangers::default, |strangers| strangers.value)
 }
 
+/// `[limits]`: no less than what honest peers send, no more than what is read at all.
+pub(super) fn limits(section: &Section<'_>) -> MessageBounds {
+    let usual = MessageBounds::default();
+    let size = |found: Option<u32>, usual: usize| {
+        found.and_then(|found| usize::try_from(found).ok()).unwrap_or(usual)
+    };
+    let message = section.get::<Within<4_096, 65_535>>("message_bytes").map(|bytes| bytes.value.0);
+    let headers = section.get::<Within<32, 256>>("headers").map(|headers| headers.value.0);
+    let header = section.get::<Within<512, 8_192>>("header_bytes").map(|bytes| bytes.value.0);
+    let vias = section.get::<Within<4, 100>>("vias").map(|vias| vias.value.0);
+    MessageBounds {
+        message_bytes_max: size(message, usual.message_bytes_max),
+        headers_max: size(headers, usual.headers_max),
+        header_bytes_max: size(header, usual.header_bytes_max),
+        vias_max: size(vias, usual.vias_max),
+    }
+}
+
 pub(super) fn timers(section: &Section<'_>) -> CallTimers {
     let usual = CallTimers::default();
     let answer = Bounds { min: ("1s", Duration::from_secs(1)), max: ("1h", Duration::from_secs(3600)) };
@@ -159,6 +178,7 @@ pub(super) struct NodeSections<'a> {
     pub(super) xdp: Section<'a>,
     pub(super) cdr: Section<'a>,
     pub(super) shield: Section<'a>,
+    pub(super) limits: Section<'a>,
     pub(super) timers: Section<'a>,
     pub(super) dns: Section<'a>,
 }
@@ -171,6 +191,7 @@ impl<'a> NodeSections<'a> {
             xdp: root.section("xdp", keys::XDP),
             cdr: root.section("cdr", keys::CDR),
             shield: root.section("shield", keys::SHIELD),
+            limits: root.section("limits", keys::LIMITS),
             timers: root.section("timers", keys::TIMERS),
             dns: root.section("dns", keys::DNS),
         }

@@ -17,6 +17,9 @@ fn refusals() -> Vec<(&'static str, String, &'static str, &'static str)> {
         ("proxy-require", with("Proxy-Require: foo"), "420 Bad Extension", "Unsupported: foo\r\n"),
         ("require", with("Require: nothing, 1"), "420 Bad Extension", "Unsupported: nothing, 1\r\n"),
         ("require of OPTIONS", options("Require: foo\r\n"), "420 Bad Extension", "Unsupported: foo\r\n"),
+        ("scheme of OPTIONS", request("OPTIONS", "nobody:x", 1, "", ""), "416 Unsupported URI Scheme", ""),
+        ("no answer", with("Accept: text/plain"), "406 Not Acceptable", ""),
+        ("any answer", with("Accept: text/plain, Application/* ;q=0.5"), "100 Trying", ""),
         ("no extension", options(""), "200 OK", "Accept: application/sdp\r\n"),
         (
             "encoding",
@@ -215,4 +218,34 @@ fn a_call_does_not_come_back_without_end_even_for_new_numbers() {
         message = proxied(&invite, proxy, pass, Some(&format!("+336000000{pass:02}")));
     }
     panic!("it goes round for ever");
+}
+
+#[test]
+fn a_message_over_a_bound_hears_513_or_nothing_and_is_counted_by_bound() {
+    let vias = "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n".repeat(70);
+    let long = |bytes: usize| with(&format!("Subject: {}", "x".repeat(bytes)));
+    let many = |headers: usize| with(&"X: y\r\n".repeat(headers)).replace("X: y\r\n\r\n", "X: y\r\n");
+    let large = invite(1).replace(SDP, &format!("{SDP}{}", "a=x:y\r\n".repeat(5000)));
+    let large =
+        large.replace(&format!("Length: {}", SDP.len()), &format!("Length: {}", SDP.len() + 7 * 5000));
+    for (message, answered, counted) in [
+        (large, true, "messages_too_large"),
+        (many(128), true, "headers_too_many"),
+        (many(300), false, "headers_too_many"),
+        (long(4_090), true, "headers_too_long"),
+        (long(20_000), false, "headers_too_long"),
+        (with(vias.trim_end()), true, "vias_too_many"),
+        (with(vias.trim_end()).replace("INVITE", "ACK"), false, "vias_too_many"),
+    ] {
+        let mut bench = Bench::new(|_, _| {});
+        let (sent, records) = bench.receive(CARRIER, &message);
+        let statuses = statuses(&sent);
+        assert_eq!(statuses.len(), usize::from(answered), "{counted}: {statuses:?}");
+        assert!(statuses.iter().all(|status| status.starts_with("SIP/2.0 513 ")), "{counted}: {statuses:?}");
+        let counters = bench.edge.counters();
+        assert!(counters.named().contains(&(counted, 1)), "{counted}: {counters:?}");
+        assert_eq!((records.len(), counters.transactions_open), (0, 0));
+    }
+    let mut bench = Bench::new(|_, _| {});
+    assert_eq!(statuses(&bench.receive(CARRIER, &long(4_000)).0)[0], "SIP/2.0 100 Trying");
 }
