@@ -292,6 +292,9 @@ impl<O: Copy> Transactions<O> {
         self.carry_out(id, effects, now);
         if ended {
             self.remove(id);
+        } else if let Some(transaction) = self.table.get_mut(&id).filter(|of| of.machine.only_absorbs()) {
+            // It stays for half a minute and sends nothing by itself: its message need not.
+            (transaction.newest, transaction.ack) = (Bytes::new(), Bytes::new());
         }
         if effects.contains(&Effect::Deliver) { Matched::Deliver(id, owner) } else { Matched::Absorbed }
     }

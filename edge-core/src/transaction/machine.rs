@@ -81,6 +81,14 @@ impl Machine {
         )
     }
 
+    /// Whether nothing of it is sent any more but what its user says anew: an INVITE that was accepted (RFC 6026).
+    pub(super) const fn only_absorbs(self) -> bool {
+        matches!(
+            self,
+            Self::ClientInvite(ClientInvite::Accepted) | Self::ServerInvite(ServerInvite::Accepted)
+        )
+    }
+
     pub(super) const fn is_terminated(self) -> bool {
         matches!(
             self,

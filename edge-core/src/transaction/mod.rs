@@ -39,9 +39,10 @@ pub use server_invite::{Input as ServerInviteInput, ServerInvite};
 pub use server_non_invite::{Input as ServerNonInviteInput, ServerNonInvite};
 pub use step::{Effect, Step, T1, T2, T4, Timer};
 
-/// Transactions of one shard. Each holds a message of a few kilobytes for half a minute; a trunk that sends
-/// faster than they end hears 503 instead of filling the memory.
-pub const TRANSACTIONS_MAX: usize = 200_000;
+/// Transactions of one shard. A call has four of them, three of which stay for half a minute after it is over (RFC 6026,
+/// RFC 3261 timer J), so this is what 1,800 calls a second of one trunk hold; a trunk that sends faster than they end hears 503
+/// instead of filling the memory. An accepted INVITE holds no message meanwhile, a BYE its short answer.
+pub const TRANSACTIONS_MAX: usize = 400_000;
 
 /// Name of a transaction within its shard; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
