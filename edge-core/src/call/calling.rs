@@ -55,6 +55,7 @@ pub(super) fn early_leg(
         acks: VecDeque::new(),
         forks_hung_up: 0,
         unpracked: None,
+        describe_at: None,
         admission: Some(admission),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -34,6 +35,8 @@ pub(super) struct Leg {
     pub(super) acks: VecDeque<SentAck>,
     /// Answers of other forks that were hung up.
     pub(super) forks_hung_up: u32,
+    /// When it is to hear the description in force, which is not the one that it was told of.
+    pub(super) describe_at: Option<Instant>,
     /// A reliable response that its INVITE was answered without the acknowledgement of: that may still come.
     pub(super) unpracked: Option<RAck>,
     /// Room on the trunk; given back when the call ends, whatever its peers still owe us.

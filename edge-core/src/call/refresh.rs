@@ -3,6 +3,8 @@
 //! A side that takes UPDATE gets one without an offer; any other gets a re-INVITE with the description in force. Neither
 //! crosses: the other side has a timer of its own.
 //!
+//! A re-INVITE goes also to a side that was told of another description than the one in force.
+//!
 //! Invariant: a re-INVITE of ours excludes every other change of the session, as an exchange does.
 
 use std::time::{Duration, Instant};
@@ -14,12 +16,16 @@ use crate::transaction::{T1, TransactionId};
 use super::invite::finish;
 use super::leg::LegState;
 use super::opening::session_body;
+use super::reason::retry_after;
 use super::relay::Then;
 use super::session_timer::Due;
 use super::{ALLOW, Call, Cause, Context, Owner, SUPPORTED_UNRELIABLY, Side};
 
 /// How long a refresh waits that found something else under way, or was refused.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// Longest wait that a side's Retry-After is believed: RFC 3311 section 5.2 and RFC 3261 section 14.2 know no longer one.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 
 /// A re-INVITE that keeps the session of one side going.
 #[derive(Debug)]
@@ -43,7 +49,8 @@ impl Call {
             return None;
         }
         let given_up = self.refreshing.as_ref().map(|refreshing| refreshing.over_at);
-        self.legs.iter().map(|leg| leg.timer.next_deadline()).chain([given_up]).flatten().min()
+        let legs = self.legs.iter().flat_map(|leg| [leg.timer.next_deadline(), leg.describe_at]);
+        legs.chain([given_up]).flatten().min()
     }
 
     /// Refreshes what is due, and ends the call when a side let its session run out.
@@ -60,6 +67,7 @@ impl Call {
                 Some(Due::Refresh) => self.refresh(side, ctx),
                 None => {}
             }
+            self.describe_when_due(side, ctx);
         }
         if let Some(given_up) = self.refreshing.take_if(|refreshing| refreshing.over_at <= ctx.now) {
             ctx.transactions.abandon(given_up.id);
@@ -88,6 +96,9 @@ impl Call {
             leg.dialog.refresh_target(response.contact.as_ref());
             leg.learn(&response.message);
             leg.timer.agree(&response.message, ctx.now);
+            if response.cseq_method == Method::Invite {
+                leg.describe_at = None;
+            }
         } else {
             self.on_refresh_refused(side, response, ctx);
         }
@@ -109,14 +120,26 @@ impl Call {
             // What it asks for is in the next one.
             _ => _ = leg.timer.raise(response),
         }
-        // Drawn at random, so that two that met (491) do not meet again; the session's end bounds the attempts.
-        let wait = AGAIN / 2 + Duration::from_millis(ctx.random.next() % 2_500);
-        leg.timer.refresh_again(Some(ctx.now + wait));
+        let at = ctx.now + wait_after(response, side, ctx.random.next());
+        leg.timer.refresh_again(Some(at));
+        // What a side does not want to hear stays unsaid.
+        let later = matches!(response.code, StatusCode::REQUEST_PENDING | StatusCode::SERVER_INTERNAL_ERROR);
+        leg.describe_at = leg.describe_at.map(|_| at).filter(|_| later);
     }
 
     /// Offers to `side` the description in force, which is not the one that it was told of.
     pub(super) fn describe_anew(&mut self, side: Side, ctx: &mut Context<'_>) {
-        if self.answered() && !self.is_changing() {
+        self.leg_mut(side).describe_at = Some(ctx.now);
+        self.describe_when_due(side, ctx);
+    }
+
+    fn describe_when_due(&mut self, side: Side, ctx: &mut Context<'_>) {
+        if !self.answered() || self.leg(side).describe_at.is_none_or(|at| at > ctx.now) {
+            return;
+        }
+        // Should the answer not come, the refusal or the end of the call says what follows.
+        self.leg_mut(side).describe_at = Some(ctx.now + if self.is_changing() { AGAIN } else { T1 * 64 });
+        if !self.is_changing() {
             self.refresh_by(Method::Invite, side, ctx);
         }
     }
@@ -156,3 +179,19 @@ impl Call {
         self.once_relayed(Then::Rest, ctx);
     }
 }
+
+/// How long a refresh of `side` waits that was refused.
+///
+/// One that met another offer (491) as RFC 3261 section 14.1 says, which tells the owner of the Call-ID, ours on side B,
+/// from the other end; the bound of the attempts is the session's end. `random` keeps two that met from meeting again.
+fn wait_after(response: &Response, side: Side, random: u64) -> Duration {
+    let wanted = retry_after(&response.message).map(|seconds| Duration::from_secs(u64::from(seconds)));
+    match (response.code, side) {
+        (StatusCode::REQUEST_PENDING, Side::A) => Duration::from_millis(random % 201 * 10),
+        (StatusCode::REQUEST_PENDING, Side::B) => Duration::from_millis(2_100 + random % 191 * 10),
+        _ => wanted.unwrap_or(AGAIN / 2).min(RETRY_AFTER_MAX) + Duration::from_millis(random % 2_500),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -349,6 +349,10 @@ fn a_caller_who_was_told_of_another_place_is_told_anew_after_its_ack() {
     let sent = call.receive(CARRIER, &ack);
     let [(_, reinvite)] = &sent[..] else { panic!("{sent:?}") };
     assert!(reinvite.starts_with("INVITE ") && reinvite.contains("RTP/AVP 0\r\n"), "{reinvite}");
+    // Should that meet something of its own, it is told once more.
+    call.receive(CARRIER, &answer(reinvite, "491 Request Pending", "a1", CARRIER, ""));
+    let (again, _) = call.wait(3);
+    assert!(again.iter().any(|(_, line)| line.starts_with("INVITE ")), "{again:?}");
 }
 
 #[test]
