@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::call::{Call, CallKey, CallRecord, Cause, Context, Invitation, Resources, Side};
+use crate::call::{Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Resources, Side};
 use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
 use crate::policy::Policy;
 use crate::sip::MessageLimits;
@@ -85,6 +85,11 @@ pub enum Input {
     },
     /// The operator's decisions changed; running calls keep theirs. Realms must be the same.
     PolicyReplaced(Arc<Policy>),
+    /// The operator wants a call to end.
+    HangupRequested {
+        /// The call; nothing happens when it has ended.
+        call: CallKey,
+    },
     /// No more calls; those that run may go on for `grace`. Asked again, the earlier end counts.
     DrainRequested {
         /// Then they are hung up.
@@ -216,6 +221,9 @@ impl Edge {
                 self.policy = policy;
                 self.overload.forget_trunks();
             }
+            Input::HangupRequested { call } => {
+                self.with_call(call, now, |call, ctx| call.terminate(Cause::Operator, ctx));
+            }
             Input::DrainRequested { grace } => {
                 self.draining = match self.draining {
                     Draining::No => Draining::Until(now + grace),
@@ -253,6 +261,11 @@ impl Edge {
             media_ports_free: self.resources.ports.free() as u64,
             ..self.counters
         }
+    }
+
+    /// The calls that stand, in no order.
+    pub fn calls(&self) -> impl Iterator<Item = CallView> {
+        self.calls.values().filter_map(|call| call.view())
     }
 
     /// Whether nothing is remembered of any call.

@@ -4,8 +4,10 @@
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
+//! - [`admin`] is the API by which an operator asks it, and tells it;
 //! - [`cli`] is the command line.
 
+pub mod admin;
 pub mod cdr;
 pub mod check;
 pub mod cli;

@@ -85,6 +85,8 @@ pub enum Cause {
     BadAnswer(SdpError),
     /// The edge is being stopped.
     Drained,
+    /// The operator hung it up.
+    Operator,
     /// The call was never tried.
     Refused(Refused),
 }
@@ -241,7 +243,7 @@ impl Cause {
             | Self::Lost(_)
             | Self::Expired(_)
             | Self::BadAnswer(_) => StatusCode::SERVER_INTERNAL_ERROR,
-            Self::Drained => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Drained | Self::Operator => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refused) => refused.status(),
         }
     }
@@ -261,6 +263,7 @@ impl Cause {
             | Self::Expired(_)
             | Self::BadAnswer(_)
             | Self::Drained
+            | Self::Operator
             | Self::Refused(_) => EndedBy::Edge,
         }
     }
@@ -282,6 +285,7 @@ impl Cause {
             Self::Expired(_) => "expired",
             Self::BadAnswer(_) => "bad_answer",
             Self::Drained => "drained",
+            Self::Operator => "operator",
             Self::Refused(refused) => refused.name(),
         }
     }
@@ -302,7 +306,8 @@ impl Cause {
             | Self::Unreachable
             | Self::NoAnswer
             | Self::TooLong
-            | Self::Drained => String::new(),
+            | Self::Drained
+            | Self::Operator => String::new(),
         }
     }
 }

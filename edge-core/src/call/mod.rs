@@ -40,6 +40,7 @@ mod reliable;
 mod session;
 mod session_timer;
 mod update;
+mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ use crate::transaction::{Path, TransactionId};
 
 pub use cause::{Cause, EndedBy, Refused, Side};
 pub use record::{CallRecord, LegRecord};
+pub use view::{CallView, Phase};
 
 pub(crate) use asked::Asked;
 pub(crate) use asks::check_scheme;

@@ -59,6 +59,7 @@ impl Reason {
             Cause::Expired(_) => (408, 102, "Session timer expired"),
             Cause::BadAnswer(_) => (488, 88, "Unusable answer"),
             Cause::Drained => (503, 41, "Shutting down"),
+            Cause::Operator => (503, 8, "Hung up by the operator"),
             Cause::Refused(refused) => (refused.status().as_u16(), 47, "Not possible"),
         };
         let part = |cause| Some(Part { cause, text: Some(text.to_owned()) });

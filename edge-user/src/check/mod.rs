@@ -17,7 +17,7 @@ use edge_core::policy::{
 };
 use ipnet::IpNet;
 
-use crate::config::{Config, PortRangeText, XdpMode};
+use crate::config::{AdminConfig, Config, PortRangeText, XdpMode};
 
 pub use notes::notes;
 
@@ -46,7 +46,7 @@ impl Display for Sheet<'_> {
 }
 
 fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
-    let Config { policy, node, log: _, xdp, cdr, shards, drain, dns } = config;
+    let Config { policy, node, log: _, admin, xdp, cdr, shards, drain, dns } = config;
     writeln!(f, "NODE {}", node.name)?;
     row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
     let mode = match xdp.mode {
@@ -75,6 +75,21 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
         row(f, "names", format_args!("from DNS, by {servers}"))?;
     }
     row(f, "call records", format_args!("JSON lines in {}", cdr.path.display()))?;
+    let socket = node.run_dir.display();
+    match admin {
+        AdminConfig { http: None, .. } => row(f, "admin API", format_args!("unix socket in {socket}"))?,
+        AdminConfig { http: Some(http), token_file: None } => {
+            row(f, "admin API", format_args!("unix socket in {socket}; http://{http} for this host"))?;
+        }
+        AdminConfig { http: Some(http), token_file: Some(file) } => {
+            let file = file.display();
+            row(
+                f,
+                "admin API",
+                format_args!("unix socket in {socket}; http://{http} with the token in {file}"),
+            )?;
+        }
+    }
     row(f, "ending", format_args!("running calls get {}", Span(drain.grace)))
 }
 

@@ -3,11 +3,15 @@
 //! Invariants: what a command was asked for goes to standard output, everything else to standard error. The exit
 //! status is 0 when all is well, 1 when it is not, 2 when the command line is wrong.
 
+mod call;
 mod check;
 mod counters;
 mod doctor;
 mod logging;
+mod reload;
 mod run;
+mod table;
+mod trunk;
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +22,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigErrors};
+use crate::admin::Client;
+use crate::config::{self, Config, ConfigErrors};
 
 /// A session border controller for SIP trunks, with its media in XDP.
 #[derive(Debug, Parser)]
@@ -39,6 +44,15 @@ enum Command {
     /// Say what this host can do, and what to change.
     #[command(after_long_help = doctor::EXAMPLES)]
     Doctor(doctor::Options),
+    /// Show the calls that stand, or hang one up.
+    #[command(after_long_help = call::EXAMPLES)]
+    Call(call::Options),
+    /// Show trunks and what they are doing.
+    #[command(after_long_help = trunk::EXAMPLES)]
+    Trunk(trunk::Options),
+    /// Let the running edge read its configuration again.
+    #[command(after_long_help = reload::EXAMPLES)]
+    Reload(reload::Options),
     /// Say what was counted, also while no edge runs.
     #[command(after_long_help = counters::EXAMPLES)]
     Counters(counters::Options),
@@ -55,6 +69,11 @@ struct ConfigPath {
 impl ConfigPath {
     fn load(&self) -> Result<Config, ConfigErrors> {
         Config::load(&self.path)
+    }
+
+    /// The edge that runs by this configuration.
+    fn running(&self) -> Client {
+        Client::new(&config::run_dir(&self.path))
     }
 }
 
@@ -88,6 +107,9 @@ fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
         Command::Run(options) => run::run(options),
         Command::Check(options) => check::run(options, out),
         Command::Doctor(options) => doctor::run(options, out),
+        Command::Call(options) => call::run(options, out),
+        Command::Trunk(options) => trunk::run(options, out),
+        Command::Reload(options) => reload::run(options, out),
         Command::Counters(options) => counters::run(options, out),
     }
 }

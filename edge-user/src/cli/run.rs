@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{ConfigPath, Outcome, logging};
-use crate::runtime;
+use crate::{admin, runtime};
 
 pub(super) const EXAMPLES: &str = "\
 SIGTERM and SIGINT drain: no new calls, those that stand may end within drain_grace, then the edge ends them; a \
@@ -13,7 +13,8 @@ is killed, running media goes on in the kernel, and the next `edge run` takes ov
 Examples:
   edge run
   edge run --config edge.toml
-  kill -HUP $(pidof edge)                     read the configuration again";
+  edge reload                                 read the configuration again, and hear whether it is right
+  kill -HUP $(pidof edge)                     the same, without hearing";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -24,6 +25,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let config = options.config.load()?;
     logging::start(&config.log)?;
-    runtime::run(config, &options.config.path)?;
+    let (doors, run_dir) = (config.admin.clone(), config.node.run_dir.clone());
+    runtime::run(config, &options.config.path, |control| admin::start(&doors, &run_dir, control))?;
     Ok(Outcome::Good)
 }

@@ -84,6 +84,18 @@ fn unicast(address: IpAddr) -> Result<IpAddr, Fault> {
     Ok(address)
 }
 
+/// An address and port to listen on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ApiAddress(pub(super) SocketAddr);
+
+impl<'a> FromToml<'a> for ApiAddress {
+    fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        let text = <&str>::from_toml(value)?;
+        let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+        address.map(Self).ok_or_else(|| form(text, "an address and a port, such as \"127.0.0.1:8080\""))
+    }
+}
+
 /// A network, or one address, that may send as a trunk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source(pub(super) IpNet);

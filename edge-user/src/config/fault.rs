@@ -268,6 +268,12 @@ pub enum Fault {
         /// The realm.
         realm: String,
     },
+    /// An admin API that anybody could reach.
+    #[error("is {address}, which others can reach: name a token_file, or listen on 127.0.0.1")]
+    OpenDoor {
+        /// The address.
+        address: SocketAddr,
+    },
     /// A trunk whose realm does not listen for its transport.
     #[error(
         "is {found}, but realm {realm} does not listen for it; add \"{found}:ADDRESS:5060\" to the realm's `sip`"

@@ -68,7 +68,7 @@ pub(super) const ROOT: Keys = &[
     built("realm"),
     built("trunk"),
     built("route"),
-    planned("admin"),
+    built("admin"),
 ];
 
 /// `[node]`
@@ -77,6 +77,9 @@ pub(super) const NODE: Keys =
 
 /// `[log]`
 pub(super) const LOG: Keys = &[built("filter"), built("format")];
+
+/// `[admin]`
+pub(super) const ADMIN: Keys = &[built("http"), built("token_file")];
 
 /// `[xdp]`
 pub(super) const XDP: Keys = &[built("mode"), built("flows_max"), built("pin_dir"), built("diagnostics")];

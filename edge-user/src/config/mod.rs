@@ -58,6 +58,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// What it says.
     pub log: LogConfig,
+    /// Where the admin API listens.
+    pub admin: AdminConfig,
     /// How media is relayed.
     pub xdp: XdpConfig,
     /// Where call records go.
@@ -97,6 +99,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// `[admin]`. A unix socket in `node.run_dir` there is in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AdminConfig {
+    /// Address to listen on, beside the unix socket.
+    pub http: Option<SocketAddr>,
+    /// File with the token that requests to the address need; not needed on a loopback address.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[xdp]`
@@ -177,6 +188,17 @@ impl Config {
     }
 }
 
+/// Where the edge that was started with the file at `path` runs, whatever is wrong with the file now: whoever has broken it
+/// wants to see the calls that stand all the more.
+#[must_use]
+pub fn run_dir(path: &Path) -> PathBuf {
+    let text = read_bounded(path).unwrap_or_default();
+    let (document, _faults) = DeTable::parse_recoverable(&text);
+    let written = document.get_ref().get("node").and_then(|node| node.get_ref().get("run_dir"));
+    let written = written.and_then(|run_dir| run_dir.get_ref().as_str());
+    written.map_or_else(|| PathBuf::from(node::RUN_DIR), PathBuf::from)
+}
+
 fn read_bounded(path: &Path) -> std::io::Result<String> {
     let bytes = std::fs::metadata(path)?.len();
     if bytes > FILE_BYTES_MAX {
@@ -193,10 +215,11 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
     let node = node::node(&sections.node);
     let cdr = node::cdr(&sections.cdr, &node.state_dir);
     let (log, xdp) = (node::log(&sections.log), node::xdp(&sections.xdp));
+    let admin = node::admin(&sections.admin);
     let (shards, drain) = (node::shards(&sections.node), node::drain(&sections.node));
     let dns = node::dns(&sections.dns);
     let policy = Arc::new(policy(&root, &sections, &node.name)?);
-    Some(Config { policy, node, log, xdp, cdr, shards, drain, dns })
+    Some(Config { policy, node, log, admin, xdp, cdr, shards, drain, dns })
 }
 
 fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<Policy> {

@@ -1,5 +1,5 @@
-//! The sections that are about this node: `[node]`, `[log]`, `[xdp]`, `[cdr]`, `[shield]`, `[limits]`, `[timers]`,
-//! `[dns]`.
+//! The sections that are about this node: `[node]`, `[log]`, `[admin]`, `[xdp]`, `[cdr]`, `[shield]`, `[limits]`,
+//! `[timers]`, `[dns]`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,13 +7,18 @@ use std::time::Duration;
 use edge_core::policy::{CallTimers, MessageBounds, Strangers};
 use tracing_subscriber::EnvFilter;
 
-use super::address::DnsServer;
+use super::address::{ApiAddress, DnsServer};
 use super::choice::JsonLines;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
 use super::value::{AbsolutePath, NodeName, Within};
-use super::{CdrConfig, DnsConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig, XdpMode};
+use super::{
+    AdminConfig, CdrConfig, DnsConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig, XdpMode,
+};
+
+/// `run_dir` when the file does not say.
+pub(super) const RUN_DIR: &str = "/run/edge";
 
 /// Most shards: more cores than this do not serve one process well.
 const SHARDS_MAX: u32 = 256;
@@ -35,7 +40,7 @@ pub(super) fn node(section: &Section<'_>) -> NodeConfig {
     NodeConfig {
         name,
         state_dir: path(section, "state_dir", Path::new("/var/lib/edge")),
-        run_dir: path(section, "run_dir", Path::new("/run/edge")),
+        run_dir: path(section, "run_dir", Path::new(RUN_DIR)),
     }
 }
 
@@ -66,6 +71,18 @@ pub(super) fn log(section: &Section<'_>) -> LogConfig {
         filter: filter.map_or("info", |filter| filter.value).to_owned(),
         format: section.get("format").map_or(LogFormat::Text, |format| format.value),
     }
+}
+
+pub(super) fn admin(section: &Section<'_>) -> AdminConfig {
+    let http: Option<At<ApiAddress>> = section.get("http");
+    let token_file = section.get::<AbsolutePath>("token_file").map(|path| path.value.0);
+    if let Some(At { value: ApiAddress(address), line }) = http
+        && !address.ip().is_loopback()
+        && token_file.is_none()
+    {
+        section.note(line, "http", Fault::OpenDoor { address });
+    }
+    AdminConfig { http: http.map(|http| http.value.0), token_file }
 }
 
 pub(super) fn xdp(section: &Section<'_>) -> XdpConfig {
@@ -175,6 +192,7 @@ pub(super) fn duration(
 pub(super) struct NodeSections<'a> {
     pub(super) node: Section<'a>,
     pub(super) log: Section<'a>,
+    pub(super) admin: Section<'a>,
     pub(super) xdp: Section<'a>,
     pub(super) cdr: Section<'a>,
     pub(super) shield: Section<'a>,
@@ -188,6 +206,7 @@ impl<'a> NodeSections<'a> {
         Self {
             node: root.section("node", keys::NODE),
             log: root.section("log", keys::LOG),
+            admin: root.section("admin", keys::ADMIN),
             xdp: root.section("xdp", keys::XDP),
             cdr: root.section("cdr", keys::CDR),
             shield: root.section("shield", keys::SHIELD),

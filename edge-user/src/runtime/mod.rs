@@ -8,6 +8,7 @@
 //! Invariant: a process that was told to end ends: the first SIGTERM drains, and a second one does not wait.
 
 pub mod clock;
+mod control;
 mod listener;
 mod reload;
 mod resolver;
@@ -40,11 +41,13 @@ use crate::config::{Config, XdpMode};
 use crate::datapath::{Datapath, DatapathSettings, Mode};
 use crate::host;
 
+use control::Order;
 use listener::Reception;
 use resolver::{FIRST_ANSWERS_MAX, Finding, Resolver};
 use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 use stream::{Outgoing, Shared, StreamCounters};
 
+pub use control::{CALLS_MAX, CallFilter, Control, NoAnswer, ShownCall};
 pub use status::{Status, read_status};
 
 /// How often neighbours that have not answered ARP yet are looked for again.
@@ -54,18 +57,29 @@ const NEIGHBOURS: Duration = Duration::from_millis(20);
 /// peer that says nothing shall not keep the process.
 const FAREWELL_MAX: Duration = Duration::from_secs(5);
 
-/// Runs the edge until it is told to end.
+/// Runs the edge until it is told to end. `attended` gets a handle on it once it is ready; what it starts on tokio's loop
+/// ends with the process.
 ///
 /// # Errors
 /// Whatever keeps it from starting, with what to do about it.
-pub fn run(config: Config, file: &Path) -> anyhow::Result<()> {
+pub fn run(
+    config: Config,
+    file: &Path,
+    attended: impl FnOnce(Control) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     refuse_wrong_host(&config)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;
         let (resolver, config) = resolve_first(config).await?;
         let process = Process::start(config, resolver)?;
-        process.attend(signals, file).await
+        let (control, orders) = Control::new(process.shards.clone().into(), Arc::clone(&process.reception));
+        if let Err(error) = attended(control) {
+            process.stop()?;
+            return Err(error);
+        }
+        process.announce();
+        process.attend(signals, orders, file).await
     })
 }
 
@@ -174,7 +188,6 @@ impl Process {
         drop(streams);
         process.start_streams(connections, outgoing)?;
         process.start_receivers(&sockets)?;
-        process.announce();
         Ok(process)
     }
 
@@ -243,7 +256,12 @@ impl Process {
         );
     }
 
-    async fn attend(mut self, mut signals: Signals, file: &Path) -> anyhow::Result<()> {
+    async fn attend(
+        mut self,
+        mut signals: Signals,
+        mut orders: mpsc::Receiver<Order>,
+        file: &Path,
+    ) -> anyhow::Result<()> {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut neighbours = tokio::time::interval(NEIGHBOURS);
         let mut lost = None;
@@ -255,7 +273,8 @@ impl Process {
                 }
                 finding = self.resolver.next() => self.on_found(finding),
                 _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
-                _ = signals.hangup.recv() => self.reload(file),
+                _ = signals.hangup.recv() => drop(self.reload(file)),
+                Some(Order::Reload { outcome }) = orders.recv() => drop(outcome.send(self.reload(file))),
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
             }
@@ -308,7 +327,7 @@ impl Process {
         }
     }
 
-    fn reload(&mut self, file: &Path) {
+    fn reload(&mut self, file: &Path) -> Result<(), String> {
         let loaded = reload::load(file, &self.config, &self.policy);
         let watched = loaded.and_then(|policy| {
             self.resolver.watch(policy.questions())?;
@@ -322,9 +341,11 @@ impl Process {
                     routes = self.policy.routes.all().len(),
                     "configuration reloaded"
                 );
+                Ok(())
             }
             Err(error) => {
                 tracing::error!("configuration not reloaded, nothing changed: {error:#}");
+                Err(format!("{error:#}"))
             }
         }
     }

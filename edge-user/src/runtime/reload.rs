@@ -28,6 +28,7 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
         ("[timers] port_rest", policy.timers.port_rest == running.timers.port_rest),
         ("[node]", fresh.node == config.node && fresh.shards == config.shards && fresh.drain == config.drain),
         ("[log]", fresh.log == config.log),
+        ("[admin]", fresh.admin == config.admin),
         ("[xdp]", fresh.xdp == config.xdp),
         ("[cdr]", fresh.cdr == config.cdr),
         ("[dns]", fresh.dns == config.dns),

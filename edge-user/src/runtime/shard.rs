@@ -17,11 +17,12 @@ use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
 use hdrhistogram::Histogram;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::datapath::{DatapathWriter, InstallError, Installed};
 
 use super::clock;
+use super::control::{CALLS_MAX, CallFilter, ShownCall};
 use super::stream::Outgoing;
 use super::udp;
 
@@ -57,6 +58,20 @@ pub(super) enum Notice {
     },
     /// The operator's decisions changed.
     Policy(Arc<Policy>),
+    /// The operator wants to see calls.
+    ShowCalls {
+        /// Which.
+        filter: CallFilter,
+        /// Who waits for them.
+        reply: oneshot::Sender<Vec<ShownCall>>,
+    },
+    /// The operator wants a call to end.
+    HangUp {
+        /// Its id.
+        id: String,
+        /// Told whether it stood here.
+        reply: oneshot::Sender<bool>,
+    },
     /// No more calls; those that run are hung up after the grace.
     Drain(Duration),
     /// End, whatever runs.
@@ -183,6 +198,16 @@ impl Running {
                 }
                 Notice::SendFailed { path } => Input::SendFailed { path },
                 Notice::Policy(policy) => Input::PolicyReplaced(policy),
+                Notice::ShowCalls { filter, reply } => {
+                    // Whoever asked may have gone.
+                    let _gone = reply.send(self.shown(&filter));
+                    Input::TimeElapsed
+                }
+                Notice::HangUp { id, reply } => {
+                    let call = self.host.edge.calls().find(|call| call.id == id).map(|call| call.key);
+                    let _gone = reply.send(call.is_some());
+                    call.map_or(Input::TimeElapsed, |call| Input::HangupRequested { call })
+                }
                 Notice::Drain(grace) => Input::DrainRequested { grace },
                 Notice::Stop => {
                     // What still runs is hung up once, and has its record, before its media is taken away.
@@ -195,6 +220,13 @@ impl Running {
             next = if arrivals.len() < NOTICES_AT_ONCE { self.host.inbox.try_recv().ok() } else { None };
         }
         false
+    }
+
+    /// The calls that stand here and are asked for.
+    fn shown(&self, filter: &CallFilter) -> Vec<ShownCall> {
+        let wanted = self.host.edge.calls().filter(|call| filter.wants(call)).take(CALLS_MAX);
+        let media = |key| self.media.get(&key).map(|installed| self.host.datapath.report(installed));
+        wanted.map(|call| ShownCall { media: media(call.key), call }).collect()
     }
 
     fn carry_out(&mut self) {

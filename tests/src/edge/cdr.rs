@@ -33,6 +33,11 @@ impl Cdr {
         self.text("/cause")
     }
 
+    /// The call's name.
+    pub fn id(&self) -> &str {
+        self.text("/id")
+    }
+
     /// Who ended it.
     pub fn ended_by(&self) -> &str {
         self.text("/ended_by")

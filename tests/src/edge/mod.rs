@@ -219,3 +219,10 @@ pub fn wait_for_cdrs(lab: &Lab, count: usize, patience: Duration) -> Result<Vec<
 pub fn cdr_directory(lab: &Lab) -> PathBuf {
     lab.directory().join("cdr")
 }
+
+/// Runs `edge` with these words and the configuration of the lab, and returns what it prints.
+pub fn ask(lab: &Lab, words: &[&str]) -> Result<String> {
+    let mut command = Command::new(place::edge_binary());
+    command.args(words).arg("--config").arg(lab.directory().join("edge.toml"));
+    output_inside(lab.edge(), command)
+}

@@ -1,0 +1,206 @@
+//! Calls that stand.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime};
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use edge_core::call::{CallView, LegRecord};
+use edge_core::media::MediaReport;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::runtime::{CallFilter, Control, ShownCall, clock};
+
+use super::{Complaint, Failure};
+
+/// A call as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Call {
+    /// Its name; its record will have the same.
+    pub id: String,
+    /// `trying`, `ringing`, `established` or `ending`.
+    pub phase: String,
+    /// When the INVITE came in (RFC 3339).
+    pub started: String,
+    /// When the called side answered.
+    pub answered: Option<String>,
+    /// Seconds since the answer; 0 before.
+    pub talk_s: u64,
+    /// Caller's number, as its trunk presented it.
+    pub caller: String,
+    /// Number as it was dialled.
+    pub number_dialled: String,
+    /// Number as it was sent to the called trunk.
+    pub number_sent: Option<String>,
+    /// Route that was taken.
+    pub route: Option<String>,
+    /// Codec of the answer.
+    pub codec: Option<String>,
+    /// The caller's side.
+    pub a: Leg,
+    /// The called side.
+    pub b: Option<Leg>,
+}
+
+/// One side of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Leg {
+    /// Name of the trunk.
+    pub trunk: String,
+    /// Call-ID of this side's dialog.
+    pub call_id: String,
+    /// Where its signalling goes.
+    #[schema(value_type = String)]
+    pub signalling: SocketAddr,
+    /// Our media address on this side.
+    #[schema(value_type = Option<String>)]
+    pub media_local: Option<SocketAddr>,
+    /// Where this side wants its media.
+    #[schema(value_type = Option<String>)]
+    pub media_remote: Option<SocketAddr>,
+    /// What came in from this side so far; absent while no media is installed.
+    pub received: Option<Received>,
+}
+
+/// What came in at one endpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Received {
+    /// Packets that were relayed.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// RTP packets that the sequence numbers miss.
+    pub lost: i64,
+    /// Interarrival jitter in milliseconds (RFC 3550).
+    pub jitter_ms: f64,
+    /// Packets that were dropped here, by reason.
+    pub drops: BTreeMap<String, u64>,
+}
+
+/// Which calls are asked for.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Wanted {
+    trunk: Option<String>,
+}
+
+/// The calls that stand, oldest first; at most a thousand of each shard.
+#[utoipa::path(
+    get,
+    path = "/v1/calls",
+    params(("trunk" = Option<String>, Query, description = "Only calls with a leg on this trunk.")),
+    responses((status = 200, body = Vec<Call>))
+)]
+pub(super) async fn list(
+    State(control): State<Control>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Vec<Call>>, Failure> {
+    let calls = control.calls(&CallFilter { trunk: wanted.trunk, id: None }).await?;
+    Ok(Json(calls.iter().map(|shown| Call::of(shown, clock::now(), clock::calendar)).collect()))
+}
+
+/// One call.
+#[utoipa::path(get, path = "/v1/calls/{id}", responses(
+    (status = 200, body = Call), (status = 404, body = Complaint),
+))]
+pub(super) async fn show(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<Json<Call>, Failure> {
+    let found = control.calls(&CallFilter { id: Some(id.clone()), trunk: None }).await?;
+    let shown = found.first().ok_or_else(|| no_call(&id))?;
+    Ok(Json(Call::of(shown, clock::now(), clock::calendar)))
+}
+
+/// Hangs a call up: both sides hear of it, and its record says that the operator ended it.
+#[utoipa::path(delete, path = "/v1/calls/{id}", responses(
+    (status = 204, description = "It is being hung up."), (status = 404, body = Complaint),
+))]
+pub(super) async fn hang_up(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Failure> {
+    let stood = control.hang_up(&id).await?;
+    if stood { Ok(StatusCode::NO_CONTENT) } else { Err(no_call(&id)) }
+}
+
+fn no_call(id: &str) -> Failure {
+    Failure::NotFound(format!("no call {id} stands here; `edge call list` shows those that do"))
+}
+
+impl Call {
+    /// `calendar` says when an instant was.
+    pub(super) fn of(
+        ShownCall { call, media }: &ShownCall,
+        now: Instant,
+        calendar: impl Fn(Instant) -> SystemTime,
+    ) -> Self {
+        let CallView {
+            key: _,
+            id,
+            phase,
+            a,
+            b,
+            route,
+            caller,
+            number_dialled,
+            number_sent,
+            codec,
+            started,
+            answered,
+            media: plan,
+        } = call;
+        let time = |instant: Instant| humantime::format_rfc3339_millis(calendar(instant)).to_string();
+        let remotes = plan.map(|plan| [plan.a, plan.b].map(|end| end.remote.map(|remote| remote.rtp)));
+        let leg = |index: usize, record: &LegRecord| {
+            Leg::of(
+                record,
+                remotes.and_then(|remotes| remotes[index]),
+                media.as_ref().map(|media| &media[index]),
+            )
+        };
+        Self {
+            id: id.clone(),
+            phase: phase.as_str().to_owned(),
+            started: time(*started),
+            answered: answered.map(time),
+            talk_s: answered.map_or(0, |at| now.saturating_duration_since(at).as_secs()),
+            caller: caller.clone(),
+            number_dialled: number_dialled.clone(),
+            number_sent: number_sent.clone(),
+            route: route.clone(),
+            codec: codec.clone(),
+            a: leg(0, a),
+            b: b.as_ref().map(|b| leg(1, b)),
+        }
+    }
+}
+
+impl Leg {
+    fn of(record: &LegRecord, remote: Option<SocketAddr>, media: Option<&MediaReport>) -> Self {
+        let LegRecord { trunk, call_id, signalling, media_local, media_remote, media: _ } = record;
+        Self {
+            trunk: trunk.clone(),
+            call_id: call_id.clone(),
+            signalling: *signalling,
+            media_local: *media_local,
+            media_remote: remote.or(*media_remote),
+            received: media.map(Received::of),
+        }
+    }
+}
+
+impl Received {
+    fn of(report: &MediaReport) -> Self {
+        let MediaReport { packets, bytes, lost, jitter_us, drops } = report;
+        Self {
+            packets: *packets,
+            bytes: *bytes,
+            lost: *lost,
+            jitter_ms: *jitter_us as f64 / 1000.0,
+            drops: drops.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
+        }
+    }
+}

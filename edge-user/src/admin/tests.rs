@@ -1,0 +1,25 @@
+//! The API's document.
+
+use super::api;
+
+/// The routes of the document are a promise to whoever automates by them.
+#[test]
+fn the_document_lists_every_route() {
+    let (_, document) = api();
+    let mut routes: Vec<String> = Vec::new();
+    for (path, item) in &document.paths.paths {
+        let methods =
+            [("GET", item.get.is_some()), ("POST", item.post.is_some()), ("DELETE", item.delete.is_some())];
+        routes
+            .extend(methods.iter().filter(|(_, there)| *there).map(|(method, _)| format!("{method} {path}")));
+    }
+    insta::assert_snapshot!(routes.join("\n"), @r"
+    GET /healthz
+    GET /v1/calls
+    GET /v1/calls/{id}
+    DELETE /v1/calls/{id}
+    POST /v1/reload
+    GET /v1/trunks
+    GET /v1/trunks/{name}
+    ");
+}

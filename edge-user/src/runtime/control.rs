@@ -1,0 +1,139 @@
+//! What an operator may ask of the running process, and tell it.
+//!
+//! A question goes to the shards as a notice and waits for their answers; a shard answers on its own thread, between two
+//! rounds of messages. Invariant: an operator who asks much delays nobody: a full shard is not waited for, an answer is
+//! bounded ([`CALLS_MAX`]), and the questioner gives up after [`PATIENCE`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::channel::Sender;
+use edge_core::call::CallView;
+use edge_core::media::MediaReport;
+use edge_core::policy::Policy;
+use tokio::sync::{mpsc, oneshot};
+
+use super::listener::Reception;
+use super::shard::Notice;
+
+/// Calls that one shard shows at once: more than a person reads, and a millisecond of its time.
+pub const CALLS_MAX: usize = 1000;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Orders that may wait: an operator's few.
+const ORDERS_MAX: usize = 8;
+
+/// A standing call with what its media counted so far.
+#[derive(Debug, Clone)]
+pub struct ShownCall {
+    /// The call.
+    pub call: CallView,
+    /// What came in from the caller, and from the called side, while media is installed.
+    pub media: Option<[MediaReport; 2]>,
+}
+
+/// Which calls are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct CallFilter {
+    /// Only this one.
+    pub id: Option<String>,
+    /// Only those with a leg on this trunk.
+    pub trunk: Option<String>,
+}
+
+impl CallFilter {
+    /// Whether `call` is asked for.
+    pub(super) fn wants(&self, call: &CallView) -> bool {
+        let legs = [Some(&call.a), call.b.as_ref()];
+        self.id.as_ref().is_none_or(|id| *id == call.id)
+            && self.trunk.as_ref().is_none_or(|name| legs.into_iter().flatten().any(|leg| leg.trunk == *name))
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// A shard has too much to do, or the process ends.
+    #[error("edge is too busy to answer, or ends; ask again")]
+    Busy,
+}
+
+/// Something that the process as a whole is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Read the configuration again.
+    Reload { outcome: oneshot::Sender<Result<(), String>> },
+}
+
+/// A handle on the running process.
+#[derive(Debug, Clone)]
+pub struct Control {
+    shards: Arc<[Sender<Notice>]>,
+    reception: Arc<Reception>,
+    orders: mpsc::Sender<Order>,
+}
+
+impl Control {
+    /// The handle, and where its orders come out.
+    pub(super) fn new(
+        shards: Arc<[Sender<Notice>]>,
+        reception: Arc<Reception>,
+    ) -> (Self, mpsc::Receiver<Order>) {
+        let (orders, taken) = mpsc::channel(ORDERS_MAX);
+        (Self { shards, reception, orders }, taken)
+    }
+
+    /// What the operator has decided, as it is in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.reception.policy()
+    }
+
+    /// The calls that stand, oldest first; at most [`CALLS_MAX`] of each shard.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub async fn calls(&self, filter: &CallFilter) -> Result<Vec<ShownCall>, NoAnswer> {
+        let answers = self.ask(|reply| Notice::ShowCalls { filter: filter.clone(), reply }).await?;
+        let mut calls: Vec<ShownCall> = answers.into_iter().flatten().collect();
+        calls.sort_by(|a, b| (a.call.started, &a.call.id).cmp(&(b.call.started, &b.call.id)));
+        Ok(calls)
+    }
+
+    /// Hangs a call up; says whether there was one.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub async fn hang_up(&self, id: &str) -> Result<bool, NoAnswer> {
+        let answers = self.ask(|reply| Notice::HangUp { id: id.to_owned(), reply }).await?;
+        Ok(answers.contains(&true))
+    }
+
+    /// Reads the configuration file again, as SIGHUP does.
+    ///
+    /// # Errors
+    /// Outer: [`NoAnswer`]. Inner: why nothing has changed.
+    pub async fn reload(&self) -> Result<Result<(), String>, NoAnswer> {
+        let (outcome, heard) = oneshot::channel();
+        self.orders.try_send(Order::Reload { outcome }).map_err(|_busy| NoAnswer::Busy)?;
+        heard.await.map_err(|_ended| NoAnswer::Busy)
+    }
+
+    /// Asks all shards, and waits for all answers.
+    async fn ask<T>(&self, notice: impl Fn(oneshot::Sender<T>) -> Notice) -> Result<Vec<T>, NoAnswer> {
+        let mut replies = Vec::with_capacity(self.shards.len());
+        for shard in self.shards.iter() {
+            let (reply, heard) = oneshot::channel();
+            shard.try_send(notice(reply)).map_err(|_full| NoAnswer::Busy)?;
+            replies.push(heard);
+        }
+        let mut answers = Vec::with_capacity(replies.len());
+        for heard in replies {
+            let answer = tokio::time::timeout(PATIENCE, heard).await;
+            answers.push(answer.ok().and_then(Result::ok).ok_or(NoAnswer::Busy)?);
+        }
+        Ok(answers)
+    }
+}
