@@ -39,7 +39,8 @@ impl MediaAddress {
         if port < self.first_port || pair >= self.pairs {
             return None;
         }
-        Some(self.base + pair as u32)
+        // Of a row that nobody sane has written it is some index, whose endpoint repeats another key.
+        Some(self.base.wrapping_add(pair as u32))
     }
 }
 
