@@ -10,7 +10,7 @@
 //!
 //! Invariants:
 //! - A trunk that asks for less than its share of half of what is admitted, in this second or the one before, is not
-//!   turned away.
+//!   turned away; nor one that sends less than its share of half of all messages: the load is not its own.
 //! - Of any [`ONE_OF_MAX`] calls in a row of one trunk at least one is admitted: however many are refused, the shard
 //!   goes on serving.
 //! - Refusing takes at most [`REFUSALS_PER_CALL`] tenths of what serving takes.
@@ -89,6 +89,10 @@ pub(super) struct Overload {
     /// How long the newest message has waited.
     waited: Duration,
     trunks: HashMap<TrunkId, Asking>,
+    /// Messages of each trunk in the window before.
+    read_before: HashMap<TrunkId, u32>,
+    /// Messages of a trunk in one window that are too few to be the load.
+    read_share: u32,
     window_began: Instant,
     /// Calls admitted in this window.
     admitted: u32,
@@ -103,6 +107,8 @@ pub(super) struct Overload {
 /// What one trunk has asked for in this window.
 #[derive(Debug, Default)]
 struct Asking {
+    /// Messages of any kind.
+    read: u32,
     asked: u32,
     /// Calls refused since the last one that was admitted.
     refused: u32,
@@ -114,6 +120,8 @@ impl Overload {
             load: Load::Calm,
             waited: Duration::ZERO,
             trunks: HashMap::new(),
+            read_before: HashMap::new(),
+            read_share: 0,
             window_began: now,
             admitted: 0,
             share: 1,
@@ -147,6 +155,13 @@ impl Overload {
         self.verdict
     }
 
+    /// Takes note that the message at hand is from `trunk`.
+    pub(super) fn count(&mut self, trunk: TrunkId, now: Instant) {
+        self.turn(now);
+        let asking = self.trunks.entry(trunk).or_default();
+        asking.read = asking.read.saturating_add(1);
+    }
+
     /// Decides about a new call of `trunk`, which is at hand.
     pub(super) fn judge(&mut self, trunk: TrunkId, now: Instant) -> Verdict {
         self.turn(now);
@@ -166,9 +181,11 @@ impl Overload {
     fn admits(&mut self, trunk: TrunkId) -> bool {
         let one_of = self.one_of();
         let share = self.share.max(self.share_of(self.admitted));
+        let read_before = self.read_before.get(&trunk).copied().unwrap_or(0);
         let asking = self.trunks.entry(trunk).or_default();
         asking.asked = asking.asked.saturating_add(1);
-        let admits = asking.asked <= share || asking.refused + 1 >= one_of;
+        let makes_no_load = read_before.max(asking.read) < self.read_share;
+        let admits = makes_no_load || asking.asked <= share || asking.refused + 1 >= one_of;
         asking.refused = if admits { 0 } else { asking.refused + 1 };
         admits
     }
@@ -176,12 +193,13 @@ impl Overload {
     /// Trunks have other numbers from now on.
     pub(super) fn forget_trunks(&mut self) {
         self.trunks.clear();
+        self.read_before.clear();
     }
 
-    /// What each trunk that asks may have of half of `admitted` calls.
-    fn share_of(&self, admitted: u32) -> u32 {
+    /// The part of each trunk that sends of half of `all`.
+    fn share_of(&self, all: u32) -> u32 {
         let asking = u32::try_from(self.trunks.len().max(1)).unwrap_or(u32::MAX);
-        admitted / 2 / asking
+        all / 2 / asking
     }
 
     /// Of how many calls one is admitted now: all at [`RELIEF`], one of [`ONE_OF_MAX`] at [`TARGET`], and in between in
@@ -202,9 +220,11 @@ impl Overload {
             return;
         }
         // After a pause nothing is known of what can be admitted.
-        let known = if age < WINDOW * 2 { self.admitted } else { 0 };
-        self.share = self.share_of(known).max(1);
-        self.trunks.clear();
+        let lately = age < WINDOW * 2;
+        let read = self.trunks.values().fold(0_u32, |all, asking| all.saturating_add(asking.read));
+        self.share = if lately { self.share_of(self.admitted).max(1) } else { 1 };
+        self.read_share = if lately { self.share_of(read) } else { 0 };
+        self.read_before = self.trunks.drain().map(|(trunk, asking)| (trunk, asking.read)).collect();
         self.admitted = 0;
         self.window_began = now;
     }

@@ -33,6 +33,7 @@ impl Edge {
             self.on_stranger(path, bytes, now);
             return;
         };
+        self.overload.count(trunk, now);
         if self.passes_over(trunk, path, &bytes, now) {
             return;
         }

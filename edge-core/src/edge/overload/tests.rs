@@ -116,3 +116,25 @@ fn a_burst_is_refused_whole_and_a_flood_is_not_answered_to_its_end() {
     assert!(refused.abs_diff(REFUSALS_MAX + admitted * REFUSALS_PER_CALL) < 32, "{refused} refused");
     assert_eq!(admitted + refused + ignored, 16_000);
 }
+
+#[test]
+fn a_flood_that_is_no_calls_turns_away_nobody_elses_calls() {
+    let now = start();
+    let mut overload = shedding(ms(900), now);
+    let second = |overload: &mut Overload, at: Instant| {
+        // One trunk sends OPTIONS without end, another makes fifty calls.
+        (0..10_000).for_each(|_| overload.count(TrunkId::new(0), at));
+        (0..50)
+            .filter(|_| {
+                (0..3).for_each(|_| overload.count(TrunkId::new(1), at));
+                overload.judge(TrunkId::new(1), at) == Verdict::Admit
+            })
+            .count()
+    };
+    assert!(second(&mut overload, now) < 50, "nothing is known yet");
+    assert_eq!(second(&mut overload, now + WINDOW), 50);
+    assert_eq!(second(&mut overload, now + 2 * WINDOW), 50);
+    // Who floods is not spared when it makes calls.
+    let flood = admitted(&mut overload, 0, 1600, now + 2 * WINDOW);
+    assert!(flood < 200, "{flood} calls of 1600");
+}
