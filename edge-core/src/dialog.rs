@@ -178,8 +178,8 @@ impl Dialog {
             .header(HeaderName::To, tagged(&self.remote, self.remote_tag.as_deref()))
             .header(HeaderName::CallId, &self.call_id)
             .header(HeaderName::CSeq, [sequence.to_string().as_bytes(), b" ", method.as_bytes()].concat());
-        // RFC 3261 section 8.1.1.8, RFC 3311 section 5.1, RFC 6665 section 8.1.1.
-        if matches!(method, Method::Invite | Method::Update | Method::Notify) {
+        // RFC 3261 section 8.1.1.8, RFC 3311 section 5.1, RFC 6665 section 8.1.1, RFC 3515 section 2.2.
+        if matches!(method, Method::Invite | Method::Update | Method::Notify | Method::Refer) {
             request = request.header(HeaderName::Contact, self.contact());
         }
         request
@@ -206,6 +206,19 @@ impl Dialog {
             return [b"<sips:", self.sent_by.as_ref(), b">"].concat();
         }
         [b"<sip:", self.sent_by.as_ref(), transport.uri_param().as_bytes(), b">"].concat()
+    }
+
+    /// Our name-addr, without a tag: who the peer believes to talk with.
+    #[must_use]
+    pub fn local_party(&self) -> &[u8] {
+        &self.local
+    }
+
+    /// The number of whom the peer believes to talk with; empty when that is none.
+    #[must_use]
+    pub fn local_number(&self) -> String {
+        let party = NameAddr::parse(self.local.clone()).ok();
+        party.and_then(|party| party.uri().number().map(std::borrow::Cow::into_owned)).unwrap_or_default()
     }
 
     /// Our address in this dialog as the address of `user`, which is escaped already.

@@ -13,6 +13,7 @@
 //! - A source that belongs to no trunk changes nothing but a counter.
 
 mod counters;
+mod joins;
 mod overload;
 mod reading;
 mod requests;
@@ -233,7 +234,9 @@ impl Edge {
             }
             Input::TimeElapsed => {}
         }
+        self.grant_wishes(now);
         self.on_time(now);
+        self.grant_wishes(now);
     }
 
     /// The next thing to do.
@@ -372,7 +375,10 @@ impl Edge {
         }
         for side in [Side::A, Side::B] {
             if let Some(tag) = tag_number(&call.dialog(side).local_tag) {
-                self.resources.dialogs.remove(&tag);
+                // A side that another call has taken over is its now.
+                if self.resources.dialogs.get(&tag) == Some(&(key, side)) {
+                    self.resources.dialogs.remove(&tag);
+                }
             }
         }
         self.invitations.remove(&call.origin.invitation);

@@ -9,15 +9,15 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::media::{MediaEndpoint, MediaReport, PortLease, Traffic};
-use crate::policy::{Admission, Policy, RefuseWith, Trunk};
+use crate::policy::{Admission, Policy, RealmId, RefuseWith, Trunk};
 use crate::sdp::{MediaLines, Offer};
 use crate::sip::Request;
 use crate::transaction::Path;
 
 use super::identity::{escape_user, presented_caller};
-use super::leg::{Leg, LegState, LocalSession};
+use super::leg::{Leg, LegState, LocalSession, Said};
 use super::session_timer::SessionTimer;
-use super::{Context, LegRecord, Refused};
+use super::{CallKey, Context, LegRecord, Refused};
 
 /// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
 const CLOCK_RATE: u32 = 8000;
@@ -41,7 +41,7 @@ pub(super) fn early_leg(
     trunk: &Arc<Trunk>,
     dialog: Dialog,
     local: SocketAddr,
-    admission: Admission,
+    admission: Option<Admission>,
     ctx: &mut Context<'_>,
 ) -> Leg {
     Leg {
@@ -52,11 +52,12 @@ pub(super) fn early_leg(
         takes_update: false,
         timer: SessionTimer::new(trunk.session_timer),
         lines: MediaLines::default(),
+        said: Said::default(),
         acks: VecDeque::new(),
         forks_hung_up: 0,
         unpracked: None,
         describe_at: None,
-        admission: Some(admission),
+        admission,
     }
 }
 
@@ -95,6 +96,28 @@ pub(super) fn called_dialog(
 /// Our `host:port` on a path.
 pub(super) fn sent_by(policy: &Policy, path: Path) -> Bytes {
     policy.address_of(path.listener).to_string().into()
+}
+
+/// A port pair in each of two realms, or none.
+pub(super) fn lease_both(
+    policy: &Policy,
+    realms: [RealmId; 2],
+    ctx: &mut Context<'_>,
+) -> Result<[PortLease; 2], Refused> {
+    let none_free = |realm| Refused::NoMediaPort { realm: policy.realm(realm).name.clone() };
+    let a = ctx.ports.lease(realms[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
+    match ctx.ports.lease(realms[1], ctx.now) {
+        Some(b) => Ok([a, b]),
+        None => {
+            ctx.ports.release(a, ctx.now);
+            Err(none_free(realms[1]))
+        }
+    }
+}
+
+/// The name of a call in logs and records.
+pub(super) fn record_name(policy: &Policy, key: CallKey) -> String {
+    format!("{}-{:016x}", policy.node, key.0)
 }
 
 /// The endpoint that faces a side of `trunk`, whose signalling comes from `signalling`.

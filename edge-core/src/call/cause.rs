@@ -87,6 +87,12 @@ pub enum Cause {
     Drained,
     /// The operator hung it up.
     Operator,
+    /// A side has referred the other one elsewhere.
+    Transferred(Side),
+    /// A side has put another call in the place of its own.
+    Replaced(Side),
+    /// A side that was to be joined with another one did not take its session, or was gone.
+    NotJoined(StatusCode),
     /// The call was never tried.
     Refused(Refused),
 }
@@ -140,6 +146,9 @@ pub enum Refused {
     /// Our own INVITE came back from where it had been before.
     #[error("the call has come back for the same number: a peer sends it round")]
     Loop,
+    /// The dialog that it is to replace cannot be.
+    #[error("the dialog that Replaces names cannot be replaced: {0}")]
+    Replaces(StatusCode),
     /// Max-Forwards is used up.
     #[error("Max-Forwards is 0")]
     TooManyHops,
@@ -212,6 +221,7 @@ impl Refused {
             Self::Limit { refuse_with: RefuseWith::BusyHere, .. } => StatusCode::BUSY_HERE,
             Self::NoRoute { .. } => StatusCode::NOT_FOUND,
             Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
+            Self::Replaces(code) => *code,
             Self::Extension { .. } => StatusCode::BAD_EXTENSION,
             Self::Unreliable => StatusCode::EXTENSION_REQUIRED,
             Self::Interval => StatusCode::SESSION_INTERVAL_TOO_SMALL,
@@ -233,7 +243,10 @@ impl Cause {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Hangup(_) | Self::Cancelled => StatusCode::REQUEST_TERMINATED,
+            Self::Hangup(_) | Self::Cancelled | Self::Transferred(_) | Self::Replaced(_) => {
+                StatusCode::REQUEST_TERMINATED
+            }
+            Self::NotJoined(code) => across(*code),
             Self::Rejected(code) => across(*code),
             Self::Redirected(code) => *code,
             Self::Unreachable | Self::NoAnswer => StatusCode::REQUEST_TIMEOUT,
@@ -252,7 +265,9 @@ impl Cause {
     #[must_use]
     pub const fn ended_by(&self) -> EndedBy {
         match self {
-            Self::Hangup(side) | Self::Lost(side) => EndedBy::Peer(*side),
+            Self::Hangup(side) | Self::Lost(side) | Self::Transferred(side) | Self::Replaced(side) => {
+                EndedBy::Peer(*side)
+            }
             Self::Cancelled => EndedBy::Peer(Side::A),
             Self::Rejected(_) | Self::Redirected(_) => EndedBy::Peer(Side::B),
             Self::Unreachable
@@ -264,6 +279,7 @@ impl Cause {
             | Self::BadAnswer(_)
             | Self::Drained
             | Self::Operator
+            | Self::NotJoined(_)
             | Self::Refused(_) => EndedBy::Edge,
         }
     }
@@ -286,6 +302,9 @@ impl Cause {
             Self::BadAnswer(_) => "bad_answer",
             Self::Drained => "drained",
             Self::Operator => "operator",
+            Self::Transferred(_) => "transferred",
+            Self::Replaced(_) => "replaced",
+            Self::NotJoined(_) => "not_joined",
             Self::Refused(refused) => refused.name(),
         }
     }
@@ -301,8 +320,11 @@ impl Cause {
             Self::NoPrack(side) => format!("side {side:?} never acknowledged a provisional response"),
             Self::Lost(side) => format!("side {side:?} no longer knows the call"),
             Self::Expired(side) => format!("side {side:?} did not keep its session going"),
+            Self::NotJoined(code) => format!("a side that was to be joined answered {code}"),
             Self::Hangup(_)
             | Self::Cancelled
+            | Self::Transferred(_)
+            | Self::Replaced(_)
             | Self::Unreachable
             | Self::NoAnswer
             | Self::TooLong
@@ -322,6 +344,7 @@ impl Refused {
             Self::Limit { refusal: Refusal::Rate { .. }, .. } => "max_cps",
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",
+            Self::Replaces(_) => "replaces",
             Self::Extension { .. } => "extension",
             Self::Unreliable => "extension_required",
             Self::Interval => "session_interval",

@@ -12,7 +12,7 @@ use crate::media::PortPool;
 use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
-use super::{CallKey, Side};
+use super::{CallKey, Side, Wish};
 
 /// Who a transaction belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub(crate) struct Resources {
     pub(crate) ports: PortPool,
     /// Which dialog a tag of ours belongs to.
     pub(crate) dialogs: HashMap<u64, (CallKey, Side)>,
+    /// What calls want of others; granted before the next input is taken.
+    pub(crate) wishes: VecDeque<Wish>,
     pub(crate) shard: Shard,
     /// The instant that all shards count call rates from.
     epoch: Instant,
@@ -88,6 +90,7 @@ impl Resources {
             random: Random::new(seed),
             ports,
             dialogs: HashMap::new(),
+            wishes: VecDeque::new(),
             shard,
             epoch,
         }
@@ -96,8 +99,8 @@ impl Resources {
     /// The shared things as one call sees them at `now`.
     pub(crate) fn at(&mut self, now: Instant) -> Context<'_> {
         let since_epoch = now.saturating_duration_since(self.epoch);
-        let Self { transactions, commands, random, ports, dialogs, shard, epoch: _ } = self;
-        Context { transactions, commands, random, ports, dialogs, shard: *shard, since_epoch, now }
+        let Self { transactions, commands, random, ports, dialogs, wishes, shard, epoch: _ } = self;
+        Context { transactions, commands, random, ports, dialogs, wishes, shard: *shard, since_epoch, now }
     }
 }
 
@@ -109,6 +112,7 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a mut Random,
     pub(crate) ports: &'a mut PortPool,
     pub(crate) dialogs: &'a mut HashMap<u64, (CallKey, Side)>,
+    pub(crate) wishes: &'a mut VecDeque<Wish>,
     pub(crate) shard: Shard,
     /// Time since the instant that all shards count call rates from.
     pub(crate) since_epoch: Duration,

@@ -50,6 +50,7 @@ impl Call {
             Ok((body, offer)) => {
                 let plan = self.plan_of_offer(asked.side, &offer);
                 let over_at = ctx.now + T1 * 64;
+                self.leg_mut(asked.side).said.note(&sdp);
                 self.early_change = Some(EarlyChange { asked, offer, body, sequence: None, over_at });
                 self.if_relayable(plan, Then::SendUpdate, ctx);
             }

@@ -33,6 +33,8 @@ impl Call {
             tracing::info!(call = record.id, by, talk_s, detail, "call ended: {}", cause.name());
             record.cause = cause;
         }
+        self.end_referral(StatusCode::REQUEST_TERMINATED, ctx);
+        self.end_joining(status, ctx);
         self.end_passages(ctx);
         self.end_early_change(StatusCode::REQUEST_TERMINATED, None, ctx);
         for side in [Side::A, Side::B] {

@@ -40,6 +40,7 @@ impl Call {
             Method::Update => self.on_update(asked, ctx),
             Method::Prack => self.on_prack(asked, ctx),
             Method::Options => self.reply(&asked, StatusCode::OK, ctx),
+            Method::Refer => self.on_refer(asked, ctx),
             method if passes(method) => self.pass_on(asked, ctx),
             method => self.reply(&asked, not_taken(method), ctx),
         }
@@ -135,6 +136,7 @@ impl Call {
         }
         self.repeat_success(ctx);
         self.keep_sessions(ctx);
+        self.join_again(ctx);
     }
 
     fn on_bye(&mut self, asked: &Asked, ctx: &mut Context<'_>) {
@@ -146,6 +148,9 @@ impl Call {
     pub(crate) fn hung_up_by(&mut self, side: Side, bye: &Request, ctx: &mut Context<'_>) {
         if !self.ending {
             self.reason = Reason::of(&bye.message);
+        }
+        if self.leaves_after_refer(side) {
+            return;
         }
         match self.leg(side).state {
             // A caller may hang up before the answer (RFC 3261 section 15): its INVITE still wants a final response.

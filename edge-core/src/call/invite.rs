@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCode};
-use crate::transaction::{Path, T1};
+use crate::transaction::{Path, T1, TransactionId};
 
 use super::cause::not_timed_out;
 use super::exchange::{Exchange, Sent, Success, Unacknowledged};
+use super::join::tell_referrer;
 use super::leg::{LegState, SentAck};
 use super::opening::{SDP, hops_left};
 use super::passage::copy_across;
@@ -36,6 +37,7 @@ impl Call {
         let request = exchange.propose(leg, request.header(HeaderName::Allow, ALLOW));
         let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
         let request = self.redirection.tell(request);
+        let request = tell_referrer(self.joining.as_ref(), leg, request);
         let request = finish(request, exchange.body.clone());
         let owner =
             if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
@@ -136,6 +138,7 @@ impl Call {
             self.on_late_answer(side, ack, ctx);
         } else {
             self.exchange = None;
+            self.new_side_is_up(ctx);
         }
         if misled {
             self.describe_anew(side, ctx);
@@ -200,6 +203,9 @@ impl Call {
     /// Answers the exchange's request on the side that it came from.
     pub(super) fn answer_invite(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
+        if exchange.server == TransactionId::NONE {
+            return self.on_own_answer(code, ctx);
+        }
         let leg = &mut self.legs[exchange.from.index()];
         if exchange.is_update() && code.is_provisional() {
             return;

@@ -19,7 +19,7 @@ use super::{SUPPORTED, SUPPORTED_UNRELIABLY};
 
 /// One side of a call.
 #[derive(Debug)]
-pub(super) struct Leg {
+pub(crate) struct Leg {
     /// The trunk as it was when the call began; a reload does not change a running call.
     pub(super) trunk: Arc<Trunk>,
     pub(super) dialog: Dialog,
@@ -31,6 +31,8 @@ pub(super) struct Leg {
     pub(super) timer: SessionTimer,
     /// The m= lines of this side's dialog, which every later offer to it repeats.
     pub(super) lines: MediaLines,
+    /// What this side says of its own media.
+    pub(super) said: Said,
     /// The ACKs of the last 2xx from this side, newest last, kept for when one of them comes again.
     pub(super) acks: VecDeque<SentAck>,
     /// Answers of other forks that were hung up.
@@ -80,6 +82,25 @@ impl Leg {
         }
     }
 
+    /// What is left of a leg whose dialog has gone to another call.
+    pub(super) fn husk(&self) -> Self {
+        Self {
+            trunk: Arc::clone(&self.trunk),
+            dialog: self.dialog.clone(),
+            state: LegState::Closed,
+            session: LocalSession::new(self.session.rtp, 0),
+            takes_update: false,
+            timer: SessionTimer::new(None),
+            lines: MediaLines::default(),
+            said: Said::default(),
+            acks: VecDeque::new(),
+            forks_hung_up: 0,
+            unpracked: None,
+            describe_at: None,
+            admission: None,
+        }
+    }
+
     /// Keeps an ACK for when its 2xx comes again.
     pub(super) fn keep_ack(&mut self, ack: SentAck) {
         if self.acks.len() == ACKS_MAX {
@@ -93,6 +114,31 @@ impl Leg {
 pub(super) fn takes_update(message: &Message) -> Option<bool> {
     message.first(HeaderName::Allow)?;
     Some(message.values(HeaderName::Allow).any(|method| method == Method::Update.as_bytes()))
+}
+
+/// The descriptions that a side gave.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    newest: Bytes,
+    /// The one in force.
+    agreed: Bytes,
+}
+
+impl Said {
+    /// Takes note of an offer or answer of its.
+    pub(super) fn note(&mut self, sdp: &[u8]) {
+        self.newest = Bytes::copy_from_slice(sdp);
+    }
+
+    /// What it said last is in force now.
+    pub(super) fn agree(&mut self) {
+        self.agreed = self.newest.clone();
+    }
+
+    /// The description in force.
+    pub(super) const fn agreed(&self) -> &Bytes {
+        &self.agreed
+    }
 }
 
 /// How far a side is.
@@ -137,6 +183,11 @@ impl LocalSession {
     pub(super) const fn new(rtp: SocketAddr, random: u64) -> Self {
         // RFC 8866 section 5.2: a number that fits a signed 64-bit integer everywhere.
         Self { rtp, id: random >> 2, version: 1, last: Bytes::new(), agreed: Bytes::new() }
+    }
+
+    /// From now on the session is at `rtp`: its next description says so.
+    pub(super) const fn move_to(&mut self, rtp: SocketAddr) {
+        self.rtp = rtp;
     }
 
     /// The description that `build` makes, under a new version when it differs from the last one sent.

@@ -23,20 +23,24 @@ mod events;
 mod exchange;
 mod identity;
 mod invite;
+mod join;
 mod leg;
 mod methods;
 mod offer_answer;
 mod opening;
 mod origin;
+mod party;
 mod passage;
 mod prack;
 mod provisional;
 mod reason;
 mod record;
 mod redirect;
+mod refer;
 mod refresh;
 mod relay;
 mod reliable;
+mod replaces;
 mod session;
 mod session_timer;
 mod update;
@@ -47,7 +51,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::media::{MediaPlan, PortLease};
-use crate::policy::Policy;
+use crate::policy::{Policy, Trunk};
 use crate::sip::Request;
 use crate::transaction::{Path, TransactionId};
 
@@ -58,26 +62,31 @@ pub use view::{CallView, Phase};
 pub(crate) use asked::Asked;
 pub(crate) use asks::check_scheme;
 pub(crate) use context::{Context, Owner, Resources};
+pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
 pub(crate) use methods::outside_a_dialog;
 pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
+pub(crate) use refer::ReferTo;
+pub(crate) use replaces::Replaces;
 
 use early_change::EarlyChange;
 use exchange::Exchange;
 use leg::{Leg, LegState};
 use reason::Reason;
 use redirect::Redirection;
+use refer::{Referral, Referred};
 use refresh::Refreshing;
 use relay::Waiting;
 
 /// Methods that we understand within a call, for Allow headers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE, REFER";
 
 /// Extensions that we keep, for Supported headers.
-pub(crate) const SUPPORTED: &str = "timer, 100rel";
+pub(crate) const SUPPORTED: &str = "timer, 100rel, replaces, norefersub";
 
 /// The same, for a trunk where provisional responses are not acknowledged, or a request that must not have any that are.
-pub(crate) const SUPPORTED_UNRELIABLY: &str = "timer";
+pub(crate) const SUPPORTED_UNRELIABLY: &str = "timer, replaces, norefersub";
 
 /// Methods that we understand outside of one.
 pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
@@ -120,6 +129,12 @@ pub(crate) struct Call {
     retry_after: Option<u32>,
     /// Where the called side sends the call.
     redirection: Redirection,
+    /// The transfer that one side has asked for, while it is tried.
+    referral: Option<Referral>,
+    /// REFERs that crossed to the other side.
+    referred: Vec<Referred>,
+    /// How it takes sides over from other calls, while it does.
+    joining: Option<Joining>,
     /// When the call has been in its phase for too long: unanswered first, then answered.
     phase_over_at: Option<Instant>,
     /// What the operator had decided when the call began.
@@ -128,6 +143,21 @@ pub(crate) struct Call {
     pub(crate) scheduled: Option<Instant>,
     /// When a side that owes us a final message is given up.
     closed_by: Option<Instant>,
+}
+
+/// What makes a call.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    key: CallKey,
+    origin: Origin,
+    legs: [Leg; 2],
+    exchange: Option<Exchange>,
+    /// The transaction of the INVITE that asked for it.
+    server: TransactionId,
+    plan: MediaPlan,
+    leases: Vec<PortLease>,
+    record: Box<CallRecord>,
+    joining: Option<Joining>,
 }
 
 /// Where the media is on its way into and out of the datapath.
@@ -140,6 +170,39 @@ enum MediaState {
 }
 
 impl Call {
+    /// A call whose media is being installed.
+    pub(crate) fn begin(begun: Begun, policy: &Arc<Policy>, now: Instant) -> Self {
+        let Begun { key, origin, legs, exchange, server, plan, leases, record, joining } = begun;
+        Self {
+            key,
+            origin,
+            legs,
+            exchange,
+            early_change: None,
+            refreshing: None,
+            invites: [Some(server), None],
+            passages: Vec::new(),
+            plan,
+            relayed: plan,
+            waiting: VecDeque::new(),
+            codec: None,
+            media: MediaState::Installing,
+            leases,
+            record: Some(record),
+            ending: false,
+            reason: Reason::default(),
+            retry_after: None,
+            redirection: Redirection::default(),
+            referral: None,
+            referred: Vec::new(),
+            joining,
+            phase_over_at: Some(now + policy.timers.answer_max),
+            policy: Arc::clone(policy),
+            scheduled: None,
+            closed_by: None,
+        }
+    }
+
     /// Whether the call can be forgotten.
     pub(crate) fn is_over(&self) -> bool {
         self.media == MediaState::Gone && self.legs.iter().all(|leg| leg.state == LegState::Closed)
@@ -157,10 +220,31 @@ impl Call {
         let progress = self.exchange.as_ref().and_then(|exchange| exchange.sending.as_ref()?.next_deadline());
         let progress = progress.filter(|_| !self.ending);
         let (keep, change) = (self.refresh_due_at(), self.early_change_over_at());
-        [self.phase_over_at, self.closed_by, repeat, progress, self.exchange_over_at(), keep, change]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.phase_over_at,
+            self.closed_by,
+            repeat,
+            progress,
+            self.exchange_over_at(),
+            keep,
+            change,
+            self.join_due_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub(crate) const fn key(&self) -> CallKey {
+        self.key
+    }
+
+    pub(crate) const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    pub(crate) const fn trunk(&self, side: Side) -> &Arc<Trunk> {
+        &self.legs[side.index()].trunk
     }
 
     /// Whether a request is within a dialog of `side`: the one that stands, or an early one.

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a refusal takes nothing: rooms on trunks and ports go back before the caller hears of it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,22 +9,24 @@ use bytes::Bytes;
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{MediaPlan, MediaReport, PortLease};
-use crate::policy::{Admission, Destination, Policy, RealmId, ReliableProvisional, Trunk, TrunkId};
+use crate::policy::{Admission, Destination, Policy, ReliableProvisional, Trunk, TrunkId};
 use crate::sdp::{Offer, SdpError};
-use crate::sip::{HeaderName, Message, MessageWriter, Request, response_to};
+use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
 use super::asks::{IDENTITY, check_accept, check_scheme, is_optional, is_session};
-use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record, sent_by, tag, way_to};
+use super::calling::{
+    admit, called_dialog, early_leg, endpoint, lease_both, leg_record, record_name, sent_by, tag, way_to,
+};
 use super::exchange::Exchange;
-use super::leg::Leg;
-use super::reason::Reason;
-use super::redirect::Redirection;
+use super::join::{Joining, OnBehalf, Source};
+use super::leg::{Leg, Said};
+use super::party::Party;
 use super::reliable::{REL, can_acknowledge, wants_reliable};
 use super::session::pass_offer;
 use super::session_timer::{MIN_SE, TIMER, check_interval};
-use super::{ALLOW, Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Origin, Refused, Side};
+use super::{ALLOW, Begun, Call, CallKey, CallRecord, Cause, Context, LegRecord, Origin, Refused, Side};
 
 /// Media type of a session description (RFC 8866 section 8.1).
 pub(super) const SDP: &[u8] = b"application/sdp";
@@ -47,57 +48,82 @@ pub(crate) struct Arrival<'a> {
     pub(crate) ancestor: Option<CallKey>,
     /// Whether it comes back for ever.
     pub(crate) looped: bool,
+    /// The side of another call that it is for, when a trunk has referred that here.
+    pub(crate) on_behalf: Option<OnBehalf>,
 }
 
 impl Arrival<'_> {
     /// Opens the call, or answers the INVITE with a refusal and writes its record.
-    pub(crate) fn open(self, ctx: &mut Context<'_>) -> Option<Call> {
+    pub(crate) fn open(self, ctx: &mut Context<'_>) -> Result<Call, StatusCode> {
         let key = self.key;
         let mut record = Box::new(self.blank_record(ctx));
         match self.prepare(&mut record, ctx) {
             Ok((legs, leases, plan, exchange)) => {
                 ctx.command(Command::InstallMedia { call: key, plan });
-                Some(Call {
-                    key,
-                    origin: Origin::of(self.trunk, &self.invite, self.ancestor),
-                    legs,
-                    exchange: Some(exchange),
-                    early_change: None,
-                    refreshing: None,
-                    invites: [Some(self.server), None],
-                    passages: Vec::new(),
-                    plan,
-                    relayed: plan,
-                    waiting: VecDeque::new(),
-                    codec: None,
-                    media: MediaState::Installing,
-                    leases,
-                    record: Some(record),
-                    ending: false,
-                    reason: Reason::default(),
-                    retry_after: None,
-                    redirection: Redirection::default(),
-                    phase_over_at: Some(ctx.now + self.policy.timers.answer_max),
-                    policy: Arc::clone(self.policy),
-                    scheduled: None,
-                    closed_by: None,
-                })
+                let origin = Origin::of(self.trunk, &self.invite, self.ancestor);
+                let (exchange, server) = (Some(exchange), self.server);
+                let joining = self.on_behalf.map(|on_behalf| on_behalf.joining);
+                let begun = Begun { key, origin, legs, exchange, server, plan, leases, record, joining };
+                Ok(Call::begin(begun, self.policy, ctx.now))
             }
+            Err(refused) => Err(self.turn_away(record, refused, ctx)),
+        }
+    }
+
+    /// Opens the call in the place of a dialog whose other side is `kept`, or answers with a refusal and writes its record.
+    pub(crate) fn open_replacing(
+        self,
+        kept: Result<(Source, Party), Refused>,
+        from_call: Option<String>,
+        ctx: &mut Context<'_>,
+    ) -> Result<Call, StatusCode> {
+        match kept.and_then(|kept| self.prepare_replacing(kept, from_call.clone().unwrap_or_default(), ctx)) {
+            Ok(begun) => Ok(Call::begin(begun, self.policy, ctx.now)),
             Err(refused) => {
-                refuse(&self.invite, self.path, self.server, &refused, ctx);
-                tracing::info!(
-                    call = record.id,
-                    trunk = record.a.trunk,
-                    caller = record.caller,
-                    number = record.number_dialled,
-                    cause = refused.name(),
-                    "call refused: {refused}"
-                );
-                record.cause = Cause::Refused(refused);
-                ctx.command(Command::WriteRecord(record));
-                None
+                let record = Box::new(CallRecord { from_call, ..self.blank_record(ctx) });
+                Err(self.turn_away(record, refused, ctx))
             }
         }
+    }
+
+    fn prepare_replacing(
+        &self,
+        (source, kept): (Source, Party),
+        from_call: String,
+        ctx: &mut Context<'_>,
+    ) -> Result<Begun, Refused> {
+        self.check_request()?;
+        let offer = self.offer()?.ok_or(Refused::Offer(SdpError::NoAudio))?;
+        let trunk = self.near();
+        let local = self.policy.address_of(self.path.listener);
+        self.policy.may_be_media(trunk, local, offer.audio()).map_err(Refused::Offer)?;
+        let admission = admit(trunk, trunk.limits.refuse_with, ctx)?;
+        let dialog = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
+        let caller = self.invite.from.uri().number().unwrap_or_default().into_owned();
+        let mut said = Said::default();
+        said.note(&self.invite.message.body());
+        let new = Party::new(trunk, dialog, caller, said, admission);
+        let joining = Joining::new([None, Some(source)], None, self.invite.clone());
+        let begun = Begun::joined(self.key, self.trunk, [new, kept], joining, from_call, self.policy, ctx)?;
+        let (request, source) = (self.invite.clone(), self.path.peer);
+        Ok(begun.asked_by(Asked { side: Side::A, request, source, server: self.server }, offer))
+    }
+
+    /// Answers with a refusal and writes the record.
+    fn turn_away(&self, mut record: Box<CallRecord>, refused: Refused, ctx: &mut Context<'_>) -> StatusCode {
+        refuse(&self.invite, self.path, self.server, &refused, ctx);
+        tracing::info!(
+            call = record.id,
+            trunk = record.a.trunk,
+            caller = record.caller,
+            number = record.number_dialled,
+            cause = refused.name(),
+            "call refused: {refused}"
+        );
+        let status = refused.status();
+        record.cause = Cause::Refused(refused);
+        ctx.command(Command::WriteRecord(record));
+        status
     }
 
     fn prepare(
@@ -109,10 +135,10 @@ impl Arrival<'_> {
         let destination = self.route(record)?;
         let admissions = self.admit(&destination, ctx)?;
         let offer = self.offer()?;
-        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         self.check_called(called, offer.is_some())?;
         let way = way_to(self.policy, called, ctx)?;
-        let [lease_a, lease_b] = self.lease([caller.realm, called.realm], ctx)?;
+        let [lease_a, lease_b] = lease_both(self.policy, [caller.realm, called.realm], ctx)?;
         let plan = MediaPlan {
             a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
             b: endpoint(&lease_b, None, called, way.peer),
@@ -126,6 +152,7 @@ impl Arrival<'_> {
         });
         if let Some(offer) = offer {
             let [near, far] = &mut legs;
+            near.said.note(&self.invite.message.body());
             match pass_offer(self.policy, near, plan.a.local, far, &offer) {
                 Ok(body) => exchange.body = Some(body),
                 Err(error) => {
@@ -140,6 +167,11 @@ impl Arrival<'_> {
         record.a.media_local = Some(lease_a.rtp());
         record.b = Some(leg_record(&legs[1], Some(lease_b.rtp())));
         Ok((legs, vec![lease_a, lease_b], plan, exchange))
+    }
+
+    /// The trunk that the caller's side of the call belongs to.
+    fn near(&self) -> &Arc<Trunk> {
+        self.on_behalf.as_ref().map_or_else(|| self.policy.trunk(self.trunk), |on_behalf| &on_behalf.trunk)
     }
 
     fn check_request(&self) -> Result<(), Refused> {
@@ -201,18 +233,6 @@ impl Arrival<'_> {
             .transpose()
     }
 
-    fn lease(&self, realms: [RealmId; 2], ctx: &mut Context<'_>) -> Result<[PortLease; 2], Refused> {
-        let none_free = |realm| Refused::NoMediaPort { realm: self.policy.realm(realm).name.clone() };
-        let a = ctx.ports.lease(realms[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
-        match ctx.ports.lease(realms[1], ctx.now) {
-            Some(b) => Ok([a, b]),
-            None => {
-                ctx.ports.release(a, ctx.now);
-                Err(none_free(realms[1]))
-            }
-        }
-    }
-
     fn legs(
         &self,
         destination: &Destination,
@@ -221,19 +241,19 @@ impl Arrival<'_> {
         way: Path,
         ctx: &mut Context<'_>,
     ) -> [Leg; 2] {
-        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
+        let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
         let asked = (destination.number.as_str(), called.host.to_string());
         let dialog_b = called_dialog(self.policy, asked, way, &self.invite, ctx);
-        let mut near = early_leg(caller, dialog_a, plan.a.local, room_a, ctx);
+        let mut near = early_leg(caller, dialog_a, plan.a.local, Some(room_a), ctx);
         near.learn(&self.invite.message);
-        [near, early_leg(called, dialog_b, plan.b.local, room_b, ctx)]
+        [near, early_leg(called, dialog_b, plan.b.local, Some(room_b), ctx)]
     }
 
     fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {
-        let trunk = self.policy.trunk(self.trunk);
+        let trunk = self.near();
         CallRecord {
-            id: format!("{}-{:016x}", self.policy.node, self.key.0),
+            id: record_name(self.policy, self.key),
             a: LegRecord {
                 trunk: trunk.name.clone(),
                 call_id: String::from_utf8_lossy(&self.invite.call_id).into_owned(),
@@ -248,6 +268,7 @@ impl Arrival<'_> {
             number_dialled: self.invite.uri.number().unwrap_or_default().into_owned(),
             number_sent: None,
             redirects: 0,
+            from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),
             codec: None,
             started: ctx.now,
             ringing: None,
@@ -286,6 +307,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
         | Refused::NoNumber
+        | Refused::Replaces(_)
         | Refused::Scheme
         | Refused::NoAnswerWanted
         | Refused::TooManyHops
@@ -347,11 +369,13 @@ pub(super) fn check_reliability(invite: &Message, trunk: &Trunk) -> Result<(), R
     }
 }
 
+/// Extensions that a request may require.
+const KEPT: [&[u8]; 4] = [TIMER, REL, b"replaces", b"norefersub"];
+
 /// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
 pub(crate) fn check_extensions(message: &Message) -> Result<(), Refused> {
-    let required = message
-        .values(HeaderName::Require)
-        .filter(|option| ![TIMER, REL].iter().any(|ours| option.eq_ignore_ascii_case(ours)));
+    let kept = |option: &[u8]| KEPT.iter().any(|kept| option.eq_ignore_ascii_case(kept));
+    let required = message.values(HeaderName::Require).filter(|option| !kept(option));
     let options: Vec<_> =
         required.chain(message.values(HeaderName::ProxyRequire)).map(String::from_utf8_lossy).collect();
     if options.is_empty() { Ok(()) } else { Err(Refused::Extension { options: options.join(", ") }) }

@@ -16,8 +16,9 @@ use crate::transaction::TransactionId;
 use super::asked::Asked;
 use super::cause::{across, not_timed_out};
 use super::identity::names_an_address;
+use super::leg::LegState;
 use super::opening::{SDP, check_extensions, hops_left, is_media_type};
-use super::{Call, Cause, Context, Owner, Refused};
+use super::{Call, Cause, Context, Owner, Refused, Side};
 
 /// Passages of one call at once. A user agent sends the next one when the last was answered, so each side has one or
 /// two under way; each holds a message and two transactions for up to half a minute.
@@ -58,7 +59,10 @@ impl Call {
             return self.reply(&asked, StatusCode::NOT_ACCEPTABLE_HERE, ctx);
         }
         // Before the answer there is no dialog on the other side yet.
-        if !self.answered() || self.passages.len() >= PASSAGES_MAX || self.forward(&asked, ctx).is_err() {
+        if !self.has_room_for_passage()
+            || !self.is_there(asked.side.other())
+            || self.forward(&asked, ctx).is_err()
+        {
             return self.reply_later(&asked, ctx);
         }
         self.passages.push(asked);
@@ -68,7 +72,11 @@ impl Call {
     pub(crate) fn on_passed(&mut self, server: TransactionId, response: &Response, ctx: &mut Context<'_>) {
         let Some(asked) = self.take_passage(server) else { return };
         let code = not_timed_out(across(response.code));
-        let answer = asked.response(self.leg(asked.side), code);
+        let mut answer = asked.response(self.leg(asked.side), code);
+        if asked.request.method == Method::Refer {
+            // RFC 3515 section 2.2: it may refresh the target, so its answer does.
+            answer = answer.header(HeaderName::Contact, self.leg(asked.side).dialog.contact());
+        }
         ctx.respond(server, code, carry(answer, &response.message));
         if ends_call(&asked.request.method, response.code) {
             self.terminate(Cause::Lost(asked.side.other()), ctx);
@@ -93,13 +101,32 @@ impl Call {
 
     fn forward(&mut self, asked: &Asked, ctx: &mut Context<'_>) -> Result<(), crate::transaction::Full> {
         let owner = Owner::Passage(self.key, asked.server);
+        let event = self.event_across(asked);
         let leg = self.leg_mut(asked.side.other());
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
         let method = asked.request.method.clone();
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&asked.request));
-        let request = carry(request, &asked.request.message);
+        let request = match event {
+            Some(event) => carry_report(request.header(HeaderName::Event, event), &asked.request.message),
+            None => carry(request, &asked.request.message),
+        };
         ctx.request(method, branch, request, leg.path(), owner)?;
         Ok(())
+    }
+
+    /// Whether another request may cross now.
+    pub(super) fn has_room_for_passage(&self) -> bool {
+        self.answered() && self.passages.len() < PASSAGES_MAX
+    }
+
+    /// Whether there is a dialog on `side`; while another call is awaited there, or it has hung up, there is none.
+    fn is_there(&self, side: Side) -> bool {
+        self.leg(side).state == LegState::Confirmed
+    }
+
+    /// A request has crossed: its answer will.
+    pub(super) fn open_passage(&mut self, asked: Asked) {
+        self.passages.push(asked);
     }
 
     fn take_passage(&mut self, server: TransactionId) -> Option<Asked> {
@@ -128,6 +155,19 @@ fn carry(onto: MessageWriter, message: &Message) -> Bytes {
         Some(content_type) if !message.body().is_empty() && !is_session(message) => {
             onto.body(content_type, message.body())
         }
+        Some(_) | None => onto.empty(),
+    }
+}
+
+/// Ends `onto` with a report on a REFER, whose Event is there already. Of what was heard of the call to its target only the
+/// status crosses: the rest would name hosts.
+fn carry_report(onto: MessageWriter, message: &Message) -> Bytes {
+    let names = CROSSING.iter().filter(|name| **name != HeaderName::Event);
+    let onto = names.fold(onto, |onto, name| copy_across(onto, message, *name));
+    let body = message.body();
+    let end = memchr::memchr(b'\n', &body).map_or(body.len(), |end| end + 1);
+    match message.first(HeaderName::ContentType) {
+        Some(content_type) if end > 0 => onto.body(content_type, &body[..end]),
         Some(_) | None => onto.empty(),
     }
 }

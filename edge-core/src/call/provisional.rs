@@ -152,6 +152,7 @@ impl Call {
             return Ok(None);
         }
         let described = self.translate_offer(side, &offer)?;
+        self.leg_mut(side).said.note(sdp);
         if let Some(exchange) = &mut self.exchange {
             exchange.offer = Some((side, offer));
             exchange.early.current = Some(at);

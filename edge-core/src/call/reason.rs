@@ -50,6 +50,9 @@ impl Reason {
     pub(super) fn of_our_own(cause: &Cause) -> Option<Self> {
         let (sip, q850, text) = match cause {
             Cause::Hangup(_) | Cause::Cancelled | Cause::Rejected(_) | Cause::Redirected(_) => return None,
+            Cause::Transferred(_) => (200, 16, "Transferred"),
+            Cause::Replaced(_) => (200, 16, "Replaced"),
+            Cause::NotJoined(_) => (488, 41, "Not joined"),
             Cause::Unreachable => (408, 27, "No response"),
             Cause::NoAnswer => (480, 19, "No answer"),
             Cause::TooLong => (200, 31, "Maximum duration"),

@@ -24,6 +24,8 @@ pub struct CallRecord {
     pub number_dialled: String,
     /// Number after rewriting, as it was sent to the called trunk.
     pub number_sent: Option<String>,
+    /// The call that a side of this one was taken over from, by REFER or Replaces.
+    pub from_call: Option<String>,
     /// Times that the called side sent the call elsewhere, and it went.
     pub redirects: u8,
     /// Codec of the answer, when there was one.

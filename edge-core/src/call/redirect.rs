@@ -183,7 +183,7 @@ impl Call {
         let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
         let dialog = called_dialog(&policy, (&target.number, host), way, &exchange.request, ctx);
         let local = lease.as_ref().map_or(self.plan.b.local, PortLease::rtp);
-        let mut leg = early_leg(trunk, dialog, local, admission, ctx);
+        let mut leg = early_leg(trunk, dialog, local, Some(admission), ctx);
         match self.offer_again(&mut leg) {
             Ok(()) => {
                 self.take_side(leg, lease, target, ctx);

@@ -40,7 +40,11 @@ pub(super) struct Refreshing {
 impl Call {
     /// Whether an offer is under way, so that no other may begin.
     pub(super) const fn is_changing(&self) -> bool {
-        self.exchange.is_some() || self.refreshing.is_some() || self.early_change.is_some()
+        self.exchange.is_some()
+            || self.refreshing.is_some()
+            || self.referral.is_some()
+            || self.joining.is_some()
+            || self.early_change.is_some()
     }
 
     /// When a session timer is due.
@@ -49,7 +53,8 @@ impl Call {
             return None;
         }
         let given_up = self.refreshing.as_ref().map(|refreshing| refreshing.over_at);
-        let legs = self.legs.iter().flat_map(|leg| [leg.timer.next_deadline(), leg.describe_at]);
+        let there = self.legs.iter().filter(|leg| leg.state != LegState::Closed);
+        let legs = there.flat_map(|leg| [leg.timer.next_deadline(), leg.describe_at]);
         legs.chain([given_up]).flatten().min()
     }
 
@@ -58,6 +63,9 @@ impl Call {
         for side in [Side::A, Side::B] {
             if !self.answered() {
                 return;
+            }
+            if self.leg(side).state == LegState::Closed {
+                continue;
             }
             match self.leg(side).timer.due(ctx.now) {
                 Some(Due::Over) => self.terminate(Cause::Expired(side), ctx),

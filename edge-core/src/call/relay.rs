@@ -50,7 +50,7 @@ impl Call {
         self.media = MediaState::Installed;
         if self.ending {
             self.remove_media(ctx);
-        } else {
+        } else if !self.opens_joined(ctx) {
             self.send_on(ctx);
         }
     }

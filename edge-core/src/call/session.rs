@@ -35,6 +35,7 @@ impl Call {
         let Some(sdp) = session_body(&exchange.request.message)? else { return Ok(None) };
         let offer = Offer::parse(&sdp).map_err(Refused::Offer)?;
         let body = self.translate_offer(exchange.from, &offer).map_err(Refused::Offer)?;
+        self.leg_mut(exchange.from).said.note(&sdp);
         Ok(Some((offer, body)))
     }
 
@@ -56,6 +57,7 @@ impl Call {
             (None, _, Some(sdp)) => {
                 let offer = Offer::parse(&sdp)?;
                 let described = self.translate_offer(side, &offer)?;
+                self.leg_mut(side).said.note(&sdp);
                 if let Some(exchange) = &mut self.exchange {
                     exchange.offer = Some((side, offer));
                     exchange.answer_awaited = true;
@@ -74,6 +76,7 @@ impl Call {
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
         exchange.answer_awaited = true;
         let answer = exchange.near_answer.clone().ok_or(SdpError::NoAudio)?;
+        self.leg_mut(side).said.note(sdp);
         let body = self.answer_offer(side.other(), &offer, &answer)?;
         Ok(Success { body: None, answer: Some(body) })
     }
@@ -152,7 +155,7 @@ impl Call {
     }
 
     /// Our media address towards `side`.
-    const fn local(&self, side: Side) -> SocketAddr {
+    pub(super) const fn local(&self, side: Side) -> SocketAddr {
         match side {
             Side::A => self.plan.a.local,
             Side::B => self.plan.b.local,
@@ -186,8 +189,11 @@ impl Call {
         let (near, far) = if side == Side::A { (a, b) } else { (b, a) };
         let policies = [&near.trunk.codecs, &far.trunk.codecs];
         let body = far.session.describe(|local| answer_to(local, offer, &answer, policies))?;
-        near.session.agree();
-        far.session.agree();
+        near.said.note(sdp);
+        for leg in [near, far] {
+            leg.said.agree();
+            leg.session.agree();
+        }
         let (offered, answered) = (offer.audio(), answer.audio());
         for (end, audio) in [(side.other(), offered), (side, answered)] {
             let endpoint = if end == Side::A { &mut self.plan.a } else { &mut self.plan.b };

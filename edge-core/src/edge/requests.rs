@@ -105,6 +105,9 @@ impl Edge {
         else {
             return self.shed(path, &invite, now);
         };
+        if invite.message.first(HeaderName::Replaces).is_some() {
+            return self.on_replacing((trunk, path), (key, server), invite, now);
+        }
         let trying = response_to(&invite.message, StatusCode::TRYING, "Trying", path.peer, None).empty();
         let arrival = Arrival {
             policy: &self.policy.clone(),
@@ -116,12 +119,13 @@ impl Edge {
             draining: self.draining != Draining::No,
             ancestor,
             looped,
+            on_behalf: None,
         };
         let mut ctx = self.resources.at(now);
         ctx.respond(server, StatusCode::TRYING, trying);
         match arrival.open(&mut ctx) {
-            Some(call) => self.remember(key, call, now),
-            None => self.counters.calls_refused += 1,
+            Ok(call) => self.remember(key, call, now),
+            Err(_code) => self.counters.calls_refused += 1,
         }
     }
 
@@ -225,6 +229,7 @@ impl Edge {
         match self.resources.transactions.on_response(response, now) {
             Matched::Deliver(_, Owner::Invite(key, side)) => {
                 self.resources.at(now).flush();
+                let (key, side) = self.owner_now(response).unwrap_or((key, side));
                 self.with_call(key, now, |call, ctx| call.on_invite_response(side, response, ctx));
             }
             Matched::Deliver(_, Owner::Bye(key, side)) if response.code.is_final() => {
@@ -245,6 +250,11 @@ impl Edge {
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
             Matched::Nothing => self.counters.stray_responses += 1,
         }
+    }
+
+    /// The call that has the dialog of a response now: a side may have gone to another call since its request.
+    fn owner_now(&self, response: &Response) -> Option<(CallKey, Side)> {
+        self.resources.dialogs.get(&shard::tag_number(response.from.tag()?)?).copied()
     }
 
     /// The dialog of ours that a request is within.

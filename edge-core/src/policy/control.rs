@@ -11,3 +11,15 @@ pub enum Redirects {
     /// The call goes where it points, by the routes of the trunk that said it.
     Follow,
 }
+
+/// What becomes of a REFER of a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refer {
+    /// 603: it may not transfer.
+    #[default]
+    Refuse,
+    /// The other side hears it, and carries it out.
+    Pass,
+    /// The edge carries it out: it calls the target by the routes of the trunk that asked, and joins.
+    Consume,
+}

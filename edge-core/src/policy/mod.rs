@@ -26,7 +26,7 @@ use crate::sdp::{AudioStream, SdpError};
 
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
-pub use control::Redirects;
+pub use control::{Redirects, Refer};
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
@@ -205,10 +205,10 @@ impl Policy {
         &self.trunks[id.index()]
     }
 
-    /// The id of a trunk that this policy gave out; `None` for one of another policy.
+    /// The id of the trunk of this name.
     #[must_use]
-    pub fn id_of(&self, trunk: &Arc<Trunk>) -> Option<TrunkId> {
-        self.trunks.iter().position(|known| Arc::ptr_eq(known, trunk)).map(TrunkId::new)
+    pub fn id_of(&self, trunk: &Trunk) -> Option<TrunkId> {
+        self.trunks.iter().position(|known| known.name == trunk.name).map(TrunkId::new)
     }
 
     /// The listener that requests to `target` of a trunk in `realm` are sent from, if there is one of its transport and

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, Host, RealmId, Redirects, Targets, Transport};
+use super::{CodecPolicy, Host, RealmId, Redirects, Refer, Targets, Transport};
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -95,6 +95,8 @@ pub struct Trunk {
     pub redirects: Redirects,
     /// How provisional responses cross this trunk's side (RFC 3262).
     pub reliable_provisional: ReliableProvisional,
+    /// What becomes of its REFER.
+    pub refer: Refer,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
@@ -220,6 +222,7 @@ impl Trunk {
             session_timer: Some(SESSION_TIMER),
             redirects: Redirects::default(),
             reliable_provisional: ReliableProvisional::default(),
+            refer: Refer::default(),
             usage: Arc::default(),
         }
     }

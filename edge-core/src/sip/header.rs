@@ -78,6 +78,7 @@ names! {
     RAck "RAck",
     Reason "Reason",
     RecordRoute "Record-Route",
+    ReferSub "Refer-Sub",
     ReferTo "Refer-To",
     ReferredBy "Referred-By",
     RecvInfo "Recv-Info",

@@ -48,6 +48,11 @@ pub const TRANSACTIONS_MAX: usize = 400_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransactionId(u64);
 
+impl TransactionId {
+    /// No transaction: what the edge asks itself is answered nowhere.
+    pub(crate) const NONE: Self = Self(u64::MAX);
+}
+
 /// Where messages of a dialog or transaction go: out of which socket, to which address. Over TCP and TLS it names a
 /// connection, open or to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -18,7 +18,7 @@ use edge_core::edge::Shard;
 use edge_core::media::MediaReport;
 use edge_core::policy::{
     CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
-    RealmId, Redirects, Route, Strangers, Transport, Trunk, TrunkId,
+    RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -55,6 +55,9 @@ const METHODS: &[(&str, &str, &str)] = &[
     ("PRACK", "", ""),
     ("PRACK", WITH_SDP, SDP),
     ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\n", ""),
+    ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\nRefer-Sub: false\r\n", ""),
+    ("REFER", "Refer-To: <sip:2@a?Replaces=[replaces]>\r\n", ""),
+    ("INVITE", "Replaces: [replaces]\r\nContent-Type: application/sdp\r\n", SDP),
 ];
 
 /// What an answer says of methods, of session timers, and of its own reliability.
@@ -81,6 +84,8 @@ pub(crate) enum Step {
     Answer { pick: u16, code: u16, with_sdp: bool, timer: usize },
     /// A request in a dialog that something the edge sent belongs to.
     InDialog { pick: u16, method: usize, sequence: u32 },
+    /// A new INVITE in the place of a dialog that something the edge sent belongs to.
+    Replace { pick: u16, number: u8 },
     /// Something the edge sent, sent back to it.
     Echo { pick: u16 },
     /// Something the edge sent, with a byte changed, sent back to it.
@@ -102,6 +107,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(pick, code, with_sdp, timer)| Step::Answer { pick, code, with_sdp, timer }),
         6 => (any::<u16>(), 0..METHODS.len(), 1..9_u32)
             .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
+        2 => (any::<u16>(), 6..9_u8).prop_map(|(pick, number)| Step::Replace { pick, number }),
         2 => any::<u16>().prop_map(|pick| Step::Echo { pick }),
         2 => (any::<u16>(), any::<u16>(), any::<u8>()).prop_map(|(pick, at, to)| Step::Mutated { pick, at, to }),
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Noise),
@@ -134,7 +140,8 @@ fn policy() -> Policy {
     };
     let trunk = |name: &str, realm: usize, host: &str| {
         let trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));
-        Trunk { redirects: Redirects::Follow, ..trunk }
+        let refer = if name == "pbx" { Refer::Pass } else { Refer::Consume };
+        Trunk { redirects: Redirects::Follow, refer, ..trunk }
     };
     let route = |from: usize, to: usize| Route {
         name: format!("{from} to {to}"),
@@ -222,8 +229,24 @@ impl World {
             Step::InDialog { pick, method, sequence } => {
                 if let Some((realm, message)) = self.pick(pick) {
                     let (method, headers, body) = METHODS[method];
-                    let request = in_dialog(message, method, sequence, headers, body);
+                    // The dialog that is named is that of another message, often of another call.
+                    let (_, named) = self.pick(pick.wrapping_mul(7)).unwrap_or((realm, message));
+                    let named = replaced(named);
+                    let named = if method == "REFER" {
+                        named.replace(';', "%3B").replace('=', "%3D").replace('@', "%40")
+                    } else {
+                        named
+                    };
+                    let headers = headers.replace("[replaces]", &named);
+                    let request = in_dialog(message, method, sequence, &headers, body);
                     self.receive(realm, request);
+                }
+            }
+            Step::Replace { pick, number } => {
+                if let Some((realm, message)) = self.pick(pick) {
+                    let headers = format!("Replaces: {}\r\nMax-Forwards", replaced(message));
+                    let invite = invite(realm, number, true).replace("Max-Forwards", &headers);
+                    self.receive(realm, invite);
                 }
             }
             Step::Echo { pick } => {
@@ -284,6 +307,14 @@ fn invite(side: usize, number: u8, with_offer: bool) -> String {
 
 fn header<'a>(message: &'a str, name: &str) -> &'a str {
     message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
+}
+
+/// The dialog of `message`, as Replaces names it to the edge.
+fn replaced(message: &str) -> String {
+    let tag = |name| header(message, name).split(";tag=").nth(1).unwrap_or("peer");
+    let (ours, theirs) =
+        if message.starts_with("SIP/2.0") { (tag("To:"), tag("From:")) } else { (tag("From:"), tag("To:")) };
+    format!("{};to-tag={ours};from-tag={theirs}", header(message, "Call-ID:"))
 }
 
 /// A response to a request of the edge's, with a tag of ours.

@@ -31,6 +31,8 @@ pub(super) struct Line<'a> {
     caller: &'a str,
     number_dialled: &'a str,
     number_sent: Option<&'a str>,
+    /// The call that a side of this one was taken over from, by REFER or Replaces.
+    from_call: Option<&'a str>,
     /// Times that the called side sent the call elsewhere, and it went.
     redirects: u8,
     codec: Option<&'a str>,
@@ -69,6 +71,7 @@ impl<'a> Line<'a> {
             caller,
             number_dialled,
             number_sent,
+            from_call,
             redirects,
             codec,
             started,
@@ -95,6 +98,7 @@ impl<'a> Line<'a> {
             caller,
             number_dialled,
             number_sent: number_sent.as_deref(),
+            from_call: from_call.as_deref(),
             redirects: *redirects,
             codec: codec.as_deref(),
             a: Leg::new(a),

@@ -30,6 +30,7 @@ fn record() -> CallRecord {
         caller: "+15550001".to_owned(),
         number_dialled: "+442071838750".to_owned(),
         number_sent: Some("750".to_owned()),
+        from_call: None,
         redirects: 0,
         codec: Some("PCMA".to_owned()),
         started,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, RefuseWith,
+    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, Refer, RefuseWith,
     ReliableProvisional, Route, Strangers, Trunk, TrunkId,
 };
 use ipnet::IpNet;
@@ -115,7 +115,15 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
 fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
     let Trunk { name, realm, host, targets, sources, direction, enabled, limits, codecs, .. } = trunk;
     let Trunk {
-        nat, media_source, rtp_dscp, session_timer, redirects, reliable_provisional, usage: _, ..
+        nat,
+        media_source,
+        rtp_dscp,
+        session_timer,
+        redirects,
+        refer,
+        reliable_provisional,
+        usage: _,
+        ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
     writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
@@ -148,6 +156,7 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
         }
     }
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
+    row(f, "its transfers", format_args!("{}", referred(*refer)))?;
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
 }
 
@@ -157,6 +166,15 @@ const fn redirected(redirects: Redirects) -> &'static str {
         Redirects::Refuse => "a 3xx of it is a failure",
         Redirects::Pass => "the caller hears its 3xx, with our address",
         Redirects::Follow => "its 3xx are followed by its own routes, or to itself",
+    }
+}
+
+/// What becomes of a REFER.
+const fn referred(refer: Refer) -> &'static str {
+    match refer {
+        Refer::Refuse => "its REFER is refused (603)",
+        Refer::Pass => "its REFER goes to the other side",
+        Refer::Consume => "its REFER is carried out here, by its own routes",
     }
 }
 

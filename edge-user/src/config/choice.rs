@@ -1,7 +1,7 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
 use edge_core::media::{Dscp, SourcePolicy};
-use edge_core::policy::{Direction, Redirects, RefuseWith, ReliableProvisional, Strangers, Transport};
+use edge_core::policy::{Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Transport};
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
@@ -56,6 +56,11 @@ impl Choice for RefuseWith {
 impl Choice for Redirects {
     const WORDS: &'static [(&'static str, Self)] =
         &[("refuse", Self::Refuse), ("pass", Self::Pass), ("follow", Self::Follow)];
+}
+
+impl Choice for Refer {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("refuse", Self::Refuse), ("pass", Self::Pass), ("consume", Self::Consume)];
 }
 
 impl Choice for Strangers {

@@ -145,6 +145,7 @@ pub(super) const TRUNK: Keys = &[
     built("session_timer"),
     built("redirects"),
     built("reliable_provisional"),
+    built("refer"),
     planned("cost"),
     planned("username"),
     planned("password_file"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, RefuseWith, ReliableProvisional,
-    SESSION_TIMER, Transport, Trunk, TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, Refer, RefuseWith,
+    ReliableProvisional, SESSION_TIMER, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -41,6 +41,7 @@ pub(super) struct TrunkDraft<'a> {
     reliable_provisional: ReliableProvisional,
     rtp_dscp: Option<Dscp>,
     redirects: Redirects,
+    refer: Refer,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -77,6 +78,7 @@ impl<'a> TrunkDraft<'a> {
                 .map_or_else(Default::default, |at| at.value),
             rtp_dscp,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
+            refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
             section,
         })
     }
@@ -92,6 +94,7 @@ impl<'a> TrunkDraft<'a> {
             session_timer,
             rtp_dscp,
             redirects,
+            refer,
             reliable_provisional,
             ..
         } = self;
@@ -115,6 +118,7 @@ impl<'a> TrunkDraft<'a> {
             session_timer,
             redirects,
             reliable_provisional,
+            refer,
             usage: Arc::new(TrunkUsage::default()),
         }
     }

@@ -68,7 +68,7 @@ fn what_cannot_cross_is_refused_at_once() {
         ("MESSAGE", session, SDP, "488 Not Acceptable Here"),
         ("INFO", "", DIGIT, "400 Bad Request"),
         ("INFO", &format!("Require: foo\r\n{digit}"), DIGIT, "420 Bad Extension"),
-        ("REFER", "Refer-To: <sip:9@192.0.2.7>\r\n", "", "405 Method Not Allowed"),
+        ("REFER", "Refer-To: <sip:9@192.0.2.7>\r\n", "", "603 Decline"),
         ("SUBSCRIBE", "Event: dialog\r\n", "", "489 Bad Event"),
         ("FOO", "", "", "501 Not Implemented"),
         ("REGISTER", "", "", "405 Method Not Allowed"),

@@ -104,7 +104,7 @@ fn is_reliable(message: &str) -> bool {
 #[test]
 fn on_both_sides_each_is_acknowledged_on_its_own() {
     let mut call = Ringing::new(CAN);
-    assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel");
+    assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel, replaces, norefersub");
     assert!(header(&call.invite, "Allow:").contains("PRACK"));
     let sent = call.by_pbx("183 Session Progress", "b", Some(7), &pbx_sdp());
     let [(_, prack), (_, progress)] = &sent[..] else { panic!("{sent:?}") };
@@ -148,7 +148,7 @@ fn a_caller_who_can_hears_reliably_what_the_called_side_says_unreliably() {
 #[test]
 fn a_caller_who_cannot_hears_unreliably_what_the_called_side_says_reliably() {
     let mut call = Ringing::new("");
-    assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel");
+    assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel, replaces, norefersub");
     let sent = call.by_pbx("183 Session Progress", "b", Some(1), &pbx_sdp());
     assert!(sent[0].1.starts_with("PRACK ") && !is_reliable(&sent[1].1), "{sent:?}");
     let sent = call.by_pbx("200 OK", "b", None, "");
@@ -229,7 +229,7 @@ fn an_offer_in_a_reliable_response_is_answered_in_its_prack() {
 #[test]
 fn a_caller_who_could_not_answer_it_makes_no_room_for_an_offer_in_a_reliable_response() {
     let call = Ringing::with("", "", |_, _| {});
-    assert_eq!(header(&call.invite, "Supported:"), "timer");
+    assert_eq!(header(&call.invite, "Supported:"), "timer, replaces, norefersub");
 }
 
 #[test]
@@ -400,12 +400,15 @@ fn a_trunk_may_want_it_always_or_never() {
     assert_eq!(refused("", "", supported, Required).0, "SIP/2.0 421 Extension Required");
 
     let call = Ringing::with("", SDP, between(supported, Required));
-    assert_eq!((header(&call.invite, "Require:"), header(&call.invite, "Supported:")), ("100rel", "timer"));
+    assert_eq!(
+        (header(&call.invite, "Require:"), header(&call.invite, "Supported:")),
+        ("100rel", "timer, replaces, norefersub")
+    );
     let mut call = Ringing::with(CAN, SDP, between(Off, Off));
-    assert_eq!(header(&call.invite, "Supported:"), "timer");
+    assert_eq!(header(&call.invite, "Supported:"), "timer, replaces, norefersub");
     let sent = call.by_pbx("183 Session Progress", "b", Some(1), &pbx_sdp());
     assert!(peers(&sent) == [CARRIER] && !is_reliable(&sent[0].1), "{sent:?}");
-    assert_eq!(header(&sent[0].1, "Supported:"), "timer");
+    assert_eq!(header(&sent[0].1, "Supported:"), "timer, replaces, norefersub");
     let mut call = Ringing::with(CAN, SDP, between(Required, supported));
     assert!(is_reliable(&call.by_pbx("180 Ringing", "b", None, "")[0].1));
 }

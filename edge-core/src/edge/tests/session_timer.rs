@@ -22,11 +22,14 @@ fn with_timer(answer: &str, expires: &str) -> String {
 #[test]
 fn the_called_side_is_proposed_an_interval_and_the_caller_gets_his() {
     let call = standing("Supported: timer\r\nSession-Expires: 600\r\n", "");
-    assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel");
+    assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel, replaces, norefersub");
     assert_eq!(header(&call.invite, "Session-Expires:"), "1800");
     assert_eq!(header(&call.invite, "Min-SE:"), "90");
     assert_eq!(header(&call.ok, "Session-Expires:"), "600;refresher=uac");
-    assert_eq!((header(&call.ok, "Require:"), header(&call.ok, "Supported:")), ("timer", "timer, 100rel"));
+    assert_eq!(
+        (header(&call.ok, "Require:"), header(&call.ok, "Supported:")),
+        ("timer", "timer, 100rel, replaces, norefersub")
+    );
 }
 
 #[test]

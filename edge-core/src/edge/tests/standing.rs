@@ -103,7 +103,7 @@ impl Standing {
     }
 }
 
-fn in_dialog(
+pub(super) fn in_dialog(
     method: &str,
     sequence: u32,
     from: &str,

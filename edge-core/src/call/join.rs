@@ -1,0 +1,376 @@
+//! Sides of two calls joined in one: what a REFER that the edge carries out and an INVITE with Replaces come down to.
+//!
+//! A joining call is a call of its own, with its own media and record. It opens, then takes over each side that another
+//! call has, at once and for good: that call ends, and hangs up who is left in it. Then the edge itself begins exchanges,
+//! with nobody behind them ([`TransactionId::NONE`]): what one side says of its media is offered to the other, until both
+//! know of each other. Until then the places of sides that are not there yet are kept by husks, which are told nothing.
+//!
+//! Invariants: nothing of the calls that are joined changes before the side that is new has answered; a side is taken only
+//! from a call that is answered and quiet; [`JOIN_TRIES_MAX`] bounds how often that, and an offer that met another one,
+//! is tried again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::edge::tag_number;
+use crate::policy::Trunk;
+use crate::sdp::{Offer, SdpError};
+use crate::sip::{HeaderName, MessageWriter, Request, StatusCode};
+use crate::transaction::{T1, TransactionId};
+
+use super::asked::Asked;
+use super::calling::{leg_record, record_name};
+use super::exchange::{Exchange, Success};
+use super::leg::{Leg, LegState};
+use super::relay::Then;
+use super::session::pass_offer;
+use super::{Call, CallKey, Cause, Context, Refused, Side};
+
+/// Times that a side is waited for that changes its session just now: each is drawn from up to four seconds, and nobody
+/// changes his session for longer.
+const JOIN_TRIES_MAX: u8 = 8;
+
+/// A side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) call: CallKey,
+    pub(crate) side: Side,
+}
+
+/// Something that one call wants of others; the shard grants it.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// The other side of `of` is to be connected with the target of this REFER.
+    Refer { of: Source, refer: Box<Request> },
+    /// The call that a REFER names is to be named as the side across the edge knows it.
+    Translate { of: Source, asked: Box<Asked> },
+    /// `by` takes its sides over.
+    Take { by: CallKey },
+    /// The call that was to go on for a REFER within `of` has failed.
+    Failed { of: CallKey, code: StatusCode },
+    /// Nobody waits any more for the call that goes on for a REFER.
+    Abandon { call: CallKey },
+}
+
+/// On whose behalf the edge itself calls.
+#[derive(Debug)]
+pub(crate) struct OnBehalf {
+    /// Trunk of the side that the call is for.
+    pub(crate) trunk: Arc<Trunk>,
+    /// Name of the call that it is in.
+    pub(crate) from_call: String,
+    pub(crate) joining: Joining,
+}
+
+/// How a call takes sides over.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    /// Where each side is taken from, if it is.
+    from: [Option<Source>; 2],
+    /// Who has sent this call here: his number, for Referred-By (RFC 3892).
+    referrer: Option<String>,
+    /// What asked for it.
+    pub(super) request: Request,
+    step: Step,
+    tries: u8,
+    again_at: Option<Instant>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The side that is new has not answered, or not acknowledged.
+    Opening,
+    /// The other calls are asked for their sides.
+    Taking,
+    /// What side `of` says is offered to the other one; afterwards what that says to `of`, if it is not the `last`.
+    Offering { of: Side, last: bool },
+}
+
+impl Joining {
+    pub(crate) const fn new(from: [Option<Source>; 2], referrer: Option<String>, request: Request) -> Self {
+        Self { from, referrer, request, step: Step::Opening, tries: 0, again_at: None }
+    }
+
+    /// The sides that are taken over, and where from.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Side, Source)> {
+        let [a, b] = self.from;
+        [(Side::A, a), (Side::B, b)].into_iter().filter_map(|(side, source)| Some((side, source?)))
+    }
+
+    /// Plans another try.
+    fn wait(&mut self, ctx: &mut Context<'_>) -> bool {
+        self.tries += 1;
+        // Between 2.1 and 4 s, as one who owns the Call-ID (RFC 3261 section 14.1).
+        let wait = Duration::from_millis(2_100 + ctx.random.next() % 1_900);
+        self.again_at = (self.tries < JOIN_TRIES_MAX).then(|| ctx.now + wait);
+        self.again_at.is_some()
+    }
+}
+
+/// How far a call is, for one who wants to replace a side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Unanswered,
+    Answered,
+    Over,
+}
+
+/// Whether a side can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Availability {
+    Now,
+    /// Its call is changing.
+    Later,
+    Never,
+}
+
+impl Call {
+    /// How far it is.
+    pub(crate) const fn standing(&self) -> Standing {
+        match self.legs[0].state {
+            _ if self.ending => Standing::Over,
+            LegState::Confirmed => Standing::Answered,
+            LegState::Early => Standing::Unanswered,
+            LegState::Cancelling | LegState::AwaitingAck | LegState::Leaving | LegState::Closed => {
+                Standing::Over
+            }
+        }
+    }
+
+    /// Its name in logs and records.
+    pub(crate) fn name(&self) -> String {
+        record_name(&self.policy, self.key)
+    }
+
+    /// The calls whose sides this one takes over, while it does.
+    pub(crate) fn sources(&self) -> Vec<(Side, Source)> {
+        self.joining.iter().flat_map(Joining::sources).collect()
+    }
+
+    /// When the next try of a join is due.
+    pub(super) fn join_due_at(&self) -> Option<Instant> {
+        self.joining.as_ref().filter(|_| !self.ending)?.again_at
+    }
+
+    /// Tries again what could not be done.
+    pub(super) fn join_again(&mut self, ctx: &mut Context<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        if joining.again_at.take_if(|at| *at <= ctx.now).is_none() || self.ending {
+            return;
+        }
+        match joining.step {
+            Step::Opening => {}
+            Step::Taking => ctx.wishes.push_back(Wish::Take { by: self.key }),
+            Step::Offering { of, .. } => self.offer_what_it_said(of, ctx),
+        }
+    }
+
+    /// Whether the other calls are asked for a side before anything else is said.
+    pub(super) fn opens_joined(&mut self, ctx: &mut Context<'_>) -> bool {
+        let Some(joining) = self.joining.as_mut().filter(|joining| joining.from[1].is_some()) else {
+            return false;
+        };
+        if joining.from[0].is_some() {
+            joining.step = Step::Taking;
+            ctx.wishes.push_back(Wish::Take { by: self.key });
+        } else {
+            self.answer_for_the_other(ctx);
+        }
+        true
+    }
+
+    /// Answers a new side with what the side said that it will be joined with.
+    fn answer_for_the_other(&mut self, ctx: &mut Context<'_>) {
+        let said = self.legs[1].said.agreed().clone();
+        match self.translate_answer(Side::B, &resumed(&said)) {
+            Ok(body) => {
+                self.once_relayed(Then::Succeed { success: Success { body: Some(body), answer: None } }, ctx)
+            }
+            Err(error) => self.invite_failed(Cause::Refused(Refused::Offer(error)), ctx),
+        }
+    }
+
+    /// The new side has acknowledged our 2xx.
+    pub(super) fn new_side_is_up(&mut self, ctx: &mut Context<'_>) {
+        if let Some(joining) = self.joining.as_mut().filter(|joining| joining.step == Step::Opening) {
+            joining.step = Step::Taking;
+            ctx.wishes.push_back(Wish::Take { by: self.key });
+        }
+    }
+
+    /// An exchange that the edge began is answered.
+    pub(super) fn on_own_answer(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        if code.is_provisional() {
+            return;
+        }
+        match (joining.step, code.is_success()) {
+            (Step::Opening, true) => {
+                // Its place is kept until the side itself takes it.
+                self.legs[0].state = LegState::Closed;
+                self.exchange = None;
+                self.new_side_is_up(ctx);
+            }
+            (Step::Opening | Step::Taking, _) => self.tell_failure(code, ctx),
+            (Step::Offering { last: true, .. }, true) => {
+                self.exchange = None;
+                self.joining = None;
+                tracing::info!(call = self.record.as_ref().map(|record| record.id.as_str()), "joined");
+            }
+            (Step::Offering { of, last: false }, true) => {
+                joining.step = Step::Offering { of: of.other(), last: true };
+                self.exchange = None;
+                self.offer_what_it_said(of.other(), ctx);
+            }
+            (Step::Offering { .. }, false) if code == StatusCode::REQUEST_PENDING && joining.wait(ctx) => {}
+            (Step::Offering { .. }, false) => self.terminate(Cause::NotJoined(code), ctx),
+        }
+    }
+
+    /// Those who wait for this call hear that it has failed.
+    fn tell_failure(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
+        for (_, source) in self.joining.take().iter().flat_map(Joining::sources) {
+            ctx.wishes.push_back(Wish::Failed { of: source.call, code });
+        }
+    }
+
+    /// The call ends: whoever still waits for it hears so.
+    pub(super) fn end_joining(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
+        match self.joining.as_ref().map(|joining| joining.step) {
+            Some(Step::Opening | Step::Taking) => self.tell_failure(code, ctx),
+            Some(Step::Offering { .. }) | None => self.joining = None,
+        }
+    }
+
+    /// Whether `side` may be taken over by another call.
+    pub(crate) fn availability(&self, side: Side) -> Availability {
+        if self.ending || self.leg(side).state != LegState::Confirmed || self.joining.is_some() {
+            Availability::Never
+        } else if self.exchange.is_some() || self.refreshing.is_some() || !self.waiting.is_empty() {
+            Availability::Later
+        } else {
+            Availability::Now
+        }
+    }
+
+    /// Gives a side away; [`Call::given_away`] follows.
+    pub(crate) fn give(&mut self, side: Side) -> Leg {
+        let husk = self.leg(side).husk();
+        std::mem::replace(self.leg_mut(side), husk)
+    }
+
+    /// A side that was given to another call leaves only the other one, which is told and hung up.
+    pub(crate) fn given_away(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let cause = match self.referral.as_ref().map(|referral| referral.by) {
+            Some(by) => Cause::Transferred(by),
+            None => Cause::Replaced(side.other()),
+        };
+        self.end_referral(StatusCode::OK, ctx);
+        self.terminate(cause, ctx);
+    }
+
+    /// Takes a side of another call in.
+    pub(crate) fn take(&mut self, side: Side, mut leg: Leg, ctx: &mut Context<'_>) {
+        let local = self.local(side);
+        leg.session.move_to(local);
+        let kept = tag_number(&self.leg(side).dialog.local_tag);
+        if let Some(tag) = kept {
+            ctx.dialogs.remove(&tag);
+        }
+        if let Some(tag) = tag_number(&leg.dialog.local_tag) {
+            ctx.dialogs.insert(tag, (self.key, side));
+        }
+        if let Some(record) = &mut self.record {
+            let taken = leg_record(&leg, Some(local));
+            match side {
+                Side::A => record.a = taken,
+                Side::B => record.b = Some(taken),
+            }
+        }
+        *self.leg_mut(side) = leg;
+    }
+
+    /// All sides are here: they are told of each other.
+    pub(crate) fn sides_are_here(&mut self, ctx: &mut Context<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        let (of, last) = match joining.from {
+            [Some(_), None] => (Side::B, true),
+            [None, _] => (Side::A, true),
+            [Some(_), Some(_)] => (Side::A, false),
+        };
+        joining.step = Step::Offering { of, last };
+        joining.tries = 0;
+        if self.record.as_ref().is_some_and(|record| record.answered.is_none()) {
+            self.note_answered(ctx);
+        }
+        self.offer_what_it_said(of, ctx);
+    }
+
+    /// The sides are not to be had: at once, or never.
+    pub(crate) fn sides_are_not_here(&mut self, availability: Availability, ctx: &mut Context<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        if availability == Availability::Later && joining.wait(ctx) {
+            return;
+        }
+        let taken: Vec<Side> = joining.sources().map(|(side, _)| side).collect();
+        for side in taken {
+            self.leg_mut(side).state = LegState::Closed;
+        }
+        self.tell_failure(StatusCode::CALL_DOES_NOT_EXIST, ctx);
+        self.terminate(Cause::NotJoined(StatusCode::CALL_DOES_NOT_EXIST), ctx);
+    }
+
+    /// The edge's own exchange: offers what `of` said to the other side.
+    fn offer_what_it_said(&mut self, of: Side, ctx: &mut Context<'_>) {
+        match self.own_exchange(of, ctx) {
+            Ok(Some(exchange)) => {
+                let plan = match &exchange.offer {
+                    Some((side, offer)) => self.plan_of_offer(*side, offer),
+                    None => self.plan,
+                };
+                self.exchange = Some(exchange);
+                self.if_relayable(plan, Then::SendOn, ctx);
+            }
+            Ok(None) => {}
+            Err(error) => self.terminate(Cause::BadAnswer(error), ctx),
+        }
+    }
+
+    fn own_exchange(&mut self, of: Side, ctx: &Context<'_>) -> Result<Option<Exchange>, SdpError> {
+        let Some(request) = self.joining.as_ref().map(|joining| joining.request.clone()) else {
+            return Ok(None);
+        };
+        let (policy, local) = (Arc::clone(&self.policy), self.local(of));
+        let (near, far) = self.legs_from(of);
+        let offer = Offer::parse(&resumed(near.said.agreed()))?;
+        let body = pass_offer(&policy, near, local, far, &offer)?;
+        let source = near.dialog.opened_over().peer;
+        let mut exchange = Exchange::new(Asked { side: of, request, source, server: TransactionId::NONE });
+        exchange.offer = Some((of, offer));
+        exchange.body = Some(body);
+        exchange.over_at = Some(ctx.now + T1 * 64);
+        exchange.plan_before = Some(self.plan);
+        Ok(Some(exchange))
+    }
+}
+
+/// Adds who has sent a call on (RFC 3892), at an address of ours.
+pub(super) fn tell_referrer(joining: Option<&Joining>, to: &Leg, request: MessageWriter) -> MessageWriter {
+    match joining.and_then(|joining| joining.referrer.as_deref()) {
+        Some(number) => request.header(HeaderName::ReferredBy, to.dialog.address_of_user(number)),
+        None => request,
+    }
+}
+
+/// A description without hold: whoever was put on hold to be transferred is to talk and to hear now.
+pub(super) fn resumed(sdp: &[u8]) -> Vec<u8> {
+    let mut resumed = Vec::with_capacity(sdp.len());
+    for line in sdp.split_inclusive(|byte| *byte == b'\n') {
+        match line.trim_ascii_end() {
+            b"a=sendonly" | b"a=recvonly" | b"a=inactive" => resumed.extend_from_slice(b"a=sendrecv\r\n"),
+            _ => resumed.extend_from_slice(line),
+        }
+    }
+    resumed
+}

@@ -1,0 +1,66 @@
+//! REFER within a call (RFC 3515, RFC 5589): refused, passed to the other side, or carried out here, as its trunk may.
+//!
+//! Invariants: one side's REFER is carried out at a time, and while it is, nothing else changes the session; its
+//! subscription hears at most two NOTIFYs (RFC 3515 section 2.4.4), the last of which ends it; the target is a number that
+//! goes through the routes of the trunk that asked, never an address.
+
+mod consume;
+mod pass;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use crate::policy::Refer;
+use crate::sip::StatusCode;
+
+use super::asked::Asked;
+use super::leg::LegState;
+use super::opening::check_extensions;
+use super::{Call, CallKey, Context, Side};
+
+pub(super) use pass::Referred;
+pub(crate) use target::ReferTo;
+
+/// A transfer that one side has asked for.
+#[derive(Debug)]
+pub(super) struct Referral {
+    /// Who asked.
+    pub(super) by: Side,
+    /// CSeq of its REFER, which names the subscription.
+    sequence: u32,
+    /// Whether it wants to hear nothing (RFC 4488).
+    silent: bool,
+    /// Whether it has hung up since.
+    gone: bool,
+    /// The call to the target, once there is one.
+    call: Option<CallKey>,
+}
+
+impl Call {
+    /// A REFER came in.
+    pub(super) fn on_refer(&mut self, asked: Asked, ctx: &mut Context<'_>) {
+        if self.ending {
+            return self.reply(&asked, StatusCode::CALL_DOES_NOT_EXIST, ctx);
+        }
+        let behaviour = self.leg(asked.side).trunk.refer;
+        if behaviour == Refer::Refuse {
+            return self.reply(&asked, StatusCode::DECLINE, ctx);
+        }
+        if let Err(refused) = check_extensions(&asked.request.message) {
+            return self.refuse(&asked, &refused, ctx);
+        }
+        let target = match ReferTo::of(&asked.request.message) {
+            Ok(target) => target,
+            Err(code) => return self.reply(&asked, code, ctx),
+        };
+        let both_up = self.legs.iter().all(|leg| leg.state == LegState::Confirmed);
+        if !both_up || self.is_changing() || self.joining.is_some() {
+            return self.reply(&asked, StatusCode::REQUEST_PENDING, ctx);
+        }
+        match behaviour {
+            Refer::Refuse => {}
+            Refer::Pass => self.pass_refer(asked, &target, ctx),
+            Refer::Consume => self.consume_refer(&asked, ctx),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What calls want of one another: a REFER carried out, sides taken over, a dialog replaced.
+//!
+//! Invariant: a trunk has a say only in its own dialogs: what it names of another trunk's is not there.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::call::{
+    Arrival, Asked, Availability, Begun, Call, CallKey, Cause, Joining, ReferTo, Refused, Replaces, Source,
+    Standing, Wish,
+};
+use crate::policy::{Policy, TrunkId};
+use crate::sip::{HeaderName, Request, StatusCode};
+use crate::transaction::{Path, TransactionId};
+
+use super::{Draining, Edge, shard};
+
+impl Edge {
+    /// Does what calls have asked for.
+    pub(super) fn grant_wishes(&mut self, now: Instant) {
+        while let Some(wish) = self.resources.wishes.pop_front() {
+            match wish {
+                Wish::Refer { of, refer } => self.carry_out_refer(of, &refer, now),
+                Wish::Translate { of, asked } => self.translate_refer(of, *asked, now),
+                Wish::Take { by } => self.take_sides(by, now),
+                Wish::Failed { of, code } => {
+                    self.with_call(of, now, |call, ctx| call.referral_failed(code, ctx));
+                }
+                Wish::Abandon { call } => {
+                    self.with_call(call, now, |call, ctx| call.terminate(Cause::Cancelled, ctx));
+                }
+            }
+        }
+    }
+
+    fn carry_out_refer(&mut self, of: Source, refer: &Request, now: Instant) {
+        let opened = match ReferTo::of(&refer.message) {
+            Ok(ReferTo { number, replaces: None }) => self.call_target(of, &number, refer, now),
+            Ok(ReferTo { number: _, replaces: Some(replaces) }) => self.join_calls(of, &replaces, refer, now),
+            Err(code) => Err(code),
+        };
+        match opened {
+            Ok(call) => {
+                let key = call.key();
+                self.with_call(of.call, now, |referred, _| referred.referral_goes_on(key));
+                self.remember(key, call, now);
+            }
+            Err(code) => self.with_call(of.call, now, |call, ctx| call.referral_failed(code, ctx)),
+        }
+    }
+
+    /// Calls the number that a side is referred to, by the routes of the trunk that refers it.
+    fn call_target(
+        &mut self,
+        of: Source,
+        number: &str,
+        refer: &Request,
+        now: Instant,
+    ) -> Result<Call, StatusCode> {
+        let key = CallKey(self.resources.random.next());
+        let gone = StatusCode::CALL_DOES_NOT_EXIST;
+        let referred = self.calls.get(&of.call).ok_or(gone)?;
+        let mut ctx = self.resources.at(now);
+        let (invite, on_behalf) = referred.as_if_calling(of, number, refer, &mut ctx).ok_or(gone)?;
+        let policy = Arc::clone(referred.policy());
+        let arrival = Arrival {
+            policy: &policy,
+            key,
+            trunk: policy.id_of(referred.trunk(of.side)).ok_or(gone)?,
+            path: referred.dialog(of.side.other()).opened_over(),
+            invite,
+            server: TransactionId::NONE,
+            draining: self.draining != Draining::No,
+            ancestor: Some(of.call),
+            looped: false,
+            on_behalf: Some(on_behalf),
+        };
+        arrival.open(&mut ctx).inspect_err(|_| self.counters.calls_refused += 1)
+    }
+
+    /// Joins the sides that are left when one trunk leaves two calls.
+    fn join_calls(
+        &mut self,
+        of: Source,
+        replaces: &Replaces,
+        refer: &Request,
+        now: Instant,
+    ) -> Result<Call, StatusCode> {
+        let gone = StatusCode::CALL_DOES_NOT_EXIST;
+        let first = self.calls.get(&of.call).ok_or(gone)?;
+        let trunk = first.trunk(of.side);
+        let kept = Source { call: of.call, side: of.side.other() };
+        let other = self.kept_by(replaces, &trunk.name).filter(|other| other.call != of.call).ok_or(gone)?;
+        let second = self.calls.get(&other.call).ok_or(gone)?;
+        if second.availability(other.side) == Availability::Never {
+            return Err(gone);
+        }
+        let key = CallKey(self.resources.random.next());
+        let policy = Arc::clone(first.policy());
+        let id = policy.id_of(trunk).ok_or(gone)?;
+        let joining = Joining::new([Some(kept), Some(other)], None, refer.clone());
+        let mut ctx = self.resources.at(now);
+        let parties = [first.party(kept.side, &mut ctx), second.party(other.side, &mut ctx)];
+        let begun = Begun::joined(key, id, parties, joining, first.name(), &policy, &mut ctx);
+        let begun = begun.map_err(|refused| refused.status())?;
+        Ok(Call::begin(begun, &policy, now))
+    }
+
+    /// A REFER that is passed on names another call: as the other side knows that, if it stands here.
+    fn translate_refer(&mut self, of: Source, asked: Asked, now: Instant) {
+        let translated = self.calls.get(&of.call).and_then(|call| {
+            let target = ReferTo::of(&asked.request.message).ok()?;
+            let kept = self.kept_by(&target.replaces?, &call.trunk(of.side).name)?;
+            let dialog = self.calls.get(&kept.call)?.dialog(kept.side);
+            Some((target.number, Replaces::far_end_of(dialog)?))
+        });
+        self.with_call(of.call, now, |call, ctx| match &translated {
+            Some((number, replaces)) => call.send_refer(asked, number, Some(replaces), ctx),
+            None => call.refuse_refer(&asked, ctx),
+        });
+    }
+
+    /// Moves sides from the calls that have them into the call that wants them, when all of them can be had.
+    fn take_sides(&mut self, by: CallKey, now: Instant) {
+        let Some(sources) = self.calls.get(&by).map(|call| call.sources()) else { return };
+        let of = |source: &Source| {
+            self.calls.get(&source.call).map_or(Availability::Never, |call| call.availability(source.side))
+        };
+        let worst = sources.iter().map(|(_, source)| of(source)).max_by_key(|found| *found as u8);
+        match worst {
+            Some(found @ (Availability::Later | Availability::Never)) => {
+                return self.with_call(by, now, |call, ctx| call.sides_are_not_here(found, ctx));
+            }
+            Some(Availability::Now) | None => {}
+        }
+        for (side, source) in &sources {
+            let Some(leg) = self.calls.get_mut(&source.call).map(|call| call.give(source.side)) else {
+                continue;
+            };
+            self.with_call(by, now, |call, ctx| call.take(*side, leg, ctx));
+        }
+        for (_, source) in sources {
+            self.with_call(source.call, now, |call, ctx| call.given_away(source.side, ctx));
+        }
+        self.with_call(by, now, |call, ctx| call.sides_are_here(ctx));
+    }
+
+    /// The side that is kept when the dialog that `replaces` names is replaced, if a trunk of this name has a say in it:
+    /// the side across the edge from that dialog; or when it is named as the peer sees it, because we told another side
+    /// so, the side whose dialog it is.
+    fn kept_by(&self, replaces: &Replaces, trunk: &str) -> Option<Source> {
+        let find = |tag: &[u8]| self.resources.dialogs.get(&shard::tag_number(tag)?).copied();
+        if let Some((key, side)) = find(&replaces.to_tag) {
+            let call = self.calls.get(&key)?;
+            let named = replaces.names(call.dialog(side)) && call.trunk(side).name == trunk;
+            return named.then_some(Source { call: key, side: side.other() });
+        }
+        let (key, side) = find(&replaces.from_tag)?;
+        let call = self.calls.get(&key)?;
+        let named = replaces.names_far_end_of(call.dialog(side)) && call.trunk(side).name == trunk;
+        named.then_some(Source { call: key, side })
+    }
+
+    /// An INVITE that is to take the place of a dialog (RFC 3891 section 3).
+    pub(super) fn on_replacing(
+        &mut self,
+        (trunk, path): (TrunkId, Path),
+        (key, server): (CallKey, TransactionId),
+        invite: Request,
+        now: Instant,
+    ) {
+        let policy = Arc::clone(&self.policy);
+        let kept = self.replaced_by(&policy, trunk, &invite);
+        let from_call =
+            kept.as_ref().ok().and_then(|kept| self.calls.get(&kept.call)).map(|call| call.name());
+        let mut ctx = self.resources.at(now);
+        let arrival = Arrival {
+            policy: &policy,
+            key,
+            trunk,
+            path,
+            invite,
+            server,
+            draining: self.draining != Draining::No,
+            ancestor: None,
+            looped: false,
+            on_behalf: None,
+        };
+        let party = kept.and_then(|kept| {
+            let call =
+                self.calls.get(&kept.call).ok_or(Refused::Replaces(StatusCode::CALL_DOES_NOT_EXIST))?;
+            Ok((kept, call.party(kept.side, &mut ctx)))
+        });
+        match arrival.open_replacing(party, from_call, &mut ctx) {
+            Ok(call) => self.remember(key, call, now),
+            Err(_code) => self.counters.calls_refused += 1,
+        }
+    }
+
+    /// The side that an INVITE is to be connected with.
+    fn replaced_by(&self, policy: &Policy, trunk: TrunkId, invite: &Request) -> Result<Source, Refused> {
+        let mut values = invite.message.all(HeaderName::Replaces);
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(Refused::Replaces(StatusCode::BAD_REQUEST));
+        };
+        let replaces = Replaces::parse(value).ok_or(Refused::Replaces(StatusCode::BAD_REQUEST))?;
+        let kept = self.kept_by(&replaces, &policy.trunk(trunk).name);
+        let none = Refused::Replaces(StatusCode::CALL_DOES_NOT_EXIST);
+        let kept = kept.ok_or(none.clone())?;
+        let call = self.calls.get(&kept.call).ok_or(none.clone())?;
+        match call.standing() {
+            Standing::Over => Err(Refused::Replaces(StatusCode::DECLINE)),
+            Standing::Unanswered => Err(none),
+            Standing::Answered if replaces.early_only => Err(Refused::Replaces(StatusCode::BUSY_HERE)),
+            Standing::Answered => Ok(kept),
+        }
+    }
+}
