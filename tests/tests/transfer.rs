@@ -1,0 +1,101 @@
+//! Transfers through edge with SIPp as the peers: REFER carried out, passed on, and with Replaces.
+
+use anyhow::{Context, Result};
+use edge_tests::drill::{PATIENCE, caller, number, start, with_edge};
+use edge_tests::edge::wait_for_cdrs;
+use edge_tests::lab::Side;
+use edge_tests::raw::{RawPeer, header, is_response};
+use edge_tests::witness::Crossing;
+use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
+
+/// The PBX answers, and refers who called to a number of the carrier's.
+fn refers() -> Sipp {
+    Sipp::called(Side::Pbx, scenario!("answers-and-refers")).key("target", number(Side::Pbx))
+}
+
+fn config(refer: &str) -> EdgeConfig {
+    EdgeConfig::default().trunk(Side::Pbx, &format!("refer = \"{refer}\""))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_blind_transfer_is_carried_out() -> Result<()> {
+    with_edge(config("consume"), |lab, edge| {
+        let target = Sipp::called(Side::Carrier, scenario!("answers")).seconds(1).start(lab)?;
+        let caller = caller(Side::Carrier, scenario!("caller-is-transferred")).seconds(1);
+        start(lab, caller, refers())?.succeed()?;
+        target.wait_for_success(PATIENCE)?;
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        edge.stop()?;
+        let first = cdrs.iter().find(|cdr| cdr.cause() == "transferred").context("a transferred call")?;
+        let second = cdrs.iter().find(|cdr| cdr.cause() == "hangup").context("the call that came of it")?;
+        assert_eq!((first.ended_by(), second.text("/from_call")), ("b", first.text("/id")), "{cdrs:#?}");
+        assert_eq!([second.trunk(Leg::A), second.trunk(Leg::B)], ["carrier", "carrier"]);
+        assert_eq!((second.text("/route"), second.packets(Leg::A)), ("outbound", 50), "{second:?}");
+        assert!(second.packets(Leg::B) > 0, "{second:?}");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_refer_is_passed_on_and_its_reports_come_back() -> Result<()> {
+    with_edge(config("pass"), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        start(lab, caller(Side::Carrier, scenario!("caller-is-referred")), refers())?.succeed()?;
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        edge.stop()?;
+        assert_eq!((cdrs[0].cause(), cdrs[0].ended_by()), ("hangup", "a"), "{:?}", cdrs[0]);
+        let account = witness.finish()?;
+        let mut arrived =
+            account.sip(Side::Carrier).iter().filter(|message| message.crossing == Crossing::Arrival);
+        let refer = arrived.find(|message| message.is_request("REFER")).context("a REFER")?;
+        let target = format!("<sip:{}@{}:5060>", number(Side::Pbx), Side::Carrier.edge_address());
+        assert_eq!(refer.header("Refer-To"), Some(target.as_str()));
+        assert!(!refer.text.contains(&Side::Pbx.peer_address().to_string()), "{}", refer.text);
+        Ok(())
+    })
+}
+
+/// The PBX has two calls and refers the one to the other. Both are on one shard.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn two_calls_are_joined_by_a_refer_with_replaces() -> Result<()> {
+    with_edge(config("consume").shards(1), |lab, edge| {
+        let called = Sipp::called(Side::Carrier, scenario!("answers-and-is-joined")).calls(2).start(lab)?;
+        let pbx = RawPeer::bind(lab, Side::Pbx, 5070)?;
+        let mut answers = Vec::new();
+        for call in ["first", "second"] {
+            pbx.send(pbx.invite(call, number(Side::Pbx), 7000).as_bytes())?;
+            let answer = pbx
+                .expect(PATIENCE, |message| is_response(message, 200, "INVITE") && message.contains(call))?;
+            pbx.send(pbx.in_dialog("ACK", call, &answer)?.as_bytes())?;
+            answers.push(answer);
+        }
+        let part = |name| header(&answers[1], name).context("a header of the second call");
+        let tag = |name| part(name).map(|value| value.split(";tag=").nth(1).unwrap_or_default().to_owned());
+        let named = format!("{};to-tag={};from-tag={}", part("Call-ID")?, tag("To")?, tag("From")?);
+        let named = named.replace('@', "%40").replace(';', "%3B").replace('=', "%3D").replace(':', "%3A");
+        let refer = pbx.in_dialog("REFER", "first", &answers[0])?.replace(
+            "Content-Length",
+            &format!(
+                "Contact: <sip:pbx@{}:5070>\r\nRefer-To: <sip:1@x?Replaces={named}>\r\nContent-Length",
+                Side::Pbx.peer_address()
+            ),
+        );
+        pbx.send(refer.as_bytes())?;
+        pbx.expect(PATIENCE, |message| is_response(message, 202, "REFER"))?;
+        pbx.expect(PATIENCE, |message| message.starts_with("NOTIFY ") && message.contains("SIP/2.0 200 OK"))?;
+        pbx.expect(PATIENCE, |message| message.starts_with("BYE "))?;
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        let mut causes: Vec<_> = cdrs.iter().map(|cdr| cdr.cause()).collect();
+        causes.sort_unstable();
+        assert_eq!(causes, ["replaced", "transferred"]);
+        edge.stop()?;
+        called.wait_for_success(PATIENCE)?;
+        let joined = wait_for_cdrs(lab, 3, PATIENCE)?.into_iter().find(|cdr| cdr.cause() == "drained");
+        let joined = joined.context("the joined call")?;
+        assert_eq!([joined.trunk(Leg::A), joined.trunk(Leg::B)], ["carrier", "carrier"]);
+        Ok(())
+    })
+}
