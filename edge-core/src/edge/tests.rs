@@ -13,6 +13,7 @@ mod session_timer;
 mod standing;
 mod stream;
 mod tls;
+mod transfer;
 mod understood;
 mod update;
 
