@@ -63,6 +63,9 @@ class Call(pj.Call):
             pass  # on hold, or not begun yet
 
 
+# Reliable provisional responses (RFC 3262).
+RELIABLE = {"off": pj.PJSUA_100REL_NOT_USED, "required": pj.PJSUA_100REL_MANDATORY}
+
 # By address 0.0.0.0, or by direction (RFC 3264 section 8.4).
 HOLDS = {"address": pj.PJSUA_CALL_HOLD_TYPE_RFC2543, "direction": pj.PJSUA_CALL_HOLD_TYPE_RFC3264}
 
@@ -202,6 +205,7 @@ def account_config(options):
     media.port = options.media_port
     # It would send an UPDATE of its own after each answer, and then refuse to do what it is told.
     config.mediaConfig.lockCodecEnabled = False
+    config.callConfig.prackUse = RELIABLE[options.reliable]
     config.callConfig.holdType = HOLDS[options.hold]
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
     config.callConfig.timerMinSESec = 90
@@ -224,6 +228,7 @@ def main():
     parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
     parser.add_argument("--codecs", default="PCMA,PCMU")
     parser.add_argument("--hold", choices=HOLDS, default="direction")
+    parser.add_argument("--reliable", choices=RELIABLE, default="off")
     parser.add_argument("--session-timer", type=int, default=1800)
     Agent(parser.parse_args()).run()
     # PJSIP takes its own end from Python's garbage collector badly.

@@ -90,6 +90,30 @@ fn pjsua2_calls_from_both_sides_over_tcp() -> Result<()> {
     Side::BOTH.into_iter().try_for_each(|from| a_call_with_everything(from, Transport::Tcp))
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn one_side_wants_provisional_responses_acknowledged_and_the_other_does_not() -> Result<()> {
+    for (from, reliable) in
+        Side::BOTH.into_iter().flat_map(|from| Side::BOTH.map(|reliable| (from, reliable)))
+    {
+        let start = |lab: &Lab, side| match side == reliable {
+            true => Pjsua2::start_reliable(lab, side, Transport::Udp, "PCMA,PCMU"),
+            false => Pjsua2::start(lab, side, Transport::Udp, "PCMA,PCMU"),
+        };
+        through_edge(Transport::Udp, "a", |lab, _| {
+            let (mut caller, mut called) = (start(lab, from)?, start(lab, from.other())?);
+            caller.call()?;
+            caller.hears_ringing()?;
+            caller.is_confirmed()?;
+            caller.hears_a_tone(FLOWING)?;
+            called.hears_a_tone(FLOWING)?;
+            caller.hang_up()?;
+            called.has_ended().map(drop)
+        })?;
+    }
+    Ok(())
+}
+
 /// baresip calls, is called, and hangs up both times.
 fn baresip_hangs_up(transport: Transport) -> Result<()> {
     for (from, ended_by) in [(Side::Pbx, "a"), (Side::Carrier, "b")] {

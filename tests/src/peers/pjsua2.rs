@@ -60,6 +60,15 @@ pub struct Pjsua2 {
 impl Pjsua2 {
     /// Starts it on the SIP port of `side`, offering `codecs` in this order.
     pub fn start(lab: &Lab, side: Side, transport: Transport, codecs: &str) -> Result<Self> {
+        Self::run(lab, side, transport, &["--codecs", codecs])
+    }
+
+    /// The same, and it wants provisional responses acknowledged (RFC 3262), whether it calls or is called.
+    pub fn start_reliable(lab: &Lab, side: Side, transport: Transport, codecs: &str) -> Result<Self> {
+        Self::run(lab, side, transport, &["--codecs", codecs, "--reliable", "required"])
+    }
+
+    fn run(lab: &Lab, side: Side, transport: Transport, options: &[&str]) -> Result<Self> {
         let python = place::tools().join("pjsua2/bin/python");
         ensure!(python.exists(), "the PyPI package pjsua2-python is missing: cargo xtask setup");
         let directory = lab.directory().join(format!("pjsua2-{}", side.name()));
@@ -69,7 +78,8 @@ impl Pjsua2 {
         let mut command = Command::new(python);
         command.arg(script).current_dir(&directory);
         command.args(["--address", &side.peer_address().to_string(), "--port", &SIP_PORT.to_string()]);
-        command.args(["--transport", transport.name(), "--codecs", codecs, "--hold", hold(side)]);
+        command.args(["--transport", transport.name(), "--hold", hold(side)]);
+        command.args(options);
         let process = Process::start_obeying(command, lab.peer(side), &directory.join("output"))?;
         let mut agent = Self { process, side, transport, seen: 0 };
         agent.expect("ready", |_| true)?;
