@@ -140,12 +140,24 @@ impl Call {
     }
 
     fn on_bye(&mut self, asked: &Asked, ctx: &mut Context<'_>) {
+        if self.has_not_answered(asked.side) {
+            return self.reply(asked, StatusCode::CALL_DOES_NOT_EXIST, ctx);
+        }
         self.reply(asked, StatusCode::OK, ctx);
         self.hung_up_by(asked.side, &asked.request, ctx);
     }
 
+    /// Whether `side` is called and has not answered. It has nothing to hang up then (RFC 3261 section 15), and other places
+    /// may still ring.
+    fn has_not_answered(&self, side: Side) -> bool {
+        side == Side::B && self.leg(side).state == LegState::Early
+    }
+
     /// `side` has sent a BYE, and heard that we know.
     pub(crate) fn hung_up_by(&mut self, side: Side, bye: &Request, ctx: &mut Context<'_>) {
+        if self.has_not_answered(side) {
+            return;
+        }
         if !self.ending {
             self.reason = Reason::of(&bye.message);
         }

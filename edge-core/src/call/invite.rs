@@ -341,7 +341,10 @@ impl Call {
         if self.leg(Side::A).state == LegState::Early {
             self.note_answered(ctx);
         }
-        self.answer_invite(StatusCode::OK, success.body, ctx);
+        // What was said reliably meanwhile is not said again (RFC 6337 section 2.2).
+        let may_tell = self.exchange.as_ref().is_some_and(|exchange| exchange.near.may_tell());
+        let body = success.body.filter(|_| may_tell);
+        self.answer_invite(StatusCode::OK, body, ctx);
         self.exchange.take_if(|exchange| exchange.is_update());
     }
 

@@ -412,3 +412,20 @@ fn a_trunk_may_want_it_always_or_never() {
     let mut call = Ringing::with(CAN, SDP, between(Required, supported));
     assert!(is_reliable(&call.by_pbx("180 Ringing", "b", None, "")[0].1));
 }
+
+#[test]
+fn a_place_that_rings_has_nothing_to_hang_up() {
+    let mut call = agreed();
+    let bye = call.request_by_pbx("BYE", 1, "b", "");
+    assert_eq!(statuses(&call.receive(PBX, &bye)), ["SIP/2.0 481 Call/Transaction Does Not Exist"]);
+    assert_eq!(peers(&call.by_pbx("200 OK", "b", None, "")), [PBX, CARRIER], "the call goes on");
+}
+
+#[test]
+fn digits_have_to_wait_for_the_answer_in_an_early_dialog() {
+    let mut call = agreed();
+    let info = call.request_by_pbx("INFO", 1, "b", "").replace("application/sdp", "application/dtmf-relay");
+    let sent = call.receive(PBX, &info);
+    assert_eq!(statuses(&sent), ["SIP/2.0 500 Server Internal Error"]);
+    assert!(!header(&sent[0].1, "Retry-After:").is_empty());
+}
