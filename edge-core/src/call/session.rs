@@ -74,10 +74,12 @@ impl Call {
         let offer = Offer::parse(sdp)?;
         self.policy.may_be_media(&self.leg(side).trunk, self.local(side), offer.audio())?;
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoAudio) };
-        exchange.answer_awaited = true;
         let answer = exchange.near_answer.clone().ok_or(SdpError::NoAudio)?;
         self.leg_mut(side).said.note(sdp);
         let body = self.answer_offer(side.other(), &offer, &answer)?;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.answer_awaited = true;
+        }
         Ok(Success { body: None, answer: Some(body) })
     }
 
