@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::dialog::Dialog;
-use crate::media::{MediaEndpoint, MediaReport, PortLease, Traffic};
+use crate::media::{Family, MediaEndpoint, MediaReport, PortLease, Traffic};
 use crate::policy::{Admission, Policy, RealmId, RefuseWith, Trunk};
 use crate::sdp::{MediaLines, Offer};
 use crate::sip::Request;
@@ -102,11 +102,12 @@ pub(super) fn sent_by(policy: &Policy, path: Path) -> Bytes {
 pub(super) fn lease_both(
     policy: &Policy,
     realms: [RealmId; 2],
+    families: [Family; 2],
     ctx: &mut Context<'_>,
 ) -> Result<[PortLease; 2], Refused> {
     let none_free = |realm| Refused::NoMediaPort { realm: policy.realm(realm).name.clone() };
-    let a = ctx.ports.lease(realms[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
-    match ctx.ports.lease(realms[1], ctx.now) {
+    let a = ctx.ports.lease(realms[0], families[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
+    match ctx.ports.lease(realms[1], families[1], ctx.now) {
         Some(b) => Ok([a, b]),
         None => {
             ctx.ports.release(a, ctx.now);

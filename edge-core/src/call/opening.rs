@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
-use crate::media::{MediaPlan, MediaReport, PortLease};
+use crate::media::{Family, MediaPlan, MediaReport, PortLease};
 use crate::policy::{Admission, Destination, Policy, ReliableProvisional, Trunk, TrunkId};
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
@@ -138,7 +138,8 @@ impl Arrival<'_> {
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         self.check_called(called, offer.is_some())?;
         let way = way_to(self.policy, called, ctx)?;
-        let [lease_a, lease_b] = lease_both(self.policy, [caller.realm, called.realm], ctx)?;
+        let families = [self.caller_family(caller, offer.as_ref()), Family::of(way.peer.ip())];
+        let [lease_a, lease_b] = lease_both(self.policy, [caller.realm, called.realm], families, ctx)?;
         let plan = MediaPlan {
             a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
             b: endpoint(&lease_b, None, called, way.peer),
@@ -231,6 +232,13 @@ impl Arrival<'_> {
         session_body(&self.invite.message)?
             .map(|body| Offer::parse(&body).map_err(Refused::Offer))
             .transpose()
+    }
+
+    /// The family of the caller's media: what its offer says, else that of its signalling, as for the called side. Behind a
+    /// NAT media comes from where the signalling comes from, whatever an offer says.
+    fn caller_family(&self, caller: &Trunk, offer: Option<&Offer>) -> Family {
+        let offered = offer.and_then(|offer| offer.audio().remote).filter(|_| !caller.nat);
+        Family::of(offered.map_or(self.path.peer.ip(), |remote| remote.rtp.ip()))
     }
 
     fn legs(

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::dialog::Dialog;
 use crate::edge::Command;
-use crate::media::MediaPlan;
+use crate::media::{Family, MediaPlan};
 use crate::policy::{Admission, Policy, Trunk, TrunkId};
 use crate::sdp::Offer;
 use crate::transaction::TransactionId;
@@ -60,7 +60,8 @@ impl Begun {
         ctx: &mut Context<'_>,
     ) -> Result<Self, Refused> {
         let realms = [parties[0].trunk.realm, parties[1].trunk.realm];
-        let leases = lease_both(policy, realms, ctx)?;
+        let families = [Family::of(parties[0].signalling.ip()), Family::of(parties[1].signalling.ip())];
+        let leases = lease_both(policy, realms, families, ctx)?;
         let end = |party: &Party, lease| endpoint(lease, None, &party.trunk, party.signalling);
         let plan = MediaPlan { a: end(&parties[0], &leases[0]), b: end(&parties[1], &leases[1]) };
         let numbers = [parties[0].number.clone(), parties[1].number.clone()];

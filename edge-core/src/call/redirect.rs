@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::dialog::SIP_PORT;
 use crate::edge::{Command, tag_number};
-use crate::media::PortLease;
-use crate::policy::{Redirects, RouteId, Trunk, TrunkId};
+use crate::media::{Family, PortLease};
+use crate::policy::{self, Policy, Redirects, RouteId, Trunk, TrunkId};
 use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
@@ -175,10 +175,9 @@ impl Call {
         if !trunk.may_be_called() {
             return Err(Refused::Direction { trunk: trunk.name.clone() });
         }
-        let way = way_to(&policy, trunk, ctx)?;
-        let way = Path { peer: target.host.unwrap_or(way.peer), ..way };
+        let way = way(&policy, target, ctx)?;
         let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
-        let lease = self.lease_for(trunk, ctx)?;
+        let lease = self.lease_for(trunk, Family::of(way.peer.ip()), ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
         let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
         let dialog = called_dialog(&policy, (&target.number, host), way, &exchange.request, ctx);
@@ -196,13 +195,19 @@ impl Call {
         }
     }
 
-    /// A port in the realm of the next called side, unless it is the realm of the last one.
-    fn lease_for(&self, trunk: &Trunk, ctx: &mut Context<'_>) -> Result<Option<PortLease>, Refused> {
-        if trunk.realm == self.leg(Side::B).trunk.realm {
+    /// A port in the realm of the next called side, unless the last one's is of that realm and IP family.
+    fn lease_for(
+        &self,
+        trunk: &Trunk,
+        family: Family,
+        ctx: &mut Context<'_>,
+    ) -> Result<Option<PortLease>, Refused> {
+        let same_family = Family::of(self.plan.b.local.ip()) == family;
+        if same_family && trunk.realm == self.leg(Side::B).trunk.realm {
             return Ok(None);
         }
         let none_free = || Refused::NoMediaPort { realm: self.policy.realm(trunk.realm).name.clone() };
-        ctx.ports.lease(trunk.realm, ctx.now).map(Some).ok_or_else(none_free)
+        ctx.ports.lease(trunk.realm, family, ctx.now).map(Some).ok_or_else(none_free)
     }
 
     /// Says the caller's offer to the new side.
@@ -259,6 +264,17 @@ impl Call {
         self.media = MediaState::Installing;
         ctx.command(Command::InstallMedia { call: self.key, plan: self.plan });
     }
+}
+
+/// Where requests to a target go: to the host that it names, over the transport of its trunk, else to its trunk.
+fn way(policy: &Policy, target: &Target, ctx: &mut Context<'_>) -> Result<Path, Refused> {
+    let trunk = policy.trunk(target.trunk);
+    let way = way_to(policy, trunk, ctx)?;
+    let Some(peer) = target.host else { return Ok(way) };
+    let host = policy::Target::new(peer, way.listener.transport);
+    let unresolved = || Refused::Unresolved { trunk: trunk.name.clone(), host: peer.to_string() };
+    let listener = policy.listener_to(trunk.realm, &host).ok_or_else(unresolved)?;
+    Ok(Path { listener, peer, ..way })
 }
 
 /// Best quality of a Contact, in thousandths, and what it has that says none (RFC 3261 section 20.10).

@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod control;
+mod families;
 mod media;
 mod passing;
 mod reason;
@@ -98,13 +99,21 @@ impl Bench {
 
     /// Lets a datagram arrive, and gives what the edge sends and which records it writes. Media is granted at once.
     fn receive(&mut self, from: &str, message: &str) -> (Vec<(SocketAddr, String)>, Vec<CallRecord>) {
+        self.receive_over(0, from, message)
+    }
+
+    /// The same over another listener of the realm.
+    fn receive_over(
+        &mut self,
+        index: u16,
+        from: &str,
+        message: &str,
+    ) -> (Vec<(SocketAddr, String)>, Vec<CallRecord>) {
         let peer: SocketAddr = from.parse().unwrap();
-        let realm = usize::from(peer.ip().to_string().starts_with("10."));
-        let path = Path {
-            listener: ListenerId { realm: RealmId::new(realm), index: 0, transport: Transport::Udp },
-            peer,
-            proven: None,
-        };
+        let inside = ["10.", "2001:db8:10:"].iter().any(|net| peer.ip().to_string().starts_with(net));
+        let realm = RealmId::new(usize::from(inside));
+        let path =
+            Path { listener: ListenerId { realm, index, transport: Transport::Udp }, peer, proven: None };
         self.take(Input::Received { path, bytes: Bytes::from(message.to_owned()) })
     }
 

@@ -48,6 +48,26 @@ pub enum Traffic {
     Udptl,
 }
 
+/// The family of an IP address. Media has the same one at both ends of a leg, and may have another on the other leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
 /// A differentiated services code point (RFC 2474): what a network does with a packet. 0 to 63.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dscp(u8);
@@ -76,7 +96,8 @@ pub enum SourcePolicy {
     Port,
     /// Any address in the prefix of its SDP's, from any port.
     Subnet {
-        /// Bits of the address that count, 1 to 32.
+        /// Bits of the address that count: up to 32 of an IPv4 address, 33 to 128 of an IPv6 address. In the family that
+        /// it is not made for, the whole address counts.
         prefix_len: u8,
     },
     /// Whoever is the first with RTP, and nobody after it; packets for the leg go there too. RTCP is found out in the

@@ -8,17 +8,27 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::Family;
 use crate::policy::{Realm, RealmId};
 
 /// The pairs of one shard, by realm.
 #[derive(Debug)]
 pub struct PortPool {
-    realms: Vec<Pairs>,
+    realms: Vec<Families>,
     rest: Duration,
+}
+
+/// The pairs of one realm.
+#[derive(Debug)]
+struct Families {
+    v4: Pairs,
+    v6: Pairs,
 }
 
 #[derive(Debug, Default)]
 struct Pairs {
+    /// Whether there are any, leased ones included.
+    exist: bool,
     /// Longest rested first, so that a port's reuse is as late as it can be.
     free: VecDeque<SocketAddr>,
     resting: VecDeque<(Instant, SocketAddr)>,
@@ -43,25 +53,23 @@ impl PortPool {
     /// The pairs of shard `index` of `count`. `rest` is how long a pair stays unused after a call.
     #[must_use]
     pub fn new(realms: &[Realm], index: usize, count: usize, rest: Duration) -> Self {
-        let own = |realm: &Realm| Pairs {
-            free: realm
-                .media
-                .iter()
-                .flat_map(|range| {
-                    (0..range.ports.pairs())
-                        .map(|pair| SocketAddr::new(range.address, range.ports.rtp_port(pair)))
-                })
-                .skip(index)
-                .step_by(count.max(1))
-                .collect(),
-            resting: VecDeque::new(),
+        let own = |realm: &Realm| {
+            let of = |family| Pairs::new(realm, family, index, count);
+            Families { v4: of(Family::V4), v6: of(Family::V6) }
         };
         Self { realms: realms.iter().map(own).collect(), rest }
     }
 
-    /// A pair in `realm`; `None` when all are leased or resting.
-    pub fn lease(&mut self, realm: RealmId, now: Instant) -> Option<PortLease> {
-        let pairs = &mut self.realms[realm.index()];
+    /// A pair in `realm`, of the family that is wanted when the realm has that at all; `None` when all are leased or
+    /// resting.
+    pub fn lease(&mut self, realm: RealmId, wanted: Family, now: Instant) -> Option<PortLease> {
+        let families = &mut self.realms[realm.index()];
+        let pairs = match wanted {
+            Family::V4 if families.v4.exist || !families.v6.exist => &mut families.v4,
+            Family::V6 if families.v6.exist || !families.v4.exist => &mut families.v6,
+            Family::V4 => &mut families.v6,
+            Family::V6 => &mut families.v4,
+        };
         while let Some((_, rtp)) = pairs.resting.pop_front_if(|(until, _)| *until <= now) {
             pairs.free.push_back(rtp);
         }
@@ -71,18 +79,38 @@ impl PortPool {
     /// Takes a pair back and lets it rest.
     pub fn release(&mut self, lease: PortLease, now: Instant) {
         let PortLease { realm, rtp } = lease;
-        self.realms[realm.index()].resting.push_back((now + self.rest, rtp));
+        let families = &mut self.realms[realm.index()];
+        let pairs = match Family::of(rtp.ip()) {
+            Family::V4 => &mut families.v4,
+            Family::V6 => &mut families.v6,
+        };
+        pairs.resting.push_back((now + self.rest, rtp));
     }
 
     /// Pairs that are neither leased nor resting, in all realms.
     #[must_use]
     pub fn free(&self) -> usize {
-        self.realms.iter().map(|pairs| pairs.free.len()).sum()
+        self.pairs().map(|pairs| pairs.free.len()).sum()
     }
 
     /// Pairs that rest after a call, in all realms.
     #[must_use]
     pub fn resting(&self) -> usize {
-        self.realms.iter().map(|pairs| pairs.resting.len()).sum()
+        self.pairs().map(|pairs| pairs.resting.len()).sum()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &Pairs> {
+        self.realms.iter().flat_map(|Families { v4, v6 }| [v4, v6])
+    }
+}
+
+impl Pairs {
+    fn new(realm: &Realm, family: Family, index: usize, count: usize) -> Self {
+        let ranges = realm.media.iter().filter(|range| Family::of(range.address) == family);
+        let all = ranges.flat_map(|range| {
+            (0..range.ports.pairs()).map(|pair| SocketAddr::new(range.address, range.ports.rtp_port(pair)))
+        });
+        let free: VecDeque<_> = all.skip(index).step_by(count.max(1)).collect();
+        Self { exist: !free.is_empty(), free, resting: VecDeque::new() }
     }
 }

@@ -300,10 +300,15 @@ fn static_format(payload_type: u8) -> Option<MediaFormat> {
     Some(MediaFormat { payload_type, encoding, clock_rate, parameters, mapped: false, fmtp: Vec::new() })
 }
 
-/// Whether media for `ip` would go to one host that is not ourselves. 0.0.0.0 is the old hold, and has its own meaning.
+/// Whether media for `ip` would go to one host that is not ourselves. 0.0.0.0 is the old hold, and has its own meaning. An
+/// IPv6 address of a link means nothing without the link, and one that maps an IPv4 address is not for the wire (RFC 4291
+/// sections 2.5.6 and 2.5.5.2).
 fn may_be_a_host(ip: IpAddr) -> bool {
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    !ip.is_multicast() && !ip.is_loopback() && !broadcast
+    let special = match ip {
+        IpAddr::V4(v4) => v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some(),
+    };
+    !ip.is_multicast() && !ip.is_loopback() && !special
 }
 
 #[cfg(test)]
