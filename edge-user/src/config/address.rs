@@ -12,6 +12,8 @@ use super::value::form;
 
 /// Least prefix length of a source: no one peer has more of IPv4 than a former class A network.
 const SOURCE_PREFIX_MIN: u8 = 8;
+/// The same of IPv6: the largest providers were given a /19.
+const SOURCE_PREFIX_MIN_V6: u8 = 19;
 
 /// The address of one host.
 #[derive(Debug, Clone, Copy)]
@@ -77,11 +79,19 @@ impl<'a> FromToml<'a> for DnsServer {
 }
 
 fn unicast(address: IpAddr) -> Result<IpAddr, Fault> {
-    let IpAddr::V4(v4) = address else { return Err(Fault::Ipv6 { found: address.to_string() }) };
-    if v4.is_unspecified() || v4.is_multicast() || v4 == Ipv4Addr::BROADCAST {
+    if address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
         return Err(Fault::NotUnicast { found: address });
     }
-    Ok(address)
+    on_the_wire(address)
+}
+
+/// Refuses what would need a device beside it, or is another address in disguise.
+fn on_the_wire(address: IpAddr) -> Result<IpAddr, Fault> {
+    let IpAddr::V6(v6) = address else { return Ok(address) };
+    if v6.is_unicast_link_local() {
+        return Err(Fault::LinkLocal { found: v6 });
+    }
+    v6.to_ipv4_mapped().map_or(Ok(address), |instead| Err(Fault::MappedIpv4 { found: v6, instead }))
 }
 
 /// An address and port to listen on.
@@ -107,18 +117,17 @@ impl<'a> FromToml<'a> for Source {
             .parse()
             .or_else(|_no_prefix| text.parse::<IpAddr>().map(IpNet::from))
             .map_err(|_neither| form(text, "an address or a network, such as \"198.51.100.0/28\""))?;
-        if net.prefix_len() < SOURCE_PREFIX_MIN {
-            return Err(Fault::AnySource { found: net, widest: SOURCE_PREFIX_MIN });
+        let widest = if net.addr().is_ipv4() { SOURCE_PREFIX_MIN } else { SOURCE_PREFIX_MIN_V6 };
+        if net.prefix_len() < widest {
+            return Err(Fault::AnySource { found: net, widest });
         }
         if net != net.trunc() {
             return Err(Fault::HostBits { found: net, instead: net.trunc() });
         }
-        if matches!(net, IpNet::V6(_)) {
-            return Err(Fault::Ipv6 { found: net.to_string() });
-        }
         if net.network().is_multicast() {
             return Err(Fault::NotUnicast { found: net.network() });
         }
+        on_the_wire(net.network())?;
         Ok(Self(net))
     }
 }

@@ -112,7 +112,7 @@ impl<'a> FromToml<'a> for MediaSource {
         let text = <&str>::from_toml(value)?;
         let subnet = || {
             let prefix_len = text.strip_prefix("subnet/")?.parse().ok()?;
-            (SUBNET_BITS_MIN..=32).contains(&prefix_len).then_some(SourcePolicy::Subnet { prefix_len })
+            (SUBNET_BITS_MIN..=128).contains(&prefix_len).then_some(SourcePolicy::Subnet { prefix_len })
         };
         let policy = match text {
             "strict" => Some(SourcePolicy::Strict),
@@ -120,7 +120,7 @@ impl<'a> FromToml<'a> for MediaSource {
             "latch" => Some(SourcePolicy::Latch { from: None }),
             _ => subnet(),
         };
-        let expected = "\"strict\", \"port\", \"latch\", or \"subnet/24\" with 8 to 32 bits";
+        let expected = "\"strict\", \"port\", \"latch\", or \"subnet/24\" with 8 to 32 bits for IPv4, 33 to 128 for IPv6";
         policy.map(Self).ok_or_else(|| form(text, expected))
     }
 }

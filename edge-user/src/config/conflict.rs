@@ -1,8 +1,9 @@
 //! What is right in each section but not in all together: addresses, ports and sources that meet.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-use edge_core::policy::{MediaRange, PortRange, RealmId, Transport};
+use edge_core::policy::{Host, MediaRange, PortRange, RealmId, Transport};
 use ipnet::IpNet;
 
 use super::document::At;
@@ -22,6 +23,7 @@ pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmD
     ambiguous_sources(trunks);
     calls_itself(trunks, realms);
     nothing_to_send_from(trunks, realms);
+    nothing_of_their_family(trunks, realms);
 }
 
 fn listeners_twice(realms: &[&RealmDraft<'_>]) {
@@ -122,6 +124,28 @@ fn nothing_to_send_from(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<
         if realm.sip.iter().all(|listener| listener.value.transport != found) {
             let fault = Fault::NoListener { found, realm: realm.name.clone() };
             trunk.section.note(trunk.transport_line, "transport", fault);
+        }
+    }
+}
+
+/// Requests leave from an address of their target's family. Behind a NAT so does media; without one the SDP of a peer may name
+/// either.
+fn nothing_of_their_family(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
+    for trunk in trunks {
+        let Some(Some(realm)) = realms.get(trunk.realm.index()) else { continue };
+        // What a name leads to is known when DNS says it; a target that no listener reaches is passed over.
+        let Host::Address { address, transport } = trunk.host.value else { continue };
+        let found = address.ip();
+        let family = if found.is_ipv4() { "IPv4" } else { "IPv6" };
+        let own = |address: IpAddr| address.is_ipv4() == found.is_ipv4();
+        let mut over = realm.sip.iter().filter(|listener| listener.value.transport == transport).peekable();
+        if over.peek().is_some() && !over.any(|listener| own(listener.value.address.ip())) {
+            let fault = Fault::NoFamily { found, realm: realm.name.clone(), family, transport };
+            trunk.section.note(trunk.host.line, "host", fault);
+        }
+        if trunk.nat && !realm.media.iter().any(|range| own(range.value.address)) {
+            let fault = Fault::NoMediaBehindNat { found, realm: realm.name.clone(), family };
+            trunk.section.note(trunk.section.line_of("nat"), "nat", fault);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use edge_core::policy::{PortRange, PortRangeError, Transport};
@@ -160,11 +160,22 @@ pub enum Fault {
         /// The form, with an example.
         expected: &'static str,
     },
-    /// An IPv6 address.
-    #[error("is {found}: IPv6 is not built yet in this version; write an IPv4 address")]
-    Ipv6 {
-        /// The address or prefix.
-        found: String,
+    /// An IPv6 address of one link.
+    #[error(
+        "is {found}, a link-local address, which means nothing without its link; write a global address, or a unique \
+         local one (fd00::/8)"
+    )]
+    LinkLocal {
+        /// The address.
+        found: Ipv6Addr,
+    },
+    /// An IPv4 address in the form of IPv6.
+    #[error("is {found}, which is an IPv4 address; write {instead}")]
+    MappedIpv4 {
+        /// The address.
+        found: Ipv6Addr,
+        /// The address that it stands for.
+        instead: Ipv4Addr,
     },
     /// An address that cannot be one host's own.
     #[error("is {found}, which is not the address of one host")]
@@ -283,6 +294,31 @@ pub enum Fault {
         found: Transport,
         /// Its realm.
         realm: String,
+    },
+    /// A trunk whose realm has no listening address of its family.
+    #[error("is {found}, but realm {realm} has no {family} address in `sip` for {transport}; add one")]
+    NoFamily {
+        /// The trunk's host.
+        found: IpAddr,
+        /// Its realm.
+        realm: String,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// The trunk's transport.
+        transport: Transport,
+    },
+    /// A trunk behind a NAT whose realm has no media address of its family.
+    #[error(
+        "is true, but realm {realm} has no {family} address in `media`, and media of {found} can only come from there; \
+         add one"
+    )]
+    NoMediaBehindNat {
+        /// The trunk's host.
+        found: IpAddr,
+        /// Its realm.
+        realm: String,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
     },
     /// A codec that is allowed and denied.
     #[error("has {found}, which `allow` has too; remove one of them")]

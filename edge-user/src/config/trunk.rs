@@ -35,7 +35,7 @@ pub(super) struct TrunkDraft<'a> {
     enabled: bool,
     limits: Limits,
     codecs: CodecPolicy,
-    nat: bool,
+    pub(super) nat: bool,
     media_source: SourcePolicy,
     session_timer: Option<Duration>,
     reliable_provisional: ReliableProvisional,
