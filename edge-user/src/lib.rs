@@ -5,6 +5,7 @@
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
 //! - [`admin`] is the API by which an operator asks it, and tells it;
+//! - [`tls`] holds certificates and says who the other end of a connection is;
 //! - [`cli`] is the command line.
 
 pub mod admin;
@@ -16,3 +17,4 @@ pub mod datapath;
 pub mod doctor;
 pub mod host;
 pub mod runtime;
+pub mod tls;

@@ -104,6 +104,12 @@ impl Via {
         self.host.of_bytes(&self.raw)
     }
 
+    /// Host of sent-by when it is an address.
+    #[must_use]
+    pub fn host_ip(&self) -> Option<IpAddr> {
+        host_ip(self.host())
+    }
+
     /// Port of sent-by when it is written.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {

@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::policy::{ListenerId, Policy, TrunkId, TrunkKey};
+use crate::policy::{ListenerId, Policy, Trunk, TrunkId, TrunkKey};
 
 pub use client_invite::{ClientInvite, Input as ClientInviteInput};
 pub use client_non_invite::{ClientNonInvite, Input as ClientNonInviteInput};
@@ -79,6 +79,20 @@ impl Path {
             Some(key) => policy.proven(self.listener.realm, key),
             None => policy.identify(self.listener.realm, self.peer),
         }
+    }
+
+    /// Where requests to `trunk` would be sent that this connection of its serves as well (RFC 5923): it has proven to be
+    /// that trunk, and says so with `alias` in the Via of a request.
+    #[must_use]
+    pub fn alias(self, via: &crate::sip::Via, trunk: &Trunk) -> Option<SocketAddr> {
+        let proven = self.proven.is_some() && self.proven == trunk.to_be_proven();
+        if !proven || via.params().get(b"alias").is_none() {
+            return None;
+        }
+        let named = || trunk.names.iter().any(|name| via.host().eq_ignore_ascii_case(name.as_bytes()));
+        let first = || trunk.targets.iter().next().map(|target| target.address.ip());
+        let ip = via.host_ip().or_else(|| first().filter(|_ip| named()))?;
+        Some(SocketAddr::new(ip, via.port().unwrap_or(self.listener.transport.usual_port())))
     }
 
     /// Where the answer to a request goes that came over this path with `via` on top: over UDP to where RFC 3581

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, Refer, RefuseWith,
-    ReliableProvisional, Route, Strangers, Trunk, TrunkId,
+    Auth, CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, Refer,
+    RefuseWith, ReliableProvisional, Route, Strangers, Trunk, TrunkId,
 };
 use ipnet::IpNet;
 
-use crate::config::{AdminConfig, Config, PortRangeText, XdpMode};
+use crate::config::{AdminConfig, Config, PortRangeText, RealmTls, XdpMode};
 
 pub use notes::notes;
 
@@ -30,9 +30,10 @@ impl Display for Sheet<'_> {
         let Self(config) = self;
         node(f, config)?;
         f.write_str("\nREALMS\n")?;
-        config.policy.realms.iter().try_for_each(|at| realm(f, at))?;
+        let mut realms = config.policy.realms.iter().zip(&config.tls.realms);
+        realms.try_for_each(|(at, tls)| realm(f, at, tls.as_ref()))?;
         f.write_str("\nTRUNKS\n")?;
-        config.policy.trunks.iter().try_for_each(|at| trunk(f, &config.policy, at))?;
+        config.policy.trunks.iter().try_for_each(|at| trunk(f, config, at))?;
         f.write_str(
             "\nROUTES, in the order they are tried: exact numbers, then prefixes from the longest down\n",
         )?;
@@ -46,7 +47,7 @@ impl Display for Sheet<'_> {
 }
 
 fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
-    let Config { policy, node, log: _, admin, xdp, cdr, shards, drain, dns } = config;
+    let Config { policy, node, log: _, admin, xdp, cdr, tls: _, shards, drain, dns } = config;
     writeln!(f, "NODE {}", node.name)?;
     row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
     let mode = match xdp.mode {
@@ -93,7 +94,7 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
     row(f, "ending", format_args!("running calls get {}", Span(drain.grace)))
 }
 
-fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
+fn realm(f: &mut Formatter<'_>, realm: &Realm, tls: Option<&RealmTls>) -> fmt::Result {
     let Realm { name, device, sip, media } = realm;
     writeln!(f, "  {name}, on {device}")?;
     row(
@@ -104,6 +105,10 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
             listed(sip.iter().map(|Listener { transport, address }| format!("{transport} {address}")))
         ),
     )?;
+    if let Some(RealmTls { certificate, private_key, client_ca: _ }) = tls {
+        let (certificate, key) = (certificate.display(), private_key.display());
+        row(f, "TLS", format_args!("1.2 and 1.3, with certificate {certificate} and key {key}"))?;
+    }
     for range in media {
         let ports = PortRangeText(range.ports);
         let calls = counted(usize::from(range.ports.pairs()), "call leg");
@@ -112,9 +117,10 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm) -> fmt::Result {
     Ok(())
 }
 
-fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
+fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     let Trunk { name, realm, host, targets, sources, direction, enabled, limits, codecs, .. } = trunk;
     let Trunk {
+        auth,
         nat,
         media_source,
         rtp_dscp,
@@ -126,17 +132,24 @@ fn trunk(f: &mut Formatter<'_>, policy: &Policy, trunk: &Trunk) -> fmt::Result {
         ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
-    writeln!(f, "  {name}, in realm {}{disabled}", policy.realm(*realm).name)?;
+    writeln!(f, "  {name}, in realm {}{disabled}", config.policy.realm(*realm).name)?;
     let apart = targets.iter().map(|target| target.address.ip());
     let apart = apart.filter(|address| !sources.iter().any(|net| net.contains(address))).map(IpNet::from);
     let name = matches!(host, Host::Name { .. }).then(|| format!("what {host} leads to"));
     let sources = listed(sources.iter().copied().chain(apart).map(|net| source(&net)).chain(name));
-    let caller = match direction {
-        Direction::Outbound => "never (its direction is outbound)".to_owned(),
-        Direction::Inbound | Direction::Both => format!("from {sources}"),
+    let caller = match (direction, auth) {
+        (Direction::Outbound, _) => "never (its direction is outbound)".to_owned(),
+        (Direction::Inbound | Direction::Both, Auth::Address) => format!("from {sources}"),
+        (Direction::Inbound | Direction::Both, Auth::Certificate) => {
+            "over TLS, with its certificate, from anywhere".to_owned()
+        }
     };
     row(f, "it calls us", format_args!("{caller}"))?;
     row(f, "we call it", format_args!("{}", called(*direction, host)))?;
+    if let Some(authority) = config.tls.authorities.get(&trunk.name) {
+        let (names, authority) = (trunk.names.join(" or "), authority.display());
+        row(f, "its certificate", format_args!("is for {names}, and signed by a CA in {authority}"))?;
+    }
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
     if *nat {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::iter::successors;
 
-use edge_core::policy::{NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
+use edge_core::policy::{Auth, NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
 use ipnet::IpNet;
 
 use crate::config::Config;
@@ -96,10 +96,15 @@ fn nested_sources(policy: &Policy) -> Vec<Note> {
     notes
 }
 
-/// What [`Policy::identify`] knows a trunk by: its sources, and always its targets.
+/// What [`Policy::identify`] knows a trunk by: its sources, and always its targets; nothing, when its certificate says who
+/// it is.
 fn claims(trunk: &Trunk) -> impl Iterator<Item = IpNet> {
     let targets = trunk.targets.iter().map(|target| IpNet::from(target.address.ip()));
-    trunk.sources.iter().copied().chain(targets.filter(|target| !trunk.sources.contains(target)))
+    trunk
+        .sources
+        .iter()
+        .copied()
+        .chain(targets.filter(|target| trunk.auth == Auth::Address && !trunk.sources.contains(target)))
 }
 
 fn unrouted(policy: &Policy) -> impl Iterator<Item = Note> {

@@ -7,12 +7,14 @@ use clap::Args;
 use super::{ConfigPath, Outcome};
 use crate::check::Sheet;
 use crate::host;
+use crate::runtime::clock;
+use crate::tls::Keyring;
 
 pub(super) const EXAMPLES: &str = "\
 Every key of the file is either done or refused; none is ignored. When the file is wrong, each thing that is wrong \
 is printed with its line and what to write instead, and the exit status is 1.
 
-What this host lacks for a file that is right (devices, addresses, port ranges) is printed at the end and does not \
+What this host lacks for a file that is right (devices, addresses, port ranges, certificates and their keys) is printed at the end and does not \
 change the exit status, so that a file can be checked on another machine. `edge run` refuses to start then.
 
 Examples:
@@ -23,7 +25,7 @@ Examples:
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigPath,
-    /// Do not look at this host: its devices, addresses and port ranges.
+    /// Do not look at this host: its devices, addresses, port ranges and certificates.
     #[arg(long)]
     no_host: bool,
 }
@@ -31,12 +33,26 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let config = options.config.load()?;
     write!(out, "{}", Sheet(&config))?;
-    let problems = if options.no_host { Vec::new() } else { host::check(&config)? };
+    if options.no_host {
+        return Ok(Outcome::Good);
+    }
+    let mut problems: Vec<String> = host::check(&config)?.iter().map(ToString::to_string).collect();
+    let mut warnings = Vec::new();
+    match Keyring::load(&config, clock::today()) {
+        Ok((_keyring, found)) => warnings = found,
+        Err(found) => problems.extend(found.iter().map(ToString::to_string)),
+    }
     if !problems.is_empty() {
         writeln!(out, "\nTHIS HOST: `edge run` would refuse to start here")?;
     }
     for problem in problems {
         writeln!(out, "  - {problem}")?;
+    }
+    if !warnings.is_empty() {
+        writeln!(out, "\nCERTIFICATES that need a look")?;
+    }
+    for warning in warnings {
+        writeln!(out, "  - {warning}")?;
     }
     Ok(Outcome::Good)
 }

@@ -138,13 +138,13 @@ pub(super) struct Listener(pub(super) policy::Listener);
 
 impl<'a> FromToml<'a> for Listener {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
-        const FORM: &str = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", such as \"udp:203.0.113.10:5060\"";
+        const FORM: &str = "\"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or \"tls:ADDRESS:PORT\", such as \"udp:203.0.113.10:5060\"";
         let text = <&str>::from_toml(value)?;
         let (transport, rest) = text.split_once(':').ok_or_else(|| form(text, FORM))?;
         let transport = match transport {
             "udp" => Transport::Udp,
             "tcp" => Transport::Tcp,
-            "tls" => return Err(Fault::PlannedValue { found: text.to_owned(), instead: FORM }),
+            "tls" => Transport::Tls,
             _ => return Err(form(text, FORM)),
         };
         let address: SocketAddr = rest.parse().map_err(|_syntax| form(text, FORM))?;

@@ -1,7 +1,9 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
 use edge_core::media::{Dscp, SourcePolicy};
-use edge_core::policy::{Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Transport};
+use edge_core::policy::{
+    Auth, Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Transport,
+};
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
@@ -79,23 +81,21 @@ impl Choice for XdpMode {
 }
 
 impl Choice for Transport {
-    const WORDS: &'static [(&'static str, Self)] = &[("udp", Self::Udp), ("tcp", Self::Tcp)];
-    const PLANNED: (&'static [&'static str], &'static str) = (&["tls"], "\"udp\" or \"tcp\"");
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("udp", Self::Udp), ("tcp", Self::Tcp), ("tls", Self::Tls)];
 }
 
-/// How a trunk proves who it is. Its address is the only way yet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ByAddress;
-
-impl<'a> FromToml<'a> for ByAddress {
+impl<'a> FromToml<'a> for Auth {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
+        const BUILT: &str = "\"ip\" or \"tls\"";
         match <&str>::from_toml(value)? {
-            "ip" => Ok(Self),
+            "ip" => Ok(Self::Address),
+            "tls" => Ok(Self::Certificate),
             "none" => Err(Fault::Unauthenticated { found: "is \"none\"" }),
-            found @ ("register" | "digest" | "tls") => {
-                Err(Fault::PlannedValue { found: found.to_owned(), instead: "\"ip\"" })
+            found @ ("register" | "digest") => {
+                Err(Fault::PlannedValue { found: found.to_owned(), instead: BUILT })
             }
-            found => Err(form(found, "\"ip\"")),
+            found => Err(form(found, BUILT)),
         }
     }
 }

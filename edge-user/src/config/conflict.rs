@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use edge_core::policy::{Host, MediaRange, PortRange, RealmId, Transport};
+use edge_core::policy::{Auth, Host, MediaRange, PortRange, RealmId, Transport};
 use ipnet::IpNet;
 
 use super::document::At;
 use super::fault::{Fault, PortRangeText};
 use super::realm::RealmDraft;
+use super::tls;
 use super::trunk::TrunkDraft;
 
 /// Notes everything that two realms, or a realm with itself, cannot have at once.
@@ -24,6 +25,7 @@ pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmD
     calls_itself(trunks, realms);
     nothing_to_send_from(trunks, realms);
     nothing_of_their_family(trunks, realms);
+    tls::check_trunks(trunks, realms);
 }
 
 fn listeners_twice(realms: &[&RealmDraft<'_>]) {
@@ -85,7 +87,7 @@ fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
 /// trunk's host is always one of its sources ([`edge_core::policy::Policy::identify`]).
 fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
     let mut owners: HashMap<(RealmId, IpNet), (&TrunkDraft<'_>, usize)> = HashMap::new();
-    for trunk in trunks {
+    for trunk in trunks.iter().filter(|trunk| trunk.auth == Auth::Address) {
         // What a name leads to is compared when DNS says it.
         let host = trunk.host.value.address();
         let host = host.map(|host| At { value: IpNet::from(host.ip()), line: trunk.host.line });

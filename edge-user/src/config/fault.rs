@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use edge_core::policy::{PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::tls::TlsFault;
+
 /// Everything that is wrong with one file.
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigErrors {
@@ -91,7 +93,8 @@ pub enum Fault {
     },
     /// A trunk without authentication.
     #[error(
-        "{found}: there is no unauthenticated trunk; write auth = \"ip\" and let `sources` say who it is"
+        "{found}: there is no unauthenticated trunk; write auth = \"ip\" and let `sources` say who it is, or \
+         auth = \"tls\" and let its certificate"
     )]
     Unauthenticated {
         /// "is missing" or "is \"none\"".
@@ -287,7 +290,7 @@ pub enum Fault {
     },
     /// A trunk whose realm does not listen for its transport.
     #[error(
-        "is {found}, but realm {realm} does not listen for it; add \"{found}:ADDRESS:5060\" to the realm's `sip`"
+        "is {found}, but realm {realm} does not listen for it; add \"{found}:ADDRESS:{}\" to the realm's `sip`", found.usual_port()
     )]
     NoListener {
         /// The trunk's transport.
@@ -337,6 +340,9 @@ pub enum Fault {
         /// The value.
         found: &'static str,
     },
+    /// Something about TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// `to` needs exactly one form.
     #[error("needs either `prefix` or `exact`, and has {found}")]
     PrefixOrExact {

@@ -108,8 +108,11 @@ pub(super) const REALM: Keys = &[
     built("media"),
     built("media_ports"),
     planned("advertise"),
-    planned("tls"),
+    built("tls"),
 ];
+
+/// `tls` of a realm.
+pub(super) const REALM_TLS: Keys = &[built("certificate"), built("private_key"), built("client_ca")];
 
 /// `[[trunk]]`
 pub(super) const TRUNK: Keys = &[
@@ -119,6 +122,7 @@ pub(super) const TRUNK: Keys = &[
     built("port"),
     built("transport"),
     built("auth"),
+    built("tls"),
     built("sources"),
     built("enabled"),
     built("direction"),
@@ -152,6 +156,9 @@ pub(super) const TRUNK: Keys = &[
     planned("outbound_proxy"),
     planned("virtual_number"),
 ];
+
+/// `tls` of a trunk.
+pub(super) const TRUNK_TLS: Keys = &[built("names"), built("ca")];
 
 /// `dscp` of a trunk.
 pub(super) const TRUNK_DSCP: Keys = &[built("rtp"), planned("sip")];

@@ -18,12 +18,14 @@ mod nearest;
 mod node;
 mod realm;
 mod route;
+mod tls;
 mod trunk;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use realm::RealmDraft;
 use trunk::TrunkDraft;
 
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
+pub use tls::{RealmTls, TlsFault};
 
 /// Largest file that is read, in bytes: ten thousand trunks take four million.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -64,6 +67,8 @@ pub struct Config {
     pub xdp: XdpConfig,
     /// Where call records go.
     pub cdr: CdrConfig,
+    /// Whose certificates are shown and believed.
+    pub tls: TlsConfig,
     /// Threads that signalling is spread over; at least one.
     pub shards: usize,
     /// What happens when the process is told to end.
@@ -148,6 +153,15 @@ pub struct DnsConfig {
     pub servers: Vec<SocketAddr>,
 }
 
+/// The files of TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsConfig {
+    /// Of each realm, in the order of [`Policy::realms`].
+    pub realms: Vec<Option<RealmTls>>,
+    /// Who signs the certificate of each trunk that is reached over TLS, by its name.
+    pub authorities: BTreeMap<String, PathBuf>,
+}
+
 /// What happens between the order to end and the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainConfig {
@@ -218,11 +232,11 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
     let admin = node::admin(&sections.admin);
     let (shards, drain) = (node::shards(&sections.node), node::drain(&sections.node));
     let dns = node::dns(&sections.dns);
-    let policy = Arc::new(policy(&root, &sections, &node.name)?);
-    Some(Config { policy, node, log, admin, xdp, cdr, shards, drain, dns })
+    let (policy, tls) = policy(&root, &sections, &node.name)?;
+    Some(Config { policy: Arc::new(policy), node, log, admin, xdp, cdr, tls, shards, drain, dns })
 }
 
-fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<Policy> {
+fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<(Policy, TlsConfig)> {
     let strangers = node::shield(&node.shield);
     let timers = node::timers(&node.timers);
     let message_bounds = node::limits(&node.limits);
@@ -243,15 +257,28 @@ fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option
 
     conflicts(&realms, &trunks);
     // Ids are positions in the file, so one section that is missing would shift all that follow it.
+    let authorities = authorities(&trunks, &realms);
     let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
     let trunks: Option<Vec<_>> = trunks.into_iter().map(|trunk| Some(trunk?.finish())).collect();
     let routes: Option<Vec<_>> = routes.into_iter().collect();
+    let (realms, tls): (Vec<_>, Vec<_>) = realms?.into_iter().unzip();
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
-    let policy = Policy::new(name.to_owned(), realms?, trunks?, routes?, strangers, timers).ok();
-    policy.map(|mut policy| {
-        policy.message_bounds = message_bounds;
-        policy
-    })
+    let mut policy = Policy::new(name.to_owned(), realms, trunks?, routes?, strangers, timers).ok()?;
+    policy.message_bounds = message_bounds;
+    Some((policy, TlsConfig { realms: tls, authorities }))
+}
+
+/// Who signs the certificates of trunks: the trunk says, else its realm.
+fn authorities(
+    trunks: &[Option<TrunkDraft<'_>>],
+    realms: &[Option<RealmDraft<'_>>],
+) -> BTreeMap<String, PathBuf> {
+    let over_tls = trunks.iter().flatten().filter(|trunk| trunk.tls.over_tls);
+    let of = |trunk: &TrunkDraft<'_>| {
+        let realm = realms.get(trunk.realm.index())?.as_ref()?;
+        trunk.tls.ca.clone().or_else(|| realm.tls.as_ref()?.client_ca.clone())
+    };
+    over_tls.filter_map(|trunk| Some((trunk.name.clone(), of(trunk)?))).collect()
 }
 
 /// All `[[key]]` of the file; `None` when there is none or there are too many, which has been noted.

@@ -4,6 +4,7 @@ use edge_core::policy::{self, MediaRange, PortRange, Realm};
 
 use super::address::{HostAddress, Listener};
 use super::document::{At, Section};
+use super::tls::{self, RealmTls};
 use super::value::DeviceName;
 
 /// A realm whose values are right each for itself; `line`s serve the comparison with other realms.
@@ -14,6 +15,7 @@ pub(super) struct RealmDraft<'a> {
     device: String,
     pub(super) sip: Vec<At<policy::Listener>>,
     pub(super) media: Vec<At<MediaRange>>,
+    pub(super) tls: Option<RealmTls>,
 }
 
 impl<'a> RealmDraft<'a> {
@@ -31,22 +33,26 @@ impl<'a> RealmDraft<'a> {
             "write at least one address of this host",
         );
         let ports = section.require::<PortRange>("media_ports", "media_ports = \"20000-29999\"");
+        let tls = tls::of_realm(&section);
         let (device, ports) = (device?.value.0, ports?.value);
         let sip = sip?.into_iter().map(|At { value: Listener(value), line }| At { value, line }).collect();
         let range =
             |At { value: HostAddress(address), line }| At { value: MediaRange { address, ports }, line };
         let media = media?.into_iter().map(range).collect();
-        Some(Self { section, name, device, sip, media })
+        let draft = Self { section, name, device, sip, media, tls };
+        tls::check_realm(&draft);
+        Some(draft)
     }
 
-    /// The realm, when all of the file was right.
-    pub(super) fn finish(self) -> Realm {
-        let Self { section: _, name, device, sip, media } = self;
-        Realm {
+    /// The realm and its files, when all of the file was right.
+    pub(super) fn finish(self) -> (Realm, Option<RealmTls>) {
+        let Self { section: _, name, device, sip, media, tls } = self;
+        let realm = Realm {
             name,
             device,
             sip: sip.into_iter().map(|listener| listener.value).collect(),
             media: media.into_iter().map(|range| range.value).collect(),
-        }
+        };
+        (realm, tls)
     }
 }

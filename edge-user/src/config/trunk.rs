@@ -13,12 +13,13 @@ use edge_core::policy::{
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
-use super::choice::{ByAddress, MediaSource};
+use super::choice::MediaSource;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
 use super::names::Names;
 use super::node::{Bounds, duration};
+use super::tls::{self, TlsFault, TrunkTls};
 use super::value::Within;
 
 /// A trunk whose values are right each for itself; `line`s serve the comparison with other trunks.
@@ -30,6 +31,8 @@ pub(super) struct TrunkDraft<'a> {
     pub(super) host: At<Host>,
     /// Line of `transport`, or where it could stand.
     pub(super) transport_line: usize,
+    pub(super) auth: Auth,
+    pub(super) tls: TrunkTls,
     pub(super) sources: Vec<At<IpNet>>,
     pub(super) direction: Direction,
     enabled: bool,
@@ -47,10 +50,11 @@ pub(super) struct TrunkDraft<'a> {
 impl<'a> TrunkDraft<'a> {
     /// Reads one trunk; `None` when a part that other sections depend on was noted.
     pub(super) fn read(section: Section<'a>, name: String, realms: &Names) -> Option<Self> {
-        authentication(&section);
+        let auth = authentication(&section);
         let realm = realm(&section, realms);
         let host = host(&section);
-        let sources = sources(&section, host.as_ref());
+        let tls = tls::of_trunk(&section, auth, host.as_ref());
+        let sources = sources(&section, auth.value, host.as_ref());
         let has_transport = section.has("transport");
         let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
@@ -65,6 +69,8 @@ impl<'a> TrunkDraft<'a> {
             realm: realm?,
             host: host?,
             transport_line,
+            auth: auth.value,
+            tls,
             sources: sources?,
             direction,
             enabled,
@@ -85,8 +91,10 @@ impl<'a> TrunkDraft<'a> {
 
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
-        let Self { section: _, name, realm, host, transport_line: _, sources, direction, enabled, .. } = self;
+        let Self { section: _, name, realm, host, transport_line: _, auth, tls, sources, direction, .. } =
+            self;
         let Self {
+            enabled,
             limits,
             codecs,
             nat,
@@ -103,8 +111,8 @@ impl<'a> TrunkDraft<'a> {
             realm,
             targets: Arc::new(host.value.known()),
             host: host.value,
-            auth: Auth::Address,
-            names: Vec::new(),
+            auth,
+            names: tls.names.into_iter().map(|name| name.value).collect(),
             key: TrunkKey::default(),
             sources: sources.into_iter().map(|source| source.value).collect(),
             direction,
@@ -134,12 +142,11 @@ fn session_timer(section: &Section<'_>) -> Option<Duration> {
     }
 }
 
-fn authentication(section: &Section<'_>) {
-    if section.has("auth") {
-        section.get::<ByAddress>("auth");
-    } else {
+fn authentication(section: &Section<'_>) -> At<Auth> {
+    if !section.has("auth") {
         section.note(section.line, "auth", Fault::Unauthenticated { found: "is missing" });
     }
+    section.get("auth").unwrap_or(At { value: Auth::Address, line: section.line })
 }
 
 fn realm(section: &Section<'_>, realms: &Names) -> Option<RealmId> {
@@ -173,8 +180,15 @@ impl Within<1, 65_535> {
     }
 }
 
-/// Who may send as the trunk beside its host, or what DNS makes of that, which always may; by default nobody.
-fn sources(section: &Section<'_>, host: Option<&At<Host>>) -> Option<Vec<At<IpNet>>> {
+/// Who may send as the trunk beside its host, or what DNS makes of that, which always may; by default nobody. One that is
+/// known by its certificate has none.
+fn sources(section: &Section<'_>, auth: Auth, host: Option<&At<Host>>) -> Option<Vec<At<IpNet>>> {
+    if auth == Auth::Certificate {
+        if section.has("sources") {
+            section.note(section.line_of("sources"), "sources", TlsFault::Sources.into());
+        }
+        return Some(Vec::new());
+    }
     if !section.has("sources") {
         let address = |host: &At<Host>| match host.value {
             Host::Address { address, .. } => vec![At { value: IpNet::from(address.ip()), line: host.line }],

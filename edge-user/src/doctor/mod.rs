@@ -3,6 +3,7 @@
 //! [`examine`] is pure: facts in, [`Finding`]s out. Reading the facts is [`crate::host`]'s affair. Every finding
 //! that is not fine names the command that would make it so.
 
+mod certificate;
 mod device;
 mod driver;
 mod system;
@@ -16,6 +17,8 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::host::{self, Facts};
+
+pub use certificate::certificates;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

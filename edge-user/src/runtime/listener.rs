@@ -13,6 +13,9 @@ use crossbeam::channel::{Sender, TrySendError};
 use edge_core::edge::Shard;
 use edge_core::policy::{ListenerId, Policy, Strangers, Waiting};
 use edge_core::transaction::Path;
+use tokio::sync::Notify;
+
+use crate::tls::Keyring;
 
 use super::clock;
 use super::shard::{NOTICES_MAX, Notice};
@@ -22,7 +25,11 @@ use super::udp::Inbox;
 #[derive(Debug)]
 pub(super) struct Reception {
     /// The operator's decisions, as they are now.
-    pub(super) policy: RwLock<Arc<Policy>>,
+    policy: RwLock<Arc<Policy>>,
+    /// The certificates that belong to them.
+    keyring: RwLock<Arc<Keyring>>,
+    /// Told when they have changed.
+    pub(super) changed: Notify,
     /// Set once, when receivers are to end.
     pub(super) stopping: AtomicBool,
     /// Datagrams of sources that belong to no trunk.
@@ -36,9 +43,11 @@ pub(super) struct Reception {
 impl Reception {
     /// Nothing received yet.
     #[must_use]
-    pub(super) fn new(policy: Arc<Policy>) -> Self {
+    pub(super) fn new(policy: Arc<Policy>, keyring: Arc<Keyring>) -> Self {
         Self {
             policy: RwLock::new(policy),
+            keyring: RwLock::new(keyring),
+            changed: Notify::new(),
             stopping: AtomicBool::new(false),
             strangers: AtomicU64::new(0),
             unread: AtomicU64::new(0),
@@ -52,9 +61,22 @@ impl Reception {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The certificates, as they are now.
+    #[must_use]
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Puts new decisions in place of the old ones.
     pub(super) fn replace_policy(&self, policy: Arc<Policy>) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+        self.changed.notify_one();
+    }
+
+    /// Puts new certificates in place of the old ones, before the decisions that they belong to. Who is judged between the
+    /// two steps is judged again by the hub.
+    pub(super) fn replace_keyring(&self, keyring: Arc<Keyring>) {
+        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = keyring;
     }
 }
 

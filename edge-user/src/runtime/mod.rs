@@ -40,6 +40,7 @@ use crate::cdr;
 use crate::config::{Config, XdpMode};
 use crate::datapath::{Datapath, DatapathSettings, Mode};
 use crate::host;
+use crate::tls::Keyring;
 
 use control::Order;
 use listener::Reception;
@@ -68,11 +69,12 @@ pub fn run(
     attended: impl FnOnce(Control) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     refuse_wrong_host(&config)?;
+    let keyring = Arc::new(reload::keyring(&config)?);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;
         let (resolver, config) = resolve_first(config).await?;
-        let process = Process::start(config, resolver)?;
+        let process = Process::start(config, resolver, keyring)?;
         let (control, orders) = Control::new(process.shards.clone().into(), Arc::clone(&process.reception));
         if let Err(error) = attended(control) {
             process.stop()?;
@@ -152,7 +154,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(config: Config, resolver: Resolver) -> anyhow::Result<Self> {
+    fn start(config: Config, resolver: Resolver, keyring: Arc<Keyring>) -> anyhow::Result<Self> {
         let policy = Arc::clone(&config.policy);
         // Everything that may fail comes before the datapath, whose start ends the media that it does not know.
         let only_one = only_one(&config)?;
@@ -160,7 +162,7 @@ impl Process {
         let sockets = Arc::new(datagrams);
         let records = cdr::Writer::start(&config.cdr.path, &config.node.name)?;
         let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
-        let reception = Arc::new(Reception::new(Arc::clone(&policy)));
+        let reception = Arc::new(Reception::new(Arc::clone(&policy), keyring));
         let (drained_sender, drained) = bounded(config.shards);
         let (streams, outgoing) = stream::queue();
         let epoch = clock::now();
@@ -226,7 +228,7 @@ impl Process {
         outgoing: mpsc::Receiver<Outgoing>,
     ) -> anyhow::Result<()> {
         let (shards, reception) = (self.shards.clone(), Arc::clone(&self.reception));
-        let shared = Shared { shards, reception, counters: Arc::clone(&self.streams) };
+        let shared = Shared::new(shards, reception, Arc::clone(&self.streams));
         self.workers.push(stream::start(listeners, outgoing, shared)?);
         Ok(())
     }
@@ -329,12 +331,13 @@ impl Process {
 
     fn reload(&mut self, file: &Path) -> Result<(), String> {
         let loaded = reload::load(file, &self.config, &self.policy);
-        let watched = loaded.and_then(|policy| {
+        let watched = loaded.and_then(|(policy, keyring)| {
             self.resolver.watch(policy.questions())?;
-            Ok(policy)
+            Ok((policy, keyring))
         });
         match watched {
-            Ok(policy) => {
+            Ok((policy, keyring)) => {
+                self.reception.replace_keyring(Arc::new(keyring));
                 self.replace_policy(policy);
                 tracing::info!(
                     trunks = self.policy.trunks.len(),

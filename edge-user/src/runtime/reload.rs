@@ -1,6 +1,6 @@
 //! Reading the configuration again while calls run.
 //!
-//! Trunks, routes and timers may change. What the process was built around at its start may not: such a file is
+//! Trunks, routes, timers and the files of TLS may change. What the process was built around at its start may not: such a file is
 //! refused whole, with the name of what would have to be restarted.
 
 use std::path::Path;
@@ -9,14 +9,16 @@ use std::sync::Arc;
 use anyhow::bail;
 use edge_core::policy::Policy;
 
+use super::clock;
 use crate::config::Config;
 use crate::host;
+use crate::tls::Keyring;
 
-/// The policy of `file`, with the usage that `running` has counted.
+/// The policy of `file`, with the usage that `running` has counted, and its certificates.
 ///
 /// # Errors
 /// When the file is wrong, does not fit the host, or wants what only a restart can give; nothing has changed then.
-pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Result<Arc<Policy>> {
+pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Result<(Arc<Policy>, Keyring)> {
     let mut fresh = Config::load(file)?;
     let problems = host::check(&fresh)?;
     if let Some(problem) = problems.first() {
@@ -37,8 +39,30 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
     if !changed.is_empty() {
         bail!("{} changed: restart edge for that, or put it back", changed.join(", "));
     }
+    let keyring = keyring(&fresh)?;
     if let Some(policy) = Arc::get_mut(&mut fresh.policy) {
         policy.take_over(running);
     }
-    Ok(fresh.policy)
+    Ok((fresh.policy, keyring))
+}
+
+/// The certificates that a configuration names, as its files hold them now.
+///
+/// # Errors
+/// When a file cannot be used; all of them are named in the log.
+pub(super) fn keyring(config: &Config) -> anyhow::Result<Keyring> {
+    match Keyring::load(config, clock::today()) {
+        Ok((keyring, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            Ok(keyring)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                tracing::error!("{problem}");
+            }
+            bail!("the files of TLS cannot be used ({} problems, see above)", problems.len())
+        }
+    }
 }

@@ -1,26 +1,37 @@
-//! Takes in connections of one listener, and lets strangers go before anything is read from them.
+//! Takes in connections of one listener, and lets strangers go before any SIP is read from them: over TCP, before
+//! anything is; over TLS, as soon as their handshake has shown that they are strangers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_core::policy::ListenerId;
+use edge_core::policy::{ListenerId, Transport};
 use edge_core::transaction::Path;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Shared;
 use super::counters::count;
+use super::gate::Visit;
+use super::handshake::{self, Proven};
+use crate::runtime::clock;
 
 /// How long the acceptor rests after the kernel has refused it, so that a lasting fault is no busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection that a trunk has opened.
 #[derive(Debug)]
-pub(super) struct Accepted {
-    /// Its name.
-    pub(super) path: Path,
-    /// The connection.
-    pub(super) stream: TcpStream,
+pub(super) enum Accepted {
+    /// A trunk's by its address.
+    Plain {
+        /// Its name.
+        path: Path,
+        /// The connection.
+        stream: TcpStream,
+    },
+    /// A trunk's by a handshake.
+    Proven(Proven),
 }
 
 /// Accepts until the hub is gone.
@@ -30,8 +41,14 @@ pub(super) async fn accept(
     hub: mpsc::Sender<Accepted>,
     shared: Arc<Shared>,
 ) {
+    // Bounded by the gate.
+    let mut handshakes = JoinSet::new();
     loop {
-        let (stream, peer) = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_done) = handshakes.join_next() => continue,
+        };
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(listener = ?id, "accepting: {error}");
@@ -40,12 +57,50 @@ pub(super) async fn accept(
             }
         };
         let path = Path { listener: id, peer, proven: None };
-        if shared.trunk(path).is_none() {
+        if id.transport == Transport::Tls {
+            match admit(id, peer, &shared) {
+                Some(visit) => {
+                    handshakes.spawn(prove(stream, path, visit, hub.clone(), Arc::clone(&shared)));
+                }
+                None => turn_away(&stream),
+            }
+        } else if shared.trunk(path).is_none() {
             count(&shared.counters.strangers);
             turn_away(&stream);
-        } else if hub.send(Accepted { path, stream }).await.is_err() {
+        } else if hub.send(Accepted::Plain { path, stream }).await.is_err() {
             return;
         }
+    }
+}
+
+/// Leave for a handshake: to a trunk by its address, and to anybody where certificates say who it is.
+fn admit(id: ListenerId, peer: SocketAddr, shared: &Arc<Shared>) -> Option<Visit> {
+    let policy = shared.reception.policy();
+    let known = policy.identify(id.realm, peer).is_some();
+    if !known && !policy.takes_certificates(id.realm) {
+        count(&shared.counters.strangers);
+        return None;
+    }
+    let visit = shared.gate.enter(peer.ip(), known, clock::now());
+    if visit.is_none() {
+        count(&shared.counters.crowded);
+    }
+    visit
+}
+
+async fn prove(
+    stream: TcpStream,
+    path: Path,
+    visit: Visit,
+    hub: mpsc::Sender<Accepted>,
+    shared: Arc<Shared>,
+) {
+    let proven = handshake::receive(stream, path, &shared).await;
+    drop(visit);
+    if let Some(proven) = proven
+        && hub.send(Accepted::Proven(proven)).await.is_err()
+    {
+        tracing::debug!(peer = %path.peer, "proven too late: everything ends");
     }
 }
 

@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use edge_core::policy::ListenerId;
+use edge_core::policy::{ListenerId, Trunk};
 use edge_core::transaction::Path;
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::acceptor::{self, Accepted};
-use super::connection::{self, Ending};
+use super::connection::{Ending, OurEnd};
 use super::counters::count;
 use super::feed::{self, Feed, Refused};
+use super::handshake::{Claim, Proven};
+use super::line::{self, Line};
 use super::{Outgoing, Shared};
 
 /// Connections of one trunk, in both directions: a carrier opens a handful, and each costs us a buffer.
@@ -25,9 +26,6 @@ const CONNECTIONS_MAX: usize = 256;
 
 /// Connections that may wait for the hub to take them.
 const ACCEPTED_MAX: usize = 64;
-
-/// How long a peer may take to accept a connection: one SYN that is sent again once.
-const CONNECT_MAX: Duration = Duration::from_secs(4);
 
 /// How long the last messages have to leave when everything ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -41,6 +39,8 @@ pub(super) struct Hub {
     outgoing: mpsc::Receiver<Outgoing>,
     accepted: mpsc::Receiver<Accepted>,
     connections: HashMap<Path, Connection>,
+    /// Connections that serve under the name of another, too (RFC 5923): from that name to theirs.
+    aliases: HashMap<Path, Path>,
     /// Connections of each trunk, by its name.
     of_trunk: HashMap<String, usize>,
     tasks: JoinSet<(Path, Ending)>,
@@ -53,6 +53,9 @@ struct Connection {
     trunk: String,
     /// Whether something was given to it, so that someone may wait for an answer.
     used: bool,
+    /// What it was let in for; known once the handshake of one that we open is over.
+    claim: Arc<OnceLock<Claim>>,
+    alias: Arc<OnceLock<Option<SocketAddr>>>,
     task: AbortHandle,
 }
 
@@ -80,6 +83,7 @@ impl Hub {
             outgoing,
             accepted,
             connections: HashMap::new(),
+            aliases: HashMap::new(),
             of_trunk: HashMap::new(),
             tasks: JoinSet::new(),
             acceptors,
@@ -88,13 +92,18 @@ impl Hub {
 
     /// Works until nobody has anything to send any more; then lets what is queued leave.
     pub(super) async fn run(mut self) {
+        let changed = Arc::clone(&self.shared.reception);
         loop {
             tokio::select! {
                 outgoing = self.outgoing.recv() => match outgoing {
                     Some(Outgoing { path, bytes }) => self.send(path, bytes),
                     None => break,
                 },
-                Some(Accepted { path, stream }) = self.accepted.recv() => self.admit(path, stream),
+                Some(accepted) = self.accepted.recv() => match accepted {
+                    Accepted::Plain { path, stream } => self.admit(path, Line::Plain(stream), None),
+                    Accepted::Proven(proven) => self.admit_proven(proven),
+                },
+                () = changed.changed.notified() => self.review(),
                 Some(ended) = self.tasks.join_next_with_id() => self.on_ended(ended),
             }
         }
@@ -106,9 +115,10 @@ impl Hub {
         }
     }
 
-    /// Sends over the connection of that name, which is opened when there is none.
+    /// Sends over the connection of that name, or one that serves as well; it is opened when there is none.
     fn send(&mut self, path: Path, bytes: Bytes) {
-        let outcome = match self.connections.get_mut(&path) {
+        let serves = self.serving(path);
+        let outcome = match self.connections.get_mut(&serves) {
             Some(connection) => {
                 connection.used = true;
                 connection.feed.put(bytes)
@@ -119,14 +129,32 @@ impl Hub {
             Ok(()) => {}
             Err(Refused::Full) => {
                 count(&self.shared.counters.slow);
-                self.forget(path, Ending::Slow);
+                self.forget(serves, Ending::Slow);
             }
             // It has ended and we have not heard yet; what it was given before is lost.
             Err(Refused::Ended(bytes)) => {
-                self.forget(path, Ending::Closed);
+                self.forget(serves, Ending::Closed);
                 self.open(path, bytes);
             }
         }
+    }
+
+    /// The name of the connection that serves `path`: its own, or one that its trunk has opened and lets us use.
+    fn serving(&mut self, path: Path) -> Path {
+        if path.proven.is_none() || self.connections.contains_key(&path) {
+            return path;
+        }
+        if let Some(serves) = self.aliases.get(&path) {
+            return *serves;
+        }
+        let offers = |(other, connection): (&Path, &Connection)| {
+            let same = other.proven == path.proven && other.listener.realm == path.listener.realm;
+            let alias = connection.alias.get().copied().flatten();
+            (same && alias == Some(path.peer)).then_some(*other)
+        };
+        let Some(serves) = self.connections.iter().find_map(offers) else { return path };
+        self.aliases.insert(path, serves);
+        serves
     }
 
     fn open(&mut self, path: Path, first: Bytes) {
@@ -138,49 +166,94 @@ impl Hub {
         if feed.put(first).is_err() {
             tracing::error!("a queue without room for one message");
         }
-        let (pongs, shared) = (feed.downgrade(), Arc::clone(&self.shared));
+        // What we open is ours to use; nobody has to allow it.
+        let alias = Arc::new(OnceLock::from(None));
+        let ours = OurEnd { path, queue, feed: feed.downgrade(), alias: Arc::clone(&alias) };
+        let claim = Arc::new(OnceLock::new());
+        let (shared, judged, called) = (Arc::clone(&self.shared), Arc::clone(&claim), Arc::clone(&trunk));
         let task = self.tasks.spawn(async move {
-            let stream = match timeout(CONNECT_MAX, connect(address, path.peer)).await {
-                Ok(Ok(stream)) => stream,
-                failed => {
+            let line = match line::open(address, path, &called, &judged, &shared).await {
+                Ok(line) => line,
+                Err(words) => {
                     count(&shared.counters.failed);
-                    tracing::info!(peer = %path.peer, ?failed, "no connection");
+                    shared.complain(&called.name, path.peer, words);
                     return (path, Ending::Closed);
                 }
             };
-            (path, connection::run(stream, path, queue, pongs, &shared).await)
+            shared.reconcile(&called.name);
+            (path, line.run(ours, &shared).await)
         });
-        self.connections.insert(path, Connection { feed, trunk, used: true, task });
+        let trunk = trunk.name.clone();
+        self.connections.insert(path, Connection { feed, trunk, used: true, claim, alias, task });
     }
 
-    fn admit(&mut self, path: Path, stream: TcpStream) {
+    /// Takes in a connection whose handshake is over, if what it was let in for is still so.
+    fn admit_proven(&mut self, proven: Proven) {
+        let Proven { path, stream, claim } = proven;
+        let current = Arc::ptr_eq(&claim.policy, &self.shared.reception.policy());
+        if current || self.still_stands(path, &claim) {
+            self.admit(path, Line::Tls(stream), Some(claim));
+        } else {
+            count(&self.shared.counters.strangers);
+            acceptor::turn_away(stream.get_ref().0);
+        }
+    }
+
+    fn admit(&mut self, path: Path, line: Line, claim: Option<Claim>) {
         if self.connections.contains_key(&path) {
             // The peer has forgotten its old connection before we heard of its end.
             self.forget(path, Ending::Closed);
         }
-        let Some(trunk) = self.take_room(path) else { return acceptor::turn_away(&stream) };
-        if let Err(error) = stream.set_nodelay(true) {
+        let Some(trunk) = self.take_room(path) else { return acceptor::turn_away(line.tcp()) };
+        if let Err(error) = line.tcp().set_nodelay(true) {
             tracing::debug!(peer = %path.peer, "TCP_NODELAY: {error}");
         }
         let (feed, queue) = feed::queue();
-        let (pongs, shared) = (feed.downgrade(), Arc::clone(&self.shared));
-        let task = self
-            .tasks
-            .spawn(async move { (path, connection::run(stream, path, queue, pongs, &shared).await) });
-        self.connections.insert(path, Connection { feed, trunk, used: false, task });
+        // Only who has proven to be the trunk may have its requests sent elsewhere.
+        let alias = Arc::new(if path.proven.is_some() { OnceLock::new() } else { OnceLock::from(None) });
+        let ours = OurEnd { path, queue, feed: feed.downgrade(), alias: Arc::clone(&alias) };
+        let shared = Arc::clone(&self.shared);
+        let task = self.tasks.spawn(async move { (path, line.run(ours, &shared).await) });
+        let claim = Arc::new(claim.map_or_else(OnceLock::new, OnceLock::from));
+        let trunk = trunk.name.clone();
+        self.connections.insert(path, Connection { feed, trunk, used: false, claim, alias, task });
     }
 
-    /// Name of the trunk, when it may have another connection.
-    fn take_room(&mut self, path: Path) -> Option<String> {
-        let name = self.shared.trunk(path)?.name.clone();
-        let open = self.of_trunk.entry(name.clone()).or_insert(0);
+    /// The operator has decided anew: ends each connection that would not be let in any more.
+    fn review(&mut self) {
+        let stands = |(path, connection): (&Path, &Connection)| {
+            let trunk = self.shared.trunk(*path)?;
+            let same = trunk.name == connection.trunk;
+            let claimed = connection.claim.get().is_none_or(|claim| self.still_stands(*path, claim));
+            (same && claimed).then_some(())
+        };
+        let fallen: Vec<Path> = self
+            .connections
+            .iter()
+            .filter_map(|(path, connection)| stands((path, connection)).is_none().then_some(*path))
+            .collect();
+        for path in fallen {
+            tracing::info!(peer = %path.peer, "connection ended: by the new configuration it is no trunk's");
+            self.forget(path, Ending::Stranger);
+        }
+    }
+
+    fn still_stands(&self, path: Path, claim: &Claim) -> bool {
+        let trunk = self.shared.trunk(path);
+        trunk.is_some_and(|trunk| claim.stands(&trunk, &self.shared.reception.keyring()))
+    }
+
+    /// The trunk, when it may have another connection.
+    fn take_room(&mut self, path: Path) -> Option<Arc<Trunk>> {
+        let trunk = self.shared.trunk(path)?;
+        let open = self.of_trunk.entry(trunk.name.clone()).or_insert(0);
         if *open >= CONNECTIONS_MAX {
             count(&self.shared.counters.refused);
             return None;
         }
         *open += 1;
         count(&self.shared.counters.open);
-        Some(name)
+        Some(trunk)
     }
 
     fn on_ended(&mut self, ended: Result<(Id, (Path, Ending)), JoinError>) {
@@ -188,6 +261,7 @@ impl Hub {
         match ending {
             Ending::Garbled => count(&self.shared.counters.garbled),
             Ending::Slow => count(&self.shared.counters.slow),
+            Ending::Dead => count(&self.shared.counters.dead),
             Ending::Closed | Ending::Idle | Ending::Stranger | Ending::Finished => {}
         }
         if self.connections.get(&path).is_some_and(|connection| connection.task.id() == task) {
@@ -210,13 +284,12 @@ impl Hub {
         if connection.used {
             self.shared.report_failed(path);
         }
+        self.aliases.retain(|alias, serves| {
+            let stays = *serves != path;
+            if !stays {
+                self.shared.report_failed(*alias);
+            }
+            stays
+        });
     }
-}
-
-async fn connect(from: IpAddr, peer: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.bind(SocketAddr::new(from, 0))?;
-    let stream = socket.connect(peer).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

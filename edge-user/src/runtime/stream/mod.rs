@@ -1,27 +1,34 @@
 //! SIP over connections: one thread with a tokio loop of its own, beside the shards.
 //!
 //! [`hub`] knows which connection a message goes over and opens it on demand; [`acceptor`] takes in those that trunks
-//! open; [`connection`] carries one, whatever stream it is. A connection is named by its [`Path`]: our listener and
+//! open, over TLS after a [`handshake`] that [`gate`] has let in; [`connection`] carries one, whatever stream it is. A connection is named by its [`Path`]: our listener and
 //! the peer's address and port, so that an answer finds the connection of its request.
 //!
 //! Invariants:
 //! - Every queue is bounded: to the hub, to a connection; and so are connections of a trunk.
 //! - A peer that does not read, or a shard that does not keep up, holds up its own connections only.
 //! - What was given to a connection that failed is reported to the shards ([`Notice::SendFailed`]).
-//! - A stranger's connection is closed before anything is read from it.
+//! - A stranger's connection is closed before anything is read from it; over TLS, where a certificate may say that it
+//!   is none, before any SIP is.
+//! - A connection lasts no longer than what it was let in for: a reload looks at all of them again.
 
 mod acceptor;
 mod connection;
 mod counters;
 mod feed;
+mod gate;
+mod handshake;
 mod hub;
+mod line;
+mod liveness;
 #[cfg(test)]
 mod tests;
 
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -62,14 +69,64 @@ pub(super) fn queue() -> (mpsc::Sender<Outgoing>, mpsc::Receiver<Outgoing>) {
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Where messages and failures go.
-    pub(super) shards: Vec<Sender<Notice>>,
+    shards: Vec<Sender<Notice>>,
     /// The operator's decisions.
-    pub(super) reception: Arc<Reception>,
+    reception: Arc<Reception>,
     /// What is counted.
-    pub(super) counters: Arc<StreamCounters>,
+    counters: Arc<StreamCounters>,
+    /// Who may begin a handshake.
+    gate: Arc<gate::Gate>,
+    /// What was last said about the connection to each trunk, so that it is said once.
+    complaints: Mutex<HashMap<String, String>>,
+    /// When a stranger was last spoken of, and how many were not since.
+    strangers_said: Mutex<(Option<Instant>, u64)>,
 }
 
+/// How often strangers are spoken of at most: a flood of them shall not become one of log lines.
+const STRANGERS_SAID: Duration = Duration::from_secs(1);
+
 impl Shared {
+    /// Nothing counted, and nobody complained of.
+    pub(super) fn new(
+        shards: Vec<Sender<Notice>>,
+        reception: Arc<Reception>,
+        counters: Arc<StreamCounters>,
+    ) -> Self {
+        let (gate, complaints, strangers_said) = Default::default();
+        Self { shards, reception, counters, gate, complaints, strangers_said }
+    }
+
+    /// Says why there is no connection to a trunk; aloud only when it is news.
+    fn complain(&self, trunk: &str, peer: SocketAddr, words: String) {
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaints.get(trunk) == Some(&words) {
+            return tracing::debug!(trunk, %peer, "no connection: {words}");
+        }
+        tracing::warn!(trunk, %peer, "no connection: {words}");
+        complaints.insert(trunk.to_owned(), words);
+    }
+
+    /// What was wrong with the connection to a trunk no longer is.
+    fn reconcile(&self, trunk: &str) {
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaints.remove(trunk).is_some() {
+            tracing::info!(trunk, "connected again");
+        }
+    }
+
+    /// Says why somebody is nobody, now and then.
+    fn speak_of(&self, stranger: SocketAddr, words: &str) {
+        let now = clock::now();
+        let mut said = self.strangers_said.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, unsaid) = *said;
+        if last.is_some_and(|last| now.saturating_duration_since(last) < STRANGERS_SAID) {
+            said.1 += 1;
+            return;
+        }
+        *said = (Some(now), 0);
+        tracing::info!(peer = %stranger, others_unsaid = unsaid, "TLS connection refused: {words}");
+    }
+
     /// The trunk that a connection belongs to, as the operator has it now.
     fn trunk(&self, path: Path) -> Option<Arc<Trunk>> {
         let policy: Arc<Policy> = self.reception.policy();

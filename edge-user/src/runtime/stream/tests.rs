@@ -1,13 +1,16 @@
 //! The hub against real peers on loopback, with the shards' queues in the test's hands.
 
+mod tls;
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
 use edge_core::policy::{CallTimers, Host, Listener, Realm, RealmId, Strangers, Transport};
 
-use super::connection::Ending;
+use super::connection::{Ending, OurEnd};
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,11 +30,21 @@ impl Bench {
     fn new(trunk: [u8; 4], room: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let edge = listener.local_addr().unwrap();
-        let realm = RealmId::new(0);
-        let id = ListenerId { realm, index: 0, transport: Transport::Tcp };
         let (shard, notices) = bounded(room);
         let counters = Arc::new(StreamCounters::default());
         let shared = shared(edge, trunk, shard, &counters);
+        Self::at(listener, Transport::Tcp, shared, notices, counters)
+    }
+
+    fn at(
+        listener: TcpListener,
+        transport: Transport,
+        shared: Shared,
+        notices: Receiver<Notice>,
+        counters: Arc<StreamCounters>,
+    ) -> Self {
+        let edge = listener.local_addr().unwrap();
+        let id = ListenerId { realm: RealmId::new(0), index: 0, transport };
         let (outgoing, messages) = queue();
         let thread = start(vec![(id, listener)], messages, shared).unwrap();
         Self { edge, id, outgoing, notices, counters, thread }
@@ -68,8 +81,9 @@ impl Bench {
 }
 
 fn shared(edge: SocketAddr, trunk: [u8; 4], shard: Sender<Notice>, counters: &Arc<StreamCounters>) -> Shared {
-    let reception = Arc::new(Reception::new(Arc::new(policy(edge, trunk.into()))));
-    Shared { shards: vec![shard], reception, counters: Arc::clone(counters) }
+    let policy = Arc::new(policy(edge, trunk.into()));
+    let reception = Arc::new(Reception::new(policy, Arc::default()));
+    Shared::new(vec![shard], reception, Arc::clone(counters))
 }
 
 fn policy(edge: SocketAddr, trunk: IpAddr) -> Policy {
@@ -241,9 +255,9 @@ async fn left_alone(said: &[u8], unread: usize) -> (Ending, Duration) {
     let (feed, queue) = feed::queue();
     feed.put(Bytes::from(vec![b'x'; unread])).unwrap();
     let begun = tokio::time::Instant::now();
-    let ending =
-        connection::run(ours, Path { listener, peer: edge, proven: None }, queue, feed.downgrade(), &shared)
-            .await;
+    let path = Path { listener, peer: edge, proven: None };
+    let alias = Arc::new(OnceLock::from(None));
+    let ending = connection::run(ours, OurEnd { path, queue, feed: feed.downgrade(), alias }, &shared).await;
     (ending, begun.elapsed())
 }
 
