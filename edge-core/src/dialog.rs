@@ -243,6 +243,12 @@ impl Dialog {
         Path { peer, ..self.path }
     }
 
+    /// Asks someone else for this dialog, which nobody has answered yet.
+    pub fn turn_to(&mut self, path: Path, sent_by: Bytes) {
+        self.path = path;
+        self.sent_by = sent_by;
+    }
+
     /// The socket and peer that the dialog was opened over.
     #[must_use]
     pub const fn opened_over(&self) -> Path {

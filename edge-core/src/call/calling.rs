@@ -14,6 +14,7 @@ use crate::sdp::{MediaLines, Offer};
 use crate::sip::Request;
 use crate::transaction::Path;
 
+use super::attempt::Attempts;
 use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession, Said};
 use super::session_timer::SessionTimer;
@@ -57,18 +58,9 @@ pub(super) fn early_leg(
         forks_hung_up: 0,
         unpracked: None,
         describe_at: None,
+        attempts: Attempts::default(),
         admission,
     }
-}
-
-/// The first way to a trunk, of those that it has now.
-pub(super) fn way_to(policy: &Policy, trunk: &Trunk, ctx: &mut Context<'_>) -> Result<Path, Refused> {
-    let order = trunk.targets.order(ctx.since_epoch, || ctx.random.next());
-    let mut ways = order.iter().filter_map(|target| {
-        let listener = policy.listener_to(trunk.realm, target)?;
-        Some(Path { listener, peer: target.address, proven: trunk.to_be_proven() })
-    });
-    ways.next().ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })
 }
 
 /// The dialog that asks for `number` at `host`, over `path`, on behalf of the caller of `invite`.

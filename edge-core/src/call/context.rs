@@ -19,6 +19,8 @@ use super::{CallKey, Side, Wish};
 pub(crate) enum Owner {
     /// Our INVITE to one side of a call.
     Invite(CallKey, Side),
+    /// Our INVITE to a target that was given up, and its transaction.
+    GivenUp(CallKey, TransactionId),
     /// The INVITE that came from one side of a call.
     Invited(CallKey, Side),
     /// Our UPDATE to one side of a call, with an offer of the other one.
@@ -41,6 +43,7 @@ impl Owner {
             | Self::Update(key, _)
             | Self::Refresh(key, _)
             | Self::Invited(key, _)
+            | Self::GivenUp(key, _)
             | Self::Bye(key, _)
             | Self::Passage(key, _) => Some(key),
             Self::Nobody => None,

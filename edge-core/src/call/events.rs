@@ -91,7 +91,7 @@ impl Call {
             Owner::Bye(_, side) => self.on_left(side),
             Owner::Invite(_, side) if self.leg(side).state == LegState::Cancelling => self.on_left(side),
             Owner::Invite(_, Side::B) if self.leg(Side::B).state == LegState::Early => {
-                if self.goes_elsewhere(ctx) {
+                if self.outlives_unreachable(ctx) || self.goes_elsewhere(ctx) {
                     return;
                 }
                 self.leg_mut(Side::B).state = LegState::Closed;
@@ -105,6 +105,7 @@ impl Call {
                     self.invite_failed(Cause::Unreachable, ctx);
                 }
             }
+            Owner::GivenUp(_, id) => self.forget_given_up(id),
             Owner::Refresh(_, side) => self.on_refresh_timed_out(side, ctx),
             Owner::Passage(_, server) => self.on_passage_timed_out(server, ctx),
             // A failure that was never acknowledged needs nothing more.
@@ -134,6 +135,7 @@ impl Call {
         if !self.ending {
             self.repeat_progress(ctx);
         }
+        self.on_attempts_due(ctx);
         self.repeat_success(ctx);
         self.keep_sessions(ctx);
         self.join_again(ctx);

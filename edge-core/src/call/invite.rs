@@ -45,6 +45,7 @@ impl Call {
             Ok(id) => {
                 exchange.client = Some(Sent { id, branch, sequence });
                 self.invites = [Some(exchange.server), Some(id)];
+                self.note_attempt(to, ctx);
             }
             Err(full) => {
                 tracing::warn!("{} not sent: {full}", exchange.onward);
@@ -110,6 +111,9 @@ impl Call {
             exchange.early.clear();
             exchange.provisional_seen = false;
             return self.send_on(ctx);
+        }
+        if self.outlives_refusal(response, ctx) {
+            return;
         }
         self.reason = Reason::of(&response.message);
         self.retry_after = retry_after(&response.message);

@@ -13,6 +13,7 @@ use crate::sdp::{LocalMedia, MediaLines, SdpError};
 use crate::sip::{HeaderName, Message, Method, Request};
 use crate::transaction::Path;
 
+use super::attempt::Attempts;
 use super::reliable::RAck;
 use super::session_timer::SessionTimer;
 use super::{SUPPORTED, SUPPORTED_UNRELIABLY};
@@ -41,6 +42,8 @@ pub(crate) struct Leg {
     pub(super) describe_at: Option<Instant>,
     /// A reliable response that its INVITE was answered without the acknowledgement of: that may still come.
     pub(super) unpracked: Option<RAck>,
+    /// The targets of its trunk.
+    pub(super) attempts: Attempts,
     /// Room on the trunk; given back when the call ends, whatever its peers still owe us.
     pub(super) admission: Option<Admission>,
 }
@@ -85,6 +88,7 @@ impl Leg {
     /// What is left of a leg whose dialog has gone to another call.
     pub(super) fn husk(&self) -> Self {
         Self {
+            attempts: Attempts::default(),
             trunk: Arc::clone(&self.trunk),
             dialog: self.dialog.clone(),
             state: LegState::Closed,

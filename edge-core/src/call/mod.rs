@@ -14,6 +14,7 @@
 mod answering;
 mod asked;
 mod asks;
+mod attempt;
 mod calling;
 mod cause;
 mod context;
@@ -70,6 +71,7 @@ pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 pub(crate) use refer::ReferTo;
 pub(crate) use replaces::Replaces;
 
+use attempt::GivenUp;
 use early_change::EarlyChange;
 use exchange::Exchange;
 use leg::{Leg, LegState};
@@ -128,6 +130,8 @@ pub(crate) struct Call {
     reason: Reason,
     /// Seconds that the called side wants to pass before the next attempt.
     retry_after: Option<u32>,
+    /// Targets of the called side that may still answer.
+    given_up: Vec<GivenUp>,
     /// Where the called side sends the call.
     redirection: Redirection,
     /// The transfer that one side has asked for, while it is tried.
@@ -193,6 +197,7 @@ impl Call {
             ending: false,
             reason: Reason::default(),
             retry_after: None,
+            given_up: Vec::new(),
             redirection: Redirection::default(),
             referral: None,
             referred: Vec::new(),
@@ -206,7 +211,8 @@ impl Call {
 
     /// Whether the call can be forgotten.
     pub(crate) fn is_over(&self) -> bool {
-        self.media == MediaState::Gone && self.legs.iter().all(|leg| leg.state == LegState::Closed)
+        let closed = self.legs.iter().all(|leg| leg.state == LegState::Closed);
+        self.media == MediaState::Gone && closed && self.given_up.is_empty()
     }
 
     /// Takes the call apart: its ports go back to the pool, and INVITEs that nobody ended are given up.
@@ -230,6 +236,7 @@ impl Call {
             keep,
             change,
             self.join_due_at(),
+            self.attempts_due_at(),
         ]
         .into_iter()
         .flatten()

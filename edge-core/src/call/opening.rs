@@ -16,8 +16,9 @@ use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
 use super::asks::{IDENTITY, check_accept, check_scheme, is_optional, is_session};
+use super::attempt::ways_to;
 use super::calling::{
-    admit, called_dialog, early_leg, endpoint, lease_both, leg_record, record_name, sent_by, tag, way_to,
+    admit, called_dialog, early_leg, endpoint, lease_both, leg_record, record_name, sent_by, tag,
 };
 use super::exchange::Exchange;
 use super::join::{Joining, OnBehalf, Source};
@@ -137,7 +138,7 @@ impl Arrival<'_> {
         let offer = self.offer()?;
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         self.check_called(called, offer.is_some())?;
-        let way = way_to(self.policy, called, ctx)?;
+        let (way, attempts) = ways_to(self.policy, called, ctx)?;
         let families = [self.caller_family(caller, offer.as_ref()), Family::of(way.peer.ip())];
         let [lease_a, lease_b] = lease_both(self.policy, [caller.realm, called.realm], families, ctx)?;
         let plan = MediaPlan {
@@ -145,6 +146,7 @@ impl Arrival<'_> {
             b: endpoint(&lease_b, None, called, way.peer),
         };
         let mut legs = self.legs(&destination, &plan, admissions, way, ctx);
+        legs[1].attempts = attempts;
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
             request: self.invite.clone(),

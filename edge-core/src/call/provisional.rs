@@ -21,6 +21,7 @@ const EARLY_DIALOG_TERMINATED: u16 = 199;
 impl Call {
     /// A provisional response from the side that was invited.
     pub(super) fn on_provisional(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        self.leg_mut(side).attempts.heard();
         let Some(exchange) = self.crossing_to(side) else { return };
         exchange.provisional_seen = true;
         exchange.note(&response.message);

@@ -19,7 +19,8 @@ use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
 
-use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record, way_to};
+use super::attempt::{Attempts, ways_to};
+use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record};
 use super::identity::escape_user;
 use super::leg::{Leg, LegState};
 use super::session::pass_offer;
@@ -175,7 +176,7 @@ impl Call {
         if !trunk.may_be_called() {
             return Err(Refused::Direction { trunk: trunk.name.clone() });
         }
-        let way = way(&policy, target, ctx)?;
+        let (way, attempts) = ways(&policy, target, ctx)?;
         let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
         let lease = self.lease_for(trunk, Family::of(way.peer.ip()), ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
@@ -183,6 +184,7 @@ impl Call {
         let dialog = called_dialog(&policy, (&target.number, host), way, &exchange.request, ctx);
         let local = lease.as_ref().map_or(self.plan.b.local, PortLease::rtp);
         let mut leg = early_leg(trunk, dialog, local, Some(admission), ctx);
+        leg.attempts = attempts;
         match self.offer_again(&mut leg) {
             Ok(()) => {
                 self.take_side(leg, lease, target, ctx);
@@ -196,7 +198,7 @@ impl Call {
     }
 
     /// A port in the realm of the next called side, unless the last one's is of that realm and IP family.
-    fn lease_for(
+    pub(super) fn lease_for(
         &self,
         trunk: &Trunk,
         family: Family,
@@ -267,14 +269,14 @@ impl Call {
 }
 
 /// Where requests to a target go: to the host that it names, over the transport of its trunk, else to its trunk.
-fn way(policy: &Policy, target: &Target, ctx: &mut Context<'_>) -> Result<Path, Refused> {
+fn ways(policy: &Policy, target: &Target, ctx: &mut Context<'_>) -> Result<(Path, Attempts), Refused> {
     let trunk = policy.trunk(target.trunk);
-    let way = way_to(policy, trunk, ctx)?;
-    let Some(peer) = target.host else { return Ok(way) };
+    let (way, attempts) = ways_to(policy, trunk, ctx)?;
+    let Some(peer) = target.host else { return Ok((way, attempts)) };
     let host = policy::Target::new(peer, way.listener.transport);
     let unresolved = || Refused::Unresolved { trunk: trunk.name.clone(), host: peer.to_string() };
     let listener = policy.listener_to(trunk.realm, &host).ok_or_else(unresolved)?;
-    Ok(Path { listener, peer, ..way })
+    Ok((Path { listener, peer, ..way }, Attempts::one(host)))
 }
 
 /// Best quality of a Contact, in thousandths, and what it has that says none (RFC 3261 section 20.10).

@@ -232,6 +232,10 @@ impl Edge {
                 let (key, side) = self.owner_now(response).unwrap_or((key, side));
                 self.with_call(key, now, |call, ctx| call.on_invite_response(side, response, ctx));
             }
+            Matched::Deliver(id, Owner::GivenUp(key, _)) => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_late_response(id, response, ctx));
+            }
             Matched::Deliver(_, Owner::Bye(key, side)) if response.code.is_final() => {
                 self.with_call(key, now, |call, _| call.on_left(side));
             }

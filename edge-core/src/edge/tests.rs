@@ -1,5 +1,6 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+mod attempt;
 mod control;
 mod families;
 mod media;

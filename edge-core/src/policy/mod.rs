@@ -81,6 +81,8 @@ pub struct CallTimers {
     /// From the answer to the end; then both sides are hung up. Without it a call whose peers both died would
     /// stand for ever.
     pub call_max: Duration,
+    /// How long a target may say nothing before the trunk's next one is tried, when there is one.
+    pub try_next: Duration,
     /// How long a media port rests after its call before another call may use it.
     pub port_rest: Duration,
 }
@@ -90,6 +92,7 @@ impl Default for CallTimers {
         Self {
             answer_max: Duration::from_secs(180),
             call_max: Duration::from_secs(12 * 3600),
+            try_next: Duration::from_secs(4),
             port_rest: Duration::from_secs(30),
         }
     }

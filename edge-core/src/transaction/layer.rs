@@ -192,6 +192,14 @@ impl<O: Copy> Transactions<O> {
         }
     }
 
+    /// Lets a client send nothing more by itself. What is answered all the same is heard by `owner`.
+    pub fn give_up(&mut self, id: TransactionId, owner: O) {
+        if let Some(transaction) = self.table.get_mut(&id) {
+            transaction.owner = owner;
+            transaction.retransmission = None;
+        }
+    }
+
     /// Nothing goes over `path` any more: its connection could not be opened, or has ended. Clients that have heard
     /// nothing there time out now; servers go on at the port of their client's sent-by, once.
     pub fn on_unreachable(&mut self, path: Path, now: Instant) {

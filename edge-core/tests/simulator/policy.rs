@@ -76,6 +76,7 @@ pub(crate) fn policy(pairs: usize, transport: Transport) -> Policy {
             answer_max: Duration::from_secs(60),
             call_max: Duration::from_secs(600),
             port_rest: Duration::from_secs(1),
+            ..CallTimers::default()
         },
     )
     .unwrap()

@@ -66,6 +66,13 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
     };
     row(f, "strangers", format_args!("{strangers}"))?;
     row(f, "no answer", format_args!("408 after {}", Span(policy.timers.answer_max)))?;
+    if !policy.questions().is_empty() {
+        row(
+            f,
+            "silence",
+            format_args!("after {} of it the next address of a name is tried", Span(policy.timers.try_next)),
+        )?;
+    }
     row(f, "longest call", format_args!("hung up after {}", Span(policy.timers.call_max)))?;
     row(f, "media ports", format_args!("rest {} after a call", Span(policy.timers.port_rest)))?;
     if !policy.questions().is_empty() {

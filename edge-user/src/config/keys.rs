@@ -95,7 +95,8 @@ pub(super) const LIMITS: Keys =
     &[built("message_bytes"), built("headers"), built("header_bytes"), built("vias")];
 
 /// `[timers]`
-pub(super) const TIMERS: Keys = &[built("answer_max"), built("call_max"), built("port_rest")];
+pub(super) const TIMERS: Keys =
+    &[built("answer_max"), built("call_max"), built("port_rest"), built("try_next")];
 
 /// `[dns]`
 pub(super) const DNS: Keys = &[built("servers")];

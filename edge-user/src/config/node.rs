@@ -135,7 +135,10 @@ pub(super) fn timers(section: &Section<'_>) -> CallTimers {
     let answer = Bounds { min: ("1s", Duration::from_secs(1)), max: ("1h", Duration::from_secs(3600)) };
     let call = Bounds { min: ("1s", Duration::from_secs(1)), max: ("168h", Duration::from_secs(604_800)) };
     let rest = Bounds { min: ("1s", Duration::from_secs(1)), max: ("10m", Duration::from_secs(600)) };
+    // Timer B gives up after 32 s by itself.
+    let next = Bounds { min: ("500ms", Duration::from_millis(500)), max: ("32s", Duration::from_secs(32)) };
     CallTimers {
+        try_next: duration(section, "try_next", usual.try_next, &next),
         answer_max: duration(section, "answer_max", usual.answer_max, &answer),
         call_max: duration(section, "call_max", usual.call_max, &call),
         port_rest: duration(section, "port_rest", usual.port_rest, &rest),

@@ -2,6 +2,7 @@
 
 use super::standing::answer;
 use super::*;
+use crate::policy::{Candidate, Host, Target, Targets};
 
 const CARRIER: &str = "192.0.2.10:5060";
 const CARRIER_V6: &str = "[2001:db8::10]:5060";
@@ -133,4 +134,28 @@ fn a_realm_without_the_family_that_is_offered_refuses_the_offer() {
     assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 488 Not Acceptable Here"));
     assert_eq!(records[0].cause.name(), "offer");
     assert_eq!(bench.edge.media_ports_at_rest(), 4, "nothing is taken");
+}
+
+#[test]
+fn the_next_target_hears_of_media_of_its_own_family() {
+    let v4 = "10.0.0.20:5060";
+    let change = |trunks: &mut [Trunk; 2], _: &mut Strangers| {
+        let target = |address: &str| Target::new(address.parse().unwrap(), Transport::Udp);
+        let families = vec![vec![target(PBX_V6)], vec![target(v4)]];
+        trunks[1].host = Host::Name { name: "pbx.example".to_owned(), port: None, transport: None };
+        trunks[1].targets = Arc::new(Targets::new(vec![Candidate { rank: 0, weight: 0, families }]));
+    };
+    let mut bench =
+        Bench::with_realms(change, |realms| realm(&mut realms[1], &["10.0.0.1", "2001:db8:10::1"]));
+    let (sent, _) = bench.receive(CARRIER, &invite(1));
+    assert_eq!((sent[1].0.to_string().as_str(), connection(&sent[1].1)), (PBX_V6, "c=IN IP6 2001:db8:10::1"));
+    let refusal = answer(&sent[1].1, "503 Service Unavailable", "a", PBX_V6, "");
+    let (sent, _) = bench.receive_over(1, PBX_V6, &refusal);
+    let (_, invite) = sent.iter().find(|(to, _)| to.to_string() == v4).unwrap();
+    assert_eq!(connection(invite), "c=IN IP4 10.0.0.1");
+    assert!(invite.contains("Via: SIP/2.0/UDP 10.0.0.1:5060;"), "{invite}");
+    let (sent, _) =
+        bench.receive(v4, &answer(invite, "200 OK", "b", v4, &SDP.replace("192.0.2.10", "10.0.0.20")));
+    let ok = &sent.iter().find(|(_, text)| text.starts_with("SIP/2.0 200")).unwrap().1;
+    assert_eq!(connection(ok), "c=IN IP4 192.0.2.1");
 }

@@ -1,0 +1,321 @@
+//! Targets of one trunk, tried one after the other until one takes the call (RFC 3263 section 4.3).
+//!
+//! A target is given up when it cannot be reached, when it says nothing at all for `try_next` while there is another one, or
+//! when it answers 503. The next one gets a transaction of its own (RFC 3261 section 8.1.3.4: another branch, and another CSeq,
+//! so that servers behind both targets do not take it for a copy).
+//!
+//! Invariants: at most [`crate::policy::ATTEMPTS_MAX`] targets are tried on a trunk, within `answer_max`; once the caller has
+//! heard an answer in a provisional response, the call stays where it is; whoever was given up and answers all the same is
+//! acknowledged and hung up, so that at most one answer stands.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::dialog::Dialog;
+use crate::edge::Command;
+use crate::media::{Family, PortLease};
+use crate::policy::{Policy, Target, Trunk};
+use crate::sip::{Method, Response, StatusCode};
+use crate::transaction::{Path, T1, TransactionId};
+
+use super::calling::{endpoint, sent_by};
+use super::exchange::{Exchange, Sent};
+use super::leg::{LegState, SentAck};
+use super::reason::retry_after;
+use super::relay::Then;
+use super::session::pass_offer;
+use super::{Call, Context, MediaState, Owner, Refused, Side};
+
+/// How long others are tried before a target that could not be reached: about as long as it takes to find out.
+const AVOIDED: Duration = Duration::from_secs(32);
+
+/// Longest Retry-After that is kept: a target that comes back earlier should not wait for much longer.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Forks of one target that are hung up after it was given up; a peer that makes more of them is not answered.
+const FORKS_MAX: usize = 8;
+
+/// How long what was given up is remembered: a server that says nothing more by then never will (RFC 3261 section 9.1).
+const LATE_MAX: Duration = T1.saturating_mul(64);
+
+/// A target, and how it is reached.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) target: Target,
+    pub(super) path: Path,
+}
+
+/// The targets of one side for its first INVITE.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    /// The one that has it.
+    current: Option<Target>,
+    /// Those that do not have it yet, in the order in which they are tried.
+    left: VecDeque<Attempt>,
+    /// When the current one is given up, if it says nothing.
+    silent_until: Option<Instant>,
+}
+
+impl Attempts {
+    /// Just this one.
+    pub(super) const fn one(target: Target) -> Self {
+        Self { current: Some(target), left: VecDeque::new(), silent_until: None }
+    }
+
+    /// The current one has said something.
+    pub(super) const fn heard(&mut self) {
+        self.silent_until = None;
+    }
+}
+
+/// An INVITE to a target that was given up before it had answered.
+#[derive(Debug)]
+pub(super) struct GivenUp {
+    sent: Sent,
+    trunk: Arc<Trunk>,
+    dialog: Dialog,
+    path: Path,
+    over_at: Instant,
+    cancelled: bool,
+    acks: Vec<SentAck>,
+}
+
+/// The ways to a trunk, of the targets that it has now: where the first one goes, and all of them.
+pub(super) fn ways_to(
+    policy: &Policy,
+    trunk: &Trunk,
+    ctx: &mut Context<'_>,
+) -> Result<(Path, Attempts), Refused> {
+    let order = trunk.targets.order(ctx.since_epoch, || ctx.random.next());
+    let mut left: VecDeque<Attempt> = order
+        .into_iter()
+        .filter_map(|target| {
+            let listener = policy.listener_to(trunk.realm, &target)?;
+            let path = Path { listener, peer: target.address, proven: trunk.to_be_proven() };
+            Some(Attempt { target, path })
+        })
+        .collect();
+    let first = left
+        .pop_front()
+        .ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })?;
+    Ok((first.path, Attempts { current: Some(first.target), left, silent_until: None }))
+}
+
+impl Call {
+    /// The first INVITE to a side has left. With others at hand, its target has to say something soon.
+    pub(super) fn note_attempt(&mut self, side: Side, ctx: &Context<'_>) {
+        let patience = self.policy.timers.try_next;
+        let leg = self.leg_mut(side);
+        let early = leg.state == LegState::Early && !leg.attempts.left.is_empty();
+        leg.attempts.silent_until = early.then(|| ctx.now + patience);
+    }
+
+    /// When the called side's target is given up, or what was given up is forgotten.
+    pub(super) fn attempts_due_at(&self) -> Option<Instant> {
+        let late = self.given_up.iter().map(|given_up| given_up.over_at).min();
+        [self.silent_until(), late].into_iter().flatten().min()
+    }
+
+    fn silent_until(&self) -> Option<Instant> {
+        let leg = self.leg(Side::B);
+        leg.attempts.silent_until.filter(|_| leg.state == LegState::Early && !self.ending)
+    }
+
+    /// Gives up who has been silent for too long, and forgets who was given up long ago.
+    pub(super) fn on_attempts_due(&mut self, ctx: &mut Context<'_>) {
+        self.given_up.retain(|given_up| {
+            let over = given_up.over_at <= ctx.now;
+            if over {
+                ctx.transactions.abandon(given_up.sent.id);
+            }
+            !over
+        });
+        if self.silent_until().is_some_and(|until| until <= ctx.now) {
+            self.leg_mut(Side::B).attempts.heard();
+            self.give_up_target(ctx);
+            self.tries_next_target(ctx);
+        }
+    }
+
+    /// The called side's target could not be reached: says whether another one is tried.
+    pub(super) fn outlives_unreachable(&mut self, ctx: &mut Context<'_>) -> bool {
+        if let Some(target) = &self.leg(Side::B).attempts.current {
+            target.avoid(ctx.since_epoch + AVOIDED);
+        }
+        self.tries_next_target(ctx)
+    }
+
+    /// The called side's target has refused: says whether another one is tried (RFC 3263 section 4.3: after 503).
+    pub(super) fn outlives_refusal(&mut self, response: &Response, ctx: &mut Context<'_>) -> bool {
+        if response.code != StatusCode::SERVICE_UNAVAILABLE || self.leg(Side::B).state != LegState::Early {
+            return false;
+        }
+        let wait = retry_after(&response.message).map(|seconds| Duration::from_secs(seconds.into()));
+        if let (Some(target), Some(wait)) = (&self.leg(Side::B).attempts.current, wait) {
+            target.avoid(ctx.since_epoch + wait.min(RETRY_AFTER_MAX));
+        }
+        self.tries_next_target(ctx)
+    }
+
+    /// Lets nothing more be sent to the target that has the INVITE; what it says all the same is heard.
+    fn give_up_target(&mut self, ctx: &mut Context<'_>) {
+        let leg = &self.legs[Side::B.index()];
+        if let Some(target) = &leg.attempts.current {
+            target.avoid(ctx.since_epoch + AVOIDED);
+        }
+        let Some(sent) = self.exchange.as_ref().and_then(|exchange| exchange.client) else { return };
+        ctx.transactions.give_up(sent.id, Owner::GivenUp(self.key, sent.id));
+        self.given_up.push(GivenUp {
+            sent,
+            trunk: Arc::clone(&leg.trunk),
+            dialog: leg.dialog.clone(),
+            path: leg.path(),
+            over_at: ctx.now + LATE_MAX,
+            cancelled: false,
+            acks: Vec::new(),
+        });
+    }
+
+    /// Sends the INVITE to the next target, if there is one and the caller has heard nothing that binds it to the last.
+    fn tries_next_target(&mut self, ctx: &mut Context<'_>) -> bool {
+        let waits = self.leg(Side::A).state == LegState::Early && !self.ending;
+        let may_go = |exchange: &Exchange| {
+            exchange.from == Side::A && exchange.answer.is_none() && !exchange.withdrawn
+        };
+        if !waits || !self.exchange.as_ref().is_some_and(may_go) {
+            return false;
+        }
+        while let Some(next) = self.leg_mut(Side::B).attempts.left.pop_front() {
+            match self.described_at(next.path.peer, ctx) {
+                Ok(media) => {
+                    self.turn_to(next, media, ctx);
+                    return true;
+                }
+                Err(refused) => tracing::info!(target = %next.path.peer, "not tried: {refused}"),
+            }
+        }
+        false
+    }
+
+    /// What the INVITE says to a target. One of the other IP family hears of media of its own family.
+    fn described_at(
+        &mut self,
+        peer: SocketAddr,
+        ctx: &mut Context<'_>,
+    ) -> Result<(Option<Bytes>, Option<PortLease>), Refused> {
+        let trunk = Arc::clone(&self.leg(Side::B).trunk);
+        let lease = self.lease_for(&trunk, Family::of(peer.ip()), ctx)?;
+        let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
+        let (Some(port), Some((_, offer))) = (&lease, &exchange.offer) else {
+            return Ok((exchange.body.clone(), lease));
+        };
+        let [near, far] = &mut self.legs;
+        far.session.move_to(port.rtp());
+        match pass_offer(&self.policy, near, self.plan.a.local, far, offer) {
+            Ok(body) => Ok((Some(body), lease)),
+            Err(error) => {
+                far.session.move_to(self.plan.b.local);
+                lease.into_iter().for_each(|lease| ctx.ports.release(lease, ctx.now));
+                Err(Refused::Offer(error))
+            }
+        }
+    }
+
+    /// From now on the called side is this target; its INVITE leaves once the datapath relays for it.
+    fn turn_to(
+        &mut self,
+        Attempt { target, path }: Attempt,
+        (body, lease): (Option<Bytes>, Option<PortLease>),
+        ctx: &mut Context<'_>,
+    ) {
+        let leg = &mut self.legs[Side::B.index()];
+        let failed = leg.dialog.opened_over().peer;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.cross_again(body, &leg.trunk);
+        }
+        leg.dialog.turn_to(path, sent_by(&self.policy, path));
+        leg.attempts.current = Some(target);
+        self.plan.b.source_policy = leg.trunk.source_policy(path.peer.ip());
+        if let Some(lease) = &lease {
+            self.plan.b = endpoint(lease, None, &leg.trunk, path.peer);
+            leg.session.move_to(lease.rtp());
+        }
+        if let Some(record) = &mut self.record {
+            tracing::info!(call = record.id, trunk = leg.trunk.name, %failed, next = %path.peer, "next target");
+            if let Some(b) = &mut record.b {
+                b.signalling = path.peer;
+                b.media_local = Some(self.plan.b.local);
+            }
+        }
+        match lease {
+            None => self.once_relayed(Then::SendOn, ctx),
+            Some(lease) => {
+                self.leases.push(lease);
+                self.forget_waiting();
+                self.relayed = self.plan;
+                self.media = MediaState::Installing;
+                ctx.command(Command::InstallMedia { call: self.key, plan: self.plan });
+            }
+        }
+    }
+
+    /// A target that was given up says something.
+    pub(crate) fn on_late_response(&mut self, id: TransactionId, response: &Response, ctx: &mut Context<'_>) {
+        let Some(position) = self.given_up.iter().position(|given_up| given_up.sent.id == id) else { return };
+        if response.code.is_provisional() {
+            self.given_up[position].cancel(ctx);
+        } else if response.code.is_success() {
+            self.given_up[position].hang_up(response, ctx);
+        } else {
+            self.given_up.swap_remove(position);
+        }
+    }
+
+    /// A target that was given up will never say anything.
+    pub(super) fn forget_given_up(&mut self, id: TransactionId) {
+        self.given_up.retain(|given_up| given_up.sent.id != id);
+    }
+}
+
+impl GivenUp {
+    /// Withdraws the INVITE, now that the target has said that it has it (RFC 3261 section 9.1).
+    fn cancel(&mut self, ctx: &mut Context<'_>) {
+        if std::mem::replace(&mut self.cancelled, true) {
+            return;
+        }
+        self.over_at = ctx.now + LATE_MAX;
+        let Sent { branch, sequence, .. } = self.sent;
+        let cancel = self.dialog.request(&Method::Cancel, branch, sequence).empty();
+        if let Err(full) = ctx.request(Method::Cancel, branch, cancel, self.path, Owner::Nobody) {
+            tracing::warn!("CANCEL not sent: {full}");
+        }
+    }
+
+    /// Acknowledges an answer that comes too late, and hangs it up; one that comes again is acknowledged again.
+    fn hang_up(&mut self, response: &Response, ctx: &mut Context<'_>) {
+        let tag = response.to.tag();
+        if let Some(ack) = self.acks.iter().find(|ack| ack.remote_tag.as_deref() == tag) {
+            return ctx.send(ack.path, ack.bytes.clone());
+        }
+        if self.acks.len() >= FORKS_MAX {
+            return;
+        }
+        self.over_at = ctx.now + LATE_MAX;
+        let mut fork = self.dialog.clone();
+        fork.confirm(response);
+        let path = fork.path(|address| !self.trunk.nat && self.trunk.is_at(address));
+        let bytes: Bytes = fork.request(&Method::Ack, ctx.random.branch(), response.cseq).empty();
+        let (sequence, remote_tag) = (response.cseq, fork.remote_tag.clone());
+        self.acks.push(SentAck { sequence, remote_tag, bytes: bytes.clone(), path });
+        ctx.send(path, bytes);
+        let (branch, sequence) = (ctx.random.branch(), fork.next_sequence());
+        let bye = fork.request(&Method::Bye, branch, sequence).empty();
+        if let Err(full) = ctx.request(Method::Bye, branch, bye, path, Owner::Nobody) {
+            tracing::warn!("a late answer was not hung up: {full}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A trunk with several targets, of which some do not take the call (RFC 3263 section 4.3).
+
+use super::control::{Control, Sent, bench, only, sdp_of};
+use super::standing::{CARRIER, answer, header};
+use super::*;
+use crate::policy::{Candidate, Host, Target, Targets};
+
+const FIRST: &str = "10.0.0.20:5060";
+const SECOND: &str = "10.0.0.21:5060";
+
+/// The PBX is a name that leads to two targets, one after the other.
+fn two_targets() -> Control {
+    bench(|trunks| {
+        let candidate = |rank, address: &str| {
+            let target = Target::new(address.parse().unwrap(), Transport::Udp);
+            Candidate { rank, weight: 0, families: vec![vec![target]] }
+        };
+        let name = "pbx.example".to_owned();
+        trunks[1].host = Host::Name { name, port: None, transport: None };
+        trunks[1].targets = Arc::new(Targets::new(vec![candidate(0, FIRST), candidate(1, SECOND)]));
+    })
+}
+
+fn branch(message: &str) -> &str {
+    header(message, "Via:").split("branch=").nth(1).unwrap()
+}
+
+/// The INVITE that the first target got, and the one that the second got after it was silent.
+fn silent_first(bench: &mut Control) -> [String; 2] {
+    let sent = bench.receive(CARRIER, &invite(1));
+    let (to, first) = only(&sent, "INVITE ").clone();
+    assert_eq!(to.to_string(), FIRST);
+    assert!(first.starts_with("INVITE sip:442071838750@pbx.example SIP/2.0\r\n"), "{first}");
+    let sent = bench.wait(5);
+    let second = sent.iter().find(|(to, _)| to.to_string() == SECOND).unwrap().1.clone();
+    assert!(statuses(&sent).iter().all(|line| line.starts_with("INVITE ")), "the caller hears nothing");
+    [first, second]
+}
+
+fn at<'a>(sent: &'a Sent, peer: &str) -> Vec<&'a str> {
+    let there = sent.iter().filter(|(to, _)| to.to_string() == peer);
+    there.map(|(_, text)| text.split(' ').next().unwrap()).collect()
+}
+
+#[test]
+fn a_silent_target_is_given_up_for_the_next_one() {
+    let mut bench = two_targets();
+    let [first, second] = silent_first(&mut bench);
+    assert_ne!(branch(&first), branch(&second));
+    for same in ["From:", "To:", "Call-ID:"] {
+        assert_eq!(header(&first, same), header(&second, same));
+    }
+    assert!(bench.wait(20).iter().all(|(to, _)| to.to_string() == SECOND), "nothing more goes to the first");
+    let sent = bench.receive(SECOND, &answer(&second, "200 OK", "b", SECOND, &sdp_of(SECOND)));
+    assert_eq!(only(&sent, "SIP/2.0 200").0.to_string(), CARRIER);
+    let [record] = bench.settle() else { panic!("one record") };
+    assert_eq!(record.b.as_ref().unwrap().signalling.to_string(), SECOND);
+    assert_eq!(record.cause.name(), "drained");
+}
+
+#[test]
+fn a_target_that_was_given_up_and_answers_is_hung_up_and_the_call_goes_on() {
+    let mut bench = two_targets();
+    let [first, second] = silent_first(&mut bench);
+    let sent = bench.receive(FIRST, &answer(&first, "180 Ringing", "a", FIRST, ""));
+    assert_eq!(at(&sent, FIRST), ["CANCEL"]);
+    assert!(at(&sent, CARRIER).is_empty());
+    let late = answer(&first, "200 OK", "a", FIRST, &sdp_of(FIRST));
+    let sent = bench.receive(FIRST, &late);
+    assert_eq!(at(&sent, FIRST), ["ACK", "BYE"]);
+    assert!(at(&sent, CARRIER).is_empty());
+    assert_eq!(at(&bench.receive(FIRST, &late), FIRST), ["ACK"], "again for each repetition");
+    let sent = bench.receive(SECOND, &answer(&second, "200 OK", "b", SECOND, &sdp_of(SECOND)));
+    assert_eq!(at(&sent, SECOND), ["ACK"]);
+    only(&sent, "SIP/2.0 200");
+    assert_eq!(bench.settle().len(), 1);
+}
+
+#[test]
+fn after_503_the_next_target_has_the_call_at_once_and_retry_after_is_kept() {
+    for (retry_after, next_call) in [("Retry-After: 60\r\nContact:", SECOND), ("Contact:", FIRST)] {
+        let mut bench = two_targets();
+        let sent = bench.receive(CARRIER, &invite(1));
+        let refusal = answer(&only(&sent, "INVITE ").1, "503 Service Unavailable", "a", FIRST, "");
+        let sent = bench.receive(FIRST, &refusal.replace("Contact:", retry_after));
+        assert_eq!(only(&sent, "INVITE ").0.to_string(), SECOND);
+        assert!(at(&sent, CARRIER).is_empty());
+        let sent = bench.receive(CARRIER, &invite(2));
+        assert_eq!(only(&sent, "INVITE ").0.to_string(), next_call);
+        assert_eq!(bench.settle().len(), 2);
+    }
+}
+
+#[test]
+fn only_503_leads_to_another_target_and_none_does_after_an_answer_was_heard() {
+    let mut bench = two_targets();
+    let sent = bench.receive(CARRIER, &invite(1));
+    let (_, first) = only(&sent, "INVITE ").clone();
+    let sent = bench.receive(FIRST, &answer(&first, "486 Busy Here", "a", FIRST, ""));
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 486 Busy Here"));
+
+    let sent = bench.receive(CARRIER, &invite(2));
+    let (_, first) = only(&sent, "INVITE ").clone();
+    bench.receive(FIRST, &answer(&first, "183 Session Progress", "a", FIRST, &sdp_of(FIRST)));
+    let sent = bench.receive(FIRST, &answer(&first, "503 Service Unavailable", "a", FIRST, ""));
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 500 Server Internal Error"));
+    assert_eq!(bench.settle().len(), 2);
+}
+
+#[test]
+fn when_all_are_silent_the_caller_hears_408_and_the_next_call_tries_all_the_same() {
+    let mut bench = two_targets();
+    silent_first(&mut bench);
+    let sent = bench.wait(40);
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 408 Request Timeout"));
+    let sent = bench.receive(CARRIER, &invite(2));
+    only(&sent, "INVITE ");
+    assert_eq!(bench.settle().len(), 2);
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_said_at_once() {
+    let mut bench = two_targets();
+    let question = bench.edge.policy.questions().first().unwrap().clone();
+    let nowhere = bench.edge.policy.led(&question, Targets::default()).unwrap();
+    bench.edge.handle(Input::PolicyReplaced(Arc::new(nowhere)), bench.now);
+    let sent = bench.receive(CARRIER, &invite(1));
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 503 Service Unavailable"));
+    let [record] = bench.settle() else { panic!("one record") };
+    assert_eq!(record.cause.name(), "unresolved");
+}
