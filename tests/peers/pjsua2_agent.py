@@ -63,6 +63,12 @@ class Call(pj.Call):
             pass  # on hold, or not begun yet
 
 
+TRANSPORTS = {
+    "udp": pj.PJSIP_TRANSPORT_UDP,
+    "tcp": pj.PJSIP_TRANSPORT_TCP,
+    "tls": pj.PJSIP_TRANSPORT_TLS,
+}
+
 # Reliable provisional responses (RFC 3262).
 RELIABLE = {"off": pj.PJSUA_100REL_NOT_USED, "required": pj.PJSUA_100REL_MANDATORY}
 
@@ -122,8 +128,12 @@ class Agent:
         config = pj.TransportConfig()
         config.port = self.options.port
         config.boundAddress = self.options.address
-        kind = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}[self.options.transport]
-        self.endpoint.transportCreate(kind, config)
+        if self.options.transport == "tls":
+            tls = config.tlsConfig
+            tls.certFile, tls.privKeyFile = self.options.certificate, self.options.key
+            tls.CaListFile = self.options.authority
+            tls.verifyServer = tls.verifyClient = tls.requireClientCert = True
+        self.endpoint.transportCreate(TRANSPORTS[self.options.transport], config)
 
     def choose(self, codecs):
         """Offers these codecs, the first one first, and no other."""
@@ -225,7 +235,9 @@ def main():
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, default=5060)
     parser.add_argument("--media-port", type=int, default=7000)
-    parser.add_argument("--transport", choices=["udp", "tcp"], default="udp")
+    parser.add_argument("--transport", choices=TRANSPORTS, default="udp")
+    for file in ["certificate", "key", "authority"]:
+        parser.add_argument(f"--{file}")
     parser.add_argument("--codecs", default="PCMA,PCMU")
     parser.add_argument("--hold", choices=HOLDS, default="direction")
     parser.add_argument("--reliable", choices=RELIABLE, default="off")

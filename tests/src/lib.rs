@@ -15,6 +15,7 @@
 //! Everything needs root; tests that use it are `#[ignore]`d and run by `cargo xtask test`.
 #![expect(clippy::disallowed_methods, reason = "the lab lives in real time")]
 
+pub mod certificates;
 pub mod drill;
 pub mod edge;
 pub mod lab;

@@ -10,21 +10,14 @@ use edge_tests::{EdgeConfig, EdgeProcess, Witness};
 /// Packets that make it sure that media flows: more than half a second of it.
 const FLOWING: u64 = 30;
 
-fn config(transport: Transport) -> EdgeConfig {
-    let config = EdgeConfig::default();
-    match transport {
-        Transport::Udp => config,
-        Transport::Tcp => config.over_tcp(Side::Carrier).over_tcp(Side::Pbx),
-    }
-}
-
 /// An edge between two agents that speak `transport`; what they have heard of each other came through XDP.
 fn through_edge(
     transport: Transport,
     ended_by: &str,
     drill: impl FnOnce(&Lab, &EdgeProcess<'_>) -> Result<()>,
 ) -> Result<()> {
-    with_edge(config(transport), |lab, edge| {
+    let config = EdgeConfig::default().over(Side::Carrier, transport).over(Side::Pbx, transport);
+    with_edge(config, |lab, edge| {
         let witness = Witness::start(lab)?;
         drill(lab, &edge)?;
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
@@ -114,6 +107,12 @@ fn one_side_wants_provisional_responses_acknowledged_and_the_other_does_not() ->
     Ok(())
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn pjsua2_calls_from_both_sides_over_tls() -> Result<()> {
+    Side::BOTH.into_iter().try_for_each(|from| a_call_with_everything(from, Transport::Tls))
+}
+
 /// baresip calls, is called, and hangs up both times.
 fn baresip_hangs_up(transport: Transport) -> Result<()> {
     for (from, ended_by) in [(Side::Pbx, "a"), (Side::Carrier, "b")] {
@@ -144,4 +143,10 @@ fn baresip_calls_and_is_called_over_udp() -> Result<()> {
 #[ignore = "needs root: cargo xtask test"]
 fn baresip_calls_and_is_called_over_tcp() -> Result<()> {
     baresip_hangs_up(Transport::Tcp)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn baresip_calls_and_is_called_over_tls() -> Result<()> {
+    baresip_hangs_up(Transport::Tls)
 }

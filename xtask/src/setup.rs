@@ -15,8 +15,16 @@ const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-
 const LINKER_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "zlib1g-dev", "libzstd-dev", "g++"];
 /// SIPp as both peers, Kamailio as a proxy of one, baresip and (by its wheel) PJSUA2 as user agents; ip and ethtool make
 /// the network of the lab, ping shows that it is one.
-const LAB_PACKAGES: &[&str] =
-    &["sip-tester", "kamailio", "baresip-core", "python3-venv", "ethtool", "iproute2", "iputils-ping"];
+const LAB_PACKAGES: &[&str] = &[
+    "sip-tester",
+    "kamailio",
+    "kamailio-tls-modules",
+    "baresip-core",
+    "python3-venv",
+    "ethtool",
+    "iproute2",
+    "iputils-ping",
+];
 /// The version that the drills were written with; a wheel, so nothing is compiled.
 const PJSUA2: &str = "pjsua2-python==2.15.1.post1";
 const LLVM_PREFIX: &str = "/usr/lib/llvm-22";

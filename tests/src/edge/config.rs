@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::certificates::{self, Certificates};
 use crate::lab::{Lab, Side};
-use crate::sipp::SIP_PORT;
+use crate::peers::Transport;
+use crate::sipp::{SIP_PORT, TLS_PORT};
 
 /// Where edge pins its maps and links, below the lab's bpffs.
 pub(super) const PIN_DIRECTORY: &str = "edge";
@@ -17,6 +19,7 @@ pub(super) const DID_STRIP: usize = 10;
 pub struct EdgeConfig {
     trunk_keys: Vec<(Side, String)>,
     over_tcp: Vec<Side>,
+    over_tls: Vec<Side>,
     sections: Vec<String>,
     media_ports: String,
     mode: String,
@@ -29,6 +32,7 @@ impl Default for EdgeConfig {
         Self {
             trunk_keys: Vec::new(),
             over_tcp: Vec::new(),
+            over_tls: Vec::new(),
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
@@ -49,6 +53,26 @@ impl EdgeConfig {
     pub fn over_tcp(mut self, side: Side) -> Self {
         self.over_tcp.push(side);
         self
+    }
+
+    /// Reaches a trunk over TLS, and knows it by its certificate.
+    pub fn over_tls(mut self, side: Side) -> Self {
+        self.over_tls.push(side);
+        self
+    }
+
+    /// Reaches a trunk over this transport.
+    pub fn over(self, side: Side, transport: Transport) -> Self {
+        match transport {
+            Transport::Udp => self,
+            Transport::Tcp => self.over_tcp(side),
+            Transport::Tls => self.over_tls(side),
+        }
+    }
+
+    /// Whether edge needs certificates.
+    pub fn wants_certificates(&self) -> bool {
+        !self.over_tls.is_empty()
     }
 
     /// Adds a section with its lines, as `[timers]\nanswer_max = "3s"`.
@@ -84,7 +108,7 @@ impl EdgeConfig {
             let _ = writeln!(text, "{section}\n");
         }
         for side in Side::BOTH {
-            text.push_str(&self.realm(side));
+            text.push_str(&self.realm(side, lab));
         }
         for side in Side::BOTH {
             text.push_str(&self.trunk_section(side));
@@ -105,21 +129,36 @@ impl EdgeConfig {
         )
     }
 
-    fn realm(&self, side: Side) -> String {
+    fn realm(&self, side: Side, lab: &Lab) -> String {
         let (name, address, ports) = (side.edge_device(), side.edge_address(), &self.media_ports);
+        let (listener, files) = if self.over_tls.contains(&side) {
+            let (listener, certificates) = (format!(", \"tls:{address}:{TLS_PORT}\""), Certificates::of(lab));
+            let ([certificate, key], authority) = (certificates.of_holder("edge"), certificates.authority());
+            let files = format!(
+                "tls = {{ certificate = {certificate:?}, private_key = {key:?}, client_ca = {authority:?} }}\n"
+            );
+            (listener, files)
+        } else {
+            (String::new(), String::new())
+        };
         format!(
             "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{address}:{SIP_PORT}\", \
-             \"tcp:{address}:{SIP_PORT}\"]\nmedia = [\"{address}\"]\nmedia_ports = \"{ports}\"\n\n"
+             \"tcp:{address}:{SIP_PORT}\"{listener}]\nmedia = [\"{address}\"]\nmedia_ports = \"{ports}\"\n{files}\n"
         )
     }
 
     fn trunk_section(&self, side: Side) -> String {
         let (name, realm, peer) = (side.name(), side.edge_device(), side.peer_address());
         let transport = if self.over_tcp.contains(&side) { "tcp" } else { "udp" };
-        let mut text = format!(
-            "[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{peer}\"\nport = {SIP_PORT}\n\
-             transport = \"{transport}\"\nauth = \"ip\"\nsources = [\"{peer}/32\"]\n"
-        );
+        let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{peer}\"\n");
+        if self.over_tls.contains(&side) {
+            let domain = certificates::domain(side);
+            let _ = writeln!(text, "port = {TLS_PORT}\ntransport = \"tls\"\nauth = \"tls\"");
+            let _ = writeln!(text, "tls = {{ names = [\"{domain}\"] }}");
+        } else {
+            let _ = writeln!(text, "port = {SIP_PORT}\ntransport = \"{transport}\"\nauth = \"ip\"");
+            let _ = writeln!(text, "sources = [\"{peer}/32\"]");
+        }
         for (_, line) in self.trunk_keys.iter().filter(|(of, _)| *of == side) {
             let _ = writeln!(text, "{line}");
         }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 pub use cdr::{Cdr, Leg};
 pub use config::EdgeConfig;
 
+use crate::certificates::Certificates;
 use crate::lab::Lab;
 use crate::namespace::Namespace;
 use crate::place;
@@ -74,6 +75,9 @@ impl<'lab> EdgeProcess<'lab> {
     pub fn start(lab: &'lab Lab, config: &EdgeConfig) -> Result<Self> {
         let path = lab.directory().join("edge.toml");
         std::fs::write(&path, config.toml(lab))?;
+        if config.wants_certificates() {
+            Certificates::make(lab)?;
+        }
         Self::start_again(lab)
     }
 

@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::{Transport, contained, installed, wait_until_listening};
+use crate::certificates::Certificates;
 use crate::drill::number;
 use crate::lab::{Lab, Side};
 use crate::process::{Process, wait_until};
-use crate::sipp::SIP_PORT;
 
 const CONFIG: &str = include_str!("../../peers/baresip.conf");
 const MODULES: &str = "/usr/lib/baresip/modules";
@@ -27,6 +27,7 @@ pub struct Baresip {
     control: TcpStream,
     received: Vec<u8>,
     side: Side,
+    transport: Transport,
 }
 
 impl Baresip {
@@ -38,14 +39,15 @@ impl Baresip {
         std::fs::create_dir_all(&directory)?;
         let address = side.peer_address();
         let config = CONFIG.replace("[address]", &address.to_string()).replace("[modules]", MODULES);
-        std::fs::write(directory.join("config"), config)?;
+        std::fs::write(directory.join("config"), config + &certificates(lab, side, transport)?)?;
         // It answers to the name of its account and to no other.
         let user = match side {
             Side::Carrier => number(Side::Pbx),
             Side::Pbx => "750",
         };
         let account = format!(
-            "<sip:{user}@{address}:{SIP_PORT};transport={}>;regint=0;answermode=auto\n",
+            "<sip:{user}@{address}:{};transport={}>;regint=0;answermode=auto\n",
+            transport.port(),
             transport.name()
         );
         std::fs::write(directory.join("accounts"), account)?;
@@ -57,12 +59,12 @@ impl Baresip {
         wait_until_listening(namespace, CONTROL, &mut process).context("baresip does not start")?;
         let control = namespace.run(|| TcpStream::connect(CONTROL))??;
         control.set_read_timeout(Some(READ_TIMEOUT))?;
-        Ok(Self { process, control, received: Vec::new(), side })
+        Ok(Self { process, control, received: Vec::new(), side, transport })
     }
 
     /// Calls the other side through edge.
     pub fn call(&mut self) -> Result<()> {
-        let edge = SocketAddrV4::new(self.side.edge_address(), SIP_PORT);
+        let edge = SocketAddrV4::new(self.side.edge_address(), self.transport.port());
         // It adds the transport of its account.
         self.obey("dial", &format!("sip:{}@{edge}", number(self.side)))
     }
@@ -119,4 +121,14 @@ impl Baresip {
         self.received.drain(..=end);
         Ok(Some(event))
     }
+}
+
+/// What its configuration says of certificates.
+fn certificates(lab: &Lab, side: Side, transport: Transport) -> Result<String> {
+    if transport != Transport::Tls {
+        return Ok(String::new());
+    }
+    let certificates = Certificates::of(lab);
+    let own = certificates.together(side.name())?;
+    Ok(format!("sip_certificate {}\nsip_cafile {}\n", own.display(), certificates.authority().display()))
 }

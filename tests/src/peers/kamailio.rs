@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{NewerDebian, Transport, contained, installed, wait_until_listening};
+use crate::certificates::Certificates;
 use crate::lab::{Lab, Side};
 use crate::process::Process;
 use crate::sipp::SIP_PORT;
@@ -46,14 +47,22 @@ impl Proxy {
         Self { agents, ..self }
     }
 
-    fn config(&self) -> String {
+    fn config(&self, lab: &Lab) -> String {
         let mut forks = String::new();
         for agent in 1..self.agents {
             let port = AGENT_PORT + agent;
             let _ =
                 writeln!(forks, "append_branch(\"sip:agent@[address]:{port};transport=[towards_agents]\");");
         }
+        let (certificates, name) = (Certificates::of(lab), self.side.name());
+        let [certificate, key] = certificates.of_holder(name).map(|file| file.display().to_string());
+        let secure = self.towards_edge == Transport::Tls;
         [
+            ("features", if secure { "#!define WITH_TLS" } else { "" }),
+            ("certificate", &certificate),
+            ("key", &key),
+            ("authority", &certificates.authority().display().to_string()),
+            ("edge_port", &self.towards_edge.port().to_string()),
             ("forks", forks.as_str()),
             ("address", &self.side.peer_address().to_string()),
             ("port", &SIP_PORT.to_string()),
@@ -89,7 +98,7 @@ impl Kamailio {
         let directory = lab.directory().join(format!("kamailio-{}", proxy.side.name()));
         std::fs::create_dir_all(&directory)?;
         let file = directory.join("kamailio.cfg");
-        std::fs::write(&file, proxy.config())?;
+        std::fs::write(&file, proxy.config(lab))?;
         command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(&file).arg("-Y").arg(&directory);
         let namespace = lab.peer(proxy.side);
         let mut process = Process::start(command, namespace, &directory.join("output"))?;

@@ -25,6 +25,7 @@ pub use pjsua2::{Digit, Pjsua2};
 
 use crate::namespace::Namespace;
 use crate::process::{Process, wait_until};
+use crate::sipp::{SIP_PORT, TLS_PORT};
 
 /// Enough for a peer to start on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,17 +38,28 @@ pub enum Transport {
     Udp,
     /// A connection.
     Tcp,
+    /// A connection where both sides show certificates.
+    Tls,
 }
 
 impl Transport {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Udp, Self::Tcp];
+    /// Those that every peer speaks.
+    pub const PLAIN: [Self; 2] = [Self::Udp, Self::Tcp];
 
     /// As the transport parameter of a SIP URI has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// Where peers and edge take it.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => SIP_PORT,
+            Self::Tls => TLS_PORT,
         }
     }
 }

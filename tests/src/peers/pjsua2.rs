@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Transport;
+use crate::certificates::Certificates;
 use crate::drill::number;
 use crate::lab::{Lab, Side};
 use crate::place;
 use crate::process::{Process, wait_until};
-use crate::sipp::SIP_PORT;
 
 const SCRIPT: &str = include_str!("../../peers/pjsua2_agent.py");
 /// Longer than anything that an agent is asked for takes.
@@ -77,9 +77,20 @@ impl Pjsua2 {
         std::fs::write(&script, SCRIPT)?;
         let mut command = Command::new(python);
         command.arg(script).current_dir(&directory);
-        command.args(["--address", &side.peer_address().to_string(), "--port", &SIP_PORT.to_string()]);
+        command.args([
+            "--address",
+            &side.peer_address().to_string(),
+            "--port",
+            &transport.port().to_string(),
+        ]);
         command.args(["--transport", transport.name(), "--hold", hold(side)]);
         command.args(options);
+        if transport == Transport::Tls {
+            let certificates = Certificates::of(lab);
+            let [certificate, key] = certificates.of_holder(side.name());
+            command.arg("--certificate").arg(certificate).arg("--key").arg(key);
+            command.arg("--authority").arg(certificates.authority());
+        }
         let process = Process::start_obeying(command, lab.peer(side), &directory.join("output"))?;
         let mut agent = Self { process, side, transport, seen: 0 };
         agent.expect("ready", |_| true)?;
@@ -93,7 +104,7 @@ impl Pjsua2 {
 
     /// Calls a number of the other side's.
     pub fn dial_number(&mut self, number: &str) -> Result<()> {
-        let edge = SocketAddrV4::new(self.side.edge_address(), SIP_PORT);
+        let edge = SocketAddrV4::new(self.side.edge_address(), self.transport.port());
         let uri = format!("sip:{number}@{edge};transport={}", self.transport.name());
         self.obey(json!({"do": "call", "uri": uri}))
     }

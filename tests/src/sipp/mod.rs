@@ -22,6 +22,8 @@ use crate::tone;
 
 /// The port on which the peers answer calls.
 pub const SIP_PORT: u16 = 5060;
+/// The port on which peers answer calls over TLS.
+pub const TLS_PORT: u16 = 5061;
 /// The port from which the peers place calls.
 pub const CALLER_PORT: u16 = 5070;
 /// RTP port of the answering SIPp of a peer.

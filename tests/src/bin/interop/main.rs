@@ -37,11 +37,8 @@ struct Scene<'scene> {
 
 impl Case {
     fn run(&self, debian: &NewerDebian) -> Result<()> {
-        let config = EdgeConfig::default();
-        let config = match self.transport {
-            Transport::Udp => config,
-            Transport::Tcp => config.over_tcp(Side::Carrier).over_tcp(Side::Pbx),
-        };
+        let transport = self.transport;
+        let config = EdgeConfig::default().over(Side::Carrier, transport).over(Side::Pbx, transport);
         with_edge(config, |lab, edge| {
             (self.run)(&Scene { lab, edge: &edge, debian, transport: self.transport })?;
             edge.stop()
