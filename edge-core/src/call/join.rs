@@ -46,8 +46,8 @@ pub(crate) enum Wish {
     Translate { of: Source, asked: Box<Asked> },
     /// `by` takes its sides over.
     Take { by: CallKey },
-    /// The call that was to go on for a REFER within `of` has failed.
-    Failed { of: CallKey, code: StatusCode },
+    /// The call `by`, which was to go on with a side of `of`, has failed.
+    Failed { of: CallKey, by: CallKey, code: StatusCode },
     /// Nobody waits any more for the call that goes on for a REFER.
     Abandon { call: CallKey },
 }
@@ -231,7 +231,7 @@ impl Call {
     /// Those who wait for this call hear that it has failed.
     fn tell_failure(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
         for (_, source) in self.joining.take().iter().flat_map(Joining::sources) {
-            ctx.wishes.push_back(Wish::Failed { of: source.call, code });
+            ctx.wishes.push_back(Wish::Failed { of: source.call, by: self.key, code });
         }
     }
 
@@ -260,13 +260,14 @@ impl Call {
         std::mem::replace(self.leg_mut(side), husk)
     }
 
-    /// A side that was given to another call leaves only the other one, which is told and hung up.
-    pub(crate) fn given_away(&mut self, side: Side, ctx: &mut Context<'_>) {
-        let cause = match self.referral.as_ref().map(|referral| referral.by) {
-            Some(by) => Cause::Transferred(by),
-            None => Cause::Replaced(side.other()),
+    /// A side that was given to the call `by` leaves only the other one, which is told and hung up.
+    pub(crate) fn given_away(&mut self, side: Side, by: CallKey, ctx: &mut Context<'_>) {
+        let (cause, told) = match self.referred_to(by) {
+            Some(referrer) => (Cause::Transferred(referrer), StatusCode::OK),
+            // Nobody is left to be connected with the target of a REFER that has not come about.
+            None => (Cause::Replaced(side.other()), StatusCode::REQUEST_TERMINATED),
         };
-        self.end_referral(StatusCode::OK, ctx);
+        self.end_referral(told, ctx);
         self.terminate(cause, ctx);
     }
 

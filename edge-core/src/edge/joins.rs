@@ -23,8 +23,8 @@ impl Edge {
                 Wish::Refer { of, refer } => self.carry_out_refer(of, &refer, now),
                 Wish::Translate { of, asked } => self.translate_refer(of, *asked, now),
                 Wish::Take { by } => self.take_sides(by, now),
-                Wish::Failed { of, code } => {
-                    self.with_call(of, now, |call, ctx| call.referral_failed(code, ctx));
+                Wish::Failed { of, by, code } => {
+                    self.with_call(of, now, |call, ctx| call.join_failed(by, code, ctx));
                 }
                 Wish::Abandon { call } => {
                     self.with_call(call, now, |call, ctx| call.terminate(Cause::Cancelled, ctx));
@@ -111,8 +111,11 @@ impl Edge {
         let translated = self.calls.get(&of.call).and_then(|call| {
             let target = ReferTo::of(&asked.request.message).ok()?;
             let kept = self.kept_by(&target.replaces?, &call.trunk(of.side).name)?;
-            let dialog = self.calls.get(&kept.call)?.dialog(kept.side);
-            Some((target.number, Replaces::far_end_of(dialog)?))
+            let other = self.calls.get(&kept.call)?;
+            // Another trunk would have no say in it, and its names are those that its peer chose.
+            let own = other.trunk(kept.side).name == call.trunk(of.side.other()).name;
+            let replaces = own.then(|| Replaces::far_end_of(other.dialog(kept.side)))??;
+            Some((target.number, replaces))
         });
         self.with_call(of.call, now, |call, ctx| match &translated {
             Some((number, replaces)) => call.send_refer(asked, number, Some(replaces), ctx),
@@ -140,7 +143,7 @@ impl Edge {
             self.with_call(by, now, |call, ctx| call.take(*side, leg, ctx));
         }
         for (_, source) in sources {
-            self.with_call(source.call, now, |call, ctx| call.given_away(source.side, ctx));
+            self.with_call(source.call, now, |call, ctx| call.given_away(source.side, by, ctx));
         }
         self.with_call(by, now, |call, ctx| call.sides_are_here(ctx));
     }

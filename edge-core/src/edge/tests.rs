@@ -3,6 +3,7 @@
 mod attempt;
 mod control;
 mod families;
+mod interplay;
 mod media;
 mod passing;
 mod reason;

@@ -41,6 +41,18 @@ impl Call {
         }
     }
 
+    /// Who has asked for the call `by`, if it goes on for a REFER within this one.
+    pub(in super::super) fn referred_to(&self, by: CallKey) -> Option<Side> {
+        self.referral.as_ref().filter(|referral| referral.call == Some(by)).map(|referral| referral.by)
+    }
+
+    /// The call `by` takes no side of this one over: that matters only where it goes on for a REFER.
+    pub(crate) fn join_failed(&mut self, by: CallKey, code: StatusCode, ctx: &mut Context<'_>) {
+        if self.referred_to(by).is_some() {
+            self.referral_failed(code, ctx);
+        }
+    }
+
     /// What went on for the REFER has failed: the call stands as it was, if both sides are still there.
     pub(crate) fn referral_failed(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
         let Some(referral) = &mut self.referral else { return };

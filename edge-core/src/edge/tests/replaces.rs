@@ -11,12 +11,12 @@ fn tag(party: &str) -> &str {
 }
 
 /// The PBX's dialog with us, as it names it to us.
-fn dialog_of_pbx(invite: &str) -> String {
+pub(super) fn dialog_of_pbx(invite: &str) -> String {
     format!("{};to-tag={};from-tag=b", header(invite, "Call-ID:"), tag(header(invite, "From:")))
 }
 
 /// An INVITE of the PBX's that is to replace a dialog.
-fn replacing(replaces: &str) -> String {
+pub(super) fn replacing(replaces: &str) -> String {
     let headers = format!(
         "Replaces: {replaces}\r\nRequire: replaces\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n"
     );
