@@ -38,11 +38,16 @@ pub(super) struct Refreshing {
 }
 
 impl Call {
-    /// Whether an offer is under way, so that no other may begin.
+    /// Whether no change of the session may begin: an offer is under way, or a transfer.
     pub(super) const fn is_changing(&self) -> bool {
+        self.is_negotiating() || self.referral.is_some()
+    }
+
+    /// Whether an offer is under way. A transfer that is tried has none in this call until it comes about, and that may
+    /// take longer than a session lives without a refresh.
+    const fn is_negotiating(&self) -> bool {
         self.exchange.is_some()
             || self.refreshing.is_some()
-            || self.referral.is_some()
             || self.joining.is_some()
             || self.early_change.is_some()
     }
@@ -68,8 +73,14 @@ impl Call {
                 continue;
             }
             match self.leg(side).timer.due(ctx.now) {
+                // Its refresh was not taken while that goes on, which has an end of its own.
+                Some(Due::Over) if self.referral.is_some() || self.joining.is_some() => {
+                    self.leg_mut(side).timer.outlive(ctx.now + T1 * 64);
+                }
                 Some(Due::Over) => self.terminate(Cause::Expired(side), ctx),
-                Some(Due::Refresh) if self.is_changing() || self.leg(side).state != LegState::Confirmed => {
+                Some(Due::Refresh)
+                    if self.is_negotiating() || self.leg(side).state != LegState::Confirmed =>
+                {
                     self.leg_mut(side).timer.refresh_again(Some(ctx.now + AGAIN));
                 }
                 Some(Due::Refresh) => self.refresh(side, ctx),
@@ -146,8 +157,8 @@ impl Call {
             return;
         }
         // Should the answer not come, the refusal or the end of the call says what follows.
-        self.leg_mut(side).describe_at = Some(ctx.now + if self.is_changing() { AGAIN } else { T1 * 64 });
-        if !self.is_changing() {
+        self.leg_mut(side).describe_at = Some(ctx.now + if self.is_negotiating() { AGAIN } else { T1 * 64 });
+        if !self.is_negotiating() {
             self.refresh_by(Method::Invite, side, ctx);
         }
     }

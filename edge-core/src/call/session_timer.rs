@@ -86,6 +86,13 @@ impl SessionTimer {
         }
     }
 
+    /// Lets the session live until `at`, whoever has not refreshed it.
+    pub(super) fn outlive(&mut self, at: Instant) {
+        if let Some(agreed) = &mut self.agreed {
+            agreed.over_at = agreed.over_at.max(at);
+        }
+    }
+
     /// Adds to an INVITE or UPDATE of ours, which says that we support it, what we propose, or what is agreed (section 7.1).
     pub(super) fn propose(&self, request: MessageWriter) -> MessageWriter {
         let expires = match (self.agreed, self.proposal) {

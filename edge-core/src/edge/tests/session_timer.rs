@@ -1,7 +1,12 @@
 //! Session timers of a call: what is proposed, kept and given up.
 
+use super::control::{DESK, bench, only, sdp_of};
+use super::refer::{Up, by_carrier, by_pbx};
 use super::standing::{CARRIER, PBX, Standing, answer, header, pbx_sdp, peers};
 use super::*;
+use crate::policy::Refer;
+
+const TO_DESK: &str = "Refer-To: <sip:7001@a>\r\n";
 
 /// A standing call whose caller and called side said these headers in the INVITE and its 200.
 fn standing(by_carrier: &str, by_pbx: &str) -> Standing {
@@ -164,4 +169,49 @@ fn a_refresh_that_meets_silence_or_an_unknown_call_ends_it() {
         call.bench.receive(PBX, &lost);
         assert!(call.wait(40).iter().any(|(_, text)| text.starts_with("BYE ")), "{allow}");
     }
+}
+
+/// A call whose sessions last 90 s, kept going by `refresher`s as the peers see it.
+fn short_sessions(refresher: &str) -> Up {
+    let mut bench = bench(|trunks| trunks[1].refer = Refer::Consume);
+    let expires = format!("Supported: timer\r\nSession-Expires: 90;refresher={refresher}\r\nMax-Forwards");
+    let sent = bench.receive(CARRIER, &invite(1).replace("Max-Forwards", &expires));
+    let invite = only(&sent, "INVITE ").1.clone();
+    let sent = bench.receive(PBX, &answer(&invite, "200 OK", "b", PBX, &pbx_sdp()));
+    let ok = only(&sent, "SIP/2.0 200").1.clone();
+    bench.receive(CARRIER, &by_carrier(&ok, "ACK", 1, ""));
+    Up { bench, invite, ok }
+}
+
+#[test]
+fn a_session_that_we_keep_going_outlives_a_target_that_rings_for_long() {
+    let mut up = short_sessions("uas");
+    let refer = by_pbx(&up.invite, "REFER", 7, TO_DESK);
+    let to_desk = only(&up.bench.receive(PBX, &refer), "INVITE ").1.clone();
+    up.bench.receive(DESK, &answer(&to_desk, "180 Ringing", "d", DESK, ""));
+    let sent = up.bench.wait(46);
+    let refresh = sent.iter().find(|(to, text)| to.to_string() == CARRIER && text.starts_with("INVITE "));
+    let refresh = refresh.unwrap_or_else(|| panic!("no refresh in {:?}", statuses(&sent))).1.clone();
+    let ok = answer(&refresh, "200 OK", "", CARRIER, SDP);
+    let ok = ok.replace("Content-Type", "Session-Expires: 90;refresher=uac\r\nContent-Type");
+    only(&up.bench.receive(CARRIER, &ok), "ACK ");
+    up.bench.wait(20);
+    let sent = up.bench.receive(DESK, &answer(&to_desk, "200 OK", "d", DESK, &sdp_of(DESK)));
+    assert_eq!(only(&sent, "INVITE ").0.to_string(), CARRIER, "{:?}", statuses(&sent));
+    up.bench.settle();
+}
+
+#[test]
+fn one_who_may_not_refresh_while_he_is_transferred_does_not_lose_the_call_for_it() {
+    let mut up = short_sessions("uac");
+    let refer = by_pbx(&up.invite, "REFER", 7, TO_DESK);
+    let to_desk = only(&up.bench.receive(PBX, &refer), "INVITE ").1.clone();
+    up.bench.receive(DESK, &answer(&to_desk, "180 Ringing", "d", DESK, ""));
+    up.bench.wait(45);
+    let refresh = by_carrier(&up.ok, "INVITE", 2, SDP);
+    assert_eq!(statuses(&up.bench.receive(CARRIER, &refresh)), ["SIP/2.0 491 Request Pending"]);
+    up.bench.wait(60);
+    let sent = up.bench.receive(DESK, &answer(&to_desk, "200 OK", "d", DESK, &sdp_of(DESK)));
+    assert_eq!(only(&sent, "INVITE ").0.to_string(), CARRIER, "{:?}", statuses(&sent));
+    up.bench.settle();
 }
