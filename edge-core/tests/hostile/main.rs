@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::CallKey;
 use edge_core::edge::Shard;
-use edge_core::media::MediaReport;
+use edge_core::media::{MediaRefusal, MediaReport};
 use edge_core::policy::{
     CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
     RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
@@ -30,6 +30,9 @@ pub(crate) use bytes_to_steps::any_steps;
 const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\n";
 const PAIRS: u64 = 64;
+
+/// Messages that are picked by how new they are.
+const NEWEST: usize = 16;
 
 const WITH_SDP: &str = "Content-Type: application/sdp\r\n";
 const WITH_DIGIT: &str = "Content-Type: application/dtmf-relay\r\n";
@@ -94,6 +97,12 @@ pub(crate) enum Step {
     Noise(Vec<u8>),
     /// Time goes by.
     Wait { ms: u32 },
+    /// The operator hangs a call up.
+    HangUp { pick: u16 },
+    /// The edge takes no more calls, and hangs up the others after a while.
+    Drain { ms: u32 },
+    /// The next word of the datapath is no.
+    RefuseMedia,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -115,12 +124,46 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What the host of the edge does of itself.
+fn fact() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => any::<u16>().prop_map(|pick| Step::HangUp { pick }),
+        1 => (0..60_000_u32).prop_map(|ms| Step::Drain { ms }),
+        3 => Just(Step::RefuseMedia),
+    ]
+}
+
+/// What a trunk sends that answers what it has just heard, so that calls come about and meet each other; with what the
+/// host does meanwhile.
+fn conversation() -> impl Strategy<Value = Step> {
+    let codes = prop::sample::select(vec![180, 183, 200, 200, 200, 200, 200, 200, 302, 486, 491]);
+    let newest = (0..6_u16).prop_map(|back| u16::MAX - back);
+    prop_oneof![
+        3 => (0..2_usize, 0..6_u8).prop_map(|(side, number)| Step::Invite { side, number, with_offer: true }),
+        14 => (newest.clone(), codes, prop::bool::weighted(0.9), 0..TIMERS.len())
+            .prop_map(|(pick, code, with_sdp, timer)| Step::Answer { pick, code, with_sdp, timer }),
+        6 => (newest.clone(), 0..METHODS.len(), 1..30_u32)
+            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
+        6 => (newest.clone(), Just(3_usize), Just(1_u32))
+            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
+        4 => (newest.clone(), (METHODS.len() - 4)..METHODS.len() - 1, 2..30_u32)
+            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
+        2 => (newest, 6..9_u8).prop_map(|(pick, number)| Step::Replace { pick, number }),
+        2 => (0..6_000_u32).prop_map(|ms| Step::Wait { ms }),
+        1 => fact(),
+    ]
+}
+
 struct World {
     edge: Edge,
     now: Instant,
     /// What the edge sent, and through which realm.
     sent: Vec<(usize, String)>,
     installed: HashSet<CallKey>,
+    /// Addresses that have ever been relayed for.
+    relayed: HashSet<SocketAddr>,
+    /// What the datapath is asked next, it refuses.
+    refuses: bool,
     records: usize,
     drained: bool,
 }
@@ -170,6 +213,8 @@ impl World {
             now,
             sent: Vec::new(),
             installed: HashSet::new(),
+            relayed: HashSet::new(),
+            refuses: false,
             records: 0,
             drained: false,
         }
@@ -191,15 +236,25 @@ impl World {
             match command {
                 Command::Send { path, bytes } => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
-                    self.sent.push((path.listener.realm.index(), text));
+                    let realm = path.listener.realm.index();
+                    let described = described(realm, &text);
+                    assert!(described.is_none_or(|address| self.relayed.contains(&address)), "{text}");
+                    self.sent.push((realm, text));
                 }
-                Command::InstallMedia { call, .. } => {
-                    self.installed.insert(call);
-                    self.edge.handle(Input::MediaInstalled { call }, self.now);
+                Command::InstallMedia { call, plan } => {
+                    // What was relayed before is not any more, whatever comes of this.
+                    self.installed.remove(&call);
+                    let answer = self.word(call, Input::MediaInstalled { call });
+                    if matches!(answer, Input::MediaInstalled { .. }) {
+                        self.installed.insert(call);
+                        self.relayed.extend([plan.a.local, plan.b.local]);
+                    }
+                    self.edge.handle(answer, self.now);
                 }
                 Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
                     assert!(self.installed.contains(&call));
-                    self.edge.handle(Input::MediaAccepted { call }, self.now);
+                    let answer = self.word(call, Input::MediaAccepted { call });
+                    self.edge.handle(answer, self.now);
                 }
                 Command::RemoveMedia { call } => {
                     assert!(self.installed.remove(&call), "removed twice");
@@ -212,8 +267,22 @@ impl World {
         }
     }
 
+    /// What the datapath says: yes, unless it was to refuse.
+    fn word(&mut self, call: CallKey, yes: Input) -> Input {
+        let refusal = || MediaRefusal::Address { reason: "no route".to_owned() };
+        if std::mem::take(&mut self.refuses) { Input::MediaRefused { call, refusal: refusal() } } else { yes }
+    }
+
+    fn tell(&mut self, fact: Input) {
+        self.edge.handle(fact, self.now);
+        self.carry_out();
+    }
+
+    /// Something that the edge sent: high numbers count from the newest.
     fn pick(&self, pick: u16) -> Option<(usize, &str)> {
-        let index = usize::from(pick) % self.sent.len().max(1);
+        let back = usize::from(u16::MAX - pick);
+        let index = if back < NEWEST { self.sent.len().checked_sub(back + 1)? } else { usize::from(pick) };
+        let index = index % self.sent.len().max(1);
         self.sent.get(index).map(|(realm, text)| (*realm, text.as_str()))
     }
 
@@ -265,6 +334,17 @@ impl World {
             }
             Step::Noise(bytes) => self.receive(0, bytes),
             Step::Wait { ms } => self.wait(Duration::from_millis(u64::from(ms))),
+            Step::HangUp { pick } => {
+                let mut calls: Vec<_> = self.edge.calls().map(|call| call.key).collect();
+                calls.sort_unstable();
+                let call = calls.get(usize::from(pick) % calls.len().max(1)).copied();
+                call.into_iter().for_each(|call| self.tell(Input::HangupRequested { call }));
+            }
+            Step::Drain { ms } => {
+                let grace = Duration::from_millis(u64::from(ms));
+                self.tell(Input::DrainRequested { grace });
+            }
+            Step::RefuseMedia => self.refuses = true,
         }
     }
 
@@ -309,6 +389,14 @@ fn header<'a>(message: &'a str, name: &str) -> &'a str {
     message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }
 
+/// Where a message of the edge's wants media.
+fn described(realm: usize, message: &str) -> Option<SocketAddr> {
+    let line = message.lines().find_map(|line| line.strip_prefix("m=audio "))?;
+    let port = line.split(' ').next()?.parse().expect("a port of the edge's");
+    let ours = [[192, 0, 2, 1], [10, 0, 0, 1]][realm];
+    (port != 0).then_some(SocketAddr::from((ours, port)))
+}
+
 /// The dialog of `message`, as Replaces names it to the edge.
 fn replaced(message: &str) -> String {
     let tag = |name| header(message, name).split(";tag=").nth(1).unwrap_or("peer");
@@ -344,6 +432,7 @@ fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &s
     let (from, to) =
         if message.starts_with("SIP/2.0") { (from.to_owned(), to) } else { (format!("{to};tag=peer"), from) };
     let via = header(message, "Via:").split(';').next().unwrap_or_default();
+    let call = header(message, "Call-ID:").replace(['@', '.', ':'], "");
     // What a PRACK acknowledges is in the response that it is for.
     let rack = match (method, header(message, "RSeq:")) {
         ("PRACK", "") => "RAck: 1 1 INVITE\r\n".to_owned(),
@@ -351,7 +440,7 @@ fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &s
         _ => String::new(),
     };
     format!(
-        "{method} sip:edge SIP/2.0\r\nVia: {via};branch=z9hG4bKd{method}{sequence};rport\r\nFrom: {from}\r\nTo: {to}\r\n\
+        "{method} sip:edge SIP/2.0\r\nVia: {via};branch=z9hG4bKd{method}{sequence}{call};rport\r\nFrom: {from}\r\nTo: {to}\r\n\
          Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\n{rack}{headers}\
          Content-Length: {}\r\n\r\n{body}",
         header(message, "Call-ID:"),
@@ -373,6 +462,13 @@ proptest! {
 
     #[test]
     fn nothing_that_a_trunk_sends_leaves_anything_behind(steps in prop::collection::vec(step(), 1..80)) {
+        live_through(steps);
+    }
+
+    #[test]
+    fn calls_that_meet_each_other_and_their_operator_leave_nothing_behind(
+        steps in prop::collection::vec(conversation(), 10..120)
+    ) {
         live_through(steps);
     }
 }
