@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +16,15 @@ use crate::{place, sweep};
 
 /// The device of a peer, in its namespace.
 pub const PEER_DEVICE: &str = "eth0";
+
+/// A version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// What every lab has.
+    V4,
+    /// What a lab has after [`Lab::add_ipv6`].
+    V6,
+}
 
 /// One of the two peers, and the realm of edge that faces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +61,39 @@ impl Side {
             Self::Carrier => Ipv4Addr::new(203, 0, 113, 1),
             Self::Pbx => Ipv4Addr::new(10, 0, 0, 1),
         }
+    }
+
+    /// The address of the peer in a family.
+    pub const fn peer(self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => IpAddr::V4(self.peer_address()),
+            Family::V6 => self.ipv6(0x10),
+        }
+    }
+
+    /// The second address of the peer in a family.
+    pub const fn stranger(self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => IpAddr::V4(self.stranger_address()),
+            Family::V6 => self.ipv6(0x66),
+        }
+    }
+
+    /// The address of edge that faces this peer in a family.
+    pub const fn edge(self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => IpAddr::V4(self.edge_address()),
+            Family::V6 => self.ipv6(1),
+        }
+    }
+
+    /// A host of the network between the peer and edge: the carrier's is for documentation, the PBX's unique local.
+    const fn ipv6(self, host: u16) -> IpAddr {
+        let [first, second] = match self {
+            Self::Carrier => [0x2001, 0x0db8],
+            Self::Pbx => [0xfd00, 0],
+        };
+        IpAddr::V6(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, host))
     }
 
     /// The device of edge that faces this peer, and the name of its realm.
@@ -155,6 +197,22 @@ impl Lab {
         self.edge.sysctl("net/ipv4/ip_forward", "1")?;
         for side in Side::BOTH {
             self.peer(side).ip(&["route", "add", "default", "via", &side.edge_address().to_string()])?;
+        }
+        Ok(())
+    }
+
+    /// Gives every device its IPv6 addresses: its own, and that of the link, from which the kernel asks for neighbours.
+    pub fn add_ipv6(&self) -> Result<()> {
+        for namespace in [&self.carrier, &self.pbx, &self.edge] {
+            namespace.switch_ipv6_on()?;
+        }
+        for side in Side::BOTH {
+            let peers = [side.peer(Family::V6), side.stranger(Family::V6)]
+                .map(|peer| (self.peer(side), PEER_DEVICE, peer));
+            let edge = (&self.edge, side.edge_device(), side.edge(Family::V6));
+            for (namespace, device, address) in peers.into_iter().chain([edge]) {
+                namespace.ip(&["address", "add", &format!("{address}/64"), "dev", device, "nodad"])?;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,8 @@
 //!      witness                                                            witness
 //! ```
 //!
+//! A drill over IPv6 gives every device a second address: 2001:db8::/64 outside, fd00::/64 inside.
+//!
 //! [`Lab`] makes the namespaces and removes every trace of them, [`Sipp`] places and answers calls, [`EdgeProcess`]
 //! is the program under test, and [`Witness`] is the only judge of media: it watches both peers' links and
 //! matches every RTP packet that left one peer with its arrival at the other.

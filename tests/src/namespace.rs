@@ -23,7 +23,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes the namespace, with `lo` up and IPv6 silent.
+    /// Makes the namespace, with `lo` up and IPv6 silent until it is switched on.
     pub fn create(name: &str) -> Result<Self> {
         ip(&["netns", "add", name])?;
         let file = File::open(Path::new(NAMES).join(name)).context("cannot open the new namespace")?;
@@ -32,6 +32,17 @@ impl Namespace {
         namespace.sysctl("net/ipv6/conf/all/disable_ipv6", "1")?;
         namespace.sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
         Ok(namespace)
+    }
+
+    /// IPv6 on every device that is there. Nobody waits for duplicates: an address serves at once.
+    pub fn switch_ipv6_on(&self) -> Result<()> {
+        let devices =
+            self.run(|| fs::read_dir("/proc/sys/net/ipv6/conf").map(|list| list.collect::<Vec<_>>()))??;
+        for device in devices {
+            let name = device?.file_name().to_string_lossy().into_owned();
+            self.sysctl(&format!("net/ipv6/conf/{name}/accept_dad"), "0")?;
+        }
+        self.sysctl("net/ipv6/conf/all/disable_ipv6", "0")
     }
 
     /// The name under which `ip netns` shows it.

@@ -2,7 +2,7 @@
 //!
 //! A spoofed source is an address that the sender's namespace was given: on the wire nobody can tell.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::lab::{Lab, PEER_DEVICE, Side};
+use crate::lab::{Family, Lab, PEER_DEVICE, Side};
 
 /// The SSRC of everything that is sprayed.
 pub const SPRAYED_SSRC: u32 = 0x5bad_5bad;
@@ -29,25 +29,24 @@ pub struct Sprayer {
 
 impl Sprayer {
     /// Gives `side` an address that it then sends from as if it were its own.
-    pub fn spoof(lab: &Lab, side: Side, address: Ipv4Addr) -> Result<()> {
-        lab.peer(side).ip(&["address", "add", &format!("{address}/32"), "dev", PEER_DEVICE])
+    pub fn spoof(lab: &Lab, side: Side, address: impl Into<IpAddr>) -> Result<()> {
+        // Alone in its prefix, whatever the family; IPv6 takes it without asking who else has it.
+        lab.peer(side).ip(&["address", "add", &address.into().to_string(), "dev", PEER_DEVICE])
     }
 
-    /// Sends from each of `sources` to each of `ports` of the edge address that faces `side`, again and again.
-    pub fn start(
-        lab: &Lab,
-        side: Side,
-        sources: &[SocketAddrV4],
-        ports: RangeInclusive<u16>,
-    ) -> Result<Self> {
+    /// Sends from each of `sources`, all of one family, to each of `ports` of the edge address that faces `side`, again
+    /// and again.
+    pub fn start(lab: &Lab, side: Side, sources: &[SocketAddr], ports: RangeInclusive<u16>) -> Result<Self> {
         let bind = || sources.iter().map(UdpSocket::bind).collect::<Result<Vec<_>, _>>();
         let sockets = lab.peer(side).run(bind)?.context("a source of the sprayer is not free")?;
+        let is_ipv6 = sources.first().is_some_and(SocketAddr::is_ipv6);
+        let edge = side.edge(if is_ipv6 { Family::V6 } else { Family::V4 });
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let spray = move || {
             let mut sweeps = 0;
             while !stopped.load(Ordering::Relaxed) {
-                sweep(&sockets, side.edge_address(), &ports, sweeps)?;
+                sweep(&sockets, edge, &ports, sweeps)?;
                 sweeps += 1;
             }
             Ok(sweeps)
@@ -69,7 +68,7 @@ impl Drop for Sprayer {
     }
 }
 
-fn sweep(sockets: &[UdpSocket], edge: Ipv4Addr, ports: &RangeInclusive<u16>, number: u64) -> Result<()> {
+fn sweep(sockets: &[UdpSocket], edge: IpAddr, ports: &RangeInclusive<u16>, number: u64) -> Result<()> {
     for port in ports.clone() {
         let packet = if port.is_multiple_of(2) { rtp(number) } else { rtcp() };
         for socket in sockets {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
 use edge_tests::drill::{PATIENCE, caller, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
-use edge_tests::lab::{Lab, PEER_DEVICE, Side};
+use edge_tests::lab::{Family, Lab, PEER_DEVICE, Side};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::CALLER_MEDIA_PORT;
 use edge_tests::sprayer::SPRAYED_SSRC;
@@ -17,8 +17,11 @@ use edge_tests::{EdgeConfig, Leg, Sipp, Sprayer, Witness, scenario};
 
 /// Few enough media ports that a sprayer reaches each of them several times a second.
 const FEW_PORTS: &str = "20000-20099";
-/// An address of the carrier's host that its SDP does not name.
-const OTHER_PORT: SocketAddrV4 = SocketAddrV4::new(Side::Carrier.peer_address(), 7777);
+
+/// A port of the carrier's host that its SDP does not name.
+const fn other_port(family: Family) -> SocketAddr {
+    SocketAddr::new(Side::Carrier.peer(family), 7777)
+}
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
@@ -48,26 +51,45 @@ fn media_from_another_port_is_dropped_and_counted() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn who_sprays_every_port_gets_nothing_through_under_strict() -> Result<()> {
-    spray_a_call("strict", &[OTHER_PORT])
+    spray_a_call(Family::V4, "strict", &[other_port(Family::V4)])
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn who_sprays_every_port_gets_nothing_through_under_port() -> Result<()> {
-    spray_a_call("port", &[])
+    spray_a_call(Family::V4, "port", &[])
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn who_sprays_every_port_gets_nothing_through_under_subnet() -> Result<()> {
     // The neighbour is in another /28.
-    spray_a_call("subnet/28", &[])
+    spray_a_call(Family::V4, "subnet/28", &[])
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn who_sprays_every_port_gets_nothing_through_under_latch() -> Result<()> {
-    spray_a_call("latch", &[])
+    spray_a_call(Family::V4, "latch", &[])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_over_ipv6_gets_nothing_through_under_strict() -> Result<()> {
+    spray_a_call(Family::V6, "strict", &[other_port(Family::V6)])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_over_ipv6_gets_nothing_through_under_subnet() -> Result<()> {
+    // The neighbour ends in 0x66, the carrier in 0x10: they have 121 bits in common.
+    spray_a_call(Family::V6, "subnet/122", &[])
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_sprays_every_port_over_ipv6_gets_nothing_through_under_latch() -> Result<()> {
+    spray_a_call(Family::V6, "latch", &[])
 }
 
 #[test]
@@ -83,7 +105,7 @@ fn a_peer_behind_a_nat_is_found_and_not_lost_to_who_comes_later() -> Result<()> 
         let pair = start(lab, caller, called)?;
         let flows = || edge.counters().is_ok_and(|counters| counters.relayed() > 20).then_some(());
         ensure!(wait_until(PATIENCE, flows).is_some(), "no media: {:?}", edge.counters()?);
-        let sprayer = Sprayer::start(lab, Side::Carrier, &[OTHER_PORT], 20_000..=20_099)?;
+        let sprayer = Sprayer::start(lab, Side::Carrier, &[other_port(Family::V4)], 20_000..=20_099)?;
         pair.succeed()?;
         ensure!(sprayer.stop()? > 3, "each port was tried again and again");
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
@@ -158,17 +180,21 @@ fn traffic_of_the_host_passes() -> Result<()> {
 
 /// A call under a source policy, with every media port sprayed from before its INVITE until after its BYE: by a
 /// neighbour of the carrier's, by somebody who claims to be the PBX, and by the sources in `more`.
-fn spray_a_call(media_source: &str, more: &[SocketAddrV4]) -> Result<()> {
-    let config = EdgeConfig::default().media_ports(FEW_PORTS);
+fn spray_a_call(family: Family, media_source: &str, more: &[SocketAddr]) -> Result<()> {
+    let mut config = EdgeConfig::default().media_ports(FEW_PORTS);
+    if family == Family::V6 {
+        config = config.over_ipv6(Side::Carrier).over_ipv6(Side::Pbx);
+    }
     with_edge(config.trunk(Side::Carrier, &format!("media_source = \"{media_source}\"")), |lab, edge| {
-        let spoofed = Side::Pbx.peer_address();
+        let spoofed = Side::Pbx.peer(family);
         Sprayer::spoof(lab, Side::Carrier, spoofed)?;
-        let source = |address: Ipv4Addr| SocketAddrV4::new(address, CALLER_MEDIA_PORT);
-        let sources = [&[source(Side::Carrier.stranger_address()), source(spoofed)], more].concat();
+        let source = |address: IpAddr| SocketAddr::new(address, CALLER_MEDIA_PORT);
+        let sources = [&[source(Side::Carrier.stranger(family)), source(spoofed)], more].concat();
         let witness = Witness::start(lab)?;
         let sprayer = Sprayer::start(lab, Side::Carrier, &sources, 20_000..=20_099)?;
-        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(3);
-        start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(3), called)?.succeed()?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).over(family).seconds(3);
+        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).over(family).seconds(3);
+        start(lab, caller, called)?.succeed()?;
         ensure!(sprayer.stop()? > 10, "each port was tried again and again");
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
         let counters = edge.counters()?;

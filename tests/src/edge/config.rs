@@ -1,9 +1,10 @@
 //! The configuration that the lab runs edge with: two realms, two trunks, a route each way.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use crate::certificates::{self, Certificates};
-use crate::lab::{Lab, Side};
+use crate::lab::{Family, Lab, Side};
 use crate::peers::Transport;
 use crate::sipp::{SIP_PORT, TLS_PORT};
 
@@ -20,6 +21,7 @@ pub struct EdgeConfig {
     trunk_keys: Vec<(Side, String)>,
     over_tcp: Vec<Side>,
     over_tls: Vec<Side>,
+    over_ipv6: Vec<Side>,
     sections: Vec<String>,
     media_ports: String,
     mode: String,
@@ -33,6 +35,7 @@ impl Default for EdgeConfig {
             trunk_keys: Vec::new(),
             over_tcp: Vec::new(),
             over_tls: Vec::new(),
+            over_ipv6: Vec::new(),
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
@@ -73,6 +76,17 @@ impl EdgeConfig {
     /// Whether edge needs certificates.
     pub fn wants_certificates(&self) -> bool {
         !self.over_tls.is_empty()
+    }
+
+    /// Gives a realm no addresses but IPv6 ones, and its trunk too.
+    pub fn over_ipv6(mut self, side: Side) -> Self {
+        self.over_ipv6.push(side);
+        self
+    }
+
+    /// What `side` speaks here.
+    pub fn family(&self, side: Side) -> Family {
+        if self.over_ipv6.contains(&side) { Family::V6 } else { Family::V4 }
     }
 
     /// Adds a section with its lines, as `[timers]\nanswer_max = "3s"`.
@@ -130,9 +144,10 @@ impl EdgeConfig {
     }
 
     fn realm(&self, side: Side, lab: &Lab) -> String {
-        let (name, address, ports) = (side.edge_device(), side.edge_address(), &self.media_ports);
+        let (name, address, ports) = (side.edge_device(), side.edge(self.family(side)), &self.media_ports);
+        let on = |port| SocketAddr::new(address, port);
         let (listener, files) = if self.over_tls.contains(&side) {
-            let (listener, certificates) = (format!(", \"tls:{address}:{TLS_PORT}\""), Certificates::of(lab));
+            let (listener, certificates) = (format!(", \"tls:{}\"", on(TLS_PORT)), Certificates::of(lab));
             let ([certificate, key], authority) = (certificates.of_holder("edge"), certificates.authority());
             let files = format!(
                 "tls = {{ certificate = {certificate:?}, private_key = {key:?}, client_ca = {authority:?} }}\n"
@@ -141,14 +156,15 @@ impl EdgeConfig {
         } else {
             (String::new(), String::new())
         };
+        let sip = on(SIP_PORT);
         format!(
-            "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{address}:{SIP_PORT}\", \
-             \"tcp:{address}:{SIP_PORT}\"{listener}]\nmedia = [\"{address}\"]\nmedia_ports = \"{ports}\"\n{files}\n"
+            "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{sip}\", \
+             \"tcp:{sip}\"{listener}]\nmedia = [\"{address}\"]\nmedia_ports = \"{ports}\"\n{files}\n"
         )
     }
 
     fn trunk_section(&self, side: Side) -> String {
-        let (name, realm, peer) = (side.name(), side.edge_device(), side.peer_address());
+        let (name, realm, peer) = (side.name(), side.edge_device(), side.peer(self.family(side)));
         let transport = if self.over_tcp.contains(&side) { "tcp" } else { "udp" };
         let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{peer}\"\n");
         if self.over_tls.contains(&side) {
@@ -157,7 +173,7 @@ impl EdgeConfig {
             let _ = writeln!(text, "tls = {{ names = [\"{domain}\"] }}");
         } else {
             let _ = writeln!(text, "port = {SIP_PORT}\ntransport = \"{transport}\"\nauth = \"ip\"");
-            let _ = writeln!(text, "sources = [\"{peer}/32\"]");
+            let _ = writeln!(text, "sources = [\"{peer}\"]");
         }
         for (_, line) in self.trunk_keys.iter().filter(|(of, _)| *of == side) {
             let _ = writeln!(text, "{line}");

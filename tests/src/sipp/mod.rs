@@ -6,7 +6,7 @@
 
 mod statistics;
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use statistics::Statistics;
 
-use crate::lab::{Lab, Side};
+use crate::lab::{Family, Lab, Side};
 use crate::process::{Process, wait_until};
 use crate::tone;
 
@@ -62,10 +62,10 @@ macro_rules! scenario {
 pub struct Sipp {
     scenario: Scenario,
     side: Side,
-    address: Ipv4Addr,
+    address: IpAddr,
     port: u16,
     media_port: u16,
-    remote: Option<SocketAddrV4>,
+    remote: Option<SocketAddr>,
     service: String,
     calls: u32,
     rate: f64,
@@ -84,7 +84,7 @@ impl Sipp {
         Self {
             port: CALLER_PORT,
             media_port: CALLER_MEDIA_PORT,
-            remote: Some(SocketAddrV4::new(side.edge_address(), SIP_PORT)),
+            remote: Some(SocketAddr::new(side.edge(Family::V4), SIP_PORT)),
             ..Self::called(side, scenario)
         }
     }
@@ -94,7 +94,7 @@ impl Sipp {
         Self {
             scenario,
             side,
-            address: side.peer_address(),
+            address: side.peer(Family::V4),
             port: SIP_PORT,
             media_port: CALLED_MEDIA_PORT,
             remote: None,
@@ -146,8 +146,14 @@ impl Sipp {
     }
 
     /// Speaks from another address of the peer.
-    pub fn from_address(self, address: Ipv4Addr) -> Self {
-        Self { address, ..self }
+    pub fn from_address(self, address: impl Into<IpAddr>) -> Self {
+        Self { address: address.into(), ..self }
+    }
+
+    /// Speaks SIP and RTP over this version of IP.
+    pub fn over(self, family: Family) -> Self {
+        let remote = self.remote.map(|remote| SocketAddr::new(self.side.edge(family), remote.port()));
+        Self { address: self.side.peer(family), remote, ..self }
     }
 
     /// Speaks SIP and RTP from other ports.
@@ -161,8 +167,8 @@ impl Sipp {
     }
 
     /// Sends to another address than edge's.
-    pub fn towards(self, remote: SocketAddrV4) -> Self {
-        Self { remote: Some(remote), ..self }
+    pub fn towards(self, remote: impl Into<SocketAddr>) -> Self {
+        Self { remote: Some(remote.into()), ..self }
     }
 
     /// Replaces `[name]` everywhere in the scenario, also where SIPp itself takes no keywords.

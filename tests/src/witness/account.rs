@@ -1,7 +1,7 @@
 //! Matches departures on one side with arrivals on the other.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use hdrhistogram::Histogram;
 
@@ -34,7 +34,7 @@ pub struct Stream {
     /// The peer that sent it.
     pub from: Side,
     /// The address it left from.
-    pub source: SocketAddrV4,
+    pub source: SocketAddr,
     /// Synchronisation source.
     pub ssrc: u32,
     /// Packets that left the peer.
@@ -46,7 +46,7 @@ pub struct Stream {
     /// Arrivals with a sequence number behind the highest before.
     pub reordered: u64,
     /// Source and destination of its packets when they arrived; more than one pair is a fault.
-    pub paths: HashSet<(SocketAddrV4, SocketAddrV4)>,
+    pub paths: HashSet<(SocketAddr, SocketAddr)>,
     /// Kernel time of the first and the last departure, nanoseconds since the epoch.
     pub sent_ns: (u64, u64),
     highest: Option<u16>,
@@ -131,7 +131,7 @@ impl Account {
     }
 
     fn departures(&mut self, from: Side, sender: &Record) -> HashMap<Identity, Vec<Departure>> {
-        let mut known: BTreeMap<(SocketAddrV4, u32), usize> = BTreeMap::new();
+        let mut known: BTreeMap<(SocketAddr, u32), usize> = BTreeMap::new();
         let mut departures: HashMap<Identity, Vec<Departure>> = HashMap::new();
         for packet in sender.rtp.iter().filter(|packet| packet.crossing == Crossing::Departure) {
             let stream = *known.entry((packet.from, packet.ssrc)).or_insert_with(|| {
@@ -195,8 +195,8 @@ impl Account {
     }
 
     /// Addresses of edge that sent more than one stream to a peer: media of two calls met on one port.
-    pub fn shared_ports(&self) -> Vec<SocketAddrV4> {
-        let mut users: HashMap<SocketAddrV4, usize> = HashMap::new();
+    pub fn shared_ports(&self) -> Vec<SocketAddr> {
+        let mut users: HashMap<SocketAddr, usize> = HashMap::new();
         for (from, _) in self.streams.iter().flat_map(|stream| &stream.paths) {
             *users.entry(*from).or_default() += 1;
         }

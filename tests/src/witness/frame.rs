@@ -1,16 +1,18 @@
-//! Ethernet, IPv4, UDP and RTP as far as the witness reads them (RFC 791, RFC 768, RFC 3550 section 5.1).
+//! Ethernet, IP, UDP and RTP as far as the witness reads them (RFC 791, RFC 8200, RFC 768, RFC 3550 section 5.1).
 //!
 //! Deliberately not the parser of `edge-ebpf`: a judge does not borrow the eyes of the accused.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Crossing, RtpSighting, SipSighting};
 
 /// Ports on which peers of the lab speak SIP.
 const SIP_PORTS: std::ops::RangeInclusive<u16> = 5060..=5099;
 const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86DD;
+const IPV6_HEADER_OCTETS: usize = 40;
 const PROTOCOL_UDP: u8 = 17;
 /// RTCP packet types seen as RTP payload types (RFC 5761 section 4).
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
@@ -27,31 +29,69 @@ pub(super) enum Sighting {
 /// Reads one frame; `None` when it is neither RTP nor SIP over UDP.
 pub(super) fn read(frame: &[u8], at_ns: u64, crossing: Crossing) -> Option<Sighting> {
     let packet = frame.get(14..)?;
-    if word(frame, 12)? != ETHERTYPE_IPV4 || *packet.get(9)? != PROTOCOL_UDP {
-        return None;
-    }
-    let header_octets = usize::from(packet.first()? & 0x0F) * 4;
-    let header = packet.get(..header_octets)?;
-    // Short frames are padded, so the length is IP's.
-    let datagram = packet.get(header_octets..usize::from(word(packet, 2)?))?;
-    let from = SocketAddrV4::new(address(packet, 12)?, word(datagram, 0)?);
-    let to = SocketAddrV4::new(address(packet, 16)?, word(datagram, 2)?);
+    let Packet { from, to, dscp, header_right, datagram } = match word(frame, 12)? {
+        ETHERTYPE_IPV4 => ipv4(packet)?,
+        ETHERTYPE_IPV6 => ipv6(packet)?,
+        _ => return None,
+    };
+    let from = SocketAddr::new(from, word(datagram, 0)?);
+    let to = SocketAddr::new(to, word(datagram, 2)?);
     let payload = datagram.get(8..)?;
     if SIP_PORTS.contains(&from.port()) || SIP_PORTS.contains(&to.port()) {
         let text = String::from_utf8_lossy(payload).into_owned();
         return Some(Sighting::Sip(SipSighting { at_ns, crossing, from, to, text }));
     }
-    let checksums_right = sum(header, 0) == 0xFFFF && udp_checksum_right(&from, &to, datagram);
-    let dscp = header.get(1)? >> 2;
+    let checksums_right = header_right && udp_checksum_right(&from, &to, datagram);
     let base = RtpBase { at_ns, crossing, from, to, dscp, checksums_right };
     rtp(payload, &base).map(Sighting::Rtp)
+}
+
+/// What IP says of a UDP datagram. Short frames are padded, so its length is IP's.
+struct Packet<'frame> {
+    from: IpAddr,
+    to: IpAddr,
+    dscp: u8,
+    /// IPv6 has no checksum of its own.
+    header_right: bool,
+    datagram: &'frame [u8],
+}
+
+fn ipv4(packet: &[u8]) -> Option<Packet<'_>> {
+    let header_octets = usize::from(packet.first()? & 0x0F) * 4;
+    let header = packet.get(..header_octets)?;
+    let address = |at| double_word(packet, at).map(|bits| IpAddr::V4(Ipv4Addr::from(bits)));
+    let found = Packet {
+        from: address(12)?,
+        to: address(16)?,
+        dscp: packet.get(1)? >> 2,
+        header_right: sum(header, 0) == 0xFFFF,
+        datagram: packet.get(header_octets..usize::from(word(packet, 2)?))?,
+    };
+    (*packet.get(9)? == PROTOCOL_UDP).then_some(found)
+}
+
+/// Without extension headers: nobody in the lab sends any.
+fn ipv6(packet: &[u8]) -> Option<Packet<'_>> {
+    let address = |at: usize| -> Option<IpAddr> {
+        let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
+        Some(IpAddr::V6(Ipv6Addr::from(octets)))
+    };
+    let end = IPV6_HEADER_OCTETS + usize::from(word(packet, 4)?);
+    let found = Packet {
+        from: address(8)?,
+        to: address(24)?,
+        dscp: (word(packet, 0)? >> 6) as u8 & 0x3F,
+        header_right: packet.first()? >> 4 == 6,
+        datagram: packet.get(IPV6_HEADER_OCTETS..end)?,
+    };
+    (*packet.get(6)? == PROTOCOL_UDP).then_some(found)
 }
 
 struct RtpBase {
     at_ns: u64,
     crossing: Crossing,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
+    from: SocketAddr,
+    to: SocketAddr,
     dscp: u8,
     checksums_right: bool,
 }
@@ -81,10 +121,10 @@ fn rtp(payload: &[u8], base: &RtpBase) -> Option<RtpSighting> {
 }
 
 /// The peers' kernels always write a UDP checksum, so an absent one (zero) is wrong too.
-fn udp_checksum_right(from: &SocketAddrV4, to: &SocketAddrV4, datagram: &[u8]) -> bool {
+fn udp_checksum_right(from: &SocketAddr, to: &SocketAddr, datagram: &[u8]) -> bool {
     let length = u16::try_from(datagram.len()).unwrap_or(0).to_be_bytes();
-    let mut pseudo = Vec::from(from.ip().octets());
-    pseudo.extend(to.ip().octets());
+    let mut pseudo = octets(from.ip());
+    pseudo.extend(octets(to.ip()));
     pseudo.extend([0, PROTOCOL_UDP, length[0], length[1]]);
     word(datagram, 6) != Some(0) && sum(datagram, sum(&pseudo, 0)) == 0xFFFF
 }
@@ -109,8 +149,11 @@ fn double_word(octets: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(octets.get(at..at + 4)?.try_into().ok()?))
 }
 
-fn address(octets: &[u8], at: usize) -> Option<Ipv4Addr> {
-    double_word(octets, at).map(Ipv4Addr::from)
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod account;
 mod capture;
 mod frame;
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ pub struct RtpSighting {
     /// Which way.
     pub crossing: Crossing,
     /// Source address.
-    pub from: SocketAddrV4,
+    pub from: SocketAddr,
     /// Destination address.
-    pub to: SocketAddrV4,
+    pub to: SocketAddr,
     /// Synchronisation source.
     pub ssrc: u32,
     /// Sequence number.
@@ -64,9 +64,9 @@ pub struct SipSighting {
     /// Which way.
     pub crossing: Crossing,
     /// Source address.
-    pub from: SocketAddrV4,
+    pub from: SocketAddr,
     /// Destination address.
-    pub to: SocketAddrV4,
+    pub to: SocketAddr,
     /// The whole message.
     pub text: String,
 }

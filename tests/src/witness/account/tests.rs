@@ -1,6 +1,6 @@
 //! The judge must notice: loss, duplicates, reordering, damage, two streams on one port.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::Account;
 use crate::lab::Side;
@@ -15,7 +15,7 @@ fn packet(crossing: Crossing, sequence: u16, at_ns: u64) -> RtpSighting {
         Crossing::Departure => (Side::Carrier.peer_address(), edge),
         Crossing::Arrival => (edge, Side::Pbx.peer_address()),
     };
-    let address = |address: Ipv4Addr| SocketAddrV4::new(address, 20_000);
+    let address = |address: Ipv4Addr| SocketAddr::new(address.into(), 20_000);
     RtpSighting {
         at_ns,
         crossing,
