@@ -23,6 +23,7 @@ impl Call {
         let near = self.exchange.as_ref().map_or(OfferAnswer::Agreed, |exchange| exchange.near);
         match (body, near) {
             (Err(refused), _) => self.refuse(&asked, &refused, ctx),
+            (Ok(Some(_)), _) if self.ending => self.reply(&asked, StatusCode::CALL_DOES_NOT_EXIST, ctx),
             (Ok(Some(sdp)), OfferAnswer::Sent) => {
                 self.confirm_prack(&asked, ctx);
                 self.on_answer_in_prack(asked.side, sdp, ctx);
@@ -43,9 +44,12 @@ impl Call {
 
     /// Whether a PRACK of `side` is for a response of ours that waits for one.
     fn acknowledges(&mut self, side: Side, rack: RAck) -> bool {
-        if self.leg_mut(side).unpracked.take_if(|unpracked| *unpracked == rack).is_some() {
-            return true;
-        }
+        // What our 2xx has passed may be acknowledged behind it; the exchange may be through by then.
+        let late = self.leg_mut(side).unpracked.take_if(|unpracked| *unpracked == rack).is_some();
+        late | self.acknowledges_of_exchange(side, rack)
+    }
+
+    fn acknowledges_of_exchange(&mut self, side: Side, rack: RAck) -> bool {
         let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.from == side) else {
             return false;
         };

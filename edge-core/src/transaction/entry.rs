@@ -22,6 +22,8 @@ pub(super) struct Transaction<O> {
     pub(super) other_way: Option<Path>,
     /// Whose share of the table it is, when it is a server.
     pub(super) trunk: Option<TrunkId>,
+    /// Nobody waits for what comes of it.
+    pub(super) abandoned: bool,
     /// The newest message of ours: the request of a client, the last response of a server.
     pub(super) newest: Bytes,
     /// The ACK for a failure response, once there is one.

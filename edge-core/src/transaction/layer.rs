@@ -185,9 +185,11 @@ impl<O: Copy> Transactions<O> {
     }
 
     /// Forgets a transaction whose user is gone, if nothing else would end it. One with timers keeps them, to
-    /// absorb what still comes.
+    /// absorb what still comes, until a provisional response stops them.
     pub fn abandon(&mut self, id: TransactionId) {
-        if self.table.get(&id).is_some_and(|transaction| transaction.machine.is_open_ended()) {
+        let Some(transaction) = self.table.get_mut(&id) else { return };
+        transaction.abandoned = true;
+        if transaction.machine.is_open_ended() {
             self.remove(id);
         }
     }
@@ -275,6 +277,7 @@ impl<O: Copy> Transactions<O> {
             path,
             other_way: None,
             trunk: None,
+            abandoned: false,
             newest,
             ack: Bytes::new(),
             retransmission: None,
@@ -296,7 +299,8 @@ impl<O: Copy> Transactions<O> {
         let Some(transaction) = self.table.get_mut(&id) else { return Matched::Nothing };
         let owner = transaction.owner;
         let effects = step(&mut transaction.machine);
-        let ended = transaction.machine.is_terminated();
+        let machine = transaction.machine;
+        let ended = machine.is_terminated() || (transaction.abandoned && machine.is_open_ended());
         self.carry_out(id, effects, now);
         if ended {
             self.remove(id);

@@ -1,9 +1,9 @@
 //! Features that meet: a transfer and a replacement, a transfer and trunks that are none of its business.
 
-use super::control::{DESK, only, sdp_of};
-use super::refer::{Up, by_pbx};
+use super::control::{Control, DESK, bench, only, sdp_of};
+use super::refer::{Up, by_carrier, by_pbx};
 use super::replaces::{dialog_of_pbx, replacing};
-use super::standing::{PBX, answer, header, in_dialog, pbx_sdp};
+use super::standing::{CARRIER, PBX, answer, header, in_dialog, pbx_sdp};
 use super::*;
 use crate::policy::Refer;
 
@@ -81,4 +81,45 @@ fn what_names_a_dialog_is_told_to_no_other_trunk_than_its_own() {
     let sent = bench.receive(PBX, &refer);
     assert_eq!(statuses(&sent), ["SIP/2.0 603 Decline"], "{sent:?}");
     assert_eq!(bench.settle().len(), 2);
+}
+
+#[test]
+fn one_who_answers_a_bye_and_then_says_that_he_rings_keeps_nothing() {
+    let mut up = Up::new(Refer::Refuse);
+    let hold = by_carrier(&up.ok, "INVITE", 2, SDP);
+    let hold = only(&up.bench.receive(CARRIER, &hold), "INVITE ").1.clone();
+    let bye = by_carrier(&up.ok, "BYE", 3, "");
+    let bye = only(&up.bench.receive(CARRIER, &bye), "BYE ").1.clone();
+    up.bench.receive(PBX, &answer(&bye, "200 OK", "", PBX, ""));
+    up.bench.receive(PBX, &answer(&hold, "180 Ringing", "", PBX, ""));
+    assert_eq!(up.bench.settle().len(), 1);
+}
+
+#[test]
+fn an_offer_that_comes_in_a_prack_after_the_end_is_answered() {
+    let mut bench = bench(|_| {});
+    let all = "Require: 100rel\r\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE\r\nMax-Forwards";
+    let sent = bench.receive(CARRIER, &invite(1).replace("Max-Forwards", all));
+    let invite = only(&sent, "INVITE ").1.clone();
+    let by_pbx = |bench: &mut Control, code: &str, rseq: &str, sdp: &str| {
+        let headers = format!("{rseq}Allow: INVITE, PRACK, UPDATE\r\nContact:");
+        let sent = bench.receive(PBX, &answer(&invite, code, "b", PBX, sdp).replace("Contact:", &headers));
+        sent.into_iter().rfind(|(to, _)| to.to_string() == CARRIER).unwrap().1
+    };
+    let prack = |heard: &str, sequence, body: &str| {
+        let rack = format!("RAck: {} 1 INVITE\r\nMax-Forwards", header(heard, "RSeq:"));
+        by_carrier(heard, "PRACK", sequence, body).replace("Max-Forwards", &rack)
+    };
+    let early = by_pbx(&mut bench, "183 Session Progress", "Require: 100rel\r\nRSeq: 1\r\n", &pbx_sdp());
+    only(&bench.receive(CARRIER, &prack(&early, 2, "")), "SIP/2.0 200");
+    let ringing = by_pbx(&mut bench, "180 Ringing", "Require: 100rel\r\nRSeq: 2\r\n", "");
+    let ok = by_pbx(&mut bench, "200 OK", "", "");
+    assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
+    let call = bench.edge.calls().next().map(|call| call.key).unwrap();
+    bench.edge.handle(Input::HangupRequested { call }, bench.now);
+    bench.wait(1);
+    bench.receive(CARRIER, &prack(&ringing, 3, ""));
+    let sent = bench.receive(CARRIER, &prack(&ringing, 4, SDP));
+    assert_eq!(statuses(&sent), ["SIP/2.0 481 Call/Transaction Does Not Exist"]);
+    assert_eq!(bench.settle().len(), 1);
 }

@@ -204,3 +204,16 @@ fn what_a_trunk_holds_is_given_back() {
     ids.into_iter().for_each(|id| layer.abandon(id));
     assert!(layer.is_empty(), "{layer:?}");
 }
+
+#[test]
+fn what_nobody_waits_for_any_more_does_not_become_open_ended() {
+    let (mut layer, now) = (Transactions::default(), start());
+    let invite = request(&Method::Invite, "z9hG4bK00000000000000ff");
+    let bytes = message(&Method::Invite, "z9hG4bK00000000000000ff");
+    let id = layer.open_client(Method::Invite, Branch::new(255), bytes, path(), 1_u8, now).unwrap();
+    layer.abandon(id);
+    assert_eq!(layer.len(), 1, "it says its request again until timer B");
+    let (_, ringing) = response(&invite, StatusCode::RINGING);
+    layer.on_response(&ringing, now);
+    assert!(layer.is_empty(), "{layer:?}");
+}
