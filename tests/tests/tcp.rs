@@ -6,7 +6,6 @@ use anyhow::Result;
 use edge_tests::drill::{PATIENCE, caller, refused, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, Side};
-use edge_tests::process::wait_until;
 use edge_tests::stream::{StreamPeer, accepted, listen};
 use edge_tests::{EdgeConfig, EdgeProcess, Leg, Sipp, Witness, scenario};
 
@@ -21,12 +20,6 @@ fn with_tcp_pbx(drill: impl FnOnce(&Lab, EdgeProcess<'_>) -> Result<()>) -> Resu
 /// SIPp as `side` speaks: the PBX over TCP.
 fn as_side(sipp: Sipp, side: Side) -> Sipp {
     if side == Side::Pbx { sipp.over_tcp() } else { sipp }
-}
-
-fn wait_for_counter(edge: &EdgeProcess<'_>, name: &str, least: u64) -> Result<()> {
-    let counted = || edge.counters().ok().filter(|counters| counters.sip(name) >= least).map(drop);
-    anyhow::ensure!(wait_until(PATIENCE, counted).is_some(), "{name} stays below {least}");
-    Ok(())
 }
 
 #[test]
@@ -134,8 +127,8 @@ fn what_may_not_be_on_a_connection_closes_it() -> Result<()> {
         ))?;
         endless.expect(PATIENCE, "SIP/2.0 400 Missing Content-Length")?;
         assert!(endless.is_closed_within(PATIENCE)?);
-        wait_for_counter(&edge, "connections_of_strangers", 1)?;
-        wait_for_counter(&edge, "connections_garbled", 2)?;
+        edge.wait_for_count("connections_of_strangers", 1, PATIENCE)?;
+        edge.wait_for_count("connections_garbled", 2, PATIENCE)?;
         edge.stop()
     })
 }

@@ -14,7 +14,7 @@ use crate::{shell, workspace};
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 const LINKER_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "zlib1g-dev", "libzstd-dev", "g++"];
 /// SIPp as both peers, Kamailio as a proxy of one, baresip and (by its wheel) PJSUA2 as user agents; ip and ethtool make
-/// the network of the lab, ping shows that it is one.
+/// the network of the lab, ping shows that it is one; openssl is who shows the wrong certificate.
 const LAB_PACKAGES: &[&str] = &[
     "sip-tester",
     "kamailio",
@@ -24,6 +24,7 @@ const LAB_PACKAGES: &[&str] = &[
     "ethtool",
     "iproute2",
     "iputils-ping",
+    "openssl",
 ];
 /// The version that the drills were written with; a wheel, so nothing is compiled.
 const PJSUA2: &str = "pjsua2-python==2.15.1.post1";

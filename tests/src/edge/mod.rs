@@ -150,6 +150,13 @@ impl<'lab> EdgeProcess<'lab> {
         counters(self.lab)
     }
 
+    /// Waits until the running process has counted `name` at least this often.
+    pub fn wait_for_count(&self, name: &str, least: u64, patience: Duration) -> Result<()> {
+        let found =
+            wait_until(patience, || self.counters().ok().filter(|counters| counters.sip(name) >= least));
+        found.map(drop).with_context(|| format!("{name} stays below {least}:\n{}", self.log()))
+    }
+
     /// Kilobytes of memory it occupies.
     pub fn resident_kb(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
