@@ -26,7 +26,7 @@ impl Call {
         let leg = self.leg_mut(side);
         leg.learn(&response.message);
         leg.timer.agree(&response.message, ctx.now);
-        match self.translate_success(side, response) {
+        match self.translate_success(side, response, ctx) {
             Ok(success) => {
                 let answer_awaited = self.exchange.as_ref().is_some_and(|exchange| exchange.answer_awaited);
                 if wants_ack && !answer_awaited {

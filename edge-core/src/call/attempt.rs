@@ -17,17 +17,17 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::edge::Command;
-use crate::media::{Family, PortLease};
 use crate::policy::{Policy, Target, Trunk};
+use crate::sdp::SdpError;
 use crate::sip::{Method, Response, StatusCode};
 use crate::transaction::{Path, T1, TransactionId};
 
-use super::calling::{endpoint, sent_by};
+use super::calling::{no_port, sent_by};
 use super::exchange::{Exchange, Sent};
 use super::leg::{LegState, SentAck};
 use super::reason::retry_after;
 use super::relay::Then;
-use super::session::pass_offer;
+use super::streams::{End, Streams};
 use super::{Call, Context, MediaState, Owner, Refused, Side};
 
 /// How long others are tried before a target that could not be reached: about as long as it takes to find out.
@@ -201,25 +201,35 @@ impl Call {
         false
     }
 
-    /// What the INVITE says to a target. One of the other IP family hears of media of its own family.
+    /// What the INVITE says to a target, and the streams that it names. A target of the other IP family hears of media of
+    /// its own family.
     fn described_at(
         &mut self,
         peer: SocketAddr,
         ctx: &mut Context<'_>,
-    ) -> Result<(Option<Bytes>, Option<PortLease>), Refused> {
-        let trunk = Arc::clone(&self.leg(Side::B).trunk);
-        let lease = self.lease_for(&trunk, Family::of(peer.ip()), ctx)?;
-        let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
-        let (Some(port), Some((_, offer))) = (&lease, &exchange.offer) else {
-            return Ok((exchange.body.clone(), lease));
-        };
+    ) -> Result<(Option<Bytes>, Streams), Refused> {
         let [near, far] = &mut self.legs;
-        far.session.move_to(port.rtp());
-        match pass_offer(&self.policy, near, self.plan.a.local, far, offer) {
-            Ok(body) => Ok((Some(body), lease)),
+        let Some(exchange) = &mut self.exchange else { return Err(Refused::NoNumber) };
+        // The caller knows it by now, in a reliable response, and can have no other one.
+        if exchange.offer.as_ref().is_some_and(|(side, _)| *side == Side::B) {
+            return Err(Refused::Offer(SdpError::NoMedia));
+        }
+        let end = End::of(&far.trunk, peer.ip());
+        let streams = self.streams.towards(end, ctx.ports, ctx.now);
+        let mut streams = streams.map_err(|realm| no_port(&self.policy, realm))?;
+        far.session.move_to(streams.first(Side::B).local.ip());
+        let Some((side, proposal)) = &mut exchange.offer else {
+            return Ok((exchange.body.clone(), streams));
+        };
+        let (offer, ports) = (proposal.offer().clone(), (&mut *ctx.ports, ctx.now));
+        match streams.pass_offer(&self.policy, *side, (near, far), offer, ports) {
+            Ok((told, body)) => {
+                *proposal = told;
+                Ok((Some(body), streams))
+            }
             Err(error) => {
-                far.session.move_to(self.plan.b.local);
-                lease.into_iter().for_each(|lease| ctx.ports.release(lease, ctx.now));
+                far.session.move_to(self.streams.first(Side::B).local.ip());
+                streams.release(ctx.ports, ctx.now);
                 Err(Refused::Offer(error))
             }
         }
@@ -229,7 +239,7 @@ impl Call {
     fn turn_to(
         &mut self,
         Attempt { target, path }: Attempt,
-        (body, lease): (Option<Bytes>, Option<PortLease>),
+        (body, streams): (Option<Bytes>, Streams),
         ctx: &mut Context<'_>,
     ) {
         let leg = &mut self.legs[Side::B.index()];
@@ -239,27 +249,23 @@ impl Call {
         }
         leg.dialog.turn_to(path, sent_by(&self.policy, path));
         leg.attempts.current = Some(target);
-        self.plan.b.source_policy = leg.trunk.source_policy(path.peer.ip());
-        if let Some(lease) = &lease {
-            self.plan.b = endpoint(lease, None, &leg.trunk, path.peer);
-            leg.session.move_to(lease.rtp());
-        }
+        let local = streams.first(Side::B).local;
+        let moved = local != self.streams.first(Side::B).local;
+        self.streams.turn_to(streams);
         if let Some(record) = &mut self.record {
             tracing::info!(call = record.id, trunk = leg.trunk.name, %failed, next = %path.peer, "next target");
             if let Some(b) = &mut record.b {
                 b.signalling = path.peer;
-                b.media_local = Some(self.plan.b.local);
+                b.media_local = Some(local);
             }
         }
-        match lease {
-            None => self.once_relayed(Then::SendOn, ctx),
-            Some(lease) => {
-                self.leases.push(lease);
-                self.forget_waiting();
-                self.relayed = self.plan;
-                self.media = MediaState::Installing;
-                ctx.command(Command::InstallMedia { call: self.key, plan: self.plan });
-            }
+        if moved {
+            self.forget_waiting();
+            self.relayed = self.streams.plan.clone();
+            self.media = MediaState::Installing;
+            ctx.command(Command::InstallMedia { call: self.key, plan: self.relayed.clone() });
+        } else {
+            self.once_relayed(Then::SendOn, ctx);
         }
     }
 

@@ -1,16 +1,15 @@
-//! A side of a call from its parts: dialog, leg, media endpoint. Whoever opens a call or leads it elsewhere builds from
+//! A side of a call from its parts: dialog and leg. Whoever opens a call or leads it elsewhere builds from
 //! here.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::dialog::Dialog;
-use crate::media::{Family, MediaEndpoint, MediaReport, PortLease, Traffic};
+use crate::media::MediaReport;
 use crate::policy::{Admission, Policy, RealmId, RefuseWith, Trunk};
-use crate::sdp::{MediaLines, Offer};
 use crate::sip::Request;
 use crate::transaction::Path;
 
@@ -19,9 +18,6 @@ use super::identity::{escape_user, presented_caller};
 use super::leg::{Leg, LegState, LocalSession, Said};
 use super::session_timer::SessionTimer;
 use super::{CallKey, Context, LegRecord, Refused};
-
-/// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
-const CLOCK_RATE: u32 = 8000;
 
 /// A tag of sixteen hexadecimal digits, by which the shard finds the dialog again.
 pub(super) fn tag(ctx: &mut Context<'_>) -> Bytes {
@@ -41,7 +37,7 @@ pub(super) fn admit(trunk: &Trunk, refuse_with: RefuseWith, ctx: &Context<'_>) -
 pub(super) fn early_leg(
     trunk: &Arc<Trunk>,
     dialog: Dialog,
-    local: SocketAddr,
+    local: IpAddr,
     admission: Option<Admission>,
     ctx: &mut Context<'_>,
 ) -> Leg {
@@ -52,7 +48,6 @@ pub(super) fn early_leg(
         session: LocalSession::new(local, ctx.random.next()),
         takes_update: false,
         timer: SessionTimer::new(trunk.session_timer),
-        lines: MediaLines::default(),
         said: Said::default(),
         acks: VecDeque::new(),
         forks_hung_up: 0,
@@ -90,44 +85,14 @@ pub(super) fn sent_by(policy: &Policy, path: Path) -> Bytes {
     policy.address_of(path.listener).to_string().into()
 }
 
-/// A port pair in each of two realms, or none.
-pub(super) fn lease_both(
-    policy: &Policy,
-    realms: [RealmId; 2],
-    families: [Family; 2],
-    ctx: &mut Context<'_>,
-) -> Result<[PortLease; 2], Refused> {
-    let none_free = |realm| Refused::NoMediaPort { realm: policy.realm(realm).name.clone() };
-    let a = ctx.ports.lease(realms[0], families[0], ctx.now).ok_or_else(|| none_free(realms[0]))?;
-    match ctx.ports.lease(realms[1], families[1], ctx.now) {
-        Some(b) => Ok([a, b]),
-        None => {
-            ctx.ports.release(a, ctx.now);
-            Err(none_free(realms[1]))
-        }
-    }
+/// A realm has no ports left.
+pub(super) fn no_port(policy: &Policy, realm: RealmId) -> Refused {
+    Refused::NoMediaPort { realm: policy.realm(realm).name.clone() }
 }
 
 /// The name of a call in logs and records.
 pub(super) fn record_name(policy: &Policy, key: CallKey) -> String {
     format!("{}-{:016x}", policy.node, key.0)
-}
-
-/// The endpoint that faces a side of `trunk`, whose signalling comes from `signalling`.
-pub(super) fn endpoint(
-    lease: &PortLease,
-    offer: Option<&Offer>,
-    trunk: &Trunk,
-    signalling: SocketAddr,
-) -> MediaEndpoint {
-    MediaEndpoint {
-        local: lease.rtp(),
-        remote: offer.and_then(|offer| offer.audio().remote),
-        source_policy: trunk.source_policy(signalling.ip()),
-        traffic: Traffic::Rtp,
-        dscp: trunk.rtp_dscp,
-        clock_rate: CLOCK_RATE,
-    }
 }
 
 /// What is known of a side before it has said anything.

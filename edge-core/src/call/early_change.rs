@@ -5,15 +5,16 @@
 
 use bytes::Bytes;
 
-use crate::sdp::Offer;
+use crate::sdp::{Offer, Proposal};
 use crate::sip::{HeaderName, Method, Response, StatusCode};
 use crate::transaction::T1;
 
 use super::asked::Asked;
+use super::body::session_body;
 use super::cause::{across, not_timed_out};
 use super::invite::finish;
 use super::offer_answer::{OfferAnswer, Taking};
-use super::opening::{hops_left, session_body};
+use super::opening::hops_left;
 use super::relay::Then;
 use super::{ALLOW, Call, Cause, Context, Owner, Side};
 
@@ -22,7 +23,7 @@ use super::{ALLOW, Call, Cause, Context, Owner, Side};
 pub(super) struct EarlyChange {
     /// The request that made it.
     asked: Asked,
-    offer: Offer,
+    offer: Proposal,
     /// What the other side is offered for it.
     body: Bytes,
     /// CSeq of our UPDATE, once it is sent.
@@ -45,14 +46,18 @@ impl Call {
         }
         let sdp = session_body(&asked.request.message).ok().flatten().unwrap_or_default();
         let offer = Offer::parse(&sdp);
-        let body = offer.and_then(|offer| Ok((self.translate_offer(asked.side, &offer)?, offer)));
-        match body {
-            Ok((body, offer)) => {
-                let plan = self.plan_of_offer(asked.side, &offer);
+        match offer.and_then(|offer| self.translate_offer(asked.side, &offer, ctx)) {
+            Ok((offer, body)) => {
+                let plan = self.streams.plan_of(asked.side, &offer);
+                let grows = plan.streams.len() > self.relayed.streams.len();
                 let over_at = ctx.now + T1 * 64;
                 self.leg_mut(asked.side).said.note(&sdp);
                 self.early_change = Some(EarlyChange { asked, offer, body, sequence: None, over_at });
-                self.if_relayable(plan, Then::SendUpdate, ctx);
+                if grows {
+                    self.once_relayed(Then::SendUpdate, ctx);
+                } else {
+                    self.if_relayable(plan, Then::SendUpdate, ctx);
+                }
             }
             Err(_unusable) => self.reply(&asked, StatusCode::NOT_ACCEPTABLE_HERE, ctx),
         }
@@ -96,7 +101,7 @@ impl Call {
         let branch = ctx.random.branch();
         let update = dialog.forwarded(&Method::Update, branch, sequence, hops_left(&change.asked.request));
         let update = update.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, leg.supported());
-        let (update, path) = (update.body(super::opening::SDP, change.body.clone()), leg.path_in(dialog));
+        let (update, path) = (update.body(super::body::SDP, change.body.clone()), leg.path_in(dialog));
         change.sequence = Some(sequence);
         if ctx.request(Method::Update, branch, update, path, Owner::Update(self.key, to)).is_err() {
             self.end_early_change(StatusCode::SERVICE_UNAVAILABLE, None, ctx);

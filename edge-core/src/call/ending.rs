@@ -117,10 +117,10 @@ impl Call {
     pub(super) fn finish_record(&mut self, reports: Option<[MediaReport; 2]>, ctx: &mut Context<'_>) {
         self.media = MediaState::Gone;
         let Some(mut record) = self.record.take() else { return };
-        let remote = |endpoint: crate::media::MediaEndpoint| endpoint.remote.map(|remote| remote.rtp);
-        record.a.media_remote = remote(self.plan.a);
+        let remote = |side| self.streams.first(side).remote.map(|remote| remote.rtp);
+        record.a.media_remote = remote(Side::A);
         if let Some(b) = &mut record.b {
-            b.media_remote = remote(self.plan.b);
+            b.media_remote = remote(Side::B);
         }
         if let Some([a, b]) = reports {
             record.a.media = a;

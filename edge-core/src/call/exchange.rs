@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::media::MediaPlan;
 use crate::policy::{ReliableProvisional, Trunk};
-use crate::sdp::Offer;
+use crate::sdp::Proposal;
 use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
 
@@ -42,8 +42,8 @@ pub(super) struct Exchange {
     pub(super) body: Option<Bytes>,
     /// Our request on the other side, once it is sent.
     pub(super) client: Option<Sent>,
-    /// The offer and the side that made it.
-    pub(super) offer: Option<(Side, Offer)>,
+    /// The offer on its way across, and the side that made it.
+    pub(super) offer: Option<(Side, Proposal)>,
     /// Whether the other side has sent a provisional response, so that a CANCEL may follow (RFC 3261 section 9.1).
     pub(super) provisional_seen: bool,
     /// Whether a CANCEL waits for that.

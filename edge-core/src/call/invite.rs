@@ -5,11 +5,12 @@ use bytes::Bytes;
 use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCode};
 use crate::transaction::{Path, T1, TransactionId};
 
+use super::body::SDP;
 use super::cause::not_timed_out;
 use super::exchange::{Exchange, Sent, Unacknowledged};
 use super::join::tell_referrer;
 use super::leg::{LegState, SentAck};
-use super::opening::{SDP, hops_left};
+use super::opening::hops_left;
 use super::passage::copy_across;
 use super::reason::{Reason, retry_after};
 use super::relay::Then;
@@ -185,7 +186,9 @@ impl Call {
             self.terminate(Cause::Lost(from.other()), ctx);
         } else {
             // What a provisional answer had moved is where it was.
-            self.plan = before.unwrap_or(self.plan);
+            if let Some(before) = before {
+                self.streams.go_back_to(&before);
+            }
             self.once_relayed(Then::Rest, ctx);
         }
     }
@@ -237,7 +240,7 @@ impl Call {
 
     /// A re-INVITE came in, or an UPDATE with an offer; `exchange` has its transaction.
     pub(super) fn on_change(&mut self, mut exchange: Exchange, ctx: &mut Context<'_>) {
-        match self.translate_change(&exchange) {
+        match self.translate_change(&exchange, ctx) {
             Ok(Some((offer, body))) => {
                 exchange.offer = Some((exchange.from, offer));
                 exchange.body = Some(body);
@@ -262,14 +265,15 @@ impl Call {
         let (near, far) = (&self.leg(exchange.from).trunk, &self.leg(exchange.from.other()).trunk);
         exchange.decide_reliability(near, far, ctx.random.next());
         exchange.over_at = Some(ctx.now + patience);
-        exchange.plan_before = Some(self.plan);
+        exchange.plan_before = Some(self.relayed.clone());
         let plan = match &exchange.offer {
-            Some((side, offer)) => self.plan_of_offer(*side, offer),
-            None => self.plan,
+            Some((side, proposal)) => self.streams.plan_of(*side, proposal),
+            None => self.streams.plan.clone(),
         };
+        let grows = plan.streams.len() > self.relayed.streams.len();
         self.exchange = Some(exchange);
         self.answer_invite(StatusCode::TRYING, None, ctx);
-        self.if_relayable(plan, Then::SendOn, ctx);
+        self.if_relayable(plan, if grows { Then::Extend } else { Then::SendOn }, ctx);
     }
 
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::edge::tag_number;
 use crate::policy::Trunk;
-use crate::sdp::{Offer, SdpError};
+use crate::sdp::{LegLines, Offer, SdpError};
 use crate::sip::{HeaderName, MessageWriter, Request, StatusCode};
 use crate::transaction::{T1, TransactionId};
 
@@ -23,7 +23,6 @@ use super::calling::{leg_record, record_name};
 use super::exchange::{Exchange, Success};
 use super::leg::{Leg, LegState};
 use super::relay::Then;
-use super::session::pass_offer;
 use super::{Call, CallKey, Cause, Context, Refused, Side};
 
 /// Times that a side is waited for that changes its session just now: each is drawn from up to four seconds, and nobody
@@ -255,9 +254,9 @@ impl Call {
     }
 
     /// Gives a side away; [`Call::given_away`] follows.
-    pub(crate) fn give(&mut self, side: Side) -> Leg {
+    pub(crate) fn give(&mut self, side: Side) -> (Leg, LegLines) {
         let husk = self.leg(side).husk();
-        std::mem::replace(self.leg_mut(side), husk)
+        (std::mem::replace(self.leg_mut(side), husk), self.streams.give(side))
     }
 
     /// A side that was given to the call `by` leaves only the other one, which is told and hung up.
@@ -272,9 +271,10 @@ impl Call {
     }
 
     /// Takes a side of another call in.
-    pub(crate) fn take(&mut self, side: Side, mut leg: Leg, ctx: &mut Context<'_>) {
-        let local = self.local(side);
-        leg.session.move_to(local);
+    pub(crate) fn take(&mut self, side: Side, (mut leg, lines): (Leg, LegLines), ctx: &mut Context<'_>) {
+        let local = self.streams.first(side).local;
+        leg.session.move_to(local.ip());
+        self.streams.take(side, lines);
         let kept = tag_number(&self.leg(side).dialog.local_tag);
         if let Some(tag) = kept {
             ctx.dialogs.remove(&tag);
@@ -327,31 +327,31 @@ impl Call {
         match self.own_exchange(of, ctx) {
             Ok(Some(exchange)) => {
                 let plan = match &exchange.offer {
-                    Some((side, offer)) => self.plan_of_offer(*side, offer),
-                    None => self.plan,
+                    Some((side, proposal)) => self.streams.plan_of(*side, proposal),
+                    None => self.streams.plan.clone(),
                 };
+                let grows = plan.streams.len() > self.relayed.streams.len();
                 self.exchange = Some(exchange);
-                self.if_relayable(plan, Then::SendOn, ctx);
+                self.if_relayable(plan, if grows { Then::Extend } else { Then::SendOn }, ctx);
             }
             Ok(None) => {}
             Err(error) => self.terminate(Cause::BadAnswer(error), ctx),
         }
     }
 
-    fn own_exchange(&mut self, of: Side, ctx: &Context<'_>) -> Result<Option<Exchange>, SdpError> {
+    fn own_exchange(&mut self, of: Side, ctx: &mut Context<'_>) -> Result<Option<Exchange>, SdpError> {
         let Some(request) = self.joining.as_ref().map(|joining| joining.request.clone()) else {
             return Ok(None);
         };
-        let (policy, local) = (Arc::clone(&self.policy), self.local(of));
-        let (near, far) = self.legs_from(of);
-        let offer = Offer::parse(&resumed(near.said.agreed()))?;
-        let body = pass_offer(&policy, near, local, far, &offer)?;
+        let near = self.leg(of);
         let source = near.dialog.opened_over().peer;
+        let offer = Offer::parse(&resumed(near.said.agreed()))?;
+        let (proposal, body) = self.translate_offer(of, &offer, ctx)?;
         let mut exchange = Exchange::new(Asked { side: of, request, source, server: TransactionId::NONE });
-        exchange.offer = Some((of, offer));
+        exchange.offer = Some((of, proposal));
         exchange.body = Some(body);
         exchange.over_at = Some(ctx.now + T1 * 64);
-        exchange.plan_before = Some(self.plan);
+        exchange.plan_before = Some(self.relayed.clone());
         Ok(Some(exchange))
     }
 }

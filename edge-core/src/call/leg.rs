@@ -1,7 +1,7 @@
 //! One side of a call: its dialog, the trunk it belongs to, and the session description that we gave it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::policy::{Admission, ReliableProvisional, Trunk};
-use crate::sdp::{LocalMedia, MediaLines, SdpError};
+use crate::sdp;
 use crate::sip::{HeaderName, Message, Method, Request};
 use crate::transaction::Path;
 
@@ -30,8 +30,6 @@ pub(crate) struct Leg {
     pub(super) takes_update: bool,
     /// How its session is kept going.
     pub(super) timer: SessionTimer,
-    /// The m= lines of this side's dialog, which every later offer to it repeats.
-    pub(super) lines: MediaLines,
     /// What this side says of its own media.
     pub(super) said: Said,
     /// The ACKs of the last 2xx from this side, newest last, kept for when one of them comes again.
@@ -92,10 +90,9 @@ impl Leg {
             trunk: Arc::clone(&self.trunk),
             dialog: self.dialog.clone(),
             state: LegState::Closed,
-            session: LocalSession::new(self.session.rtp, 0),
+            session: LocalSession::new(self.session.address, 0),
             takes_update: false,
             timer: SessionTimer::new(None),
-            lines: MediaLines::default(),
             said: Said::default(),
             acks: VecDeque::new(),
             forks_hung_up: 0,
@@ -174,7 +171,7 @@ pub(super) struct SentAck {
 /// The session that we describe to one side (RFC 3264 section 8: the version grows by one with each change).
 #[derive(Debug)]
 pub(super) struct LocalSession {
-    rtp: SocketAddr,
+    address: IpAddr,
     id: u64,
     version: u64,
     last: Bytes,
@@ -183,39 +180,33 @@ pub(super) struct LocalSession {
 }
 
 impl LocalSession {
-    /// A session on local address `rtp`; `random` becomes its id.
-    pub(super) const fn new(rtp: SocketAddr, random: u64) -> Self {
+    /// A session of ours at `address`; `random` becomes its id.
+    pub(super) const fn new(address: IpAddr, random: u64) -> Self {
         // RFC 8866 section 5.2: a number that fits a signed 64-bit integer everywhere.
-        Self { rtp, id: random >> 2, version: 1, last: Bytes::new(), agreed: Bytes::new() }
+        Self { address, id: random >> 2, version: 1, last: Bytes::new(), agreed: Bytes::new() }
     }
 
-    /// From now on the session is at `rtp`: its next description says so.
-    pub(super) const fn move_to(&mut self, rtp: SocketAddr) {
-        self.rtp = rtp;
+    /// From now on the session is at `address`: its next description says so.
+    pub(super) const fn move_to(&mut self, address: IpAddr) {
+        self.address = address;
     }
 
     /// The description that `build` makes, under a new version when it differs from the last one sent.
-    pub(super) fn describe(
-        &mut self,
-        build: impl Fn(LocalMedia) -> Result<Bytes, SdpError>,
-    ) -> Result<Bytes, SdpError> {
-        let described = build(self.local(self.version))?;
+    pub(super) fn describe(&mut self, build: impl Fn(sdp::Origin) -> Bytes) -> Bytes {
+        let described = build(self.origin(self.version));
         if described == self.last {
-            return Ok(described);
+            return described;
         }
         if !self.last.is_empty() {
             self.version += 1;
         }
-        self.last = build(self.local(self.version))?;
-        Ok(self.last.clone())
+        self.last = build(self.origin(self.version));
+        self.last.clone()
     }
 
     /// Whether what `build` makes was described last.
-    pub(super) fn is_last(
-        &self,
-        build: impl Fn(LocalMedia) -> Result<Bytes, SdpError>,
-    ) -> Result<bool, SdpError> {
-        Ok(build(self.local(self.version))? == self.last)
+    pub(super) fn is_last(&self, build: impl Fn(sdp::Origin) -> Bytes) -> bool {
+        build(self.origin(self.version)) == self.last
     }
 
     /// What was described last is in force now.
@@ -228,7 +219,7 @@ impl LocalSession {
         &self.agreed
     }
 
-    const fn local(&self, version: u64) -> LocalMedia {
-        LocalMedia { rtp: self.rtp, session_id: self.id, version }
+    const fn origin(&self, version: u64) -> sdp::Origin {
+        sdp::Origin { address: self.address, session_id: self.id, version }
     }
 }

@@ -15,6 +15,7 @@ mod answering;
 mod asked;
 mod asks;
 mod attempt;
+mod body;
 mod calling;
 mod cause;
 mod context;
@@ -45,6 +46,7 @@ mod reliable;
 mod replaces;
 mod session;
 mod session_timer;
+mod streams;
 mod update;
 mod view;
 
@@ -52,6 +54,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::edge::Command;
 use crate::media::{MediaPlan, PortLease};
 use crate::policy::{Policy, Trunk};
 use crate::sip::Request;
@@ -80,6 +83,7 @@ use redirect::Redirection;
 use refer::{Referral, Referred};
 use refresh::Refreshing;
 use relay::Waiting;
+use streams::Streams;
 
 /// Methods that we understand within a call, for Allow headers.
 pub(crate) const ALLOW: &str =
@@ -114,7 +118,7 @@ pub(crate) struct Call {
     invites: [Option<TransactionId>; 2],
     /// Requests on their way across that have no answer yet.
     passages: Vec<Asked>,
-    plan: MediaPlan,
+    streams: Streams,
     /// What the datapath was told last, whether it has answered or not.
     relayed: MediaPlan,
     /// What happens once it has. Bounded by the host, which answers the datapath's commands before the next message.
@@ -122,7 +126,6 @@ pub(crate) struct Call {
     /// Codec of an answer that the datapath has not agreed to yet.
     codec: Option<String>,
     media: MediaState,
-    leases: Vec<PortLease>,
     /// The record so far; taken when it is written.
     record: Option<Box<CallRecord>>,
     ending: bool,
@@ -159,8 +162,7 @@ pub(crate) struct Begun {
     exchange: Option<Exchange>,
     /// The transaction of the INVITE that asked for it.
     server: TransactionId,
-    plan: MediaPlan,
-    leases: Vec<PortLease>,
+    streams: Streams,
     record: Box<CallRecord>,
     joining: Option<Joining>,
 }
@@ -176,8 +178,9 @@ enum MediaState {
 
 impl Call {
     /// A call whose media is being installed.
-    pub(crate) fn begin(begun: Begun, policy: &Arc<Policy>, now: Instant) -> Self {
-        let Begun { key, origin, legs, exchange, server, plan, leases, record, joining } = begun;
+    pub(crate) fn begin(begun: Begun, policy: &Arc<Policy>, ctx: &mut Context<'_>) -> Self {
+        let Begun { key, origin, legs, exchange, server, streams, record, joining } = begun;
+        ctx.command(Command::InstallMedia { call: key, plan: streams.plan.clone() });
         Self {
             key,
             origin,
@@ -187,12 +190,11 @@ impl Call {
             refreshing: None,
             invites: [Some(server), None],
             passages: Vec::new(),
-            plan,
-            relayed: plan,
+            relayed: streams.plan.clone(),
+            streams,
             waiting: VecDeque::new(),
             codec: None,
             media: MediaState::Installing,
-            leases,
             record: Some(record),
             ending: false,
             reason: Reason::default(),
@@ -202,7 +204,7 @@ impl Call {
             referral: None,
             referred: Vec::new(),
             joining,
-            phase_over_at: Some(now + policy.timers.answer_max),
+            phase_over_at: Some(ctx.now + policy.timers.answer_max),
             policy: Arc::clone(policy),
             scheduled: None,
             closed_by: None,
@@ -217,7 +219,7 @@ impl Call {
 
     /// Takes the call apart: its ports go back to the pool, and INVITEs that nobody ended are given up.
     pub(crate) fn into_remains(self) -> (Vec<PortLease>, [Option<TransactionId>; 2]) {
-        (self.leases, self.invites)
+        (self.streams.into_leases(), self.invites)
     }
 
     /// When the call next wants [`Call::on_time`].
@@ -284,15 +286,6 @@ impl Call {
     /// When the open exchange is given up.
     fn exchange_over_at(&self) -> Option<Instant> {
         self.exchange.as_ref().filter(|exchange| !exchange.answered && !self.ending)?.over_at
-    }
-
-    /// The leg of `side`, and the other one.
-    const fn legs_from(&mut self, side: Side) -> (&mut Leg, &mut Leg) {
-        let [a, b] = &mut self.legs;
-        match side {
-            Side::A => (a, b),
-            Side::B => (b, a),
-        }
     }
 
     const fn leg(&self, side: Side) -> &Leg {

@@ -8,29 +8,25 @@ use bytes::Bytes;
 
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
-use crate::media::{Family, MediaPlan, MediaReport, PortLease};
+use crate::media::{Family, MediaReport};
 use crate::policy::{Admission, Destination, Policy, ReliableProvisional, Trunk, TrunkId};
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
-use super::asks::{IDENTITY, check_accept, check_scheme, is_optional, is_session};
+use super::asks::{check_accept, check_scheme};
 use super::attempt::ways_to;
-use super::calling::{
-    admit, called_dialog, early_leg, endpoint, lease_both, leg_record, record_name, sent_by, tag,
-};
+use super::body::{ACCEPTED, IDENTITY, session_body};
+use super::calling::{admit, called_dialog, early_leg, leg_record, no_port, record_name, sent_by, tag};
 use super::exchange::Exchange;
 use super::join::{Joining, OnBehalf, Source};
 use super::leg::{Leg, Said};
 use super::party::Party;
 use super::reliable::{REL, can_acknowledge, wants_reliable};
-use super::session::pass_offer;
 use super::session_timer::{MIN_SE, TIMER, check_interval};
+use super::streams::{End, Streams};
 use super::{ALLOW, Begun, Call, CallKey, CallRecord, Cause, Context, LegRecord, Origin, Refused, Side};
-
-/// Media type of a session description (RFC 8866 section 8.1).
-pub(super) const SDP: &[u8] = b"application/sdp";
 
 /// A new INVITE whose sender is known.
 #[derive(Debug)]
@@ -59,13 +55,12 @@ impl Arrival<'_> {
         let key = self.key;
         let mut record = Box::new(self.blank_record(ctx));
         match self.prepare(&mut record, ctx) {
-            Ok((legs, leases, plan, exchange)) => {
-                ctx.command(Command::InstallMedia { call: key, plan });
+            Ok((legs, streams, exchange)) => {
                 let origin = Origin::of(self.trunk, &self.invite, self.ancestor);
                 let (exchange, server) = (Some(exchange), self.server);
                 let joining = self.on_behalf.map(|on_behalf| on_behalf.joining);
-                let begun = Begun { key, origin, legs, exchange, server, plan, leases, record, joining };
-                Ok(Call::begin(begun, self.policy, ctx.now))
+                let begun = Begun { key, origin, legs, exchange, server, streams, record, joining };
+                Ok(Call::begin(begun, self.policy, ctx))
             }
             Err(refused) => Err(self.turn_away(record, refused, ctx)),
         }
@@ -79,7 +74,7 @@ impl Arrival<'_> {
         ctx: &mut Context<'_>,
     ) -> Result<Call, StatusCode> {
         match kept.and_then(|kept| self.prepare_replacing(kept, from_call.clone().unwrap_or_default(), ctx)) {
-            Ok(begun) => Ok(Call::begin(begun, self.policy, ctx.now)),
+            Ok(begun) => Ok(Call::begin(begun, self.policy, ctx)),
             Err(refused) => {
                 let record = Box::new(CallRecord { from_call, ..self.blank_record(ctx) });
                 Err(self.turn_away(record, refused, ctx))
@@ -94,20 +89,19 @@ impl Arrival<'_> {
         ctx: &mut Context<'_>,
     ) -> Result<Begun, Refused> {
         self.check_request()?;
-        let offer = self.offer()?.ok_or(Refused::Offer(SdpError::NoAudio))?;
+        let (sdp, offer) = self.offer()?.ok_or(Refused::Offer(SdpError::NoMedia))?;
         let trunk = self.near();
-        let local = self.policy.address_of(self.path.listener);
-        self.policy.may_be_media(trunk, local, offer.audio()).map_err(Refused::Offer)?;
         let admission = admit(trunk, trunk.limits.refuse_with, ctx)?;
         let dialog = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
         let caller = self.invite.from.uri().number().unwrap_or_default().into_owned();
         let mut said = Said::default();
-        said.note(&self.invite.message.body());
+        said.note(&sdp);
         let new = Party::new(trunk, dialog, caller, said, admission);
         let joining = Joining::new([None, Some(source)], None, self.invite.clone());
         let begun = Begun::joined(self.key, self.trunk, [new, kept], joining, from_call, self.policy, ctx)?;
         let (request, source) = (self.invite.clone(), self.path.peer);
-        Ok(begun.asked_by(Asked { side: Side::A, request, source, server: self.server }, offer))
+        let asked = Asked { side: Side::A, request, source, server: self.server };
+        begun.asked_by(asked, offer, self.policy, ctx)
     }
 
     /// Answers with a refusal and writes the record.
@@ -131,7 +125,7 @@ impl Arrival<'_> {
         &self,
         record: &mut CallRecord,
         ctx: &mut Context<'_>,
-    ) -> Result<([Leg; 2], Vec<PortLease>, MediaPlan, Exchange), Refused> {
+    ) -> Result<([Leg; 2], Streams, Exchange), Refused> {
         self.check_request()?;
         let destination = self.route(record)?;
         let admissions = self.admit(&destination, ctx)?;
@@ -139,13 +133,12 @@ impl Arrival<'_> {
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         self.check_called(called, offer.is_some())?;
         let (way, attempts) = ways_to(self.policy, called, ctx)?;
-        let families = [self.caller_family(caller, offer.as_ref()), Family::of(way.peer.ip())];
-        let [lease_a, lease_b] = lease_both(self.policy, [caller.realm, called.realm], families, ctx)?;
-        let plan = MediaPlan {
-            a: endpoint(&lease_a, offer.as_ref(), caller, self.path.peer),
-            b: endpoint(&lease_b, None, called, way.peer),
-        };
-        let mut legs = self.legs(&destination, &plan, admissions, way, ctx);
+        let family = self.caller_family(caller, offer.as_ref().map(|(_, offer)| offer));
+        let near = End::of(caller, self.path.peer.ip()).in_family(family);
+        let ends = [near, End::of(called, way.peer.ip())];
+        let mut streams =
+            Streams::new(ends, ctx.ports, ctx.now).map_err(|realm| no_port(self.policy, realm))?;
+        let mut legs = self.legs(&destination, &streams, admissions, way, ctx);
         legs[1].attempts = attempts;
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
@@ -153,23 +146,25 @@ impl Arrival<'_> {
             source: self.path.peer,
             server: self.server,
         });
-        if let Some(offer) = offer {
+        if let Some((sdp, offer)) = offer {
             let [near, far] = &mut legs;
-            near.said.note(&self.invite.message.body());
-            match pass_offer(self.policy, near, plan.a.local, far, &offer) {
-                Ok(body) => exchange.body = Some(body),
+            near.said.note(&sdp);
+            let ports = (&mut *ctx.ports, ctx.now);
+            match streams.pass_offer(self.policy, Side::A, (near, far), offer, ports) {
+                Ok((proposal, body)) => {
+                    exchange.body = Some(body);
+                    exchange.offer = Some((Side::A, proposal));
+                }
                 Err(error) => {
-                    ctx.ports.release(lease_a, ctx.now);
-                    ctx.ports.release(lease_b, ctx.now);
+                    streams.release(ctx.ports, ctx.now);
                     return Err(Refused::Offer(error));
                 }
             }
-            exchange.offer = Some((Side::A, offer));
         }
         exchange.decide_reliability(caller, called, ctx.random.next());
-        record.a.media_local = Some(lease_a.rtp());
-        record.b = Some(leg_record(&legs[1], Some(lease_b.rtp())));
-        Ok((legs, vec![lease_a, lease_b], plan, exchange))
+        record.a.media_local = Some(streams.first(Side::A).local);
+        record.b = Some(leg_record(&legs[1], Some(streams.first(Side::B).local)));
+        Ok((legs, streams, exchange))
     }
 
     /// The trunk that the caller's side of the call belongs to.
@@ -230,23 +225,24 @@ impl Arrival<'_> {
         Ok([admit(caller, refuse_with, ctx)?, admit(called, refuse_with, ctx)?])
     }
 
-    fn offer(&self) -> Result<Option<Offer>, Refused> {
-        session_body(&self.invite.message)?
-            .map(|body| Offer::parse(&body).map_err(Refused::Offer))
-            .transpose()
+    /// What the caller offers, as it is written and as it is understood.
+    fn offer(&self) -> Result<Option<(Bytes, Offer)>, Refused> {
+        let Some(sdp) = session_body(&self.invite.message)? else { return Ok(None) };
+        let offer = Offer::parse(&sdp).map_err(Refused::Offer)?;
+        Ok(Some((sdp, offer)))
     }
 
     /// The family of the caller's media: what its offer says, else that of its signalling, as for the called side. Behind a
     /// NAT media comes from where the signalling comes from, whatever an offer says.
     fn caller_family(&self, caller: &Trunk, offer: Option<&Offer>) -> Family {
-        let offered = offer.and_then(|offer| offer.audio().remote).filter(|_| !caller.nat);
+        let offered = offer.and_then(Offer::remote).filter(|_| !caller.nat);
         Family::of(offered.map_or(self.path.peer.ip(), |remote| remote.rtp.ip()))
     }
 
     fn legs(
         &self,
         destination: &Destination,
-        plan: &MediaPlan,
+        streams: &Streams,
         [room_a, room_b]: [Admission; 2],
         way: Path,
         ctx: &mut Context<'_>,
@@ -255,9 +251,9 @@ impl Arrival<'_> {
         let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
         let asked = (destination.number.as_str(), called.host.to_string());
         let dialog_b = called_dialog(self.policy, asked, way, &self.invite, ctx);
-        let mut near = early_leg(caller, dialog_a, plan.a.local, Some(room_a), ctx);
+        let mut near = early_leg(caller, dialog_a, streams.first(Side::A).local.ip(), Some(room_a), ctx);
         near.learn(&self.invite.message);
-        [near, early_leg(called, dialog_b, plan.b.local, Some(room_b), ctx)]
+        [near, early_leg(called, dialog_b, streams.first(Side::B).local.ip(), Some(room_b), ctx)]
     }
 
     fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {
@@ -308,7 +304,9 @@ pub(crate) fn refuse(
 pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWriter {
     match refused {
         Refused::Extension { options } => response.header(HeaderName::Unsupported, options),
-        Refused::MediaType { .. } | Refused::Disposition { .. } => response.header(HeaderName::Accept, SDP),
+        Refused::MediaType { .. } | Refused::Disposition { .. } => {
+            response.header(HeaderName::Accept, ACCEPTED)
+        }
         Refused::Encoding { .. } => response.header(HeaderName::AcceptEncoding, IDENTITY),
         Refused::Unreliable => response.header(HeaderName::Require, REL),
         Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
@@ -335,8 +333,10 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
 const fn warning(error: SdpError) -> &'static str {
     match error {
         SdpError::OtherFamily => "301 edge \"Incompatible network address formats\"",
-        SdpError::Protocol { .. } => "302 edge \"Incompatible transport protocol\"",
-        SdpError::NoAudio => "304 edge \"Media type not available\"",
+        SdpError::Protocol { .. } | SdpError::Dtls | SdpError::NoCommonKeys => {
+            "302 edge \"Incompatible transport protocol\""
+        }
+        SdpError::NoMedia | SdpError::Video => "304 edge \"Media type not available\"",
         SdpError::NoCommonCodec => "305 edge \"Incompatible media format\"",
         SdpError::TooLarge
         | SdpError::Malformed { .. }
@@ -344,28 +344,10 @@ const fn warning(error: SdpError) -> &'static str {
         | SdpError::HostName
         | SdpError::NotAHost
         | SdpError::Ours
+        | SdpError::PortCount
+        | SdpError::NoPort
         | SdpError::Declined => "399 edge \"The session description cannot be used\"",
     }
-}
-
-/// The SDP that a request or response carries, if it carries any. A body that cannot be read and that its sender calls
-/// optional is passed over (RFC 3261 section 20.11).
-pub(super) fn session_body(message: &Message) -> Result<Option<Bytes>, Refused> {
-    let body = message.body();
-    if body.is_empty() {
-        return Ok(None);
-    }
-    match is_session(message) {
-        Ok(()) => Ok(Some(body)),
-        Err(_) if is_optional(message) => Ok(None),
-        Err(refused) => Err(refused),
-    }
-}
-
-/// Whether a Content-Type says `media_type`, whatever its parameters.
-pub(super) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
-    let said = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    said.eq_ignore_ascii_case(media_type)
 }
 
 /// Refuses an INVITE that cannot have its provisional responses as `trunk` wants them: acknowledged, or not.

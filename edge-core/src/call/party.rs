@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::dialog::Dialog;
-use crate::edge::Command;
-use crate::media::{Family, MediaPlan};
 use crate::policy::{Admission, Policy, Trunk, TrunkId};
 use crate::sdp::Offer;
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
-use super::calling::{early_leg, endpoint, lease_both, leg_record, record_name, tag};
+use super::calling::{early_leg, leg_record, no_port, record_name, tag};
 use super::exchange::Exchange;
 use super::join::Joining;
 use super::leg::{Leg, Said};
+use super::streams::{End, Streams};
 use super::{Begun, Call, CallKey, CallRecord, Cause, Context, Origin, Refused, Side};
 
 /// What a joining call knows of a side that it will have.
@@ -59,44 +58,56 @@ impl Begun {
         policy: &Arc<Policy>,
         ctx: &mut Context<'_>,
     ) -> Result<Self, Refused> {
-        let realms = [parties[0].trunk.realm, parties[1].trunk.realm];
-        let families = [Family::of(parties[0].signalling.ip()), Family::of(parties[1].signalling.ip())];
-        let leases = lease_both(policy, realms, families, ctx)?;
-        let end = |party: &Party, lease| endpoint(lease, None, &party.trunk, party.signalling);
-        let plan = MediaPlan { a: end(&parties[0], &leases[0]), b: end(&parties[1], &leases[1]) };
+        let ends = [0, 1].map(|side: usize| End::of(&parties[side].trunk, parties[side].signalling.ip()));
+        let streams = Streams::new(ends, ctx.ports, ctx.now).map_err(|realm| no_port(policy, realm))?;
+        let media = [streams.first(Side::A).local, streams.first(Side::B).local];
         let numbers = [parties[0].number.clone(), parties[1].number.clone()];
         let [a, b] = parties;
-        let mut leg = |party: Party, local| {
-            let mut leg = early_leg(&party.trunk, party.dialog, local, party.admission, ctx);
+        let mut leg = |party: Party, local: SocketAddr| {
+            let mut leg = early_leg(&party.trunk, party.dialog, local.ip(), party.admission, ctx);
             leg.said = party.said;
             leg
         };
-        let legs = [leg(a, plan.a.local), leg(b, plan.b.local)];
-        let record = Box::new(joined_record(key, policy, &legs, numbers, &plan, from_call, ctx.now));
+        let legs = [leg(a, media[0]), leg(b, media[1])];
+        let record = Box::new(joined_record(key, policy, &legs, numbers, media, from_call, ctx.now));
         let origin = Origin::of(by, &joining.request, None);
-        ctx.command(Command::InstallMedia { call: key, plan });
         Ok(Self {
             key,
             origin,
             legs,
             exchange: None,
             server: TransactionId::NONE,
-            plan,
-            leases: leases.into(),
+            streams,
             record,
             joining: Some(joining),
         })
     }
 
     /// The party at A is asking by an INVITE, and offers.
-    pub(super) fn asked_by(mut self, asked: Asked, offer: Offer) -> Self {
+    ///
+    /// # Errors
+    /// [`Refused`] when nothing of the offer can be used; then its ports are given back.
+    pub(super) fn asked_by(
+        mut self,
+        asked: Asked,
+        offer: Offer,
+        policy: &Policy,
+        ctx: &mut Context<'_>,
+    ) -> Result<Self, Refused> {
         self.server = asked.server;
-        self.plan.a.remote = offer.audio().remote;
         let mut exchange = Exchange::new(asked);
-        self.legs[0].lines = offer.lines().clone();
-        exchange.offer = Some((Side::A, offer));
+        let [near, far] = &mut self.legs;
+        let ports = (&mut *ctx.ports, ctx.now);
+        match self.streams.pass_offer(policy, Side::A, (near, far), offer, ports) {
+            // The other party is told when it is here.
+            Ok((proposal, _told)) => exchange.offer = Some((Side::A, proposal)),
+            Err(error) => {
+                self.streams.release(ctx.ports, ctx.now);
+                return Err(Refused::Offer(error));
+            }
+        }
         self.exchange = Some(exchange);
-        self
+        Ok(self)
     }
 }
 
@@ -105,14 +116,14 @@ fn joined_record(
     policy: &Policy,
     legs: &[Leg; 2],
     [caller, number]: [String; 2],
-    plan: &MediaPlan,
+    media: [SocketAddr; 2],
     from_call: String,
     now: Instant,
 ) -> CallRecord {
     CallRecord {
         id: record_name(policy, key),
-        a: leg_record(&legs[0], Some(plan.a.local)),
-        b: Some(leg_record(&legs[1], Some(plan.b.local))),
+        a: leg_record(&legs[0], Some(media[0])),
+        b: Some(leg_record(&legs[1], Some(media[1]))),
         route: None,
         caller,
         number_dialled: number,

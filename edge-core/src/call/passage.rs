@@ -14,10 +14,11 @@ use crate::sip::{HeaderName, Message, MessageWriter, Method, Response, StatusCod
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
+use super::body::carries_session;
 use super::cause::{across, not_timed_out};
 use super::identity::names_an_address;
 use super::leg::LegState;
-use super::opening::{SDP, check_extensions, hops_left, is_media_type};
+use super::opening::{check_extensions, hops_left};
 use super::{Call, Cause, Context, Owner, Refused, Side};
 
 /// Passages of one call at once. A user agent sends the next one when the last was answered, so each side has one or
@@ -55,7 +56,7 @@ impl Call {
         if !message.body().is_empty() && message.first(HeaderName::ContentType).is_none() {
             return self.reply(&asked, StatusCode::BAD_REQUEST, ctx);
         }
-        if is_session(message) {
+        if carries_session(message) {
             return self.reply(&asked, StatusCode::NOT_ACCEPTABLE_HERE, ctx);
         }
         // Before the answer there is no dialog on the other side yet.
@@ -152,7 +153,7 @@ fn ends_call(method: &Method, code: StatusCode) -> bool {
 fn carry(onto: MessageWriter, message: &Message) -> Bytes {
     let onto = CROSSING.iter().fold(onto, |onto, name| copy_across(onto, message, *name));
     match message.first(HeaderName::ContentType) {
-        Some(content_type) if !message.body().is_empty() && !is_session(message) => {
+        Some(content_type) if !message.body().is_empty() && !carries_session(message) => {
             onto.body(content_type, message.body())
         }
         Some(_) | None => onto.empty(),
@@ -180,8 +181,4 @@ pub(super) fn copy_across(onto: MessageWriter, message: &Message, name: HeaderNa
 /// The values of a header, but none that names an address: `Event: dialog;call-id=1@host` does.
 pub(super) fn crossing(message: &Message, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     message.all(name).filter(|value| !names_an_address(value))
-}
-
-fn is_session(message: &Message) -> bool {
-    message.first(HeaderName::ContentType).is_some_and(|content_type| is_media_type(content_type, SDP))
 }

@@ -6,8 +6,9 @@ use crate::sdp::SdpError;
 use crate::sip::{HeaderName, StatusCode};
 
 use super::asked::Asked;
+use super::body::session_body;
 use super::offer_answer::OfferAnswer;
-use super::opening::{check_extensions, session_body};
+use super::opening::check_extensions;
 use super::relay::Then;
 use super::reliable::{Effect, Input, RAck};
 use super::{Call, Cause, Context, Side};
@@ -31,7 +32,7 @@ impl Call {
             // Section 5: the offer that it acknowledges wants an answer in it.
             (Ok(None), OfferAnswer::Sent) => {
                 self.confirm_prack(&asked, ctx);
-                self.terminate(Cause::BadAnswer(SdpError::NoAudio), ctx);
+                self.terminate(Cause::BadAnswer(SdpError::NoMedia), ctx);
             }
             (Ok(Some(_)), OfferAnswer::Agreed) if self.exchange.is_some() => self.on_early_offer(asked, ctx),
             (Ok(Some(_)), OfferAnswer::Agreed | OfferAnswer::Nothing | OfferAnswer::Received) => {

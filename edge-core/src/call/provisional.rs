@@ -8,9 +8,9 @@ use bytes::Bytes;
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Method, Response, StatusCode};
 
+use super::body::session_body;
 use super::invite::finish;
 use super::offer_answer::OfferAnswer;
-use super::opening::session_body;
 use super::relay::Then;
 use super::reliable::{Effect, Input, Order, Provisional, RAck, REL, rseq};
 use super::{Call, Cause, Context, Owner, Side};
@@ -152,10 +152,10 @@ impl Call {
             self.answer_early(at, ctx);
             return Ok(None);
         }
-        let described = self.translate_offer(side, &offer)?;
+        let (proposal, described) = self.translate_offer(side, &offer, ctx)?;
         self.leg_mut(side).said.note(sdp);
         if let Some(exchange) = &mut self.exchange {
-            exchange.offer = Some((side, offer));
+            exchange.offer = Some((side, proposal));
             exchange.early.current = Some(at);
         }
         Ok(Some(described))

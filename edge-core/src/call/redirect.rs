@@ -13,17 +13,16 @@ use std::sync::Arc;
 
 use crate::dialog::SIP_PORT;
 use crate::edge::{Command, tag_number};
-use crate::media::{Family, PortLease};
 use crate::policy::{self, Policy, Redirects, RouteId, Trunk, TrunkId};
 use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
 
 use super::attempt::{Attempts, ways_to};
-use super::calling::{admit, called_dialog, early_leg, endpoint, leg_record};
+use super::calling::{admit, called_dialog, early_leg, leg_record, no_port};
 use super::identity::escape_user;
 use super::leg::{Leg, LegState};
-use super::session::pass_offer;
+use super::streams::{End, Streams};
 use super::{Call, Cause, Context, MediaState, Refused, Side};
 
 /// Targets of one call beside its first. Forwarding chains have two or three; each costs a set-up, for which the caller
@@ -178,59 +177,64 @@ impl Call {
         }
         let (way, attempts) = ways(&policy, target, ctx)?;
         let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
-        let lease = self.lease_for(trunk, Family::of(way.peer.ip()), ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
         let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
         let dialog = called_dialog(&policy, (&target.number, host), way, &exchange.request, ctx);
-        let local = lease.as_ref().map_or(self.plan.b.local, PortLease::rtp);
+        let end = End::of(trunk, way.peer.ip());
+        let mut streams =
+            self.streams.towards(end, ctx.ports, ctx.now).map_err(|realm| no_port(&policy, realm))?;
+        let local = streams.first(Side::B).local.ip();
         let mut leg = early_leg(trunk, dialog, local, Some(admission), ctx);
         leg.attempts = attempts;
-        match self.offer_again(&mut leg) {
+        match self.offer_again(&mut streams, &mut leg, ctx) {
             Ok(()) => {
-                self.take_side(leg, lease, target, ctx);
+                self.streams.turn_to(streams);
+                self.take_side(leg, target, ctx);
                 Ok(())
             }
             Err(refused) => {
-                lease.into_iter().for_each(|lease| ctx.ports.release(lease, ctx.now));
+                streams.release(ctx.ports, ctx.now);
                 Err(refused)
             }
         }
     }
 
-    /// A port in the realm of the next called side, unless the last one's is of that realm and IP family.
-    pub(super) fn lease_for(
-        &self,
-        trunk: &Trunk,
-        family: Family,
-        ctx: &mut Context<'_>,
-    ) -> Result<Option<PortLease>, Refused> {
-        let same_family = Family::of(self.plan.b.local.ip()) == family;
-        if same_family && trunk.realm == self.leg(Side::B).trunk.realm {
-            return Ok(None);
-        }
-        let none_free = || Refused::NoMediaPort { realm: self.policy.realm(trunk.realm).name.clone() };
-        ctx.ports.lease(trunk.realm, family, ctx.now).map(Some).ok_or_else(none_free)
-    }
-
     /// Says the caller's offer to the new side.
-    fn offer_again(&mut self, leg: &mut Leg) -> Result<(), Refused> {
+    fn offer_again(
+        &mut self,
+        streams: &mut Streams,
+        leg: &mut Leg,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), Refused> {
         let Some(exchange) = &mut self.exchange else { return Ok(()) };
-        let body = match &exchange.offer {
-            Some((Side::A, offer)) => {
-                let local = self.plan.a.local;
-                let body = pass_offer(&self.policy, &mut self.legs[0], local, leg, offer);
-                Some(body.map_err(Refused::Offer)?)
+        // The caller knows it by now, in a reliable response, and can have no other one.
+        if exchange.offer.as_ref().is_some_and(|(side, _)| *side == Side::B) {
+            return Err(Refused::Offer(SdpError::NoMedia));
+        }
+        let offer = exchange.offer.take();
+        let trunk = Arc::clone(&leg.trunk);
+        let body = match offer {
+            Some((_, proposal)) => {
+                let (legs, ports) = ((&self.legs[0], leg), (&mut *ctx.ports, ctx.now));
+                let passed = streams.pass_offer(&self.policy, Side::A, legs, proposal.offer().clone(), ports);
+                let (told, body) = match passed {
+                    Ok(passed) => passed,
+                    Err(error) => {
+                        exchange.offer = Some((Side::A, proposal));
+                        return Err(Refused::Offer(error));
+                    }
+                };
+                exchange.offer = Some((Side::A, told));
+                Some(body)
             }
-            // The caller knows it by now, in a reliable response, and can have no other one.
-            Some((Side::B, _)) => return Err(Refused::Offer(SdpError::NoAudio)),
             None => None,
         };
-        exchange.cross_again(body, &leg.trunk);
+        exchange.cross_again(body, &trunk);
         Ok(())
     }
 
     /// From now on the call is with `leg`; its INVITE leaves when its media is installed.
-    fn take_side(&mut self, leg: Leg, lease: Option<PortLease>, target: &Target, ctx: &mut Context<'_>) {
+    fn take_side(&mut self, leg: Leg, target: &Target, ctx: &mut Context<'_>) {
         let before = std::mem::replace(&mut self.legs[1], leg);
         for (tag, is_new) in [(&before.dialog.local_tag, false), (&self.legs[1].dialog.local_tag, true)] {
             match tag_number(tag) {
@@ -240,16 +244,7 @@ impl Call {
             }
         }
         let leg = &self.legs[1];
-        let signalling = leg.dialog.opened_over().peer;
-        let port = lease.as_ref().map_or(self.plan.b.local, PortLease::rtp);
-        if let Some(lease) = lease {
-            self.plan.b = endpoint(&lease, None, &leg.trunk, signalling);
-            self.leases.push(lease);
-        } else {
-            self.plan.b.remote = None;
-            self.plan.b.source_policy = leg.trunk.source_policy(signalling.ip());
-            self.plan.b.dscp = leg.trunk.rtp_dscp;
-        }
+        let port = self.streams.first(Side::B).local;
         if let Some(record) = &mut self.record {
             record.redirects = record.redirects.saturating_add(1);
             record.b = Some(leg_record(leg, Some(port)));
@@ -262,9 +257,9 @@ impl Call {
             self.redirection.diversion = Some(format!("{number};reason=deflection;counter={count}"));
         }
         self.forget_waiting();
-        self.relayed = self.plan;
+        self.relayed = self.streams.plan.clone();
         self.media = MediaState::Installing;
-        ctx.command(Command::InstallMedia { call: self.key, plan: self.plan });
+        ctx.command(Command::InstallMedia { call: self.key, plan: self.relayed.clone() });
     }
 }
 

@@ -13,9 +13,9 @@ use crate::sdp::Answer;
 use crate::sip::{HeaderName, Method, Response, StatusCode};
 use crate::transaction::{T1, TransactionId};
 
+use super::body::session_body;
 use super::invite::finish;
 use super::leg::LegState;
-use super::opening::session_body;
 use super::reason::retry_after;
 use super::relay::Then;
 use super::session_timer::Due;
@@ -193,8 +193,8 @@ impl Call {
     fn follow_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let body = session_body(&response.message).unwrap_or_default();
         let Some(Ok(answer)) = body.map(|sdp| Answer::parse(&sdp)).filter(|_| !self.ending) else { return };
-        let endpoint = if side == Side::A { &mut self.plan.a } else { &mut self.plan.b };
-        endpoint.remote = answer.audio().remote;
+        let trunk = &self.legs[side.index()].trunk;
+        self.streams.follow_refresh(&self.policy, side, trunk, &answer);
         self.once_relayed(Then::Rest, ctx);
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Waiting {
 /// What happens once the datapath has agreed.
 #[derive(Debug)]
 pub(super) enum Then {
+    /// The ports that are new in the plan are installed, and then the open exchange crosses.
+    Extend,
     /// The open exchange crosses.
     SendOn,
     /// A provisional response with this description goes back.
@@ -79,11 +81,13 @@ impl Call {
         // What went with the call waits no more.
         let Some(Waiting { then, before }) = self.waiting.pop_front() else { return };
         match then {
-            Then::SendOn => {
+            Then::Extend | Then::SendOn => {
+                self.shorten(before, ctx);
                 self.invite_failed(Cause::Refused(refused_offer(refusal)), ctx);
                 self.follow(ctx);
             }
             Then::SendUpdate => {
+                self.shorten(before, ctx);
                 self.end_early_change(refused_offer(refusal).status(), None, ctx);
                 self.follow(ctx);
             }
@@ -93,10 +97,18 @@ impl Call {
             | Then::Prack { .. }
             | Then::AnswerUpdate { .. }
             | Then::Rest => {
-                self.plan = before.unwrap_or(self.plan);
+                self.streams.plan = before.unwrap_or_else(|| self.streams.plan.clone());
                 let (MediaRefusal::Address { reason } | MediaRefusal::Datapath { reason }) = refusal;
                 self.terminate(Cause::Refused(Refused::Datapath { reason }), ctx);
             }
+        }
+    }
+
+    /// The datapath relays what it relayed before; ports that were new are let go.
+    fn shorten(&mut self, before: Option<MediaPlan>, ctx: &mut Context<'_>) {
+        if let Some(before) = before {
+            self.streams.shorten(before.streams.len(), ctx.ports, ctx.now);
+            self.relayed = before;
         }
     }
 
@@ -107,17 +119,17 @@ impl Call {
 
     /// Does `then` once the datapath relays what the plan says.
     pub(super) fn once_relayed(&mut self, then: Then, ctx: &mut Context<'_>) {
-        let changed = self.plan != self.relayed && !self.ending;
-        let before = changed.then(|| std::mem::replace(&mut self.relayed, self.plan));
+        let changed = self.streams.plan != self.relayed && !self.ending;
+        let before = changed.then(|| std::mem::replace(&mut self.relayed, self.streams.plan.clone()));
         if changed {
-            ctx.command(Command::UpdateMedia { call: self.key, plan: self.plan });
+            ctx.command(Command::UpdateMedia { call: self.key, plan: self.relayed.clone() });
         }
         self.wait(then, before, ctx);
     }
 
     /// Does `then` once the datapath says that it could relay `plan`; changes nothing there.
     pub(super) fn if_relayable(&mut self, plan: MediaPlan, then: Then, ctx: &mut Context<'_>) {
-        let before = (plan != self.plan).then_some(self.plan);
+        let before = (plan != self.relayed).then(|| self.relayed.clone());
         if before.is_some() {
             ctx.command(Command::CheckMedia { call: self.key, plan });
         }
@@ -129,7 +141,8 @@ impl Call {
         for waiting in &mut self.waiting {
             match waiting.then {
                 Then::SendUpdate | Then::AnswerUpdate { .. } | Then::Rest => {}
-                Then::SendOn
+                Then::Extend
+                | Then::SendOn
                 | Then::Progress { .. }
                 | Then::Succeed { .. }
                 | Then::Acknowledge { .. }
@@ -154,6 +167,7 @@ impl Call {
             record.codec = Some(codec);
         }
         match then {
+            Then::Extend => self.once_relayed(Then::SendOn, ctx),
             Then::SendOn => self.send_on(ctx),
             Then::Progress { code, body } => self.progress(code, body, ctx),
             Then::Succeed { success } => self.succeed(success, ctx),

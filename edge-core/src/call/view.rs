@@ -68,7 +68,7 @@ impl Call {
     /// The call as it stands; `None` once its record is written.
     pub(crate) fn view(&self) -> Option<CallView> {
         let record = self.record.as_deref()?;
-        let media = (self.media == MediaState::Installed).then_some(self.plan);
+        let media = (self.media == MediaState::Installed).then(|| self.streams.plan.clone());
         Some(CallView {
             key: self.key,
             id: record.id.clone(),

@@ -103,7 +103,7 @@ impl Edge {
         let parties = [first.party(kept.side, &mut ctx), second.party(other.side, &mut ctx)];
         let begun = Begun::joined(key, id, parties, joining, first.name(), &policy, &mut ctx);
         let begun = begun.map_err(|refused| refused.status())?;
-        Ok(Call::begin(begun, &policy, now))
+        Ok(Call::begin(begun, &policy, &mut ctx))
     }
 
     /// A REFER that is passed on names another call: as the other side knows that, if it stands here.
@@ -137,10 +137,10 @@ impl Edge {
             Some(Availability::Now) | None => {}
         }
         for (side, source) in &sources {
-            let Some(leg) = self.calls.get_mut(&source.call).map(|call| call.give(source.side)) else {
+            let Some(given) = self.calls.get_mut(&source.call).map(|call| call.give(source.side)) else {
                 continue;
             };
-            self.with_call(by, now, |call, ctx| call.take(*side, leg, ctx));
+            self.with_call(by, now, |call, ctx| call.take(*side, given, ctx));
         }
         for (_, source) in sources {
             self.with_call(source.call, now, |call, ctx| call.given_away(source.side, by, ctx));

@@ -4,6 +4,7 @@ mod attempt;
 mod control;
 mod families;
 mod interplay;
+mod lines;
 mod media;
 mod passing;
 mod reason;
@@ -147,7 +148,12 @@ impl Bench {
 
     /// What the datapath says to a plan.
     fn media(&mut self, plan: &MediaPlan, call: CallKey, accepted: Input) {
-        let far = [plan.a.remote, plan.b.remote].into_iter().flatten().map(|remote| remote.rtp.ip());
+        let far = plan
+            .streams
+            .iter()
+            .flat_map(|stream| [stream.a.remote, stream.b.remote])
+            .flatten()
+            .map(|remote| remote.rtp.ip());
         let refused = far.into_iter().any(|ip| Some(ip) == self.unreachable);
         let refusal = MediaRefusal::Address { reason: "no route".to_owned() };
         self.edge.handle(if refused { Input::MediaRefused { call, refusal } } else { accepted }, self.now);

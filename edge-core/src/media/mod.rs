@@ -9,10 +9,30 @@ mod ports;
 use std::net::{IpAddr, SocketAddr};
 
 pub use ports::{PortLease, PortPool};
+use smallvec::{SmallVec, smallvec};
 
-/// The media of a call: one endpoint a leg, each the other's peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Streams of one call, used and no longer used: audio and fax on lines of their own, with room for one that comes back on
+/// another line. Each takes two port pairs until the call ends.
+pub const STREAMS_MAX: usize = 4;
+
+/// The media of a call: at least one stream, and at most [`STREAMS_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MediaPlan {
+    /// By number; a stream that is not used now has no remote addresses.
+    pub streams: SmallVec<[RelayedStream; 1]>,
+}
+
+impl MediaPlan {
+    /// One stream between these endpoints.
+    #[must_use]
+    pub fn of(a: MediaEndpoint, b: MediaEndpoint) -> Self {
+        Self { streams: smallvec![RelayedStream { a, b }] }
+    }
+}
+
+/// A stream of a call: one endpoint a leg, each the other's peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayedStream {
     /// Endpoint that faces the caller.
     pub a: MediaEndpoint,
     /// Endpoint that faces the called side.
@@ -146,6 +166,23 @@ pub struct MediaReport {
     pub jitter_us: u64,
     /// Packets dropped at this endpoint, by the datapath's name for the reason; only reasons that occurred.
     pub drops: Vec<(&'static str, u64)>,
+}
+
+impl MediaReport {
+    /// Takes in what came in at another endpoint of the same leg. The jitter of the two is the worse one.
+    pub fn add(&mut self, other: Self) {
+        let Self { packets, bytes, lost, jitter_us, drops } = other;
+        self.packets += packets;
+        self.bytes += bytes;
+        self.lost += lost;
+        self.jitter_us = self.jitter_us.max(jitter_us);
+        for (reason, count) in drops {
+            match self.drops.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, sum)) => *sum += count,
+                None => self.drops.push((reason, count)),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,70 @@ impl Codec {
         Self(name.to_owned())
     }
 
+    /// Encoding names that are in use, each as it is registered.
+    #[must_use]
+    pub const fn known() -> &'static [&'static str] {
+        &KNOWN
+    }
+
     /// Whether SDP's `encoding` means this codec.
     #[must_use]
     pub fn is(&self, encoding: &str) -> bool {
         self.0.eq_ignore_ascii_case(encoding)
     }
 }
+
+/// Encoding names in use for audio (IANA "RTP Payload Format media types"), and T38, which stands for fax.
+const KNOWN: [&str; 48] = [
+    "PCMU",
+    "PCMA",
+    "G722",
+    "G729",
+    "G729D",
+    "G729E",
+    "G723",
+    "G726-16",
+    "G726-24",
+    "G726-32",
+    "G726-40",
+    "G728",
+    "G7221",
+    "G719",
+    "G711-0",
+    "GSM",
+    "GSM-EFR",
+    "GSM-HR-08",
+    "iLBC",
+    "opus",
+    "speex",
+    "SILK",
+    "AMR",
+    "AMR-WB",
+    "AMR-WB+",
+    "EVS",
+    "EVRC",
+    "EVRC0",
+    "EVRCB",
+    "EVRCWB",
+    "QCELP",
+    "BV16",
+    "BV32",
+    "L8",
+    "L16",
+    "LPC",
+    "DVI4",
+    "MPA",
+    "MP4A-LATM",
+    "MELP",
+    "PCMU-WB",
+    "PCMA-WB",
+    "clearmode",
+    "telephone-event",
+    "tone",
+    "CN",
+    "red",
+    "T38",
+];
 
 impl PartialEq for Codec {
     fn eq(&self, other: &Self) -> bool {

@@ -22,7 +22,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sdp::{AudioStream, SdpError};
+use crate::media::RemoteMedia;
+use crate::sdp::SdpError;
 
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
@@ -37,7 +38,7 @@ pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 pub use waiting::Waiting;
 
 pub use trunk::{
-    Admission, Auth, Direction, Limits, Refusal, RefuseWith, ReliableProvisional, SESSION_TIMER, Trunk,
+    Admission, Auth, Direction, Limits, Refusal, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Trunk,
     TrunkId, TrunkKey, TrunkUsage,
 };
 
@@ -227,7 +228,7 @@ impl Policy {
         self.realm(listener.realm).sip[usize::from(listener.index)].address
     }
 
-    /// Whether the media of a leg on `trunk`, whose own end is `local`, may go where `audio` wants it: to a host of the
+    /// Whether the media of a leg on `trunk`, whose own end is `local`, may go where it is wanted: to a host of the
     /// same address family that is not the edge itself. Behind a NAT the address says nothing, and nothing goes there.
     ///
     /// # Errors
@@ -236,9 +237,9 @@ impl Policy {
         &self,
         trunk: &Trunk,
         local: SocketAddr,
-        audio: &AudioStream,
+        remote: Option<RemoteMedia>,
     ) -> Result<(), SdpError> {
-        let Some(remote) = audio.remote.filter(|_| !trunk.nat) else { return Ok(()) };
+        let Some(remote) = remote.filter(|_| !trunk.nat) else { return Ok(()) };
         let ip = remote.rtp.ip();
         if ip.is_ipv4() != local.is_ipv4() {
             return Err(SdpError::OtherFamily);

@@ -81,6 +81,8 @@ pub struct Trunk {
     pub limits: Limits,
     /// Codecs it may use.
     pub codecs: CodecPolicy,
+    /// What becomes of encrypted media.
+    pub srtp: Srtp,
     /// Whether it is behind a NAT, so that addresses in its messages mean nothing here: requests go where its
     /// messages come from, and so does media.
     pub nat: bool,
@@ -126,6 +128,16 @@ pub enum Direction {
     /// Either.
     #[default]
     Both,
+}
+
+/// What becomes of media that a peer wants encrypted (RFC 3711) with keys in its SDP (RFC 4568).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Srtp {
+    /// It is refused, and keys beside plain media are left out.
+    #[default]
+    Off,
+    /// It crosses as it is, keys and all, to a trunk that wants the same.
+    Passthrough,
 }
 
 /// Bounds of one trunk; `None` means no bound.
@@ -216,6 +228,7 @@ impl Trunk {
             former: false,
             limits: Limits::default(),
             codecs: CodecPolicy::default(),
+            srtp: Srtp::Off,
             nat: false,
             media_source: SourcePolicy::Strict,
             rtp_dscp: None,

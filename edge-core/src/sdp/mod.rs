@@ -1,33 +1,41 @@
-//! Session descriptions (RFC 8866) and the offer/answer exchange (RFC 3264) of a back-to-back user agent that
-//! anchors one audio stream.
+//! Session descriptions (RFC 8866) and the offer/answer exchange (RFC 3264) of a back-to-back user agent that relays
+//! audio and fax (ITU-T T.38).
 //!
 //! Each leg talks to the edge only: what goes out is written anew from what is understood, with our addresses
 //! and an allow-list of attributes, so that nothing of the other side's network gets through. Payload types
-//! are kept, because the media path does not rewrite them.
+//! are kept, because the media path does not rewrite them: a leg hears the numbers that the other one uses.
 //!
 //! Invariants:
-//! - An [`Offer`] has one usable audio stream; an [`Answer`] accepts one. Offer and Answer are different
-//!   types.
-//! - What [`offer_to`] writes names only formats that the offer had and both policies permit.
-//! - What [`answer_to`] writes has as many m= lines as the offer it answers, and at most one that is not
-//!   refused.
+//! - An [`Offer`] has a stream that could be relayed. Offer and Answer are different types.
+//! - What a [`Proposal`] tells the other leg names only formats that the offer had and both trunks permit.
+//! - What an [`Agreement`] answers has the m= lines of the offer, each relayed or refused, and names only formats that
+//!   were offered.
 
-mod audio;
-mod negotiate;
+mod address;
+mod direction;
+mod format;
+mod lines;
+mod offer;
 mod session;
+mod stream;
+mod terms;
 mod write;
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-pub use audio::{AudioStream, Direction, MediaFormat};
-pub use negotiate::{Answer, MediaLines, Offer, answer_to, codec_name, offer_to};
+pub use direction::Direction;
+pub use format::MediaFormat;
+pub use lines::{Agreed, Agreement, LegLines, MediaLines, Proposal};
+pub use offer::{Answer, Offer};
 pub use session::{MediaDescription, SessionDescription};
+pub use stream::{Kind, MediaStream};
+pub use terms::Terms;
 
-/// Our end of a leg's audio, and the identity of our description of it (RFC 8866 section 5.2).
+/// Whose description it is, and which (RFC 8866 section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LocalMedia {
-    /// Where we receive RTP; RTCP is on the next port.
-    pub rtp: SocketAddr,
+pub struct Origin {
+    /// Our address towards the leg; the same for the whole dialog.
+    pub address: IpAddr,
     /// sess-id of o=: the same for the whole dialog.
     pub session_id: u64,
     /// sess-version of o=: one more whenever the description changes.
@@ -46,16 +54,31 @@ pub enum SdpError {
         /// Number of the line, from 1.
         line: usize,
     },
-    /// No audio stream over plain RTP with a port.
-    #[error("no usable audio stream")]
-    NoAudio,
-    /// Audio is offered only with encryption, which is not built yet.
-    #[error("audio over {protocol} is not supported")]
+    /// Neither audio over RTP nor T.38 over UDPTL with a port.
+    #[error("no usable media stream: neither audio over RTP nor T.38 over udptl")]
+    NoMedia,
+    /// Only video.
+    #[error("video is not relayed")]
+    Video,
+    /// Keys by DTLS: its handshake is not relayed.
+    #[error("keys by DTLS are not supported: the media path relays neither DTLS nor STUN")]
+    Dtls,
+    /// Encrypted where the trunks do not both let keys pass, or where it was not offered so.
+    #[error("media over {protocol} does not pass between these trunks")]
     Protocol {
         /// What the m= line says.
         protocol: Protocol,
     },
-    /// No c= line for the audio stream.
+    /// An encrypted stream without a=crypto, or answered with a key that was not offered.
+    #[error("no common keys")]
+    NoCommonKeys,
+    /// An m= line for several ports.
+    #[error("more than one port in a media line")]
+    PortCount,
+    /// No media port is left for another stream of the call.
+    #[error("no media port is free for another stream")]
+    NoPort,
+    /// No c= line for a stream.
     #[error("no connection address")]
     NoConnection,
     /// The connection address is a host name (RFC 8866 allows it, nobody needs it, and resolving it would
@@ -74,8 +97,8 @@ pub enum SdpError {
     /// No format that the offer, both policies and (in an answer) the offered list share.
     #[error("no common codec")]
     NoCommonCodec,
-    /// The answer refuses the audio stream with port 0.
-    #[error("the audio stream was declined")]
+    /// Every stream has port 0.
+    #[error("all media was declined")]
     Declined,
 }
 
@@ -86,19 +109,36 @@ pub enum Protocol {
     Avp,
     /// `RTP/AVPF` (RFC 4585)
     Avpf,
-    /// `RTP/SAVP`, `RTP/SAVPF` and their DTLS forms
-    Secure,
+    /// `RTP/SAVP` (RFC 3711): keys in a=crypto (RFC 4568)
+    Savp,
+    /// `RTP/SAVPF` (RFC 5124)
+    Savpf,
+    /// `UDP/TLS/RTP/SAVP` and `UDP/TLS/RTP/SAVPF` (RFC 5764)
+    Dtls,
+    /// `udptl` (ITU-T T.38)
+    Udptl,
     /// Anything else
     Other,
 }
 
-impl std::fmt::Display for Protocol {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Protocol {
+    /// As an m= line says it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Avp => "RTP/AVP",
             Self::Avpf => "RTP/AVPF",
-            Self::Secure => "secure RTP",
+            Self::Savp => "RTP/SAVP",
+            Self::Savpf => "RTP/SAVPF",
+            Self::Dtls => "UDP/TLS/RTP/SAVP",
+            Self::Udptl => "udptl",
             Self::Other => "an unknown transport",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }

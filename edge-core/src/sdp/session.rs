@@ -41,6 +41,8 @@ pub struct MediaDescription<'a> {
     pub kind: &'a str,
     /// Port; zero refuses or withdraws the stream.
     pub port: u16,
+    /// Ports that it wants, one unless written.
+    pub count: u16,
     /// Transport as written.
     pub transport: &'a str,
     /// Formats as written, separated by spaces.
@@ -129,8 +131,8 @@ impl SessionDescription {
         let (kind, port, transport, formats) = (field()?, field()?, field()?, field()?);
         let (port, count) = port.split_once('/').unwrap_or((port, "1"));
         let port = port.parse().ok().ok_or(malformed)?;
-        count.parse::<u16>().ok().ok_or(malformed)?;
-        Ok(MediaDescription { session: self, index, line: at + 1, kind, port, transport, formats })
+        let count = count.parse().ok().ok_or(malformed)?;
+        Ok(MediaDescription { session: self, index, line: at + 1, kind, port, count, transport, formats })
     }
 
     fn lines_in(&self, range: Range<usize>, kind: u8) -> impl Iterator<Item = (usize, &[u8])> {
@@ -150,9 +152,17 @@ impl<'a> MediaDescription<'a> {
         match self.transport {
             "RTP/AVP" => Protocol::Avp,
             "RTP/AVPF" => Protocol::Avpf,
-            "RTP/SAVP" | "RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "UDP/TLS/RTP/SAVPF" => Protocol::Secure,
+            "RTP/SAVP" => Protocol::Savp,
+            "RTP/SAVPF" => Protocol::Savpf,
+            "UDP/TLS/RTP/SAVP" | "UDP/TLS/RTP/SAVPF" => Protocol::Dtls,
+            transport if transport.eq_ignore_ascii_case("udptl") => Protocol::Udptl,
             _ => Protocol::Other,
         }
+    }
+
+    /// Whether the description has no other m= line.
+    pub(super) fn is_only_one(&self) -> bool {
+        self.session.media.len() == 1
     }
 
     /// Values of its lines of type `kind`, with their line numbers.

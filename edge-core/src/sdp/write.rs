@@ -1,62 +1,83 @@
-//! Writes our descriptions: nothing but our own addresses, and of the peer's lines only what [`super::audio`]
-//! kept.
+//! Writes our descriptions: nothing but our own addresses, and of the peer's lines only what [`super::stream`] kept.
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::audio::{Direction, MediaFormat};
-use super::{LocalMedia, Protocol};
+use super::Origin;
+use super::direction::Direction;
+use super::format::MediaFormat;
+use super::stream::{Kind, MediaStream};
 
 /// Room for a description with a handful of formats.
 const CAPACITY: usize = 512;
 
+/// One m= line of ours.
+pub(super) enum Written<'a> {
+    /// With port 0 and no attributes, which it needs none of (RFC 3264 section 6): `<kind> 0 <transport> <formats>`.
+    Refused(&'a str),
+    /// Our end of a stream.
+    Stream { stream: &'a MediaStream, transport: &'a str, local: SocketAddr },
+}
+
+/// A description with these lines. `a=rtcp` is not needed: our RTCP is on the next port, or on RTP's.
+pub(super) fn description(origin: Origin, lines: &[Written<'_>]) -> Bytes {
+    let Origin { address, session_id, version } = origin;
+    let locals = lines.iter().filter_map(|line| match line {
+        Written::Stream { local, .. } => Some(local.ip()),
+        Written::Refused(_) => None,
+    });
+    // What most of the lines need, so that they need none of their own.
+    let session = locals.clone().next().unwrap_or(address);
+    let mut description = Description { out: String::with_capacity(CAPACITY) };
+    description.line(format_args!("v=0"));
+    description.line(format_args!("o=- {session_id} {version} {}", Address(address)));
+    description.line(format_args!("s=-"));
+    description.line(format_args!("c={}", Address(session)));
+    description.line(format_args!("t=0 0"));
+    for line in lines {
+        match line {
+            Written::Refused(media) => description.line(format_args!("m={media}")),
+            Written::Stream { stream, transport, local } => {
+                description.stream(stream, transport, *local, session)
+            }
+        }
+    }
+    description.out.into()
+}
+
 /// A description under construction.
-pub(super) struct Description {
+struct Description {
     out: String,
 }
 
-/// Our audio stream.
-pub(super) struct Audio<'a> {
-    pub(super) local: LocalMedia,
-    pub(super) protocol: Protocol,
-    pub(super) formats: &'a [&'a MediaFormat],
-    pub(super) attributes: &'a [String],
-    pub(super) direction: Direction,
-}
-
 impl Description {
-    /// The session part. `a=rtcp` is not needed: our RTCP is on the next port.
-    pub(super) fn new(local: LocalMedia) -> Self {
-        let LocalMedia { rtp, session_id, version } = local;
-        let address = Address(rtp.ip());
-        let mut description = Self { out: String::with_capacity(CAPACITY) };
-        description.line(format_args!("v=0"));
-        description.line(format_args!("o=- {session_id} {version} {address}"));
-        description.line(format_args!("s=-"));
-        description.line(format_args!("c={address}"));
-        description.line(format_args!("t=0 0"));
-        description
-    }
-
-    /// An m= line with port 0; it needs no attributes (RFC 3264 section 6).
-    pub(super) fn refused(&mut self, media: &str) {
-        self.line(format_args!("m={media}"));
-    }
-
-    pub(super) fn audio(&mut self, audio: &Audio<'_>) {
-        let Audio { local, protocol, formats, attributes, direction } = audio;
-        let payload_types: Vec<String> =
-            formats.iter().map(|format| format.payload_type.to_string()).collect();
-        self.line(format_args!("m=audio {} {protocol} {}", local.rtp.port(), payload_types.join(" ")));
-        for format in *formats {
+    fn stream(&mut self, stream: &MediaStream, transport: &str, local: SocketAddr, session: IpAddr) {
+        let kind = stream.kind.as_str();
+        self.line(format_args!("m={kind} {} {transport} {}", local.port(), stream.format_list()));
+        if local.ip() != session {
+            self.line(format_args!("c={}", Address(local.ip())));
+        }
+        for bandwidth in &stream.bandwidths {
+            self.line(format_args!("b={bandwidth}"));
+        }
+        for format in &stream.formats {
             self.format(format);
         }
-        for attribute in attributes.iter().filter(|attribute| names_only(attribute, formats)) {
+        for attribute in stream.attributes.iter().filter(|line| names_only(line, &stream.formats)) {
             self.line(format_args!("a={attribute}"));
         }
-        self.line(format_args!("a={}", direction.as_str()));
+        for crypto in &stream.crypto {
+            self.line(format_args!("a=crypto:{crypto}"));
+        }
+        if stream.rtcp_mux {
+            self.line(format_args!("a=rtcp-mux"));
+        }
+        // Fax gateways say nothing where a direction would be the default one.
+        if stream.kind != Kind::Fax || stream.direction != Direction::SEND_RECV {
+            self.line(format_args!("a={}", stream.direction.as_str()));
+        }
     }
 
     fn format(&mut self, format: &MediaFormat) {
@@ -65,13 +86,9 @@ impl Description {
             let parameters = parameters.iter().fold(String::new(), |_, text| format!("/{text}"));
             self.line(format_args!("a=rtpmap:{payload_type} {encoding}/{clock_rate}{parameters}"));
         }
-        for value in fmtp.iter().filter(|value| !names_an_address(value)) {
+        for value in fmtp {
             self.line(format_args!("a=fmtp:{payload_type} {value}"));
         }
-    }
-
-    pub(super) fn into_bytes(self) -> Bytes {
-        self.out.into()
     }
 
     fn line(&mut self, text: fmt::Arguments<'_>) {
@@ -81,16 +98,10 @@ impl Description {
     }
 }
 
-/// Whether format parameters hold an address, which no codec of ours needs and which would be the other side's.
-fn names_an_address(parameters: &str) -> bool {
-    let words =
-        parameters.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '.' && letter != ':');
-    words.filter(|word| word.len() > 6).any(|word| word.parse::<IpAddr>().is_ok())
-}
-
 /// Whether an attribute speaks of a payload type that is still there, or of none.
-fn names_only(attribute: &str, formats: &[&MediaFormat]) -> bool {
-    let Some(value) = attribute.strip_prefix("rtcp-fb:") else { return true };
+fn names_only(attribute: &str, formats: &[MediaFormat]) -> bool {
+    let speaks = attribute.strip_prefix("rtcp-fb:").or_else(|| attribute.strip_prefix("gpmd:"));
+    let Some(value) = speaks else { return true };
     let number = value.split(' ').next().and_then(|number| number.parse::<u8>().ok());
     number.is_none_or(|number| formats.iter().any(|format| format.payload_type == number))
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::CallKey;
 use edge_core::edge::Shard;
-use edge_core::media::{MediaRefusal, MediaReport};
+use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
 use edge_core::policy::{
     CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
     RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
@@ -247,11 +247,19 @@ impl World {
                     let answer = self.word(call, Input::MediaInstalled { call });
                     if matches!(answer, Input::MediaInstalled { .. }) {
                         self.installed.insert(call);
-                        self.relayed.extend([plan.a.local, plan.b.local]);
+                        self.relayed.extend(locals(&plan));
                     }
                     self.edge.handle(answer, self.now);
                 }
-                Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
+                Command::UpdateMedia { call, plan } => {
+                    assert!(self.installed.contains(&call));
+                    let answer = self.word(call, Input::MediaAccepted { call });
+                    if matches!(answer, Input::MediaAccepted { .. }) {
+                        self.relayed.extend(locals(&plan));
+                    }
+                    self.edge.handle(answer, self.now);
+                }
+                Command::CheckMedia { call, .. } => {
                     assert!(self.installed.contains(&call));
                     let answer = self.word(call, Input::MediaAccepted { call });
                     self.edge.handle(answer, self.now);
@@ -387,6 +395,11 @@ fn invite(side: usize, number: u8, with_offer: bool) -> String {
 
 fn header<'a>(message: &'a str, name: &str) -> &'a str {
     message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
+}
+
+/// Where a plan has media come in.
+fn locals(plan: &MediaPlan) -> impl Iterator<Item = SocketAddr> {
+    plan.streams.iter().flat_map(|stream| [stream.a.local, stream.b.local])
 }
 
 /// Where a message of the edge's wants media.

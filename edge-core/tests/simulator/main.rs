@@ -12,5 +12,6 @@ mod network;
 mod patterns;
 mod peer;
 mod policy;
+mod session;
 mod swarm;
 mod world;

@@ -127,6 +127,24 @@ pub(crate) const PATTERNS: &[Pattern] = &[
         is_hangup_a,
     ),
     (
+        "fax on the line of the speech",
+        &[(0, CALL), (3000, Act::Fax { own_line: false }), (7000, Act::Speak), (9000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (5000, Act::Fax { own_line: false })],
+        is_hangup_a,
+    ),
+    (
+        "fax on a line of its own",
+        &[(0, CALL), (3000, Act::Fax { own_line: true }), (5000, Act::Hold), (12_000, Act::Hangup)],
+        &[(1000, Act::Answer), (3000, Act::Speak), (6000, Act::Fax { own_line: true }), (8000, Act::Speak)],
+        is_hangup_a,
+    ),
+    (
+        "faxes meet",
+        &[(0, CALL), (3000, Act::Fax { own_line: true }), (6000, Act::Speak), (9000, Act::Hangup)],
+        &[(1000, Act::Answer), (2001, Act::Fax { own_line: false }), (5000, Act::Speak)],
+        is_hangup_a,
+    ),
+    (
         "hold by UPDATE",
         &[(0, CALL), (3000, Act::HoldByUpdate), (9000, Act::Hangup)],
         &[(50, Act::Ring), (1000, Act::Answer), (5000, Act::HoldByUpdate)],
@@ -249,6 +267,9 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
         // An answer that crosses a CANCEL is heard by the edge alone.
         let agree =
             world.caller().was_up == world.called().was_up || (is_cancelled(cause) && !world.caller().was_up);
+        if matches!(name, "fax on the line of the speech" | "fax on a line of its own") {
+            assert!(world.caller().was_faxed && world.called().was_faxed, "{name}: fax did not cross");
+        }
         if matches!(name, "hold" | "hold by UPDATE") {
             assert!(world.caller().was_held && world.called().was_held, "{name}: hold did not cross");
         }

@@ -14,6 +14,7 @@ use edge_core::sip::{
 use edge_core::transaction::{Branch, Matched, Path, TransactionId, Transactions};
 
 use crate::network::Dice;
+use crate::session::Session;
 use reliable::Reliable;
 
 /// What a peer does, and when, counted from its part's beginning.
@@ -39,6 +40,10 @@ pub(crate) enum Act {
     Hangup,
     /// Either: a re-INVITE that holds.
     Hold,
+    /// Either: a re-INVITE for fax, on the line of the speech or on one of its own.
+    Fax { own_line: bool },
+    /// Either: a re-INVITE for speech again.
+    Speak,
     /// Either, before anything else: say this in Session-Expires, and refresh if that is its part.
     KeepTime(&'static str),
     /// Either: an UPDATE that holds.
@@ -70,6 +75,9 @@ pub(crate) struct Peer {
     pub(crate) was_up: bool,
     /// Whether the other side put it on hold.
     pub(crate) was_held: bool,
+    /// Whether the other side wanted to send a fax.
+    pub(crate) was_faxed: bool,
+    session: Session,
     /// Digits that the other side pressed.
     pub(crate) digits_heard: usize,
     /// Digits of its own that the other side took.
@@ -133,6 +141,8 @@ impl Peer {
             state: State::Idle,
             was_up: false,
             was_held: false,
+            was_faxed: false,
+            session: Session::default(),
             digits_heard: 0,
             digits_taken: 0,
             allows_update: seed % 4 < 2,
@@ -234,7 +244,11 @@ impl Peer {
             }
             (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
             (Act::Hangup, State::Up) => self.send_bye(now),
-            (Act::Hold, State::Up) => self.send_hold(now),
+            (Act::Hold, State::Up) => self.send_offer("sendonly", |_| {}, now),
+            (Act::Fax { own_line }, State::Up) => {
+                self.send_offer("sendrecv", |session| session.fax(own_line), now)
+            }
+            (Act::Speak, State::Up) => self.send_offer("sendrecv", Session::speak, now),
             (Act::HoldByUpdate, State::Up) => self.send_update(now),
             (Act::Digit, State::Up) => self.send_digit(now),
             _ => {}
@@ -250,11 +264,7 @@ impl Peer {
     }
 
     fn sdp(&self, direction: &str) -> String {
-        let ip = self.address.ip();
-        format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 8 0\r\na={direction}\r\n",
-            self.media_port
-        )
+        self.session.describe(SocketAddr::new(self.address.ip(), self.media_port), direction)
     }
 
     fn branch(&mut self) -> Branch {
@@ -309,11 +319,12 @@ impl Peer {
         self.state = State::Ended;
     }
 
-    fn send_hold(&mut self, now: Instant) {
+    fn send_offer(&mut self, direction: &str, change: impl FnOnce(&mut Session), now: Instant) {
         if self.answer.is_some() {
             return;
         }
-        let (branch, sdp) = (self.branch(), self.sdp("sendonly"));
+        change(&mut self.session);
+        let (branch, sdp) = (self.branch(), self.sdp(direction));
         let Some(dialog) = &mut self.dialog else { return };
         let sequence = dialog.next_sequence();
         let invite = dialog.request(&Method::Invite, branch, sequence).body("application/sdp", sdp);
@@ -445,7 +456,9 @@ impl Peer {
         if self.answer.is_some() {
             return self.reply(&request, StatusCode::REQUEST_PENDING, now);
         }
-        self.was_held |= String::from_utf8_lossy(&request.message.body()).contains("a=sendonly");
+        let offer = String::from_utf8_lossy(&request.message.body()).into_owned();
+        self.was_held |= offer.contains("a=sendonly");
+        self.was_faxed |= self.session.take(&offer);
         self.refreshed += 1;
         let id = self.transactions.open_server(&request, self.path(), ()).unwrap();
         self.invite = Some(Invite::taken(id, request));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
-use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
+use edge_core::media::{MediaPlan, MediaRefusal, MediaReport, RelayedStream};
 use edge_core::policy::{Policy, RealmId, Transport};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -286,7 +286,8 @@ impl World {
                     let refusal = MediaRefusal::Address { reason: "no route".to_owned() };
                     return self.answer_media(call, Input::MediaRefused { call, refusal });
                 }
-                self.installed.insert(call, plan);
+                self.note_media(&plan);
+                self.installed.insert(call, plan.clone());
                 self.plans.insert(call, plan);
                 self.answer_media(call, Input::MediaAccepted { call });
             }
@@ -312,14 +313,16 @@ impl World {
         self.records.push(record);
     }
 
+    fn note_media(&mut self, plan: &MediaPlan) {
+        self.known_media.extend(locals(plan));
+    }
+
     fn install(&mut self, call: CallKey, plan: MediaPlan) {
         if self.media_refused {
             let refusal = MediaRefusal::Datapath { reason: "no room".to_owned() };
             return self.soon(Input::MediaRefused { call, refusal });
         }
-        for local in [plan.a.local, plan.b.local] {
-            self.known_media.insert(local);
-        }
+        self.note_media(&plan);
         self.installed.insert(call, plan);
         self.soon(Input::MediaInstalled { call });
     }
@@ -348,13 +351,13 @@ impl World {
     /// the address of its own realm.
     fn check_sdp(&mut self, realm: usize, text: &str) {
         let ip = EDGE[realm].ip();
-        let first = text.contains("m=audio ") && self.described.insert(text.to_owned());
-        for line in text.lines().filter_map(|line| line.strip_prefix("m=audio ")) {
-            let port: u16 = line.split(' ').next().unwrap().parse().unwrap();
+        let first = text.contains("\r\nm=") && self.described.insert(text.to_owned());
+        let ports = text.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').nth(1));
+        for port in ports.map(|port| port.parse::<u16>().unwrap()).filter(|port| *port != 0) {
             let local = SocketAddr::new(ip, port);
             assert!(self.known_media.contains(&local), "SDP names {local} before its media is there");
             let of_call =
-                self.installed.iter().find(|(_, plan)| [plan.a.local, plan.b.local].contains(&local));
+                self.installed.iter().find(|(_, plan)| locals(plan).any(|of_plan| of_plan == local));
             let asked =
                 of_call.and_then(|(call, _)| self.media_asked.get(call)).map_or(0, |(asked, _)| *asked);
             assert!(!first || asked == 0, "SDP leaves before the datapath has agreed: {text}");
@@ -371,7 +374,10 @@ impl World {
         let of_record = |pair: &&Pair| name(pair.caller.address) == record.a.trunk;
         let (a, b) = told(self.pairs.iter().find(of_record).expect("a trunk of a pair"));
         let right = |plan: &&MediaPlan| {
-            plan.a.remote.map(|remote| remote.rtp) == a && plan.b.remote.map(|remote| remote.rtp) == b
+            let ends = |stream: &RelayedStream| {
+                [stream.a.remote, stream.b.remote].map(|remote| remote.map(|remote| remote.rtp))
+            };
+            plan.streams.iter().any(|stream| ends(stream) == [a, b])
         };
         assert!(self.plans.values().any(|plan| right(&plan)), "the media of {record:?} goes elsewhere");
     }
@@ -381,4 +387,9 @@ impl World {
 fn check_hiding(realm: usize, text: &str) {
     let foreign = ["10.0.0.", "203.0.113."][realm];
     assert!(!text.contains(foreign), "an address of the other side: {text}");
+}
+
+/// The ports that a plan has of ours.
+fn locals(plan: &MediaPlan) -> impl Iterator<Item = SocketAddr> {
+    plan.streams.iter().flat_map(|stream| [stream.a.local, stream.b.local])
 }

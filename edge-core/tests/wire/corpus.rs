@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use edge_core::sip::{HeaderName, Incoming, MessageLimits, NameAddr, ParseError, Via};
 
+use crate::negotiation;
 use crate::properties;
 
 /// What RFC 4475 or RFC 5118 wants to happen.
@@ -112,6 +113,7 @@ fn session_descriptions_of_many_systems_survive() {
     for (name, bytes) in files {
         println!("{name}");
         properties::sdp(&bytes);
+        negotiation::sdp(&bytes);
     }
 }
 

@@ -6,5 +6,7 @@
 
 mod corpus;
 mod differential;
+mod exchanges;
+mod negotiation;
 mod properties;
 mod robustness;

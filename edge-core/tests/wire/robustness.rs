@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use crate::properties;
+use crate::{negotiation, properties};
 
 /// Pieces that make a mutation meet the grammar in an interesting place.
 const DICTIONARY: [&[u8]; 24] = [
@@ -76,17 +76,20 @@ proptest! {
     #[test]
     fn mutated_descriptions_keep_the_properties(seed in any::<prop::sample::Index>(), edits in edits()) {
         let seeds = seeds("sdp");
-        properties::sdp(&mutate(seed.get(&seeds).clone(), &edits));
+        let mutated = mutate(seed.get(&seeds).clone(), &edits);
+        properties::sdp(&mutated);
+        negotiation::sdp(&mutated);
     }
 }
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 4] = [
+const TARGETS: [(&str, Property); 5] = [
     ("message", properties::message),
     ("stream", properties::stream),
     ("uri", properties::uri),
     ("sdp", properties::sdp),
+    ("sdp", negotiation::sdp),
 ];
 
 #[derive(Debug, Clone)]

@@ -153,7 +153,8 @@ impl Call {
             media: plan,
         } = call;
         let time = |instant: Instant| humantime::format_rfc3339_millis(calendar(instant)).to_string();
-        let remotes = plan.map(|plan| [plan.a, plan.b].map(|end| end.remote.map(|remote| remote.rtp)));
+        let first = plan.as_ref().and_then(|plan| plan.streams.first());
+        let remotes = first.map(|stream| [stream.a, stream.b].map(|end| end.remote.map(|remote| remote.rtp)));
         let leg = |index: usize, record: &LegRecord| {
             Leg::of(
                 record,

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::iter::successors;
 
-use edge_core::policy::{Auth, NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
+use edge_core::policy::{Auth, Codec, NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
 use ipnet::IpNet;
 
 use crate::config::Config;
+use crate::config::nearest::nearest;
 
 /// One thing worth a second look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,17 @@ pub enum Note {
     NoRouteFrom {
         /// The trunk.
         trunk: String,
+    },
+    /// A codec that nobody has registered: probably a slip of the pen, which allows or denies nothing.
+    UnknownCodec {
+        /// The trunk.
+        trunk: String,
+        /// `allow` or `deny`.
+        key: &'static str,
+        /// The name.
+        codec: String,
+        /// A known name that is spelt almost so.
+        nearest: Option<String>,
     },
     /// A route to a trunk that is switched off.
     DisabledTarget {
@@ -59,6 +71,10 @@ impl Display for Note {
             Self::NoRouteFrom { trunk } => {
                 write!(f, "no route takes calls from trunk {trunk}: each will hear 404")
             }
+            Self::UnknownCodec { trunk, key, codec, nearest } => {
+                write!(f, "trunk {trunk}: `{key}` has {codec}, which is no registered encoding name")?;
+                nearest.iter().try_for_each(|name| write!(f, "; did you mean \"{name}\"?"))
+            }
             Self::DisabledTarget { route, trunk } => {
                 write!(f, "route {route} leads to trunk {trunk}, which is disabled: its calls will fail")
             }
@@ -76,6 +92,7 @@ pub fn notes(config: &Config) -> Vec<Note> {
     let policy = &config.policy;
     let mut notes = nested_sources(policy);
     notes.extend(unrouted(policy));
+    notes.extend(policy.trunks.iter().flat_map(|trunk| unknown_codecs(trunk)));
     notes.extend(disabled_targets(policy));
     notes.extend(shadowed(policy));
     notes
@@ -116,6 +133,22 @@ fn unrouted(policy: &Policy) -> impl Iterator<Item = Note> {
         .enumerate()
         .filter(move |(index, trunk)| trunk.may_call() && !routed.contains(&TrunkId::new(*index)))
         .map(|(_, trunk)| Note::NoRouteFrom { trunk: trunk.name.clone() })
+}
+
+fn unknown_codecs(trunk: &Trunk) -> impl Iterator<Item = Note> {
+    let lists = [("allow", &trunk.codecs.allow), ("deny", &trunk.codecs.deny)];
+    let named = lists.into_iter().flat_map(|(key, codecs)| codecs.iter().map(move |codec| (key, codec)));
+    let unknown = named.filter(|(_, codec)| !Codec::known().iter().any(|name| codec.is(name)));
+    unknown.map(|(key, codec)| {
+        let codec = codec.to_string();
+        let names: Vec<String> = Codec::known().iter().map(|name| name.to_lowercase()).collect();
+        let meant = nearest(&codec, names.iter().map(String::as_str));
+        let nearest = meant.and_then(|meant| {
+            let registered = Codec::known().iter().find(|name| name.eq_ignore_ascii_case(&meant));
+            registered.map(|name| (*name).to_owned())
+        });
+        Note::UnknownCodec { trunk: trunk.name.clone(), key, codec, nearest }
+    })
 }
 
 fn disabled_targets(policy: &Policy) -> impl Iterator<Item = Note> {

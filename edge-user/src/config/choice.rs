@@ -2,7 +2,7 @@
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Transport,
+    Auth, Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp, Strangers, Transport,
 };
 use toml::de::DeValue;
 
@@ -63,6 +63,13 @@ impl Choice for Redirects {
 impl Choice for Refer {
     const WORDS: &'static [(&'static str, Self)] =
         &[("refuse", Self::Refuse), ("pass", Self::Pass), ("consume", Self::Consume)];
+}
+
+/// The edge itself encrypts nothing yet: it lets keys pass, or refuses them.
+impl Choice for Srtp {
+    const WORDS: &'static [(&'static str, Self)] = &[("off", Self::Off), ("passthrough", Self::Passthrough)];
+    const PLANNED: (&'static [&'static str], &'static str) =
+        (&["optional", "required"], "\"off\" or \"passthrough\"");
 }
 
 impl Choice for Strangers {

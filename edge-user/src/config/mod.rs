@@ -14,7 +14,7 @@ mod document;
 mod fault;
 mod keys;
 mod names;
-mod nearest;
+pub(crate) mod nearest;
 mod node;
 mod realm;
 mod route;

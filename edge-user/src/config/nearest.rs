@@ -1,7 +1,7 @@
 //! "Did you mean": the known name that a misspelt one is closest to.
 
 /// The candidate nearest to `found`, when it is near enough to have been meant.
-pub(super) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // A third of the letters may be wrong: more, and the advice would be about another word.
     let tolerance = (found.chars().count() / 3).max(1);
     candidates

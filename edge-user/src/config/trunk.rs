@@ -8,7 +8,7 @@ use std::time::Duration;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, Refer, RefuseWith,
-    ReliableProvisional, SESSION_TIMER, Transport, Trunk, TrunkKey, TrunkUsage,
+    ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -38,6 +38,7 @@ pub(super) struct TrunkDraft<'a> {
     enabled: bool,
     limits: Limits,
     codecs: CodecPolicy,
+    srtp: Srtp,
     pub(super) nat: bool,
     media_source: SourcePolicy,
     session_timer: Option<Duration>,
@@ -62,6 +63,7 @@ impl<'a> TrunkDraft<'a> {
         let (limits, codecs) = (limits(&section), codecs(&section));
         let nat = section.get("nat").is_some_and(|nat| nat.value);
         let media_source = media_source(&section, nat);
+        let srtp = section.get("srtp").map_or_else(Srtp::default, |srtp| srtp.value);
         let dscp = section.table("dscp", keys::TRUNK_DSCP);
         let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
         Some(Self {
@@ -76,6 +78,7 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            srtp,
             nat,
             media_source,
             session_timer: session_timer(&section),
@@ -97,6 +100,7 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            srtp,
             nat,
             media_source,
             session_timer,
@@ -120,6 +124,7 @@ impl<'a> TrunkDraft<'a> {
             former: false,
             limits,
             codecs,
+            srtp,
             nat,
             media_source,
             rtp_dscp,

@@ -99,19 +99,19 @@ impl SharedTables {
         if state.call() == call { state.last_seen_ns() } else { 0 }
     }
 
-    /// Counts two more endpoints against the limit.
-    pub(super) fn reserve_call(&self) -> Result<(), InstallError> {
-        let fits =
-            |flows: u32| flows.checked_add(ENDPOINTS_PER_CALL).filter(|flows| *flows <= self.flows_max);
+    /// Counts two more endpoints for each of these streams against the limit.
+    pub(super) fn reserve_streams(&self, streams: usize) -> Result<(), InstallError> {
+        let more = endpoints(streams);
+        let fits = |flows: u32| flows.checked_add(more).filter(|flows| *flows <= self.flows_max);
         match self.flows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
             Ok(_) => Ok(()),
             Err(_) => Err(InstallError::Full { flows_max: self.flows_max }),
         }
     }
 
-    /// Gives back what [`reserve_call`](Self::reserve_call) took.
-    pub(super) fn release_call(&self) {
-        self.flows.fetch_sub(ENDPOINTS_PER_CALL, Ordering::Relaxed);
+    /// Gives back what [`reserve_streams`](Self::reserve_streams) took.
+    pub(super) fn release_streams(&self, streams: usize) {
+        self.flows.fetch_sub(endpoints(streams), Ordering::Relaxed);
     }
 
     pub(super) fn endpoints_installed(&self) -> u32 {
@@ -119,7 +119,11 @@ impl SharedTables {
     }
 }
 
-const ENDPOINTS_PER_CALL: u32 = 2;
+const ENDPOINTS_PER_STREAM: u32 = 2;
+
+fn endpoints(streams: usize) -> u32 {
+    u32::try_from(streams).map_or(u32::MAX, |streams| streams.saturating_mul(ENDPOINTS_PER_STREAM))
+}
 
 fn open<T: Shared>(pins: &Pins, map: &'static str, entries: u32) -> Result<Mapping<T>, DatapathError> {
     let data = pins.open_map(map)?;

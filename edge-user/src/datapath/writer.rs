@@ -30,8 +30,8 @@ pub struct DatapathWriter {
 #[must_use = "media runs until it is removed"]
 pub struct Installed {
     call: u32,
-    a: Leg,
-    b: Leg,
+    /// In the order of the plan; leg A's endpoint first.
+    streams: Vec<[Leg; 2]>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -63,89 +63,111 @@ impl DatapathWriter {
     /// Sends the packets of a call by where its routes lead now. A leg whose far side has no route any more, or one
     /// that it may not take, goes on as it was.
     pub fn follow_routes(&mut self, installed: &Installed) {
-        for leg in [&installed.a, &installed.b] {
+        for leg in installed.streams.iter().flatten() {
             let Ok(next_hop) = self.acquire_leg(&leg.endpoint) else { continue };
             let slot = self.tables.endpoint(leg.index);
             match slot.read() {
                 Ok(entry) if entry.next_hop != next_hop => {
                     slot.write(&Endpoint { next_hop, ..entry });
-                    self.release([entry.next_hop, 0]);
+                    self.release(&[[entry.next_hop, 0]]);
                 }
-                Ok(_) | Err(Torn) => self.release([next_hop, 0]),
+                Ok(_) | Err(Torn) => self.release(&[[next_hop, 0]]),
             }
         }
     }
 
-    /// Lets media run between the two endpoints of a plan. When this returns, packets to both local ports have
-    /// their place: SDP may name them.
+    /// Lets media run between the endpoints of a plan. When this returns, packets to all local ports have their
+    /// place: SDP may name them.
     ///
     /// # Errors
     /// [`InstallError`]; then nothing of the plan is installed.
     pub fn install(&mut self, plan: &MediaPlan) -> Result<Installed, InstallError> {
-        let (a, b) = (self.leg(&plan.a)?, self.leg(&plan.b)?);
-        self.tables.reserve_call()?;
-        let hops = self.acquire(plan).inspect_err(|_| self.tables.release_call())?;
-        let installed = Installed { call: self.tables.next_call(), a, b };
-        self.write(&installed, hops, [true, true]);
+        let mut installed = Installed { call: self.tables.next_call(), streams: Vec::with_capacity(1) };
+        self.update(&mut installed, plan)?;
         Ok(installed)
     }
 
-    /// Follows a changed plan: remote addresses, clock rates, and who may send. Packets of the call cross without
-    /// loss. A leg whose far side is described anew is latched anew, the other one stays as it is.
+    /// Follows a changed plan: streams that it has more, remote addresses, clock rates, and who may send. Packets of the
+    /// call cross without loss. A leg whose far side is described anew is latched anew, the other one stays as it is.
     ///
     /// # Errors
     /// [`InstallError`]; then the call goes on as it was.
     pub fn update(&mut self, installed: &mut Installed, plan: &MediaPlan) -> Result<(), InstallError> {
-        for (leg, endpoint) in [(&installed.a, &plan.a), (&installed.b, &plan.b)] {
-            if leg.endpoint.local != endpoint.local {
-                return Err(InstallError::Moved { local: endpoint.local });
-            }
-        }
+        let fresh = self.fresh(installed, plan)?;
         let hops = self.acquire(plan)?;
-        let old = self.hops(installed);
-        let moved = [(&mut installed.a, plan.a), (&mut installed.b, plan.b)].map(|(leg, endpoint)| {
-            let moved = far_side(&leg.endpoint) != far_side(&endpoint);
-            leg.endpoint = endpoint;
-            moved
-        });
-        self.write(installed, hops, moved);
-        self.release(old);
+        self.tables.reserve_streams(fresh.len()).inspect_err(|_full| self.release(&hops))?;
+        let (old, known) = (self.hops(installed), installed.streams.len());
+        installed.streams.extend(fresh);
+        let pairs = installed.streams.iter_mut().zip(&plan.streams).zip(hops);
+        for (index, ((legs, stream), hops)) in pairs.enumerate() {
+            let mut moved = [index >= known; 2];
+            for ((leg, endpoint), moved) in legs.iter_mut().zip([stream.a, stream.b]).zip(&mut moved) {
+                *moved |= far_side(&leg.endpoint) != far_side(&endpoint);
+                leg.endpoint = endpoint;
+            }
+            self.write(installed.call, legs, hops, moved);
+        }
+        self.release(&old);
         Ok(())
     }
 
-    /// Whether both far sides of a plan can be reached; changes nothing.
+    /// Whether all far sides of a plan can be reached; changes nothing.
     ///
     /// # Errors
     /// [`InstallError`], as an update to this plan would give it.
     pub fn check(&self, plan: &MediaPlan) -> Result<(), InstallError> {
         let hops = self.acquire(plan)?;
-        self.release(hops);
+        self.release(&hops);
         Ok(())
     }
 
     /// Ends the media of a call, and tells what came in at its endpoints: leg A's, then leg B's.
     pub fn remove(&mut self, installed: Installed) -> [MediaReport; 2] {
         let old = self.hops(&installed);
-        let Installed { call, a, b } = installed;
-        for leg in [&a, &b] {
+        for leg in installed.streams.iter().flatten() {
             self.tables.endpoint(leg.index).write(&Endpoint::FREE);
         }
-        self.release(old);
-        self.tables.release_call();
-        [a, b].map(|leg| self.tables.report(leg.index, call))
+        self.release(&old);
+        self.tables.release_streams(installed.streams.len());
+        self.report(&installed)
     }
 
     /// What came in so far at the endpoints of a call: leg A's, then leg B's.
     #[must_use]
     pub fn report(&self, installed: &Installed) -> [MediaReport; 2] {
-        [&installed.a, &installed.b].map(|leg| self.tables.report(leg.index, installed.call))
+        let mut reports = [MediaReport::default(), MediaReport::default()];
+        for legs in &installed.streams {
+            for (report, leg) in reports.iter_mut().zip(legs) {
+                report.add(self.tables.report(leg.index, installed.call));
+            }
+        }
+        reports
     }
 
-    /// When each endpoint relayed its last packet, on `CLOCK_MONOTONIC` in nanoseconds; 0 before any: leg A's, then
-    /// leg B's.
+    /// When each side last sent something that was relayed, on `CLOCK_MONOTONIC` in nanoseconds; 0 before any: leg A's,
+    /// then leg B's.
     #[must_use]
     pub fn last_seen_ns(&self, installed: &Installed) -> [u64; 2] {
-        [&installed.a, &installed.b].map(|leg| self.tables.last_seen_ns(leg.index, installed.call))
+        let mut last = [0; 2];
+        for legs in &installed.streams {
+            for (last, leg) in last.iter_mut().zip(legs) {
+                *last = (*last).max(self.tables.last_seen_ns(leg.index, installed.call));
+            }
+        }
+        last
+    }
+
+    /// The endpoints of the streams that a plan has more than what is installed; the others have to be where they are.
+    fn fresh(&self, installed: &Installed, plan: &MediaPlan) -> Result<Vec<[Leg; 2]>, InstallError> {
+        for (index, legs) in installed.streams.iter().enumerate() {
+            let planned = plan.streams.get(index).map(|stream| [stream.a.local, stream.b.local]);
+            let [a, b] = [&legs[0], &legs[1]].map(|leg| leg.endpoint.local);
+            if planned != Some([a, b]) {
+                return Err(InstallError::Moved { local: planned.map_or(a, |[planned, _]| planned) });
+            }
+        }
+        let more = plan.streams.iter().skip(installed.streams.len());
+        more.map(|stream| Ok([self.leg(&stream.a)?, self.leg(&stream.b)?])).collect()
     }
 
     /// The free endpoint of a planned leg.
@@ -159,32 +181,25 @@ impl DatapathWriter {
     }
 
     /// `moved` says which legs' far sides are described anew.
-    fn write(&self, installed: &Installed, hops: [u32; 2], moved: [bool; 2]) {
-        let Installed { call, a, b } = installed;
+    fn write(&self, call: u32, [a, b]: &[Leg; 2], hops: [u32; 2], moved: [bool; 2]) {
         for (leg, peer, next_hop, moved) in [(a, b, hops[0], moved[0]), (b, a, hops[1], moved[1])] {
             let slot = self.tables.endpoint(leg.index);
             let kept = slot.read().ok().filter(|_| !moved).map(|former| former.generation);
             let generation = kept.unwrap_or_else(|| slot.next_generation());
-            slot.write(&Endpoint {
-                call: *call,
-                peer: peer.index,
-                next_hop,
-                generation,
-                ..entry(&leg.endpoint)
-            });
+            slot.write(&Endpoint { call, peer: peer.index, next_hop, generation, ..entry(&leg.endpoint) });
         }
     }
 
-    /// Next hops of both legs, counted; 0 for a leg without a remote address.
-    fn acquire(&self, plan: &MediaPlan) -> Result<[u32; 2], InstallError> {
-        let a = self.acquire_leg(&plan.a)?;
-        match self.acquire_leg(&plan.b) {
-            Ok(b) => Ok([a, b]),
-            Err(error) => {
-                self.release([a, 0]);
-                Err(error)
+    /// Next hops of both legs of each stream, counted; 0 for a leg without a remote address.
+    fn acquire(&self, plan: &MediaPlan) -> Result<Vec<[u32; 2]>, InstallError> {
+        let mut hops = vec![[0; 2]; plan.streams.len()];
+        for (index, stream) in plan.streams.iter().enumerate() {
+            for (leg, endpoint) in [&stream.a, &stream.b].into_iter().enumerate() {
+                let hop = self.acquire_leg(endpoint);
+                hops[index][leg] = hop.inspect_err(|_| self.release(&hops))?;
             }
         }
+        Ok(hops)
     }
 
     fn acquire_leg(&self, endpoint: &MediaEndpoint) -> Result<u32, InstallError> {
@@ -196,16 +211,16 @@ impl DatapathWriter {
         }
     }
 
-    fn release(&self, hops: [u32; 2]) {
-        for hop in hops.into_iter().filter(|hop| *hop != 0) {
-            self.next_hops.release(hop);
+    fn release(&self, hops: &[[u32; 2]]) {
+        for hop in hops.iter().flatten().filter(|hop| **hop != 0) {
+            self.next_hops.release(*hop);
         }
     }
 
     /// The next hops that the entries of a call name. This writer wrote them, so the read cannot be torn.
-    fn hops(&self, installed: &Installed) -> [u32; 2] {
-        [&installed.a, &installed.b]
-            .map(|leg| self.tables.endpoint(leg.index).read().map_or(0, |endpoint| endpoint.next_hop))
+    fn hops(&self, installed: &Installed) -> Vec<[u32; 2]> {
+        let hop = |leg: &Leg| self.tables.endpoint(leg.index).read().map_or(0, |endpoint| endpoint.next_hop);
+        installed.streams.iter().map(|[a, b]| [hop(a), hop(b)]).collect()
     }
 }
 

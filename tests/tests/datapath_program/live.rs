@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use edge_core::media::{MediaEndpoint, MediaPlan, RemoteMedia, SourcePolicy, Traffic};
+use edge_core::media::{MediaEndpoint, MediaPlan, RelayedStream, RemoteMedia, SourcePolicy, Traffic};
 use edge_core::policy::{MediaRange, PortRange, Realm};
 use edge_ebpf::testing::rtp;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
@@ -223,17 +223,17 @@ fn refused_installs_leave_nothing_behind() -> Result<()> {
         let mut writer = datapath.writer()?;
         let good = plan(PEER_PORT, PEER_PORT);
         let with_remote = |ip: [u8; 4]| {
-            let mut plan = good;
-            plan.b.remote = Some(remote(Ipv4Addr::from(ip), PEER_PORT));
+            let mut plan = good.clone();
+            plan.streams[0].b.remote = Some(remote(Ipv4Addr::from(ip), PEER_PORT));
             plan
         };
         let refusals = [
             writer.install(&with_remote([127, 0, 0, 1])),
             writer.install(&with_remote([192, 0, 2, 1])),
             writer.install(&with_remote([172, 16, 0, 2])),
-            writer.install(&MediaPlan {
-                b: MediaEndpoint { local: "10.0.0.1:5060".parse()?, ..good.b },
-                ..good
+            writer.install(&{
+                let [RelayedStream { a, b }] = good.streams[..] else { bail!("one stream") };
+                MediaPlan::of(a, MediaEndpoint { local: "10.0.0.1:5060".parse()?, ..b })
             }),
         ];
         ensure!(
@@ -251,8 +251,9 @@ fn refused_installs_leave_nothing_behind() -> Result<()> {
         let installed = writer.install(&good).context("nothing is left of the refused ones")?;
         let again = writer.install(&good);
         ensure!(matches!(again, Err(InstallError::InUse { .. })), "{again:?}");
-        let mut second = good;
-        (second.a.local, second.b.local) = (local(Side::Carrier, 20002), local(Side::Pbx, 20002));
+        let mut second = good.clone();
+        let stream = &mut second.streams[0];
+        (stream.a.local, stream.b.local) = (local(Side::Carrier, 20002), local(Side::Pbx, 20002));
         let full = writer.install(&second);
         ensure!(matches!(full, Err(InstallError::Full { flows_max: 2 })), "{full:?}");
         ensure!(datapath.endpoints() == 2);
@@ -307,13 +308,13 @@ fn media_turns_back_on_one_device() -> Result<()> {
     Lab::drill(|lab| {
         let datapath = start(lab)?;
         let mut writer = datapath.writer()?;
-        let there = plan(PEER_PORT, PEER_PORT).a;
+        let there = plan(PEER_PORT, PEER_PORT).streams[0].a;
         let back = MediaEndpoint {
             local: local(Side::Carrier, LOCAL_PORT + 2),
             remote: Some(remote(Side::Carrier.peer_address(), OTHER_PEER_PORT)),
             ..there
         };
-        let installed = install_plan(&datapath, &mut writer, &MediaPlan { a: there, b: back })?;
+        let installed = install_plan(&datapath, &mut writer, &MediaPlan::of(there, back))?;
         let (one, other) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Carrier, OTHER_PEER_PORT)?);
         let mut received = [0; 2048];
         for sequence in 0..50 {
@@ -357,7 +358,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         dscp: None,
         clock_rate: 8000,
     };
-    MediaPlan { a: endpoint(Side::Carrier, carrier_port), b: endpoint(Side::Pbx, pbx_port) }
+    MediaPlan::of(endpoint(Side::Carrier, carrier_port), endpoint(Side::Pbx, pbx_port))
 }
 
 fn local(side: Side, port: u16) -> SocketAddr {

@@ -5,10 +5,11 @@ use bytes::Bytes;
 use crate::sip::{HeaderName, Incoming, MessageLimits, MessageWriter, Method, Request, StatusCode};
 
 use super::super::asked::Asked;
+use super::super::body::SDP;
 use super::super::identity::escape_user;
 use super::super::join::{Joining, OnBehalf, Source, Wish, resumed};
 use super::super::leg::LegState;
-use super::super::opening::{SDP, hops_left};
+use super::super::opening::hops_left;
 use super::super::{Call, CallKey, Cause, Context, Owner, Side};
 use super::Referral;
 use super::pass::is_silent;

@@ -32,7 +32,7 @@ fn refusals() -> Vec<(&'static str, String, &'static str, &'static str)> {
             "disposition",
             with("Content-Disposition: icon"),
             "415 Unsupported Media Type",
-            "Accept: application/sdp\r\n",
+            "Accept: application/sdp, multipart/mixed, ",
         ),
         ("session", with("Content-Disposition: Session ;handling=required"), "100 Trying", ""),
         ("version", invite(1).replacen("SIP/2.0", "SIP/7.0", 1), "505 Version Not Supported", ""),

@@ -24,8 +24,8 @@ fn lines_belong_to_the_session_or_to_one_stream() {
     assert_eq!(media[0].lines(b'a').collect::<Vec<_>>(), [(7, &b"two"[..])]);
     assert_eq!(media[1].lines(b'a').collect::<Vec<_>>(), [(9, &b"three"[..])]);
     assert_eq!((media[0].kind, media[0].port, media[0].formats), ("audio", 1, "0 8"));
-    assert_eq!((media[1].kind, media[1].port, media[1].transport), ("image", 2, "udptl"));
-    assert_eq!((media[0].protocol(), media[1].protocol()), (Protocol::Avp, Protocol::Other));
+    assert_eq!((media[1].kind, media[1].port, media[1].count, media[1].transport), ("image", 2, 3, "udptl"));
+    assert_eq!((media[0].protocol(), media[1].protocol()), (Protocol::Avp, Protocol::Udptl));
 }
 
 #[test]

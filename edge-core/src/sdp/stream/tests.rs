@@ -1,8 +1,8 @@
-//! The audio stream as peers describe it.
+//! Streams as peers describe them.
 
-use super::{AudioStream, Direction};
+use super::{Kind, MediaStream};
 use crate::sdp::session::SessionDescription;
-use crate::sdp::{Protocol, SdpError};
+use crate::sdp::{Direction, Protocol, SdpError};
 
 #[test]
 fn addresses_come_from_the_stream_or_the_session() {
@@ -76,28 +76,63 @@ fn formats_are_mapped_or_static_or_left_out() {
     assert_eq!(formats, expected);
     assert_eq!(audio.formats[0].fmtp, ["0-16"]);
     assert_eq!(audio.formats[2].parameters.as_deref(), Some("2"));
-    assert_eq!((audio.clock_rate(), audio.ptime_ms), (8_000, Some(30)));
     assert_eq!(audio.codec().map(|format| format.payload_type), Some(9));
+    assert_eq!((audio.clock_rate(), audio.attributes), (8_000, vec!["ptime:30".to_owned()]));
 }
 
 #[test]
-fn the_first_usable_audio_line_is_taken() {
-    let text = "c=IN IP4 192.0.2.1\nm=video 1 RTP/AVP 97\nm=audio 0 RTP/AVP 0\nm=audio 2 RTP/SAVP 0\n\
-                m=audio 4 RTP/AVPF 8\nm=audio 6 RTP/AVP 0";
-    let audio = read(text).expect("audio");
-    assert_eq!((audio.index, audio.protocol, audio.formats[0].payload_type), (3, Protocol::Avpf, 8));
+fn fax_is_an_image_over_udptl() {
+    let text = "c=IN IP4 192.0.2.1\nm=image 4000 UDPTL t38\na=T38FaxVersion:0\na=T38FaxFillBitRemoval\n\
+                a=t38faxudpec:t38UDPRedundancy\na=T38VendorInfo:192.0.2.1\na=ptime:20\na=rtcp-mux\nb=AS:14";
+    let fax = read(text).expect("fax");
+    assert_eq!((fax.kind, fax.protocol, fax.rtcp_mux), (Kind::Fax, Protocol::Udptl, false));
+    assert_eq!(fax.attributes, ["T38FaxVersion:0", "T38FaxFillBitRemoval", "t38faxudpec:t38UDPRedundancy"]);
+    assert_eq!((fax.bandwidths, fax.direction), (vec!["AS:14".to_owned()], Direction::SEND_RECV));
+}
+
+#[test]
+fn bandwidth_and_attributes_are_kept_when_they_speak_of_packets() {
+    let rows: [(&str, &str, &[&str]); 5] = [
+        ("b=AS:80", "", &["AS:80"]),
+        ("b=AS:80", "b=TIAS:64000\nb=RR:0\nb=RS:0", &["TIAS:64000", "RR:0", "RS:0"]),
+        ("b=CT:80", "b=X-YZ:1\nb=AS:x", &[]),
+        ("", "b=AS:80\nm=video 0 RTP/AVP 97", &["AS:80"]),
+        ("b=AS:80", "m=video 0 RTP/AVP 97", &[]),
+    ];
+    for (session, media, expected) in rows {
+        let audio =
+            read(&format!("c=IN IP4 192.0.2.1\n{session}\nm=audio 4 RTP/AVP 0\n{media}")).expect(media);
+        assert_eq!(audio.bandwidths, expected, "{session} {media}");
+    }
+    let text = "c=IN IP4 192.0.2.1\nm=audio 4 RTP/AVP 0\na=maxptime:40\na=X-y:1\na=rtcp-rsize\na=mid:0\n\
+                a=extmap:1 http://192.0.2.1/x\na=lang:de\na=candidate:1 1 UDP 1 192.0.2.1 4 typ host";
+    assert_eq!(read(text).expect("audio").attributes, ["maxptime:40", "rtcp-rsize", "lang:de"]);
+}
+
+#[test]
+fn rtcp_shares_the_port_unless_a_format_looks_like_it() {
+    for (formats, shares) in
+        [("0 8 101", true), ("0 63", true), ("0 64", false), ("0 95", false), ("0 96", true)]
+    {
+        let maps =
+            "a=rtcp-mux\na=rtpmap:63 x/8000\na=rtpmap:64 x/8000\na=rtpmap:95 x/8000\na=rtpmap:96 x/8000";
+        let audio = read(&format!("c=IN IP4 192.0.2.1\nm=audio 4 RTP/AVP {formats}\n{maps}")).expect("audio");
+        assert_eq!(audio.rtcp_mux, shares, "{formats}");
+    }
 }
 
 #[test]
 fn what_cannot_be_used_has_a_reason() {
-    let secure = SdpError::Protocol { protocol: Protocol::Secure };
     let table = [
-        ("c=IN IP4 192.0.2.1\nm=video 1 RTP/AVP 97", SdpError::NoAudio),
-        ("c=IN IP4 192.0.2.1", SdpError::NoAudio),
-        ("c=IN IP4 192.0.2.1\nm=audio 0 RTP/AVP 0", SdpError::NoAudio),
-        ("c=IN IP4 192.0.2.1\nm=audio 1 udptl 0", SdpError::NoAudio),
-        ("c=IN IP4 192.0.2.1\nm=audio 1 RTP/SAVP 0", secure),
-        ("c=IN IP4 192.0.2.1\nm=audio 1 UDP/TLS/RTP/SAVPF 0", secure),
+        ("c=IN IP4 192.0.2.1\nm=video 1 RTP/AVP x", SdpError::Malformed { line: 3 }),
+        ("c=IN IP4 192.0.2.1\nm=audio 0 RTP/AVP 0", SdpError::Declined),
+        ("c=IN IP4 192.0.2.1\nm=audio 1/2 RTP/AVP 0", SdpError::PortCount),
+        ("c=IN IP4 192.0.2.1\nm=audio 1 udptl 0", SdpError::NoMedia),
+        ("c=IN IP4 192.0.2.1\nm=image 1 udptl t37", SdpError::NoMedia),
+        ("c=IN IP4 192.0.2.1\nm=image 1 tcp t38", SdpError::NoMedia),
+        ("c=IN IP4 192.0.2.1\nm=message 1 TCP/MSRP *", SdpError::NoMedia),
+        ("c=IN IP4 192.0.2.1\nm=application 1 UDP/DTLS/SCTP webrtc-datachannel", SdpError::NoMedia),
+        ("c=IN IP4 192.0.2.1\nm=audio 1 UDP/TLS/RTP/SAVPF 0", SdpError::Dtls),
         ("m=audio 1 RTP/AVP 0", SdpError::NoConnection),
         ("c=IN IP4 media.example.com\nm=audio 1 RTP/AVP 0", SdpError::HostName),
         ("c=IN IP4 239.1.1.1/64\nm=audio 1 RTP/AVP 0", SdpError::NotAHost),
@@ -125,8 +160,9 @@ fn what_cannot_be_used_has_a_reason() {
 }
 
 /// Reads `lines` behind `v=0`; empty ones are left out.
-fn read(lines: &str) -> Result<AudioStream, SdpError> {
+fn read(lines: &str) -> Result<MediaStream, SdpError> {
     let lines = lines.lines().filter(|line| !line.is_empty());
     let text: Vec<_> = std::iter::once("v=0").chain(lines).collect();
-    AudioStream::first(&SessionDescription::parse(text.join("\r\n").as_bytes())?)
+    let session = SessionDescription::parse(text.join("\r\n").as_bytes())?;
+    MediaStream::read(&session.media().next().expect("an m= line"))
 }

@@ -1,0 +1,336 @@
+//! The media of a call as its signalling goes: its streams with their ports, and the m= lines that they stand for.
+//!
+//! Invariants: a stream has a port pair on each leg from before any SDP names it until the call ends; what is planned to be
+//! relayed is what both sides were told last.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::media::{
+    Dscp, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia, SourcePolicy,
+    Traffic,
+};
+use crate::policy::{Policy, RealmId, Trunk};
+use crate::sdp::{
+    Agreement, Answer, LegLines, MediaLines, MediaStream, Offer, Origin, Proposal, SdpError, Terms,
+};
+
+use super::Side;
+use super::leg::Leg;
+
+/// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
+const CLOCK_RATE: u32 = 8000;
+
+/// The streams of one call.
+#[derive(Debug)]
+pub(super) struct Streams {
+    /// What is to be relayed. What the datapath was told is the call's affair.
+    pub(super) plan: MediaPlan,
+    lines: MediaLines,
+    ends: [End; 2],
+    leases: Vec<PortLease>,
+}
+
+/// What all streams of one side have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    realm: RealmId,
+    family: Family,
+    source_policy: SourcePolicy,
+    dscp: Option<Dscp>,
+}
+
+impl End {
+    /// The end that faces a side of `trunk`, whose signalling comes from `signalling`.
+    pub(super) const fn of(trunk: &Trunk, signalling: IpAddr) -> Self {
+        Self {
+            realm: trunk.realm,
+            family: Family::of(signalling),
+            source_policy: trunk.source_policy(signalling),
+            dscp: trunk.rtp_dscp,
+        }
+    }
+
+    /// The same with media of a family of its own.
+    pub(super) const fn in_family(self, family: Family) -> Self {
+        Self { family, ..self }
+    }
+
+    const fn endpoint(self, local: SocketAddr) -> MediaEndpoint {
+        let Self { realm: _, family: _, source_policy, dscp } = self;
+        let traffic = Traffic::Rtp;
+        MediaEndpoint { local, remote: None, source_policy, traffic, dscp, clock_rate: CLOCK_RATE }
+    }
+}
+
+impl RelayedStream {
+    const fn end(&self, side: Side) -> &MediaEndpoint {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    const fn end_mut(&mut self, side: Side) -> &mut MediaEndpoint {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+}
+
+impl Streams {
+    /// One stream between these ends, side A's first.
+    ///
+    /// # Errors
+    /// The realm that has no port left for it; then nothing is taken.
+    pub(super) fn new(ends: [End; 2], ports: &mut PortPool, now: Instant) -> Result<Self, RealmId> {
+        let (plan, lines) = (MediaPlan::default(), MediaLines::default());
+        let mut streams = Self { plan, lines, ends, leases: Vec::with_capacity(2) };
+        streams.provide(1, ports, now)?;
+        Ok(streams)
+    }
+
+    /// Gives all ports back.
+    pub(super) fn release(self, ports: &mut PortPool, now: Instant) {
+        for lease in self.leases {
+            ports.release(lease, now);
+        }
+    }
+
+    /// The ports, to be given back later.
+    pub(super) fn into_leases(self) -> Vec<PortLease> {
+        self.leases
+    }
+
+    /// The same streams of side A, towards another side B, about whom nothing is known; to be [taken](Self::turn_to) or
+    /// released.
+    ///
+    /// # Errors
+    /// The realm that has no port left for it; then nothing is taken.
+    pub(super) fn towards(&self, b: End, ports: &mut PortPool, now: Instant) -> Result<Self, RealmId> {
+        let mut next = Self {
+            plan: self.plan.clone(),
+            lines: MediaLines::default(),
+            ends: [self.ends[0], b],
+            leases: Vec::new(),
+        };
+        for stream in &mut next.plan.streams {
+            let local = if (b.realm, b.family) == (self.ends[1].realm, self.ends[1].family) {
+                stream.b.local
+            } else {
+                let Some(lease) = ports.lease(b.realm, b.family, now) else {
+                    next.leases.drain(..).for_each(|lease| ports.release(lease, now));
+                    return Err(b.realm);
+                };
+                let local = lease.rtp();
+                next.leases.push(lease);
+                local
+            };
+            stream.b = b.endpoint(local);
+        }
+        Ok(next)
+    }
+
+    /// Takes what [`towards`](Self::towards) has made. Ports towards the former side rest with the others.
+    pub(super) fn turn_to(&mut self, mut next: Self) {
+        next.leases.append(&mut self.leases);
+        *self = next;
+    }
+
+    /// The lines of a side that leaves for another call. The streams stay until this one ends.
+    pub(super) fn give(&mut self, side: Side) -> LegLines {
+        self.lines.give(side.index())
+    }
+
+    /// The lines of a side that comes from another call, in the place of those that kept it.
+    pub(super) fn take(&mut self, side: Side, lines: LegLines) {
+        self.lines.take(side.index(), lines);
+    }
+
+    /// Forgets streams beyond the first `streams`, which the datapath has no room for.
+    pub(super) fn shorten(&mut self, streams: usize, ports: &mut PortPool, now: Instant) {
+        for stream in self.plan.streams.drain(streams.min(self.plan.streams.len())..) {
+            let of_stream = |lease: &mut PortLease| [stream.a.local, stream.b.local].contains(&lease.rtp());
+            self.leases.extract_if(.., of_stream).for_each(|lease| ports.release(lease, now));
+        }
+    }
+
+    /// What a provisional answer had moved is where it was; streams that there are since stay, and are not used.
+    pub(super) fn go_back_to(&mut self, before: &MediaPlan) {
+        for (index, stream) in self.plan.streams.iter_mut().enumerate() {
+            match before.streams.get(index) {
+                Some(before) => *stream = *before,
+                None => (stream.a.remote, stream.b.remote) = (None, None),
+            }
+        }
+    }
+
+    /// The plan that a proposal of `side` would lead to, whose answer is not known yet.
+    pub(super) fn plan_of(&self, side: Side, proposal: &Proposal) -> MediaPlan {
+        let mut plan = self.plan.clone();
+        for (number, stream) in proposal.offered() {
+            plan.streams[number].end_mut(side).remote = stream.remote;
+        }
+        plan
+    }
+
+    /// Our address towards `side`, for the record and for what belongs to no stream.
+    #[expect(clippy::expect_used, reason = "Streams::new leases the first stream")]
+    pub(super) fn first(&self, side: Side) -> &MediaEndpoint {
+        self.plan.streams.first().expect("a call has a stream").end(side)
+    }
+
+    /// The offer that `from` made, said anew for the other leg, for which there may be more streams now.
+    ///
+    /// # Errors
+    /// Why nothing of it can cross.
+    pub(super) fn pass_offer(
+        &mut self,
+        policy: &Policy,
+        from: Side,
+        (near, far): (&Leg, &mut Leg),
+        offer: Offer,
+        ports: (&mut PortPool, Instant),
+    ) -> Result<(Proposal, Bytes), SdpError> {
+        let terms = Terms::between(&near.trunk, &far.trunk);
+        let local = self.first(from).local;
+        let may_be = |stream: &MediaStream| policy.may_be_media(&near.trunk, local, stream.remote);
+        let proposal = self.lines.propose(from.index(), offer, &terms, may_be)?;
+        let before = if self.lines == MediaLines::default() { 0 } else { self.plan.streams.len() };
+        self.provide(proposal.streams(), ports.0, ports.1).map_err(|_realm| SdpError::NoPort)?;
+        // What an offer names may be sent to at once, and sent from.
+        for (number, stream) in proposal.offered().filter(|(number, _)| *number >= before) {
+            let end = self.plan.streams[number].end_mut(from);
+            (end.remote, end.traffic) = (stream.remote, stream.traffic(false));
+        }
+        let body = far
+            .session
+            .describe(|origin| proposal.offer_to(origin, |number| self.local(from.other(), number)));
+        Ok((proposal, body))
+    }
+
+    /// The offer of `from`, for a leg that has agreed to these streams with another place of it: nothing of it is told.
+    ///
+    /// # Errors
+    /// Why nothing of it can be relayed.
+    pub(super) fn propose_alone(
+        &self,
+        policy: &Policy,
+        from: Side,
+        (near, far): (&Leg, &Leg),
+        offer: Offer,
+    ) -> Result<Proposal, SdpError> {
+        let local = self.first(from).local;
+        let may_be = |stream: &MediaStream| policy.may_be_media(&near.trunk, local, stream.remote);
+        let terms = Terms::between(&near.trunk, &far.trunk);
+        let proposal = MediaLines::default().propose(from.index(), offer, &terms, may_be)?;
+        if proposal.streams() > self.plan.streams.len() { Err(SdpError::NoPort) } else { Ok(proposal) }
+    }
+
+    /// What the answer of side `from`, which is `near`, to `proposal` would agree to.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn agreement(
+        &self,
+        policy: &Policy,
+        from: Side,
+        near: &Leg,
+        proposal: &Proposal,
+        sdp: &[u8],
+    ) -> Result<Agreement, SdpError> {
+        let local = self.first(from).local;
+        let may_be = |stream: &MediaStream| policy.may_be_media(&near.trunk, local, stream.remote);
+        let agreement = proposal.agree(&Answer::parse(sdp)?, may_be)?;
+        // A call without any media is no call; one that has lost it may get it back.
+        if agreement.is_empty() && self.lines == MediaLines::default() {
+            return Err(SdpError::Declined);
+        }
+        Ok(agreement)
+    }
+
+    /// What side `to`, which offered, is answered.
+    pub(super) fn answer(&self, agreement: &Agreement, to: Side, origin: Origin) -> Bytes {
+        agreement.answer_to(origin, |number| self.local(to, number))
+    }
+
+    /// The answer of side `from` to `proposal`, agreed to: the media follows it, and the lines stay.
+    ///
+    /// # Errors
+    /// What is wrong with it; then nothing changes.
+    pub(super) fn agree(
+        &mut self,
+        policy: &Policy,
+        from: Side,
+        legs: &mut [Leg; 2],
+        proposal: &Proposal,
+        sdp: &[u8],
+    ) -> Result<(Agreement, Bytes), SdpError> {
+        let (near, far) = (&legs[from.index()], from.other());
+        let agreement = self.agreement(policy, from, near, proposal, sdp)?;
+        let body = legs[far.index()].session.describe(|origin| self.answer(&agreement, far, origin));
+        legs[from.index()].said.note(sdp);
+        for leg in legs {
+            leg.said.agree();
+            leg.session.agree();
+        }
+        self.lines = agreement.lines();
+        self.follow(from, &agreement);
+        Ok((agreement, body))
+    }
+
+    /// The answer of `side` to a description that said again what is agreed: it may have moved its media.
+    pub(super) fn follow_refresh(&mut self, policy: &Policy, side: Side, trunk: &Trunk, answer: &Answer) {
+        let local = self.first(side).local;
+        let moved: Vec<(usize, Option<RemoteMedia>)> =
+            self.lines.destinations(side.index(), answer).collect();
+        for (number, remote) in moved {
+            if policy.may_be_media(trunk, local, remote).is_ok() {
+                self.plan.streams[number].end_mut(side).remote = remote;
+            }
+        }
+    }
+
+    /// Leases ports until there are so many streams.
+    fn provide(&mut self, streams: usize, ports: &mut PortPool, now: Instant) -> Result<(), RealmId> {
+        while self.plan.streams.len() < streams {
+            let [a, b] = self.ends;
+            let lease_a = ports.lease(a.realm, a.family, now).ok_or(a.realm)?;
+            let Some(lease_b) = ports.lease(b.realm, b.family, now) else {
+                ports.release(lease_a, now);
+                return Err(b.realm);
+            };
+            self.plan
+                .streams
+                .push(RelayedStream { a: a.endpoint(lease_a.rtp()), b: b.endpoint(lease_b.rtp()) });
+            self.leases.extend([lease_a, lease_b]);
+        }
+        Ok(())
+    }
+
+    fn local(&self, side: Side, number: usize) -> Option<SocketAddr> {
+        self.plan.streams.get(number).map(|stream| stream.end(side).local)
+    }
+
+    fn follow(&mut self, answering: Side, agreement: &Agreement) {
+        for (number, stream) in self.plan.streams.iter_mut().enumerate() {
+            let Some(agreed) = agreement.stream(number) else {
+                (stream.a.remote, stream.b.remote) = (None, None);
+                continue;
+            };
+            let clock_rate = agreed.answered.clock_rate();
+            let ends = [
+                (answering.other(), &agreed.offered, agreed.offered_mux()),
+                (answering, &agreed.answered, agreed.answered_mux()),
+            ];
+            for (side, described, rtcp_mux) in ends {
+                let end = stream.end_mut(side);
+                (end.remote, end.traffic) = (described.remote, described.traffic(rtcp_mux));
+                end.clock_rate = clock_rate;
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What two legs let cross: one stream, said anew in the terms of both their trunks.
+
+use super::format::{MediaFormat, select};
+use super::stream::{Kind, MediaStream, may_share_a_port};
+use super::{Protocol, SdpError};
+use crate::policy::{Codec, CodecPolicy, Srtp, Trunk};
+
+/// What a T.38 stream is called where codecs are denied.
+const T38: &str = "T38";
+
+/// The terms of an offer's way from one leg, near, to the other, far.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    near: &'a CodecPolicy,
+    far: &'a CodecPolicy,
+    /// Whether keys may cross: both trunks want that.
+    secure: bool,
+}
+
+impl<'a> Terms<'a> {
+    /// The terms between the trunks of both legs.
+    #[must_use]
+    pub fn between(near: &'a Trunk, far: &'a Trunk) -> Self {
+        let passes = |trunk: &Trunk| trunk.srtp == Srtp::Passthrough;
+        Self { near: &near.codecs, far: &far.codecs, secure: passes(near) && passes(far) }
+    }
+
+    /// What the far leg is offered of a stream.
+    ///
+    /// Formats are those that both trunks permit, in the order of the far one's preference, else in the offer's; what is no
+    /// codec itself (telephone-event, CN) then comes last. RTCP is offered on RTP's port when the stream had it so.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(super) fn offered(&self, stream: &MediaStream) -> Result<MediaStream, SdpError> {
+        match stream.kind {
+            Kind::Video => return Err(SdpError::Video),
+            Kind::Fax if !self.permits_fax() => return Err(SdpError::NoCommonCodec),
+            Kind::Fax => return Ok(stream.clone()),
+            Kind::Audio => {}
+        }
+        if stream.protocol.is_secure() && !self.secure {
+            return Err(SdpError::Protocol { protocol: stream.protocol });
+        }
+        if stream.protocol.is_secure() && stream.crypto.is_empty() {
+            return Err(SdpError::NoCommonKeys);
+        }
+        let mut formats = select(&stream.formats, |format| self.permits(format));
+        if !self.far.allow.is_empty() {
+            formats.sort_by_key(|format| (!format.is_codec(), self.far.preference(&format.encoding)));
+        }
+        has_codec(&formats)?;
+        let crypto = if self.secure { stream.crypto.clone() } else { Vec::new() };
+        Ok(MediaStream { formats, crypto, ..stream.clone() })
+    }
+
+    /// What the near leg, which offered `first`, hears of the far leg's answer to what it was `told`.
+    ///
+    /// Formats are the answer's, limited to what was told, under the answer's numbers; the direction is the answer's as
+    /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it.
+    ///
+    /// # Errors
+    /// What is wrong with the answer.
+    pub(super) fn answered(
+        first: &MediaStream,
+        told: &MediaStream,
+        answer: &MediaStream,
+    ) -> Result<MediaStream, SdpError> {
+        if answer.kind != told.kind {
+            return Err(SdpError::NoMedia);
+        }
+        if answer.protocol.is_secure() != told.protocol.is_secure() {
+            return Err(SdpError::Protocol { protocol: answer.protocol });
+        }
+        let offered = |format: &MediaFormat| told.formats.iter().any(|other| other.same_encoding(format));
+        let formats = select(&answer.formats, offered);
+        if told.kind != Kind::Fax {
+            has_codec(&formats)?;
+        }
+        let offered = |crypto: &&String| told.crypto.iter().any(|other| key_name(other) == key_name(crypto));
+        let crypto: Vec<String> = answer.crypto.iter().filter(offered).take(1).cloned().collect();
+        if told.protocol.is_secure() && crypto.is_empty() {
+            return Err(SdpError::NoCommonKeys);
+        }
+        Ok(MediaStream {
+            protocol: first.protocol,
+            direction: answer.direction.answering(first.direction),
+            rtcp_mux: first.rtcp_mux && may_share_a_port(&formats),
+            formats,
+            crypto,
+            ..answer.clone()
+        })
+    }
+
+    fn permits(&self, format: &MediaFormat) -> bool {
+        self.near.permits(&format.encoding) && self.far.permits(&format.encoding)
+    }
+
+    /// A list of codecs that are allowed does not speak of fax; one of codecs that are denied may.
+    fn permits_fax(&self) -> bool {
+        let denied = |policy: &CodecPolicy| policy.deny.iter().any(|codec: &Codec| codec.is(T38));
+        !denied(self.near) && !denied(self.far)
+    }
+}
+
+impl Protocol {
+    /// Whether packets are encrypted, with keys in the description.
+    pub(super) const fn is_secure(self) -> bool {
+        match self {
+            Self::Savp | Self::Savpf => true,
+            Self::Avp | Self::Avpf | Self::Dtls | Self::Udptl | Self::Other => false,
+        }
+    }
+}
+
+fn has_codec(formats: &[MediaFormat]) -> Result<(), SdpError> {
+    formats.iter().any(MediaFormat::is_codec).then_some(()).ok_or(SdpError::NoCommonCodec)
+}
+
+/// `<tag> <crypto-suite>`, by which an answer names what it takes (RFC 4568 section 5.1.2).
+fn key_name(crypto: &str) -> Option<(&str, &str)> {
+    let mut fields = crypto.split_ascii_whitespace();
+    Some((fields.next()?, fields.next()?))
+}
