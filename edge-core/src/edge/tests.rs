@@ -4,6 +4,7 @@ mod attempt;
 mod control;
 mod families;
 mod interplay;
+mod joined_lines;
 mod lines;
 mod media;
 mod passing;
