@@ -9,7 +9,7 @@ use crate::call::{
     Arrival, Asked, Availability, Begun, Call, CallKey, Cause, Joining, ReferTo, Refused, Replaces, Source,
     Standing, Wish,
 };
-use crate::policy::{Policy, TrunkId};
+use crate::policy::{Policy, Refer, TrunkId};
 use crate::sip::{HeaderName, Request, StatusCode};
 use crate::transaction::{Path, TransactionId};
 
@@ -34,11 +34,11 @@ impl Edge {
     }
 
     fn carry_out_refer(&mut self, of: Source, refer: &Request, now: Instant) {
-        let opened = match ReferTo::of(&refer.message) {
-            Ok(ReferTo { number, replaces: None }) => self.call_target(of, &number, refer, now),
-            Ok(ReferTo { number: _, replaces: Some(replaces) }) => self.join_calls(of, &replaces, refer, now),
-            Err(code) => Err(code),
-        };
+        let target = ReferTo::of(&refer.message);
+        let opened = self.may_refer(of).and_then(|trunk| match target? {
+            ReferTo { number, replaces: None } => self.call_target((of, trunk), &number, refer, now),
+            ReferTo { number: _, replaces: Some(replaces) } => self.join_calls(of, &replaces, refer, now),
+        });
         match opened {
             Ok(call) => {
                 let key = call.key();
@@ -49,10 +49,20 @@ impl Edge {
         }
     }
 
+    /// The trunk that refers, as the operator wants it now: the call may be older than what has been decided since.
+    fn may_refer(&self, of: Source) -> Result<TrunkId, StatusCode> {
+        let call = self.calls.get(&of.call).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        let may = |id: &TrunkId| {
+            let trunk = self.policy.trunk(*id);
+            trunk.enabled && trunk.refer == Refer::Consume
+        };
+        self.policy.id_of(call.trunk(of.side)).filter(may).ok_or(StatusCode::FORBIDDEN)
+    }
+
     /// Calls the number that a side is referred to, by the routes of the trunk that refers it.
     fn call_target(
         &mut self,
-        of: Source,
+        (of, trunk): (Source, TrunkId),
         number: &str,
         refer: &Request,
         now: Instant,
@@ -62,11 +72,11 @@ impl Edge {
         let referred = self.calls.get(&of.call).ok_or(gone)?;
         let mut ctx = self.resources.at(now);
         let (invite, on_behalf) = referred.as_if_calling(of, number, refer, &mut ctx).ok_or(gone)?;
-        let policy = Arc::clone(referred.policy());
+        let policy = Arc::clone(&self.policy);
         let arrival = Arrival {
             policy: &policy,
             key,
-            trunk: policy.id_of(referred.trunk(of.side)).ok_or(gone)?,
+            trunk,
             path: referred.dialog(of.side.other()).opened_over(),
             invite,
             server: TransactionId::NONE,

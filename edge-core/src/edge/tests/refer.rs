@@ -250,3 +250,30 @@ fn a_refer_is_passed_on_with_our_address_and_its_reports_come_back() {
     assert!(notify.ends_with("\r\n\r\nSIP/2.0 180 Ringing\r\n") && !notify.contains("192.0.2."), "{notify}");
     assert_eq!(up.bench.settle().len(), 1);
 }
+
+#[test]
+fn a_call_that_is_older_than_a_decision_of_the_operator_places_no_calls_against_it() {
+    type Change = fn(&mut [Trunk; 3]);
+    let changes: [(Change, &str); 5] = [
+        (|trunks| trunks[1].refer = Refer::Refuse, "SIP/2.0 403 Forbidden"),
+        (|trunks| trunks[1].enabled = false, "SIP/2.0 403 Forbidden"),
+        (|trunks| trunks[1].name = "another".to_owned(), "SIP/2.0 403 Forbidden"),
+        (|trunks| trunks[2].enabled = false, "SIP/2.0 403 Forbidden"),
+        (|trunks| trunks[1].limits.calls_max = Some(1), "SIP/2.0 503 Service Unavailable"),
+    ];
+    for (change, told) in changes {
+        let mut up = Up::new(Refer::Consume);
+        let decided = bench(|trunks| {
+            trunks[1].refer = Refer::Consume;
+            change(trunks);
+        });
+        let mut decided = Arc::into_inner(decided.edge.policy).unwrap();
+        decided.take_over(&up.bench.edge.policy);
+        up.bench.edge.handle(Input::PolicyReplaced(Arc::new(decided)), up.bench.now);
+        let sent = up.refer(TO_DESK);
+        assert!(sent.iter().all(|(_, text)| !text.starts_with("INVITE ")), "{:?}", statuses(&sent));
+        let notify = sent.iter().rfind(|(_, text)| text.starts_with("NOTIFY ")).unwrap();
+        assert!(notify.1.trim_end().ends_with(told), "{told} in {notify:?}");
+        up.bench.settle();
+    }
+}
