@@ -113,6 +113,10 @@ impl Call {
         if !waits || told {
             return false;
         }
+        // Who has refused the call needs no room for it any more; the next target may be of the same trunk.
+        if !self.redirection.waiting.is_empty() {
+            drop(self.leg_mut(Side::B).admission.take());
+        }
         while let Some(target) = self.redirection.waiting.pop() {
             let outcome = self.go_to(&target, ctx);
             self.redirection.tried.push(target);

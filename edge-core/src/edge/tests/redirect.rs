@@ -167,3 +167,15 @@ fn a_redirect_is_passed_on_with_our_address() {
     let [record] = bench.settle() else { panic!("one record") };
     assert_eq!((record.cause.name(), record.cause.status().as_u16()), ("redirected", 302));
 }
+
+#[test]
+fn a_redirect_within_a_trunk_needs_no_second_room_there() {
+    let mut bench = bench(|trunks| {
+        trunks[1].redirects = Redirects::Follow;
+        trunks[1].limits.calls_max = Some(1);
+    });
+    let sent = redirected(&mut bench, "302 Moved Temporarily", "Contact: <sip:751@10.0.0.20:5062>");
+    assert_eq!(only(&sent, "INVITE ").0.to_string(), "10.0.0.20:5062");
+    assert_eq!(bench.edge.policy.trunk(TrunkId::new(1)).usage.calls(), 1);
+    assert_eq!(bench.settle().len(), 1);
+}
