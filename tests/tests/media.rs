@@ -50,6 +50,25 @@ fn media_from_another_port_is_dropped_and_counted() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn diagnostics_tell_whose_media_is_dropped() -> Result<()> {
+    for family in [Family::V4, Family::V6] {
+        let mut config = EdgeConfig::default().diagnostics();
+        if family == Family::V6 {
+            config = config.over_ipv6(Side::Carrier);
+        }
+        with_edge(config, |lab, edge| {
+            let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).key("media_port", "7500");
+            start(lab, caller.over(family), Sipp::called(Side::Pbx, scenario!("answers")))?.succeed()?;
+            let sender = SocketAddr::new(Side::Carrier.peer(family), CALLER_MEDIA_PORT);
+            edge.wait_for_log(&format!("media from {sender} to "), PATIENCE)?;
+            edge.stop()
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn who_sprays_every_port_gets_nothing_through_under_strict() -> Result<()> {
     spray_a_call(Family::V4, "strict", &[other_port(Family::V4)])
 }

@@ -25,6 +25,7 @@ pub struct EdgeConfig {
     sections: Vec<String>,
     media_ports: String,
     mode: String,
+    diagnostics: bool,
     drain_grace: String,
     shards: u32,
 }
@@ -39,6 +40,7 @@ impl Default for EdgeConfig {
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
+            diagnostics: false,
             drain_grace: "1s".to_owned(),
             shards: 2,
         }
@@ -105,6 +107,11 @@ impl EdgeConfig {
         Self { mode: mode.to_owned(), ..self }
     }
 
+    /// Has the XDP program log whose media it drops.
+    pub fn diagnostics(self) -> Self {
+        Self { diagnostics: true, ..self }
+    }
+
     /// Lets calls go on for this long after SIGTERM.
     pub fn drain_grace(self, grace: &str) -> Self {
         Self { drain_grace: grace.to_owned(), ..self }
@@ -134,11 +141,12 @@ impl EdgeConfig {
     fn head(&self, lab: &Lab) -> String {
         let directory = lab.directory().display();
         let (pins, mode) = (lab.bpffs().join(PIN_DIRECTORY).display().to_string(), &self.mode);
+        let diagnostics = self.diagnostics;
         let (grace, shards) = (&self.drain_grace, self.shards);
         format!(
             "[node]\nname = \"lab\"\nstate_dir = \"{directory}/state\"\nrun_dir = \"{directory}/run\"\n\
              drain_grace = \"{grace}\"\nshards = {shards}\n\n\
-             [xdp]\nmode = \"{mode}\"\nflows_max = 65536\npin_dir = \"{pins}\"\n\n\
+             [xdp]\nmode = \"{mode}\"\nflows_max = 65536\npin_dir = \"{pins}\"\ndiagnostics = {diagnostics}\n\n\
              [cdr]\nsinks = [\"jsonl\"]\npath = \"{directory}/cdr\"\n\n"
         )
     }
