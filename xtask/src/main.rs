@@ -12,6 +12,7 @@ mod setup;
 mod shell;
 mod test;
 mod toolchain;
+mod verify;
 mod workspace;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Task {
     Demo(demo::Options),
     /// Formatting, lints and every test there is, privileged ones included
     Test(test::Options),
+    /// What the kernel's verifier says of each XDP program: instructions, stack, and whether it loads
+    Verify,
     /// Edge with Asterisk 22 and Kamailio 6.1, out of a newer Debian that it puts into target/ (430 MB, once)
     Interop(interop::Options),
     /// Measures edge
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Build => build::run(),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Verify => verify::run(),
         Task::Interop(options) => interop::run(&options),
         Task::Bench(bench) => bench::run(&bench),
     };
