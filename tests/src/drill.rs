@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::edge::{EdgeConfig, EdgeProcess};
-use crate::lab::{Family, Lab, Side};
+use crate::lab::{Lab, Side};
 use crate::sipp::{RunningSipp, Scenario, Sipp};
 
 /// Enough for the longest call of the drills and SIP's own timers.
@@ -14,7 +14,7 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// Runs `drill` against edge in a lab of its own. A drill may take edge down itself.
 pub fn with_edge(config: EdgeConfig, drill: impl FnOnce(&Lab, EdgeProcess<'_>) -> Result<()>) -> Result<()> {
     Lab::drill(|lab| {
-        if Side::BOTH.iter().any(|side| config.family(*side) == Family::V6) {
+        if config.wants_ipv6() {
             lab.add_ipv6()?;
         }
         drill(lab, EdgeProcess::start(lab, &config)?)

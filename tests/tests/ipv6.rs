@@ -53,6 +53,25 @@ fn pbx_over_tcp(sipp: Sipp, side: Side) -> Sipp {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn a_caller_that_signals_over_ipv4_has_its_media_over_ipv6() -> Result<()> {
+    with_edge(EdgeConfig::default().media_of_both(Side::Carrier), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(SECONDS);
+        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).media_over(Family::V6);
+        start(lab, caller.seconds(SECONDS), called)?.succeed()?;
+        let relayed = edge.counters()?.relayed();
+        edge.stop()?;
+        let account = witness.finish()?;
+        ensure!(account.faults().is_empty(), "{:?}", account.faults());
+        ensure!(account.received() == 2 * PACKETS && relayed == 2 * PACKETS, "{relayed} relayed");
+        ensure!(account.rtp(Side::Carrier).iter().all(|packet| packet.from.is_ipv6()));
+        ensure!(account.rtp(Side::Pbx).iter().all(|packet| packet.from.is_ipv4()));
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn media_between_the_families_survives_kill_9() -> Result<()> {
     let config = EdgeConfig::default().over_ipv6(Side::Carrier);
     with_edge(config.clone(), |lab, edge| {

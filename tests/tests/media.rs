@@ -114,17 +114,28 @@ fn who_sprays_every_port_over_ipv6_gets_nothing_through_under_latch() -> Result<
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_peer_behind_a_nat_is_found_and_not_lost_to_who_comes_later() -> Result<()> {
-    let config = EdgeConfig::default().trunk(Side::Carrier, "nat = true").media_ports(FEW_PORTS);
+    find_behind_a_nat(EdgeConfig::default(), Family::V4, "192.168.7.7")
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_peer_behind_a_nat_is_found_over_ipv6() -> Result<()> {
+    find_behind_a_nat(EdgeConfig::default().over_ipv6(Side::Carrier), Family::V6, "fd77::7")
+}
+
+/// The carrier is behind a NAT, and knows itself by another address and port.
+fn find_behind_a_nat(config: EdgeConfig, family: Family, private: &str) -> Result<()> {
+    let config = config.trunk(Side::Carrier, "nat = true").media_ports(FEW_PORTS);
     with_edge(config, |lab, edge| {
         let witness = Witness::start(lab)?;
         let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(3);
         // What the peer knows of itself: its private address, and a port that its NAT made another one of.
-        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(3);
-        let caller = caller.key("media_ip", "192.168.7.7").key("media_port", "7500");
+        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).over(family).seconds(3);
+        let caller = caller.key("media_ip", private).key("media_port", "7500");
         let pair = start(lab, caller, called)?;
         let flows = || edge.counters().is_ok_and(|counters| counters.relayed() > 20).then_some(());
         ensure!(wait_until(PATIENCE, flows).is_some(), "no media: {:?}", edge.counters()?);
-        let sprayer = Sprayer::start(lab, Side::Carrier, &[other_port(Family::V4)], 20_000..=20_099)?;
+        let sprayer = Sprayer::start(lab, Side::Carrier, &[other_port(family)], 20_000..=20_099)?;
         pair.succeed()?;
         ensure!(sprayer.stop()? > 3, "each port was tried again and again");
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;

@@ -22,6 +22,7 @@ pub struct EdgeConfig {
     over_tcp: Vec<Side>,
     over_tls: Vec<Side>,
     over_ipv6: Vec<Side>,
+    media_of_both: Vec<Side>,
     sections: Vec<String>,
     media_ports: String,
     mode: String,
@@ -37,6 +38,7 @@ impl Default for EdgeConfig {
             over_tcp: Vec::new(),
             over_tls: Vec::new(),
             over_ipv6: Vec::new(),
+            media_of_both: Vec::new(),
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
@@ -84,6 +86,17 @@ impl EdgeConfig {
     pub fn over_ipv6(mut self, side: Side) -> Self {
         self.over_ipv6.push(side);
         self
+    }
+
+    /// Gives a realm media addresses of both families; it listens in one as before.
+    pub fn media_of_both(mut self, side: Side) -> Self {
+        self.media_of_both.push(side);
+        self
+    }
+
+    /// Whether anything here is IPv6.
+    pub fn wants_ipv6(&self) -> bool {
+        !(self.over_ipv6.is_empty() && self.media_of_both.is_empty())
     }
 
     /// What `side` speaks here.
@@ -165,9 +178,16 @@ impl EdgeConfig {
             (String::new(), String::new())
         };
         let sip = on(SIP_PORT);
+        let media = if self.media_of_both.contains(&side) {
+            [Family::V4, Family::V6].map(|family| side.edge(family)).to_vec()
+        } else {
+            vec![address]
+        };
+        let media: Vec<String> = media.iter().map(|address| format!("\"{address}\"")).collect();
+        let media = media.join(", ");
         format!(
             "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{sip}\", \
-             \"tcp:{sip}\"{listener}]\nmedia = [\"{address}\"]\nmedia_ports = \"{ports}\"\n{files}\n"
+             \"tcp:{sip}\"{listener}]\nmedia = [{media}]\nmedia_ports = \"{ports}\"\n{files}\n"
         )
     }
 

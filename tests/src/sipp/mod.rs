@@ -63,6 +63,7 @@ pub struct Sipp {
     scenario: Scenario,
     side: Side,
     address: IpAddr,
+    media_address: IpAddr,
     port: u16,
     media_port: u16,
     remote: Option<SocketAddr>,
@@ -95,6 +96,7 @@ impl Sipp {
             scenario,
             side,
             address: side.peer(Family::V4),
+            media_address: side.peer(Family::V4),
             port: SIP_PORT,
             media_port: CALLED_MEDIA_PORT,
             remote: None,
@@ -147,13 +149,20 @@ impl Sipp {
 
     /// Speaks from another address of the peer.
     pub fn from_address(self, address: impl Into<IpAddr>) -> Self {
-        Self { address: address.into(), ..self }
+        let address = address.into();
+        Self { address, media_address: address, ..self }
     }
 
     /// Speaks SIP and RTP over this version of IP.
     pub fn over(self, family: Family) -> Self {
         let remote = self.remote.map(|remote| SocketAddr::new(self.side.edge(family), remote.port()));
-        Self { address: self.side.peer(family), remote, ..self }
+        let address = self.side.peer(family);
+        Self { address, media_address: address, remote, ..self }
+    }
+
+    /// Speaks RTP over this version of IP, whatever SIP goes over.
+    pub fn media_over(self, family: Family) -> Self {
+        Self { media_address: self.side.peer(family), ..self }
     }
 
     /// Speaks SIP and RTP from other ports.
@@ -209,7 +218,7 @@ impl Sipp {
         option("-sf", "scenario.xml".to_owned());
         option("-t", self.transport.to_owned());
         option("-i", self.address.to_string());
-        option("-mi", self.address.to_string());
+        option("-mi", self.media_address.to_string());
         option("-p", self.port.to_string());
         option("-mp", self.media_port.to_string());
         option("-m", self.calls.to_string());
