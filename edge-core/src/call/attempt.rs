@@ -2,9 +2,10 @@
 //!
 //! A target is given up when it cannot be reached, when it says nothing at all for `try_next` while there is another one, or
 //! when it answers 503. The next one gets a transaction of its own (RFC 3261 section 8.1.3.4: another branch, and another CSeq,
-//! so that servers behind both targets do not take it for a copy).
+//! so that servers behind both targets do not take it for a copy). An INVITE that is too long for a datagram makes two targets of
+//! one over UDP: the same over TCP comes first (RFC 3261 section 18.1.1).
 //!
-//! Invariants: at most [`crate::policy::ATTEMPTS_MAX`] targets are tried on a trunk, within `answer_max`; once the caller has
+//! Invariants: at most [`crate::policy::ATTEMPTS_MAX`] addresses are tried on a trunk, within `answer_max`; once the caller has
 //! heard an answer in a provisional response, the call stays where it is; whoever was given up and answers all the same is
 //! acknowledged and hung up, so that at most one answer stands.
 
@@ -17,14 +18,14 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::edge::Command;
-use crate::policy::{Policy, Target, Trunk};
+use crate::policy::{Policy, Target, Transport, Trunk};
 use crate::sdp::SdpError;
 use crate::sip::{Method, Response, StatusCode};
 use crate::transaction::{Path, T1, TransactionId};
 
 use super::calling::{no_port, sent_by};
 use super::exchange::{Exchange, Sent};
-use super::leg::{LegState, SentAck};
+use super::leg::{Leg, LegState, SentAck};
 use super::reason::retry_after;
 use super::relay::Then;
 use super::streams::{End, Streams};
@@ -32,6 +33,13 @@ use super::{Call, Context, MediaState, Owner, Refused, Side};
 
 /// How long others are tried before a target that could not be reached: about as long as it takes to find out.
 const AVOIDED: Duration = Duration::from_secs(32);
+
+/// How long everything goes over UDP to a target that does not take what is large over TCP: who does not listen there will not
+/// soon, and one that says nothing costs a call `try_next` each time.
+const WITHOUT_TCP: Duration = Duration::from_secs(600);
+
+/// Longest request in a datagram where nobody knows the MTU of the way (RFC 3261 section 18.1.1).
+const DATAGRAM_MAX: usize = 1300;
 
 /// Longest Retry-After that is kept: a target that comes back earlier should not wait for much longer.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
@@ -54,6 +62,8 @@ pub(super) struct Attempt {
 pub(super) struct Attempts {
     /// The one that has it.
     current: Option<Target>,
+    /// Whether it has it over TCP for its length alone; then the next one is the same over UDP.
+    for_length: bool,
     /// Those that do not have it yet, in the order in which they are tried.
     left: VecDeque<Attempt>,
     /// When the current one is given up, if it says nothing.
@@ -63,7 +73,13 @@ pub(super) struct Attempts {
 impl Attempts {
     /// Just this one.
     pub(super) const fn one(target: Target) -> Self {
-        Self { current: Some(target), left: VecDeque::new(), silent_until: None }
+        Self { current: Some(target), for_length: false, left: VecDeque::new(), silent_until: None }
+    }
+
+    /// The current one did not take the INVITE: others come first for a while.
+    fn avoid_current(&self, since_epoch: Duration) {
+        let Some(target) = &self.current else { return };
+        target.avoid(since_epoch + if self.for_length { WITHOUT_TCP } else { AVOIDED });
     }
 
     /// The current one has said something.
@@ -102,7 +118,31 @@ pub(super) fn ways_to(
     let first = left
         .pop_front()
         .ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })?;
-    Ok((first.path, Attempts { current: Some(first.target), left, silent_until: None }))
+    Ok((first.path, Attempts { current: Some(first.target), for_length: false, left, silent_until: None }))
+}
+
+impl Leg {
+    /// Whether its first INVITE, of this length, goes over TCP instead of UDP (RFC 3261 section 18.1.1). From now on so does
+    /// the whole dialog; and the same target over UDP is the next one to be tried.
+    pub(super) fn turns_to_tcp(&mut self, length: usize, policy: &Policy, ctx: &Context<'_>) -> bool {
+        if length <= DATAGRAM_MAX || !self.trunk.large_over_tcp || self.state != LegState::Early {
+            return false;
+        }
+        let current = self.attempts.current.take_if(|target| target.transport == Transport::Udp);
+        let Some(udp) = current else { return false };
+        let tcp = udp.over_tcp();
+        let listener = policy.listener_to(self.trunk.realm, &tcp);
+        let Some(listener) = listener.filter(|_| !tcp.is_avoided(ctx.since_epoch)) else {
+            self.attempts.current = Some(udp);
+            return false;
+        };
+        let before = self.dialog.opened_over();
+        let path = Path { listener, ..before };
+        self.attempts.left.push_front(Attempt { target: udp, path: before });
+        (self.attempts.current, self.attempts.for_length) = (Some(tcp), true);
+        self.dialog.turn_to(path, sent_by(policy, path));
+        true
+    }
 }
 
 impl Call {
@@ -143,9 +183,7 @@ impl Call {
 
     /// The called side's target could not be reached: says whether another one is tried.
     pub(super) fn outlives_unreachable(&mut self, ctx: &mut Context<'_>) -> bool {
-        if let Some(target) = &self.leg(Side::B).attempts.current {
-            target.avoid(ctx.since_epoch + AVOIDED);
-        }
+        self.leg(Side::B).attempts.avoid_current(ctx.since_epoch);
         self.tries_next_target(ctx)
     }
 
@@ -154,8 +192,14 @@ impl Call {
         if response.code != StatusCode::SERVICE_UNAVAILABLE || self.leg(Side::B).state != LegState::Early {
             return false;
         }
+        let attempts = &mut self.leg_mut(Side::B).attempts;
+        if attempts.for_length {
+            // The next one is the same server, and that has spoken.
+            attempts.for_length = false;
+            attempts.current = attempts.left.pop_front().map(|attempt| attempt.target);
+        }
         let wait = retry_after(&response.message).map(|seconds| Duration::from_secs(seconds.into()));
-        if let (Some(target), Some(wait)) = (&self.leg(Side::B).attempts.current, wait) {
+        if let (Some(target), Some(wait)) = (&attempts.current, wait) {
             target.avoid(ctx.since_epoch + wait.min(RETRY_AFTER_MAX));
         }
         self.tries_next_target(ctx)
@@ -164,9 +208,7 @@ impl Call {
     /// Lets nothing more be sent to the target that has the INVITE; what it says all the same is heard.
     fn give_up_target(&mut self, ctx: &mut Context<'_>) {
         let leg = &self.legs[Side::B.index()];
-        if let Some(target) = &leg.attempts.current {
-            target.avoid(ctx.since_epoch + AVOIDED);
-        }
+        leg.attempts.avoid_current(ctx.since_epoch);
         let Some(sent) = self.exchange.as_ref().and_then(|exchange| exchange.client) else { return };
         ctx.transactions.give_up(sent.id, Owner::GivenUp(self.key, sent.id));
         self.given_up.push(GivenUp {
@@ -248,7 +290,7 @@ impl Call {
             exchange.cross_again(body, &leg.trunk);
         }
         leg.dialog.turn_to(path, sent_by(&self.policy, path));
-        leg.attempts.current = Some(target);
+        (leg.attempts.current, leg.attempts.for_length) = (Some(target), false);
         let local = streams.first(Side::B).local;
         let moved = local != self.streams.first(Side::B).local;
         self.streams.turn_to(streams);

@@ -40,6 +40,9 @@ impl Call {
         let request = self.redirection.tell(request);
         let request = tell_referrer(self.joining.as_ref(), leg, request);
         let request = finish(request, exchange.body.clone());
+        if leg.turns_to_tcp(request.len(), &self.policy, ctx) {
+            return self.send_on(ctx);
+        }
         let owner =
             if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
         match ctx.request(method, branch, request, leg.path(), owner) {

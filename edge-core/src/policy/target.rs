@@ -5,8 +5,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Transport;
@@ -95,6 +95,8 @@ pub struct Target {
 struct Standing {
     /// Until when others are tried first, in nanoseconds of the clock that [`Target::avoid`] is told.
     avoided_until_ns: AtomicU64,
+    /// What is known of the same address over TCP, for what is too long for UDP.
+    over_tcp: OnceLock<Arc<Self>>,
 }
 
 impl PartialEq for Target {
@@ -111,6 +113,13 @@ impl Target {
     #[must_use]
     pub fn new(address: SocketAddr, transport: Transport) -> Self {
         Self { address, transport, standing: Arc::default() }
+    }
+
+    /// The same address over TCP, for what is too long for a datagram.
+    #[must_use]
+    pub fn over_tcp(&self) -> Self {
+        let standing = Arc::clone(self.standing.over_tcp.get_or_init(Arc::default));
+        Self { address: self.address, transport: Transport::Tcp, standing }
     }
 
     /// Lets others be tried first until `until`, counted from an instant that all shards share (RFC 3263 section 4.3).

@@ -99,6 +99,8 @@ pub struct Trunk {
     pub reliable_provisional: ReliableProvisional,
     /// What becomes of its REFER.
     pub refer: Refer,
+    /// Whether an INVITE that is long for a datagram goes to it over TCP first (RFC 3261 section 18.1.1).
+    pub large_over_tcp: bool,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
 }
@@ -235,6 +237,7 @@ impl Trunk {
             session_timer: Some(SESSION_TIMER),
             redirects: Redirects::default(),
             reliable_provisional: ReliableProvisional::default(),
+            large_over_tcp: true,
             refer: Refer::default(),
             usage: Arc::default(),
         }

@@ -135,6 +135,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         redirects,
         refer,
         reliable_provisional,
+        large_over_tcp,
         usage: _,
         ..
     } = trunk;
@@ -167,6 +168,9 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     }
     if let Some(interval) = session_timer {
         row(f, "session timer", format_args!("{} is proposed to it", Span(*interval)))?;
+    }
+    if !*large_over_tcp {
+        row(f, "long INVITEs", format_args!("stay on UDP (large_over_tcp is false)"))?;
     }
     match reliable_provisional {
         ReliableProvisional::Supported => {}

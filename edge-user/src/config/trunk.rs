@@ -46,6 +46,7 @@ pub(super) struct TrunkDraft<'a> {
     rtp_dscp: Option<Dscp>,
     redirects: Redirects,
     refer: Refer,
+    large_over_tcp: bool,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -88,6 +89,7 @@ impl<'a> TrunkDraft<'a> {
             rtp_dscp,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
+            large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
             section,
         })
     }
@@ -107,6 +109,7 @@ impl<'a> TrunkDraft<'a> {
             rtp_dscp,
             redirects,
             refer,
+            large_over_tcp,
             reliable_provisional,
             ..
         } = self;
@@ -132,6 +135,7 @@ impl<'a> TrunkDraft<'a> {
             redirects,
             reliable_provisional,
             refer,
+            large_over_tcp,
             usage: Arc::new(TrunkUsage::default()),
         }
     }

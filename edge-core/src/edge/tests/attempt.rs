@@ -1,6 +1,6 @@
 //! A trunk with several targets, of which some do not take the call (RFC 3263 section 4.3).
 
-use super::control::{Control, Sent, bench, only, sdp_of};
+use super::control::{Control, Sent, bench, bench_with, only, sdp_of};
 use super::standing::{CARRIER, answer, header};
 use super::*;
 use crate::policy::{Candidate, Host, Target, Targets};
@@ -128,4 +128,95 @@ fn a_name_that_leads_nowhere_is_said_at_once() {
     assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 503 Service Unavailable"));
     let [record] = bench.settle() else { panic!("one record") };
     assert_eq!(record.cause.name(), "unresolved");
+}
+
+/// An INVITE of the carrier's that is too long for a datagram when it goes on.
+fn long_invite(number: u32) -> String {
+    let codecs: Vec<u8> = (96..127).collect();
+    let numbers: String = codecs.iter().map(|codec| format!(" {codec}")).collect();
+    let maps: String =
+        codecs.iter().map(|codec| format!("a=rtpmap:{codec} speech-{codec}/16000/1\r\n")).collect();
+    let sdp = format!("{}{maps}", SDP.replace("AVP 8 0", &format!("AVP 8{numbers}")));
+    let headers = "Max-Forwards: 70\r\nContent-Type: application/sdp\r\n";
+    request("INVITE", "sip:+442071838750@192.0.2.1", number, headers, &sdp)
+}
+
+/// The PBX is at one address, and its realm listens for TCP too.
+fn with_tcp(change: impl FnOnce(&mut [Trunk; 3])) -> Control {
+    bench_with(change, |realms| {
+        let tcp = Listener { transport: Transport::Tcp, ..realms[1].sip[0] };
+        realms[1].sip.push(tcp);
+    })
+}
+
+/// How the PBX is reached over TCP.
+fn over_tcp() -> Path {
+    let listener = ListenerId { realm: RealmId::new(1), index: 1, transport: Transport::Tcp };
+    Path { listener, peer: FIRST.parse().unwrap(), proven: None }
+}
+
+#[test]
+fn a_long_invite_goes_over_tcp_and_so_does_its_dialog() {
+    let mut bench = with_tcp(|_| {});
+    let sent = bench.receive(CARRIER, &long_invite(1));
+    let (to, invite) = only(&sent, "INVITE ").clone();
+    assert!(invite.len() > 1300, "{}", invite.len());
+    assert_eq!(to.to_string(), FIRST);
+    assert!(header(&invite, "Via:").starts_with("SIP/2.0/TCP 10.0.0.1:5060;"), "{invite}");
+    assert_eq!(header(&invite, "Contact:"), "<sip:10.0.0.1:5060;transport=tcp>");
+    let ok = answer(&invite, "200 OK", "b", FIRST, &sdp_of(FIRST));
+    let sent = bench.receive_over(over_tcp(), &ok);
+    assert!(header(&only(&sent, "ACK ").1, "Via:").starts_with("SIP/2.0/TCP "));
+    only(&sent, "SIP/2.0 200");
+
+    let sent = bench.receive(CARRIER, &super::invite(2));
+    assert!(header(&only(&sent, "INVITE ").1, "Via:").starts_with("SIP/2.0/UDP "));
+    assert_eq!(bench.settle().len(), 2);
+}
+
+#[test]
+fn a_long_invite_that_is_not_taken_over_tcp_goes_over_udp_and_so_does_the_next_one() {
+    for refused in [true, false] {
+        let mut bench = with_tcp(|_| {});
+        let sent = bench.receive(CARRIER, &long_invite(1));
+        let over_tcp_first = only(&sent, "INVITE ").1.clone();
+        let sent = if refused {
+            bench.edge.handle(Input::SendFailed { path: over_tcp() }, bench.now);
+            bench.carry_out()
+        } else {
+            bench.wait(4)
+        };
+        let (to, invite) = only(&sent, "INVITE ").clone();
+        assert_eq!((to.to_string().as_str(), sent.len()), (FIRST, 1), "the caller hears nothing");
+        assert!(header(&invite, "Via:").starts_with("SIP/2.0/UDP 10.0.0.1:5060;"), "{invite}");
+        assert_eq!(header(&invite, "Contact:"), "<sip:10.0.0.1:5060>");
+        assert_ne!(branch(&over_tcp_first), branch(&invite));
+        let sent = bench.receive(FIRST, &answer(&invite, "200 OK", "b", FIRST, &sdp_of(FIRST)));
+        assert!(header(&only(&sent, "ACK ").1, "Via:").starts_with("SIP/2.0/UDP "));
+
+        let sent = bench.receive(CARRIER, &long_invite(2));
+        assert!(header(&only(&sent, "INVITE ").1, "Via:").starts_with("SIP/2.0/UDP "), "it is remembered");
+        assert_eq!(bench.settle().len(), 2);
+    }
+}
+
+#[test]
+fn a_503_over_tcp_is_the_servers_word_over_udp_too() {
+    let mut bench = with_tcp(|_| {});
+    let sent = bench.receive(CARRIER, &long_invite(1));
+    let refusal = answer(&only(&sent, "INVITE ").1, "503 Service Unavailable", "a", FIRST, "");
+    let sent = bench.receive_over(over_tcp(), &refusal);
+    assert_eq!(at(&sent, FIRST), ["ACK"]);
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 500 Server Internal Error"));
+    assert_eq!(bench.settle().len(), 1);
+}
+
+#[test]
+fn a_long_invite_stays_on_udp_where_the_operator_or_the_realm_wants_that() {
+    let off = with_tcp(|trunks| trunks[1].large_over_tcp = false);
+    for mut bench in [off, bench(|_| {})] {
+        let sent = bench.receive(CARRIER, &long_invite(1));
+        assert!(header(&only(&sent, "INVITE ").1, "Via:").starts_with("SIP/2.0/UDP "));
+        assert_eq!(bench.settle().len(), 1);
+    }
 }

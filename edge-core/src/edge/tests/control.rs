@@ -6,6 +6,13 @@ pub(super) const DESK: &str = "10.0.0.30:5060";
 
 /// Carrier, PBX and desk: the carrier reaches the PBX, which reaches both others.
 pub(super) fn bench(change: impl FnOnce(&mut [Trunk; 3])) -> Control {
+    bench_with(change, |_| {})
+}
+
+pub(super) fn bench_with(
+    change: impl FnOnce(&mut [Trunk; 3]),
+    change_realms: impl FnOnce(&mut [Realm; 2]),
+) -> Control {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
@@ -34,9 +41,16 @@ pub(super) fn bench(change: impl FnOnce(&mut [Trunk; 3])) -> Control {
         route("desks", 1, "7", 0, 2),
         route("from desks", 2, "", 0, 1),
     ];
-    let realms = vec![realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
-    let policy =
-        Policy::new("t".to_owned(), realms, trunks.into(), routes, Strangers::Silent, CallTimers::default());
+    let mut realms = [realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
+    change_realms(&mut realms);
+    let policy = Policy::new(
+        "t".to_owned(),
+        realms.into(),
+        trunks.into(),
+        routes,
+        Strangers::Silent,
+        CallTimers::default(),
+    );
     let now = start();
     let edge = Edge::new(Arc::new(policy.unwrap()), Shard { index: 0, count: 1 }, now, [7; 32]);
     Control { edge, now, records: Vec::new() }
@@ -74,11 +88,16 @@ impl Control {
             peer,
             proven: None,
         };
+        self.receive_over(path, message)
+    }
+
+    /// The same, over any path.
+    pub(super) fn receive_over(&mut self, path: Path, message: &str) -> Sent {
         self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
         self.carry_out()
     }
 
-    fn carry_out(&mut self) -> Sent {
+    pub(super) fn carry_out(&mut self) -> Sent {
         let mut sent = Vec::new();
         while let Some(command) = self.edge.poll() {
             match command {
