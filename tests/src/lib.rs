@@ -18,6 +18,7 @@
 #![expect(clippy::disallowed_methods, reason = "the lab lives in real time")]
 
 pub mod certificates;
+pub mod dns;
 pub mod drill;
 pub mod edge;
 pub mod lab;

@@ -23,6 +23,7 @@ pub struct EdgeConfig {
     over_tls: Vec<Side>,
     over_ipv6: Vec<Side>,
     media_of_both: Vec<Side>,
+    names: Vec<(Side, String)>,
     sections: Vec<String>,
     media_ports: String,
     mode: String,
@@ -39,6 +40,7 @@ impl Default for EdgeConfig {
             over_tls: Vec::new(),
             over_ipv6: Vec::new(),
             media_of_both: Vec::new(),
+            names: Vec::new(),
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
@@ -53,6 +55,12 @@ impl EdgeConfig {
     /// Adds a line to a trunk, as `max_calls = 1`.
     pub fn trunk(mut self, side: Side, line: &str) -> Self {
         self.trunk_keys.push((side, line.to_owned()));
+        self
+    }
+
+    /// Writes a trunk's host as a name, and leaves port and transport to DNS.
+    pub fn named(mut self, side: Side, name: &str) -> Self {
+        self.names.push((side, name.to_owned()));
         self
     }
 
@@ -194,8 +202,12 @@ impl EdgeConfig {
     fn trunk_section(&self, side: Side) -> String {
         let (name, realm, peer) = (side.name(), side.edge_device(), side.peer(self.family(side)));
         let transport = if self.over_tcp.contains(&side) { "tcp" } else { "udp" };
-        let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{peer}\"\n");
-        if self.over_tls.contains(&side) {
+        let named = self.names.iter().find(|(of, _)| *of == side).map(|(_, name)| name);
+        let host = named.cloned().unwrap_or_else(|| peer.to_string());
+        let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{host}\"\n");
+        if named.is_some() {
+            text.push_str("auth = \"ip\"\n");
+        } else if self.over_tls.contains(&side) {
             let domain = certificates::domain(side);
             let _ = writeln!(text, "port = {TLS_PORT}\ntransport = \"tls\"\nauth = \"tls\"");
             let _ = writeln!(text, "tls = {{ names = [\"{domain}\"] }}");
