@@ -2,7 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +72,11 @@ fn open_socket(run_dir: &Path) -> anyhow::Result<UnixListener> {
     match std::fs::create_dir_all(run_dir).and_then(|()| DirBuilder::new().mode(0o700).create(&directory)) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error).with_context(unusable),
         _ => {}
+    }
+    // Somebody else may have made it where others can write.
+    let made = std::fs::metadata(&directory).with_context(unusable)?;
+    if made.permissions().mode() & 0o077 != 0 {
+        anyhow::bail!("{} is open to others: chmod 700, or remove it", directory.display());
     }
     // What a killed process left. A living one of this node would have kept us from coming here.
     match std::fs::remove_file(&path) {
