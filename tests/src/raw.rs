@@ -105,9 +105,7 @@ impl RawPeer {
         let mut buffer = vec![0_u8; MESSAGE_OCTETS_MAX];
         match self.socket.recv(&mut buffer) {
             Ok(length) => Ok(Some(String::from_utf8_lossy(&buffer[..length]).into_owned())),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Ok(None)
-            }
+            Err(error) if is_nothing_yet(error.kind()) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -127,6 +125,11 @@ impl RawPeer {
             body.len()
         )
     }
+}
+
+/// Whether a receive that was not waited out, or was waited out, or was disturbed by a signal may be tried again.
+const fn is_nothing_yet(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
 /// Whether a message is a response with this code to this method.

@@ -64,11 +64,14 @@ fn a_call_with_everything(from: Side, transport: Transport) -> Result<()> {
     })
 }
 
+/// Both sides are through with each change before the next one: one that meets another hears 491, and PJSUA2 leaves it at that.
 fn holds_and_resumes(holder: &mut Pjsua2, held: &mut Pjsua2) -> Result<()> {
     holder.hold()?;
     held.has_media("remote_hold", "PCMA")?;
+    holder.has_media("local_hold", "PCMA")?;
     holder.resume()?;
-    held.has_media("active", "PCMA")
+    held.has_media("active", "PCMA")?;
+    holder.has_media("active", "PCMA")
 }
 
 #[test]
