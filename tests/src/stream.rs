@@ -116,7 +116,11 @@ impl StreamPeer {
         match (&self.stream).read(&mut buffer) {
             Ok(0) => self.closed.set(true),
             Ok(length) => self.received.borrow_mut().extend(&buffer[..length]),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+                ) => {}
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.closed.set(true),
             Err(error) => return Err(error.into()),
         }

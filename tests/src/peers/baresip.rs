@@ -108,7 +108,11 @@ impl Baresip {
         match self.control.read(&mut buffer) {
             Ok(0) => bail!("baresip has ended"),
             Ok(length) => self.received.extend(&buffer[..length]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             Err(error) => return Err(error.into()),
         }
         let Some(colon) = self.received.iter().position(|byte| *byte == b':') else { return Ok(None) };
