@@ -10,9 +10,11 @@
 pub mod clock;
 mod control;
 mod listener;
+mod listening;
 mod reload;
 mod resolver;
 mod shard;
+mod signals;
 mod status;
 mod stream;
 mod udp;
@@ -32,8 +34,7 @@ use anyhow::{Context, bail};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::Edge;
 use edge_core::edge::Shard;
-use edge_core::policy::{ListenerId, Policy, RealmId, Transport};
-use tokio::signal::unix::{SignalKind, signal};
+use edge_core::policy::{ListenerId, Policy};
 use tokio::sync::mpsc;
 
 use crate::cdr;
@@ -44,8 +45,10 @@ use crate::tls::Keyring;
 
 use control::Order;
 use listener::Reception;
-use resolver::{FIRST_ANSWERS_MAX, Finding, Resolver};
+use listening::{Listening, listen};
+use resolver::{Finding, Resolver};
 use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
+use signals::Signals;
 use stream::{Outgoing, Shared, StreamCounters};
 
 pub use control::{CALLS_MAX, CallFilter, Control, NoAnswer, ShownCall};
@@ -73,7 +76,7 @@ pub fn run(
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;
-        let (resolver, config) = resolve_first(config).await?;
+        let (resolver, config) = resolver::first_answers(config).await?;
         let process = Process::start(config, resolver, keyring)?;
         let (control, orders) = Control::new(process.shards.clone().into(), Arc::clone(&process.reception));
         if let Err(error) = attended(control) {
@@ -94,42 +97,6 @@ fn refuse_wrong_host(config: &Config) -> anyhow::Result<()> {
         bail!("this host does not fit the configuration ({} problems, see above)", problems.len());
     }
     Ok(())
-}
-
-/// Looks the names of trunks up before anybody calls; those that take too long are looked up beside the calls.
-async fn resolve_first(mut config: Config) -> anyhow::Result<(Resolver, Config)> {
-    let mut resolver = Resolver::new(config.dns.servers.clone());
-    resolver.watch(config.policy.questions())?;
-    let policy = &mut config.policy;
-    let first = async {
-        while resolver.unanswered().next().is_some() {
-            let finding = resolver.next().await;
-            if let Some(found) = resolver::found(policy, finding) {
-                *policy = found;
-            }
-        }
-    };
-    drop(tokio::time::timeout(FIRST_ANSWERS_MAX, first).await);
-    for name in resolver.unanswered() {
-        tracing::error!(name, "calls to this name fail until DNS answers, which it has not done yet");
-    }
-    Ok((resolver, config))
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
 }
 
 /// Everything that was started.
@@ -419,34 +386,6 @@ fn datapath_settings(config: &Config) -> DatapathSettings {
         flows_max: config.xdp.flows_max,
         diagnostics: config.xdp.diagnostics,
     }
-}
-
-/// The sockets of all listeners.
-struct Listening {
-    datagrams: HashMap<ListenerId, UdpSocket>,
-    connections: Vec<(ListenerId, TcpListener)>,
-}
-
-fn listen(policy: &Policy) -> anyhow::Result<Listening> {
-    let mut listening = Listening { datagrams: HashMap::new(), connections: Vec::new() };
-    for (realm_index, realm) in policy.realms.iter().enumerate() {
-        for (id, listener) in realm.listeners(RealmId::new(realm_index)).zip(&realm.sip) {
-            let unusable = || format!("realm {}: sip address {listener} cannot be used", realm.name);
-            match listener.transport {
-                Transport::Udp => {
-                    let socket = udp::listen(listener.address, &realm.device).with_context(unusable)?;
-                    listening.datagrams.insert(id, socket);
-                }
-                Transport::Tcp | Transport::Tls => {
-                    let socket = TcpListener::bind(listener.address).with_context(unusable)?;
-                    udp::bind_to_device(&socket, &realm.device).with_context(unusable)?;
-                    listening.connections.push((id, socket));
-                }
-            }
-            tracing::info!(realm = realm.name, %listener, "listening for SIP");
-        }
-    }
-    Ok(listening)
 }
 
 /// Randomness for tags, branches and session ids.

@@ -19,6 +19,8 @@ use edge_core::policy::{Policy, Targets};
 use edge_core::resolve::{Nowhere, Question};
 use tokio::task::JoinSet;
 
+use crate::config::Config;
+
 use super::clock;
 use lookup::{Dns, Resolution};
 
@@ -26,7 +28,7 @@ use lookup::{Dns, Resolution};
 const AT_ONCE: usize = 32;
 
 /// How long the start of the process waits for names, so that its first calls find their trunks.
-pub(super) const FIRST_ANSWERS_MAX: Duration = Duration::from_secs(2);
+const FIRST_ANSWERS_MAX: Duration = Duration::from_secs(2);
 
 /// What a name leads to now, or why nowhere.
 pub(super) type Finding = (Question, Result<Targets, Nowhere>);
@@ -156,6 +158,29 @@ impl Name {
         }
         *self = next;
     }
+}
+
+/// Looks the names of trunks up before anybody calls; those that take too long are looked up beside the calls.
+///
+/// # Errors
+/// When there are names and no server to ask.
+pub(super) async fn first_answers(mut config: Config) -> anyhow::Result<(Resolver, Config)> {
+    let mut resolver = Resolver::new(config.dns.servers.clone());
+    resolver.watch(config.policy.questions())?;
+    let policy = &mut config.policy;
+    let first = async {
+        while resolver.unanswered().next().is_some() {
+            let finding = resolver.next().await;
+            if let Some(found) = found(policy, finding) {
+                *policy = found;
+            }
+        }
+    };
+    drop(tokio::time::timeout(FIRST_ANSWERS_MAX, first).await);
+    for name in resolver.unanswered() {
+        tracing::error!(name, "calls to this name fail until DNS answers, which it has not done yet");
+    }
+    Ok((resolver, config))
 }
 
 /// The policy that follows from a finding, if it is another one; says where the trunk is now.
