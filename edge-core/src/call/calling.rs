@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::media::MediaReport;
-use crate::policy::{Admission, Policy, RealmId, RefuseWith, Trunk};
+use crate::policy::{Admission, Policy, Readiness, RealmId, RefuseWith, Trunk};
 use crate::sip::Request;
 use crate::transaction::Path;
 
@@ -22,6 +22,14 @@ use super::{CallKey, Context, LegRecord, Refused};
 /// A tag of sixteen hexadecimal digits, by which the shard finds the dialog again.
 pub(super) fn tag(ctx: &mut Context<'_>) -> Bytes {
     format!("{:016x}", ctx.random.next()).into()
+}
+
+/// Whether a new call may go out over a trunk. A doubtful one is the last that is left when a call asks for it.
+pub(super) fn may_go_to(trunk: &Trunk, ctx: &Context<'_>) -> Result<(), Refused> {
+    match trunk.outbound(ctx.since_epoch) {
+        Readiness::Ready | Readiness::Doubtful(_) => Ok(()),
+        Readiness::Closed(closed) => Err(Refused::Closed { trunk: trunk.name.clone(), closed }),
+    }
 }
 
 /// Takes room on a trunk; `refuse_with` is what the caller's peer expects to hear above a bound.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: this is the only place that turns a cause into a status code.
 
-use crate::policy::{Refusal, RefuseWith};
+use crate::policy::{Closed, Refusal, RefuseWith};
 use crate::sdp::SdpError;
 use crate::sip::StatusCode;
 
@@ -101,10 +101,12 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The trunk may not call, or not be called.
-    #[error("trunk {trunk} takes no calls in this direction")]
-    Direction {
+    #[error("trunk {trunk} {closed}")]
+    Closed {
         /// Name of the trunk.
         trunk: String,
+        /// Why.
+        closed: Closed,
     },
     /// A bound of a trunk is reached.
     #[error("trunk {trunk}: {refusal}")]
@@ -212,8 +214,9 @@ impl Refused {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Direction { .. } => StatusCode::FORBIDDEN,
-            Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
+            Self::Closed { closed: Closed::Direction, .. } => StatusCode::FORBIDDEN,
+            Self::Closed { closed: Closed::Draining | Closed::Disabled, .. }
+            | Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
             | Self::Unresolved { .. }
             | Self::NoMediaPort { .. }
             | Self::Draining
@@ -339,7 +342,7 @@ impl Refused {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Direction { .. } => "direction",
+            Self::Closed { closed, .. } => closed.name(),
             Self::Limit { refusal: Refusal::Calls { .. }, .. } => "max_calls",
             Self::Limit { refusal: Refusal::Rate { .. }, .. } => "max_cps",
             Self::NoRoute { .. } => "no_route",

@@ -18,7 +18,9 @@ use super::asked::Asked;
 use super::asks::{check_accept, check_scheme};
 use super::attempt::ways_to;
 use super::body::{ACCEPTED, IDENTITY, session_body};
-use super::calling::{admit, called_dialog, early_leg, leg_record, no_port, record_name, sent_by, tag};
+use super::calling::{
+    admit, called_dialog, early_leg, leg_record, may_go_to, no_port, record_name, sent_by, tag,
+};
 use super::exchange::Exchange;
 use super::join::{Joining, OnBehalf, Source};
 use super::leg::{Leg, Said};
@@ -177,9 +179,7 @@ impl Arrival<'_> {
         if self.draining {
             return Err(Refused::Draining);
         }
-        if !trunk.may_call() {
-            return Err(Refused::Direction { trunk: trunk.name.clone() });
-        }
+        trunk.inbound().map_err(|closed| Refused::Closed { trunk: trunk.name.clone(), closed })?;
         check_scheme(&self.invite)?;
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);
@@ -217,9 +217,7 @@ impl Arrival<'_> {
 
     fn admit(&self, destination: &Destination, ctx: &Context<'_>) -> Result<[Admission; 2], Refused> {
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
-        if !called.may_be_called() {
-            return Err(Refused::Direction { trunk: called.name.clone() });
-        }
+        may_go_to(called, ctx)?;
         // The caller's trunk says what its peer expects to hear, whichever bound is reached.
         let refuse_with = caller.limits.refuse_with;
         Ok([admit(caller, refuse_with, ctx)?, admit(called, refuse_with, ctx)?])
@@ -311,7 +309,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         Refused::Unreliable => response.header(HeaderName::Require, REL),
         Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
         Refused::Offer(error) => response.header(HeaderName::Warning, warning(*error)),
-        Refused::Direction { .. }
+        Refused::Closed { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
         | Refused::NoNumber

@@ -19,7 +19,7 @@ use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusCl
 use crate::transaction::Path;
 
 use super::attempt::{Attempts, ways_to};
-use super::calling::{admit, called_dialog, early_leg, leg_record, no_port};
+use super::calling::{admit, called_dialog, early_leg, leg_record, may_go_to, no_port};
 use super::identity::escape_user;
 use super::leg::{Leg, LegState};
 use super::streams::{End, Streams};
@@ -167,7 +167,7 @@ impl Call {
             return Some(Target { trunk: id, number, host, route: None });
         }
         // It would be that trunk's call, so it must be one that may call.
-        let destination = self.policy.routes.find(id, &number).filter(|_| trunk.may_call())?;
+        let destination = self.policy.routes.find(id, &number).filter(|_| trunk.inbound().is_ok())?;
         let route = Some(destination.route);
         Some(Target { trunk: destination.trunk, number: destination.number, host: None, route })
     }
@@ -176,9 +176,7 @@ impl Call {
     fn go_to(&mut self, target: &Target, ctx: &mut Context<'_>) -> Result<(), Refused> {
         let policy = Arc::clone(&self.policy);
         let trunk = policy.trunk(target.trunk);
-        if !trunk.may_be_called() {
-            return Err(Refused::Direction { trunk: trunk.name.clone() });
-        }
+        may_go_to(trunk, ctx)?;
         let (way, attempts) = ways(&policy, target, ctx)?;
         let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };

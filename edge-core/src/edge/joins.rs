@@ -9,7 +9,7 @@ use crate::call::{
     Arrival, Asked, Availability, Begun, Call, CallKey, Cause, Joining, ReferTo, Refused, Replaces, Source,
     Standing, Wish,
 };
-use crate::policy::{Policy, Refer, TrunkId};
+use crate::policy::{AdminState, Policy, Refer, TrunkId};
 use crate::sip::{HeaderName, Request, StatusCode};
 use crate::transaction::{Path, TransactionId};
 
@@ -54,7 +54,7 @@ impl Edge {
         let call = self.calls.get(&of.call).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
         let may = |id: &TrunkId| {
             let trunk = self.policy.trunk(*id);
-            trunk.enabled && trunk.refer == Refer::Consume
+            trunk.admin_state() != AdminState::Disabled && trunk.refer == Refer::Consume
         };
         self.policy.id_of(call.trunk(of.side)).filter(may).ok_or(StatusCode::FORBIDDEN)
     }

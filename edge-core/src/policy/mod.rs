@@ -10,6 +10,7 @@ mod control;
 mod listener;
 mod message_bounds;
 mod names;
+mod readiness;
 mod realm;
 mod route;
 mod source;
@@ -30,6 +31,7 @@ pub use codec::{Codec, CodecPolicy};
 pub use control::{Redirects, Refer};
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
+pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
 use source::Sources;
@@ -186,7 +188,8 @@ impl Policy {
                 let same = stays && !old.former && trunk.targets == old.targets;
                 let targets = Arc::clone(if same { &old.targets } else { &trunk.targets });
                 let usage = Arc::clone(&old.usage);
-                *trunk = Arc::new(Trunk { key, targets, usage, ..Trunk::clone(trunk) });
+                let state = old.state_under(trunk);
+                *trunk = Arc::new(Trunk { key, targets, usage, state, ..Trunk::clone(trunk) });
             }
             if !stays {
                 self.trunks.extend(old.left());

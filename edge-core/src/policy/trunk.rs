@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, Host, RealmId, Redirects, Refer, Targets, Transport};
+use super::{CodecPolicy, Host, RealmId, Redirects, Refer, Targets, Transport, TrunkState};
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -73,7 +73,7 @@ pub struct Trunk {
     pub sources: Vec<IpNet>,
     /// Who may start calls.
     pub direction: Direction,
-    /// A disabled trunk neither calls nor is called.
+    /// Whether the file lets it call and be called; the operator may have ordered otherwise since.
     pub enabled: bool,
     /// Whether it only stands for a place that a trunk has left, or that is gone, where calls still run.
     pub former: bool,
@@ -103,6 +103,8 @@ pub struct Trunk {
     pub large_over_tcp: bool,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
+    /// What is wanted and known of it, beside the file; shared and inherited, too.
+    pub state: Arc<TrunkState>,
 }
 
 /// The session interval that RFC 4028 section 4 recommends.
@@ -240,6 +242,7 @@ impl Trunk {
             large_over_tcp: true,
             refer: Refer::default(),
             usage: Arc::default(),
+            state: Arc::default(),
         }
     }
 
@@ -280,13 +283,13 @@ impl Trunk {
         if self.nat { SourcePolicy::Latch { from: Some(signalling) } } else { self.media_source }
     }
 
-    /// Whether calls may arrive from this trunk.
+    /// Whether calls may arrive from this trunk, as far as the file says.
     #[must_use]
     pub fn may_call(&self) -> bool {
         self.enabled && self.direction != Direction::Outbound
     }
 
-    /// Whether calls may be sent to this trunk.
+    /// Whether calls may be sent to this trunk, as far as the file says.
     #[must_use]
     pub fn may_be_called(&self) -> bool {
         self.enabled && self.direction != Direction::Inbound

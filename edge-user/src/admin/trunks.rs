@@ -23,7 +23,7 @@ pub struct Trunk {
     pub targets: Vec<String>,
     /// `inbound`, `outbound` or `both`.
     pub direction: String,
-    /// `enabled` or `disabled`. One that is no more in the file is disabled while its last calls run.
+    /// `enabled`, `draining` or `disabled`. One that is no more in the file is disabled while its last calls run.
     pub state: String,
     /// Calls that stand on it.
     pub calls: u32,
@@ -72,7 +72,7 @@ impl Trunk {
                 .map(|target| format!("{}:{}", target.transport, target.address))
                 .collect(),
             direction: direction.to_owned(),
-            state: if trunk.enabled { "enabled" } else { "disabled" }.to_owned(),
+            state: trunk.admin_state().as_str().to_owned(),
             calls: trunk.usage.calls(),
             max_calls: trunk.limits.calls_max,
             max_cps: trunk.limits.calls_per_second_max,

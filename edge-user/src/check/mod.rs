@@ -137,6 +137,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         reliable_provisional,
         large_over_tcp,
         usage: _,
+        state: _,
         ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };

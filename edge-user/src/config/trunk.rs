@@ -137,6 +137,7 @@ impl<'a> TrunkDraft<'a> {
             refer,
             large_over_tcp,
             usage: Arc::new(TrunkUsage::default()),
+            state: Arc::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::control::{Control, DESK, Sent, bench, only, sdp_of};
 use super::standing::{CARRIER, PBX, answer, header, in_dialog, pbx_sdp};
 use super::*;
-use crate::policy::Refer;
+use crate::policy::{Direction, Refer};
 
 /// A call of the carrier's that the PBX has answered: the INVITE that the PBX got, and the 200 that the carrier got.
 pub(super) struct Up {
@@ -254,11 +254,12 @@ fn a_refer_is_passed_on_with_our_address_and_its_reports_come_back() {
 #[test]
 fn a_call_that_is_older_than_a_decision_of_the_operator_places_no_calls_against_it() {
     type Change = fn(&mut [Trunk; 3]);
-    let changes: [(Change, &str); 5] = [
+    let changes: [(Change, &str); 6] = [
         (|trunks| trunks[1].refer = Refer::Refuse, "SIP/2.0 403 Forbidden"),
         (|trunks| trunks[1].enabled = false, "SIP/2.0 403 Forbidden"),
         (|trunks| trunks[1].name = "another".to_owned(), "SIP/2.0 403 Forbidden"),
-        (|trunks| trunks[2].enabled = false, "SIP/2.0 403 Forbidden"),
+        (|trunks| trunks[2].enabled = false, "SIP/2.0 503 Service Unavailable"),
+        (|trunks| trunks[2].direction = Direction::Inbound, "SIP/2.0 403 Forbidden"),
         (|trunks| trunks[1].limits.calls_max = Some(1), "SIP/2.0 503 Service Unavailable"),
     ];
     for (change, told) in changes {

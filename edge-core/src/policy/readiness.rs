@@ -1,0 +1,166 @@
+//! Whether a trunk may have a new call now: what the operator wants of it, and what is known of its targets.
+//!
+//! Invariants: what the operator closes is closed; what is only observed is a doubt, and a doubtful trunk comes after all
+//! others but is never left out, so that a wrong suspicion costs no call. Calls that stand are nobody's affair here. All
+//! shards read and write the same atomic words, which a reload keeps by the trunk's name.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use super::{Direction, Trunk};
+
+/// What the operator wants of a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AdminState {
+    /// It calls and is called.
+    #[default]
+    Enabled,
+    /// No new calls either way; those that stand go on to their end.
+    Draining,
+    /// No new calls either way. Those that stand are not touched, either.
+    Disabled,
+}
+
+impl AdminState {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// Whether a new call may go out over a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It may.
+    Ready,
+    /// Others are to be tried first.
+    Doubtful(Doubt),
+    /// It may not.
+    Closed(Closed),
+}
+
+/// Why other trunks are tried first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Each of its targets has failed lately, or has said when to come again (503 with Retry-After).
+    #[error("all targets have failed lately")]
+    Avoided,
+}
+
+impl Doubt {
+    /// A stable name for counters and the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Avoided => "avoided",
+        }
+    }
+}
+
+/// Why a trunk has no new calls at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// Its direction is the other one.
+    #[error("takes no calls in this direction")]
+    Direction,
+    /// The operator lets its last calls end.
+    #[error("is draining")]
+    Draining,
+    /// The operator has switched it off, or it is gone.
+    #[error("is disabled")]
+    Disabled,
+}
+
+impl Closed {
+    /// A stable name for CDRs and counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direction => "direction",
+            Self::Draining => "trunk_draining",
+            Self::Disabled => "trunk_disabled",
+        }
+    }
+}
+
+/// What is known of a trunk as a whole, for all shards.
+#[derive(Debug, Default)]
+pub struct TrunkState {
+    /// What the operator has ordered at run time; zero for nothing, so that the file counts.
+    ordered: AtomicU8,
+}
+
+impl Trunk {
+    /// What the operator wants of it: by an order at run time, else by the file.
+    #[must_use]
+    pub fn admin_state(&self) -> AdminState {
+        match self.state.ordered.load(Ordering::Relaxed) {
+            _ if self.former => AdminState::Disabled,
+            1 => AdminState::Enabled,
+            2 => AdminState::Draining,
+            3 => AdminState::Disabled,
+            _ if self.enabled => AdminState::Enabled,
+            _ => AdminState::Disabled,
+        }
+    }
+
+    /// Takes an order of the operator, which stands until another one, a restart, or a file that says something new of
+    /// `enabled`.
+    pub fn order(&self, state: AdminState) {
+        let word = match state {
+            AdminState::Enabled => 1,
+            AdminState::Draining => 2,
+            AdminState::Disabled => 3,
+        };
+        self.state.ordered.store(word, Ordering::Relaxed);
+    }
+
+    /// Whether a new call may come in from it. One that is thought to be down is welcome: it is not.
+    ///
+    /// # Errors
+    /// [`Closed`] says why not.
+    pub fn inbound(&self) -> Result<(), Closed> {
+        self.open(Direction::Outbound)
+    }
+
+    /// Whether a new call may go out over it, at a time since the instant that all shards share.
+    #[must_use]
+    pub fn outbound(&self, since_epoch: Duration) -> Readiness {
+        if let Err(closed) = self.open(Direction::Inbound) {
+            return Readiness::Closed(closed);
+        }
+        // Without any target it is not doubted but unresolved, which the call finds out.
+        let mut targets = self.targets.iter().peekable();
+        let avoided = targets.peek().is_some() && targets.all(|target| target.is_avoided(since_epoch));
+        if avoided { Readiness::Doubtful(Doubt::Avoided) } else { Readiness::Ready }
+    }
+
+    /// What a reload keeps of its state for `next`, the same trunk in the new file: an order stands as long as the file
+    /// says the same.
+    pub(super) fn state_under(&self, next: &Self) -> Arc<TrunkState> {
+        match self.former {
+            true => Arc::clone(&next.state),
+            false if self.enabled == next.enabled => Arc::clone(&self.state),
+            false => Arc::default(),
+        }
+    }
+
+    /// Whether it may have new calls, unless all it may have are those of the direction `other`.
+    fn open(&self, other: Direction) -> Result<(), Closed> {
+        match self.admin_state() {
+            AdminState::Disabled => Err(Closed::Disabled),
+            AdminState::Draining => Err(Closed::Draining),
+            AdminState::Enabled if self.direction == other => Err(Closed::Direction),
+            AdminState::Enabled => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
