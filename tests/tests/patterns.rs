@@ -54,8 +54,8 @@ fn an_update_holds_and_resumes() -> Result<()> {
 #[ignore = "needs root: cargo xtask test"]
 fn calls_survive_a_network_that_loses_messages() -> Result<()> {
     with_edge(EdgeConfig::default(), |lab, edge| {
-        let lossy = |sipp: Sipp| sipp.calls(20).rate(20.0).seconds(1).losing(6);
-        let called = lossy(Sipp::called(Side::Pbx, scenario!("answers-in-silence")));
+        let lossy = |sipp: Sipp| sipp.calls(20).rate(20.0).seconds(1).losing(10);
+        let called = lossy(Sipp::called(Side::Pbx, scenario!("answers-at-once")));
         let caller = lossy(caller(Side::Carrier, scenario!("caller-hangs-up-in-silence")));
         let pair = start(lab, caller, called)?;
         let caller = pair.caller.wait_for_success(PATIENCE)?;
