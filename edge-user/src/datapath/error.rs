@@ -146,10 +146,14 @@ pub enum DatapathError {
 impl DatapathError {
     /// Whether another XDP program holds the device.
     pub(super) fn is_busy(&self) -> bool {
-        let Self::Attach { source, .. } = self else { return false };
-        matches!(&**source, aya::programs::ProgramError::SyscallError(error)
-            if matches!(error.io_error.raw_os_error(), Some(libc::EBUSY | libc::EEXIST)))
+        matches!(self, Self::Attach { source, .. } if is_busy(source))
     }
+}
+
+/// Whether the kernel says that the device has a program already.
+pub(super) fn is_busy(error: &aya::programs::ProgramError) -> bool {
+    matches!(error, aya::programs::ProgramError::SyscallError(error)
+        if matches!(error.io_error.raw_os_error(), Some(libc::EBUSY | libc::EEXIST)))
 }
 
 /// Why the media of one call cannot be installed.

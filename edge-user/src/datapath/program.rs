@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use aya::maps::{Array, DevMap, Map};
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
@@ -16,6 +18,7 @@ use zerocopy::transmute;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
 use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
+use super::error::is_busy;
 use super::{DatapathError, Mode, sys};
 
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
@@ -23,6 +26,10 @@ pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), 
 
 const PROGRAM: &str = "edge_media";
 const DIAGNOSTICS: &str = "DIAGNOSTICS";
+
+/// About a second: the kernel's clean-up takes milliseconds, on a loaded machine some tens of them.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How the program is attached to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,11 +237,22 @@ impl Program {
         Ok(())
     }
 
+    /// The kernel gives a device back a moment after the last handle of its link is closed, above all from generic mode:
+    /// until then it says that the device is taken. Whoever else has a program there keeps it for longer than we wait.
+    fn attach_when_free(&mut self, device: &Device, mode: AttachMode) -> Result<XdpLinkId, ProgramError> {
+        let xdp: &mut Xdp = self.ebpf.program_mut(PROGRAM).ok_or(ProgramError::NotLoaded)?.try_into()?;
+        for _ in 1..BUSY_TRIES {
+            match xdp.attach_to_if_index(device.ifindex, mode.into()) {
+                Err(error) if is_busy(&error) => thread::sleep(BUSY_PAUSE),
+                outcome => return outcome,
+            }
+        }
+        xdp.attach_to_if_index(device.ifindex, mode.into())
+    }
+
     fn attach_new(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<(), DatapathError> {
-        let refused = |source: ProgramError| attach_error(device, mode, source);
-        let xdp = self.xdp()?;
-        let id: XdpLinkId = xdp.attach_to_if_index(device.ifindex, mode.into()).map_err(refused)?;
-        let link = xdp.take_link(id).map_err(program_error)?;
+        let id = self.attach_when_free(device, mode).map_err(|source| attach_error(device, mode, source))?;
+        let link = self.xdp()?.take_link(id).map_err(program_error)?;
         let link = FdLink::try_from(link).map_err(|source| link_error(device, source))?;
         link.pin(pin)
             .map_err(|source| DatapathError::PinLink { path: pin.to_owned(), source: Box::new(source) })?;
