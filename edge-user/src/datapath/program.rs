@@ -15,10 +15,10 @@ use edge_core::policy::Realm;
 use edge_ebpf::abi::{DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STATES};
 use zerocopy::transmute;
 
+use super::error::is_busy;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
 use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
-use super::error::is_busy;
 use super::{DatapathError, Mode, sys};
 
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
