@@ -1,9 +1,12 @@
 //! An operator asks the running edge, and tells it.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, start, with_edge};
 use edge_tests::edge::{ask, wait_for_cdrs};
-use edge_tests::lab::Side;
+use edge_tests::lab::{Lab, Side};
 use edge_tests::process::wait_until;
 use edge_tests::{EdgeConfig, Sipp, scenario};
 use serde_json::Value;
@@ -66,4 +69,61 @@ fn reload_says_what_it_makes_of_the_file() -> Result<()> {
         assert_eq!(trunk["state"], "disabled");
         edge.stop()
     })
+}
+
+/// What a scraper, a load balancer and a browser see.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn counters_readiness_and_the_page_are_served() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(1).seconds(4);
+        let pair =
+            start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).calls(1).seconds(4), called)?;
+        let counted = |line: &str| {
+            wait_until(PATIENCE, || fetch(lab, "/metrics").ok().filter(|text| text.contains(line)))
+        };
+        for line in
+            ["\nedge_calls_standing 1\n", &format!("edge_trunk_calls{{trunk=\"{}\"}} 1", Side::Pbx.name())]
+        {
+            counted(line).with_context(|| format!("{line:?} is not in {:?}", fetch(lab, "/metrics")))?;
+        }
+        let relayed = wait_until(PATIENCE, || fetch(lab, "/metrics").ok().filter(|text| relayed(text) > 25));
+        let metrics = relayed.context("relayed packets are not counted")?;
+        ensure!(metrics.contains("edge_xdp_attached{device="), "{metrics}");
+        ensure!(fetch(lab, "/readyz")?.starts_with("HTTP/1.1 200"));
+        let page = fetch(lab, "/")?;
+        ensure!(page.contains("content-security-policy") && page.ends_with("</html>\n"), "{page}");
+        let node: Value = serde_json::from_str(body(&fetch(lab, "/v1/node")?))?;
+        assert_eq!((&node["name"], &node["draining"]), (&"lab".into(), &false.into()), "{node}");
+
+        edge.drain()?;
+        let drains = wait_until(PATIENCE, || {
+            fetch(lab, "/readyz").ok().filter(|answer| answer.starts_with("HTTP/1.1 503"))
+        });
+        ensure!(drains.is_some(), "a load balancer has to hear of a drain while calls stand");
+        drop(pair);
+        edge.stop()
+    })
+}
+
+/// RTP packets that were relayed, by the metrics.
+fn relayed(metrics: &str) -> u64 {
+    let rtp = |line: &str| {
+        let relayed = line.strip_prefix("edge_packets_total{verdict=\"relay\",reason=\"rtp")?;
+        relayed.rsplit_once(' ')?.1.parse::<u64>().ok()
+    };
+    metrics.lines().filter_map(rtp).sum()
+}
+
+/// The whole answer to a GET over the admin socket.
+fn fetch(lab: &Lab, path: &str) -> Result<String> {
+    let mut stream = UnixStream::connect(lab.directory().join("run/admin/edge.sock"))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }

@@ -1,6 +1,6 @@
 //! Who may ask over an address. (The unix socket lies in a directory that only its owner may enter.)
 //!
-//! With a token file each request needs its token. Without one only the loopback is listened on, and what a browser of
+//! With a token file each request needs its token, but for the page, which shows nothing without it. Without one only the loopback is listened on, and what a browser of
 //! this host sends on behalf of some page is refused: by the name in Host, which a page that rebinds its own name cannot
 //! choose, and by what browsers say of where a request comes from.
 
@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, Request, StatusCode};
+
+use super::page;
 
 /// Shortest token, in bytes: 128 bits in hexadecimal digits.
 const TOKEN_BYTES_MIN: usize = 32;
@@ -81,6 +83,7 @@ impl Access {
     pub(super) fn refusal(&self, request: &Request<Body>) -> Option<(StatusCode, &'static str)> {
         match self {
             Self::Open => None,
+            Self::Token(_) if request.method() == Method::GET && request.uri().path() == page::PATH => None,
             Self::Token(token) => {
                 let given = header(request, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
                 let right = given.is_some_and(|given| same(given.trim().as_bytes(), token.as_bytes()));

@@ -8,7 +8,9 @@ mod access;
 mod calls;
 mod client;
 mod door;
+mod metrics;
 mod node;
+mod page;
 mod trunks;
 
 #[cfg(test)]
@@ -31,6 +33,7 @@ pub use access::TokenError;
 pub use calls::{Call, Leg, Received};
 pub use client::{Client, ClientError};
 pub use door::start;
+pub use node::{Counted, Node};
 pub use trunks::Trunk;
 
 /// The document, before the routes are added to it.
@@ -42,6 +45,10 @@ struct Introduction;
 fn api() -> (Router<Control>, Description) {
     OpenApiRouter::with_openapi(Introduction::openapi())
         .routes(routes!(node::healthy))
+        .routes(routes!(node::ready))
+        .routes(routes!(node::show))
+        .routes(routes!(node::counters))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(node::reload))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
@@ -53,8 +60,10 @@ fn api() -> (Router<Control>, Description) {
 /// Everything that can be asked, without regard to who asks.
 fn routes(control: Control) -> Router {
     let (api, description) = api();
-    let document = Router::new().route("/openapi.json", get(async move || Json(description.clone())));
-    api.with_state(control).merge(document)
+    let documents = Router::new()
+        .route("/openapi.json", get(async move || Json(description.clone())))
+        .route(page::PATH, get(page::page));
+    api.with_state(control).merge(documents)
 }
 
 /// What went wrong, in words.
@@ -73,6 +82,10 @@ enum Failure {
     Unprocessable(String),
     /// Nobody answered in time.
     Busy(NoAnswer),
+    /// The process is going to end.
+    Draining,
+    /// What was asked for cannot be read, though it should be there.
+    Unreadable(String),
 }
 
 impl From<NoAnswer> for Failure {
@@ -87,6 +100,8 @@ impl IntoResponse for Failure {
             Self::NotFound(error) => (StatusCode::NOT_FOUND, error),
             Self::Unprocessable(error) => (StatusCode::UNPROCESSABLE_ENTITY, error),
             Self::Busy(why) => (StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining: no new calls".to_owned()),
+            Self::Unreadable(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };
         (code, Json(Complaint { error })).into_response()
     }

@@ -15,9 +15,13 @@ fn the_document_lists_every_route() {
     }
     insta::assert_snapshot!(routes.join("\n"), @r"
     GET /healthz
+    GET /metrics
+    GET /readyz
     GET /v1/calls
     GET /v1/calls/{id}
     DELETE /v1/calls/{id}
+    GET /v1/counters
+    GET /v1/node
     POST /v1/reload
     GET /v1/trunks
     GET /v1/trunks/{name}

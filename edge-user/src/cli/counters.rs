@@ -1,12 +1,11 @@
 //! `edge counters`: packets by verdict, from the pinned maps, and what the process published last.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::{ConfigPath, Outcome};
+use crate::admin::Counted;
 use crate::datapath::{Counter, CounterKind, read_counters};
 use crate::runtime::{Status, read_status};
 
@@ -36,34 +35,12 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
     let packets = read_counters(&config.xdp.pin_dir, &config.node.name)?;
     let process = read_status(&config.node.run_dir)?;
     if options.json {
-        serde_json::to_writer(&mut *out, &Document::new(&packets, process))?;
+        serde_json::to_writer(&mut *out, &Counted::of(&packets, process))?;
         writeln!(out)?;
     } else {
         print(out, &packets, process.as_ref(), options.all)?;
     }
     Ok(Outcome::Good)
-}
-
-/// All counters, zero or not, by kind and name.
-#[derive(Debug, Serialize)]
-pub(super) struct Document {
-    relay: BTreeMap<&'static str, u64>,
-    drop: BTreeMap<&'static str, u64>,
-    pass: BTreeMap<&'static str, u64>,
-    /// `null` while no process runs.
-    process: Option<Status>,
-}
-
-impl Document {
-    pub(super) fn new(packets: &[Counter], process: Option<Status>) -> Self {
-        let of = |kind| of_kind(packets, kind).map(|counter| (counter.name, counter.packets)).collect();
-        Self {
-            relay: of(CounterKind::Relay),
-            drop: of(CounterKind::Drop),
-            pass: of(CounterKind::Pass),
-            process,
-        }
-    }
 }
 
 fn of_kind(packets: &[Counter], kind: CounterKind) -> impl Iterator<Item = &Counter> {

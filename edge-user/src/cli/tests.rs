@@ -71,7 +71,7 @@ fn counters_are_printed_by_kind() {
 
 #[test]
 fn counters_as_json_have_also_what_is_zero() {
-    let json = serde_json::to_string(&counters::Document::new(&packets(), None)).unwrap();
+    let json = serde_json::to_string(&crate::admin::Counted::of(&packets(), None)).unwrap();
     let want =
         r#"{"relay":{"rtp":7},"drop":{"no_flow":0,"unexpected_source":2},"pass":{"arp":0},"process":null}"#;
     assert_eq!(json, want);

@@ -14,6 +14,7 @@ use edge_core::policy::Policy;
 use tokio::sync::{mpsc, oneshot};
 
 use super::listener::Reception;
+use super::node::Node;
 use super::shard::Notice;
 
 /// Calls that one shard shows at once: more than a person reads, and a millisecond of its time.
@@ -72,6 +73,7 @@ pub(super) enum Order {
 pub struct Control {
     shards: Arc<[Sender<Notice>]>,
     reception: Arc<Reception>,
+    node: Arc<Node>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -80,15 +82,22 @@ impl Control {
     pub(super) fn new(
         shards: Arc<[Sender<Notice>]>,
         reception: Arc<Reception>,
+        node: Arc<Node>,
     ) -> (Self, mpsc::Receiver<Order>) {
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
-        (Self { shards, reception, orders }, taken)
+        (Self { shards, reception, node, orders }, taken)
     }
 
     /// What the operator has decided, as it is in force.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.reception.policy()
+    }
+
+    /// The process as a whole.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// The calls that stand, oldest first; at most [`CALLS_MAX`] of each shard.

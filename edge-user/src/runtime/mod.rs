@@ -11,6 +11,7 @@ pub mod clock;
 mod control;
 mod listener;
 mod listening;
+mod node;
 mod reload;
 mod resolver;
 mod shard;
@@ -52,7 +53,8 @@ use signals::Signals;
 use stream::{Outgoing, Shared, StreamCounters};
 
 pub use control::{CALLS_MAX, CallFilter, Control, NoAnswer, ShownCall};
-pub use status::{Status, read_status};
+pub use node::Node;
+pub use status::{Quantiles, Status, read_status};
 
 /// How often neighbours that have not answered ARP yet are looked for again.
 const NEIGHBOURS: Duration = Duration::from_millis(20);
@@ -78,7 +80,11 @@ pub fn run(
         let signals = Signals::new()?;
         let (resolver, config) = resolver::first_answers(config).await?;
         let process = Process::start(config, resolver, keyring)?;
-        let (control, orders) = Control::new(process.shards.clone().into(), Arc::clone(&process.reception));
+        let (control, orders) = Control::new(
+            process.shards.clone().into(),
+            Arc::clone(&process.reception),
+            Arc::clone(&process.node),
+        );
         if let Err(error) = attended(control) {
             process.stop()?;
             return Err(error);
@@ -104,6 +110,7 @@ struct Process {
     config: Config,
     policy: Arc<Policy>,
     datapath: Datapath,
+    node: Arc<Node>,
     reception: Arc<Reception>,
     streams: Arc<StreamCounters>,
     shards: Vec<Sender<Notice>>,
@@ -133,10 +140,12 @@ impl Process {
         let (drained_sender, drained) = bounded(config.shards);
         let (streams, outgoing) = stream::queue();
         let epoch = clock::now();
+        let node = Arc::new(Node::new(&config, datapath.attached()));
         let mut process = Self {
             config,
             policy,
             datapath,
+            node,
             reception,
             streams: Arc::default(),
             shards: Vec::new(),
@@ -284,7 +293,8 @@ impl Process {
     }
 
     fn publish(&self) {
-        let status = Status::gather(&self.reception, &self.streams, &self.statuses, &self.records);
+        let status = Arc::new(Status::gather(&self.reception, &self.streams, &self.statuses, &self.records));
+        self.node.publish(Arc::clone(&status));
         if let Err(error) = status.write(&self.config.node.run_dir) {
             let said = self.unpublished.swap(true, Ordering::Relaxed);
             if !said {
@@ -323,6 +333,7 @@ impl Process {
     /// Waits until no call is left, the grace and the farewells are over, or a second signal comes.
     async fn drain(&mut self, signals: &mut Signals, second: &mut tokio::time::Interval) {
         let grace = self.config.drain.grace;
+        self.node.drains();
         tracing::info!(
             grace_s = grace.as_secs_f64(),
             "draining: no new calls; send the signal again to end at once"

@@ -12,6 +12,7 @@ use std::time::Duration;
 use edge_core::edge::Counters;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::cdr;
 
@@ -24,7 +25,7 @@ use super::stream::StreamCounters;
 const FILE: &str = "status.json";
 
 /// Counters of signalling and records, summed over the shards.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Counters and gauges by name.
     pub sip: BTreeMap<String, u64>,
@@ -35,7 +36,7 @@ pub struct Status {
 }
 
 /// Quantiles of a latency.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Quantiles {
     /// Half of all are below.
     pub p50: f64,
@@ -83,8 +84,7 @@ impl Status {
         let records = [("written", records.written()), ("lost", lost + records.failed())];
         Self {
             sip,
-            handling_us: handling
-                .map_or(Quantiles { p50: 0.0, p99: 0.0, p999: 0.0 }, |all| Quantiles::of_nanoseconds(&all)),
+            handling_us: handling.map_or_else(Quantiles::default, |all| Quantiles::of_nanoseconds(&all)),
             records: records.map(|(name, value)| (name.to_owned(), value)).into(),
         }
     }

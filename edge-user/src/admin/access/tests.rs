@@ -45,6 +45,20 @@ fn with_a_token_only_who_has_it_is_heard() {
     assert_eq!(code(&access, &[("host", "127.0.0.1")]), Some(401));
 }
 
+/// A browser cannot be told to send a token before there is a page to enter it.
+#[test]
+fn the_page_itself_needs_no_token_and_nothing_else_goes_without() {
+    let access = Access::Token("0123456789abcdef0123456789abcdef".into());
+    let asked = |method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        access.refusal(&request).map(|(code, _)| code.as_u16())
+    };
+    assert_eq!(asked("GET", "/"), None);
+    for (method, path) in [("POST", "/"), ("GET", "//"), ("GET", "/metrics"), ("GET", "/openapi.json")] {
+        assert_eq!(asked(method, path), Some(401), "{method} {path}");
+    }
+}
+
 #[test]
 fn a_token_that_could_be_guessed_is_refused_with_a_remedy() {
     let file = std::env::temp_dir().join(format!("edge-token-{}", std::process::id()));

@@ -1,0 +1,72 @@
+//! What the process as a whole shows of itself: its name, its devices, how it is, what it counted last.
+//!
+//! Invariant: whoever looks delays nobody. What is counted is gathered once a second, however many look.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::config::Config;
+use crate::datapath::{Attached, Counter, DatapathError, read_counters};
+
+use super::clock;
+use super::status::Status;
+
+/// One running edge.
+#[derive(Debug)]
+pub struct Node {
+    /// `node.name`.
+    pub name: String,
+    /// Since when it runs.
+    pub started: SystemTime,
+    /// The devices that have the XDP program.
+    pub devices: Vec<Attached>,
+    /// Its shards.
+    pub shards: usize,
+    pin_dir: PathBuf,
+    draining: AtomicBool,
+    status: Mutex<Arc<Status>>,
+}
+
+impl Node {
+    pub(super) fn new(config: &Config, devices: &[Attached]) -> Self {
+        Self {
+            name: config.node.name.clone(),
+            started: clock::today(),
+            devices: devices.to_vec(),
+            shards: config.shards,
+            pin_dir: config.xdp.pin_dir.clone(),
+            draining: AtomicBool::new(false),
+            status: Mutex::default(),
+        }
+    }
+
+    /// Whether it takes no new calls, because it is going to end.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn drains(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// What was counted, up to a second ago.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn publish(&self, status: Arc<Status>) {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    /// Packets by verdict, as they are now.
+    ///
+    /// # Errors
+    /// When the pinned counters cannot be read.
+    pub fn packets(&self) -> Result<Vec<Counter>, DatapathError> {
+        read_counters(&self.pin_dir, &self.name)
+    }
+}
