@@ -12,6 +12,7 @@
 
 pub mod call;
 pub mod dialog;
+pub mod digest;
 pub mod edge;
 pub mod media;
 pub mod policy;

@@ -34,18 +34,18 @@ impl Span {
 }
 
 /// `token` of RFC 3261 section 25.1.
-pub(super) const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// White space between the parts of a value, folds included.
-pub(super) const fn is_lws(byte: u8) -> bool {
+pub(crate) const fn is_lws(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// `bytes` without white space in front.
-pub(super) fn trim_start(bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim_start(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !is_lws(*byte)).unwrap_or(bytes.len());
     &bytes[start..]
 }
@@ -78,7 +78,7 @@ pub(super) fn port(bytes: &[u8]) -> Option<u16> {
 }
 
 /// Length of the quoted string that `bytes` starts with, both quotes included; `None` when it does not end.
-pub(super) fn quoted_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn quoted_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
         match bytes.get(at)? {
@@ -90,7 +90,7 @@ pub(super) fn quoted_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Splits at the bytes that `stop` accepts: what comes before the first, and the rest from there on.
-pub(super) fn split_where(bytes: &[u8], stop: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+pub(crate) fn split_where(bytes: &[u8], stop: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.iter().position(|byte| stop(*byte)).unwrap_or(bytes.len()))
 }
 

@@ -10,7 +10,7 @@
 //!   into another message cannot start a header there.
 //! - A [`Request`] or [`Response`] has one readable Via, From, To, Call-ID and CSeq.
 
-mod grammar;
+pub(crate) mod grammar;
 mod header;
 mod incoming;
 mod limits;
