@@ -1,8 +1,12 @@
-//! The XDP program: hands each frame to [`forward`](edge_ebpf::forward::forward) and does what it says.
+//! The XDP programs. `edge_media` hands each frame to [`forward`](edge_ebpf::forward::forward) and does what it says;
+//! what is not media and may be SIP goes on to `edge_shield`.
 
 #![no_std]
 #![no_main]
 
+// Only this binary has stages.
+#[path = "xdp/stages.rs"]
+mod stages;
 mod xdp;
 
 use aya_ebpf::Global;
@@ -11,7 +15,7 @@ use aya_ebpf::btf_maps::PerCpuArray;
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::warn;
-use edge_ebpf::abi::Word;
+use edge_ebpf::abi::{Stage, Word};
 use edge_ebpf::forward::forward;
 use edge_ebpf::frame::Frame;
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
@@ -20,7 +24,7 @@ use edge_ebpf::wire::ipv4::{self, Ipv4};
 use edge_ebpf::wire::ipv6::{self, Ipv6};
 use edge_ebpf::wire::udp::Udp;
 use xdp::frame::XdpFrame;
-use xdp::maps::{DEVICES, Maps, count};
+use xdp::maps::{DEVICES, Maps, count, count_at};
 
 /// Whether unexpected sources are logged. Read-only once loaded, so the verifier removes what a 0 leaves unused.
 #[unsafe(no_mangle)]
@@ -38,11 +42,23 @@ const LOG_INTERVAL_NS: u64 = 1_000_000_000;
 pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
     let (verdict, action) = act(forward(&mut frame, &Maps));
+    if let Verdict::Pass(reason) = verdict
+        && reason.may_be_sip()
+    {
+        stages::go_on(&ctx, Stage::Shield, verdict);
+    }
     count(verdict);
     if DIAGNOSTICS.load() != 0 && is_from_elsewhere(verdict) {
         diagnose(&ctx, &frame);
     }
     action
+}
+
+/// Where packets that are not media go on to. They pass.
+#[xdp(frags)]
+pub(crate) fn edge_shield(_ctx: XdpContext) -> u32 {
+    count_at(stages::handed_on());
+    XDP_PASS
 }
 
 /// The action for a verdict, and the verdict that was in the end carried out.

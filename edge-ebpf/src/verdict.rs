@@ -42,6 +42,18 @@ reasons! {
     }
 }
 
+impl PassReason {
+    /// Whether such a packet may reach a socket for SIP.
+    #[inline(always)]
+    #[must_use]
+    pub const fn may_be_sip(self) -> bool {
+        match self {
+            Self::NotUdp | Self::LaterFragment | Self::NotMedia | Self::ExtensionHeaders => true,
+            Self::NotIp | Self::Incomplete | Self::OtherDevice => false,
+        }
+    }
+}
+
 reasons! {
     /// Why a packet for a media port was dropped.
     DropReason {

@@ -9,6 +9,7 @@
 //! | [`NEXT_HOPS`] | row that an endpoint names | userspace |
 //! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
+//! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
 //!
 //! Integers are in the machine's byte order and ports are numbers; only addresses are bytes as on the wire.
 //! The maps that change while packets run are mapped into the writing process (`BPF_F_MMAPABLE`), because an
@@ -22,6 +23,7 @@ mod endpoint;
 mod latch;
 mod media_address;
 mod next_hop;
+mod stage;
 mod state;
 mod word;
 
@@ -33,11 +35,12 @@ pub use endpoint::{
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
+pub use stage::Stage;
 pub use state::{DROP_SLOTS, EndpointState};
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Name of the map with one [`Meta`].
 pub const META: &str = "META";
@@ -53,6 +56,8 @@ pub const NEXT_HOPS: &str = "NEXT_HOPS";
 pub const COUNTERS: &str = "COUNTERS";
 /// Name of the devmap that redirects use.
 pub const DEVICES: &str = "DEVICES";
+/// Name of the array of programs that a packet goes on to.
+pub const STAGES: &str = "STAGES";
 
 /// Rows of [`MEDIA_ADDRESSES`]; a power of two, and four times the addresses that it may hold.
 pub const MEDIA_ADDRESS_ROWS: u32 = 256;
@@ -66,7 +71,9 @@ pub const NEXT_HOPS_MAX: u32 = 4096;
 /// Slots of [`DEVICES`].
 pub const DEVICES_MAX: u32 = 64;
 /// Slots of [`COUNTERS`]; reasons keep their slot for ever, so there are gaps.
-pub const COUNTERS_MAX: u32 = 64;
+pub const COUNTERS_MAX: u32 = 192;
+/// Slots of [`STAGES`].
+pub const STAGES_MAX: u32 = 8;
 
 /// What a process that finds the maps must know before it touches the others.
 #[derive(Debug, Default)]

@@ -56,7 +56,13 @@ impl Tables for Maps {
 /// Counts a verdict on this CPU.
 #[inline(always)]
 pub(crate) fn count(verdict: Verdict) {
-    if let Some(counter) = COUNTERS.get(verdict.counter()) {
+    count_at(verdict.counter());
+}
+
+/// Counts at this slot on this CPU.
+#[inline(always)]
+pub(crate) fn count_at(slot: u32) {
+    if let Some(counter) = COUNTERS.get(slot) {
         counter.add(1);
     }
 }

@@ -3,8 +3,8 @@
 //! This is the only place that knows both [`MediaPlan`](edge_core::media::MediaPlan) and the map ABI of
 //! [`edge_ebpf::abi`]. [`Datapath`] belongs to the process, one [`DatapathWriter`] to each shard.
 //!
-//! Everything that keeps media running is pinned under `<pin_root>/<node>/v<ABI>`: the maps, and for each device
-//! the link that holds the program. So media goes on when this process dies, and [`Datapath::start`] puts a new
+//! Everything that keeps media running is pinned under `<pin_root>/<node>/v<ABI>`: the maps, the array of programs behind
+//! the media program, and for each device the link that holds that. So media goes on when this process dies, and [`Datapath::start`] puts a new
 //! program in place without a gap.
 //!
 //! Invariants: an endpoint slot has one writer, the shard that leased its port; an install that fails leaves
@@ -18,6 +18,7 @@ mod netlink;
 mod next_hops;
 mod pins;
 mod program;
+mod stages;
 mod sys;
 mod tables;
 mod watch;

@@ -1,4 +1,4 @@
-//! Where maps and links are pinned: `<root>/<node>/v<ABI>/{maps,links}/<name>`.
+//! Where maps, links and arrays of programs are pinned: `<root>/<node>/v<ABI>/{maps,links,stages}/<name>`.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -37,7 +37,7 @@ impl Pins {
         let pins = Self::at(root, node);
         make_dir(&pins.node)?;
         pins.refuse_other_versions()?;
-        for dir in [&pins.version, &pins.maps_dir(), &pins.links_dir()] {
+        for dir in [&pins.version, &pins.maps_dir(), &pins.links_dir(), &pins.stages_dir()] {
             make_dir(dir)?;
         }
         Ok(pins)
@@ -67,11 +67,12 @@ impl Pins {
 
     /// Paths of all link pins.
     pub(super) fn links(&self) -> Result<Vec<PathBuf>, DatapathError> {
-        let dir = self.links_dir();
-        let entries = fs::read_dir(&dir).map_err(|source| pin_error(&dir, source))?;
-        entries
-            .map(|entry| entry.map(|entry| entry.path()).map_err(|source| pin_error(&dir, source)))
-            .collect()
+        entries(&self.links_dir())
+    }
+
+    /// Paths of the pins of all arrays of programs.
+    pub(super) fn stages(&self) -> Result<Vec<PathBuf>, DatapathError> {
+        entries(&self.stages_dir())
     }
 
     /// A pinned map.
@@ -106,12 +107,16 @@ impl Pins {
 
     /// Unpins everything and removes the directories.
     pub(super) fn remove_all(&self) -> Result<(), DatapathError> {
-        let links =
-            self.links().map(|links| links.iter().map(|link| remove_file(link)).fold(Ok(()), Result::and));
+        let all = |pins: Result<Vec<PathBuf>, DatapathError>| {
+            pins.map(|pins| pins.iter().map(|pin| remove_file(pin)).fold(Ok(()), Result::and))
+        };
+        let links = all(self.links());
+        let stages = all(self.stages());
         let maps = self.remove_maps();
         links??;
+        stages??;
         maps?;
-        for dir in [&self.maps_dir(), &self.links_dir(), &self.version, &self.node] {
+        for dir in [&self.maps_dir(), &self.links_dir(), &self.stages_dir(), &self.version, &self.node] {
             fs::remove_dir(dir).map_err(|source| pin_error(dir, source))?;
         }
         Ok(())
@@ -150,6 +155,11 @@ impl Pins {
     fn links_dir(&self) -> PathBuf {
         self.version.join("links")
     }
+
+    /// Directory of the pinned arrays of programs.
+    pub(super) fn stages_dir(&self) -> PathBuf {
+        self.version.join("stages")
+    }
 }
 
 pub(super) fn map_error(map: &'static str, source: aya::maps::MapError) -> DatapathError {
@@ -165,6 +175,11 @@ pub(super) fn remove_file(path: &Path) -> Result<(), DatapathError> {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(pin_error(path, source)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, DatapathError> {
+    let failed = |source| pin_error(dir, source);
+    fs::read_dir(dir).map_err(failed)?.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
 }
 
 fn make_dir(path: &Path) -> Result<(), DatapathError> {

@@ -1,25 +1,25 @@
 //! The XDP program: loading it, and attaching it to devices through pinned links.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use aya::maps::{Array, DevMap, Map};
+use aya::maps::{Array, DevMap, Map, MapData, ProgramArray};
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
 use aya::programs::xdp::{XdpLink, XdpLinkId, XdpMode};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
-use edge_ebpf::abi::{DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STATES};
+use edge_ebpf::abi::{DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES};
 use zerocopy::transmute;
 
 use super::error::is_busy;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
 use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
-use super::{DatapathError, Mode, sys};
+use super::{DatapathError, Mode, stages, sys};
 
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/edge-xdp.o"));
@@ -88,6 +88,8 @@ pub(super) fn devices(realms: &[Realm]) -> Result<Vec<Device>, DatapathError> {
 /// The loaded program.
 pub(super) struct Program {
     ebpf: Ebpf,
+    /// What it jumps through, and where that is pinned.
+    stages: (ProgramArray<MapData>, PathBuf),
     attached: Vec<Attached>,
     diagnostics: bool,
 }
@@ -106,8 +108,11 @@ impl Program {
         for name in PINNED_MAPS {
             loader.map_pin_path(name, pins.map(name));
         }
-        let ebpf = loader.load(OBJECT).map_err(Box::new)?;
-        let mut program = Self { ebpf, attached: Vec::new(), diagnostics };
+        let pin = stages::next_pin(pins)?;
+        loader.map_pin_path(STAGES, &pin);
+        let mut ebpf = loader.load(OBJECT).map_err(Box::new)?;
+        let stages = (stages::load(&mut ebpf)?, pin);
+        let mut program = Self { ebpf, stages, attached: Vec::new(), diagnostics };
         program.write_layout(layout)?;
         program.xdp()?.load().map_err(program_error)?;
         Ok(program)
@@ -129,10 +134,12 @@ impl Program {
             }
         }
         match mode {
-            Mode::Native => self.attach_all(pins, devices, AttachMode::Native),
-            Mode::Generic => self.attach_all(pins, devices, AttachMode::Generic),
-            Mode::Auto => self.attach_best(pins, devices),
+            Mode::Native => self.attach_all(pins, devices, AttachMode::Native)?,
+            Mode::Generic => self.attach_all(pins, devices, AttachMode::Generic)?,
+            Mode::Auto => self.attach_best(pins, devices)?,
         }
+        let (_, pin) = &self.stages;
+        stages::keep_only(pins, pin)
     }
 
     /// Native on all devices, or generic on all: a native program cannot redirect to a device whose driver has no XDP.
@@ -260,7 +267,7 @@ impl Program {
     }
 }
 
-fn program_error(source: ProgramError) -> DatapathError {
+pub(super) fn program_error(source: ProgramError) -> DatapathError {
     DatapathError::Program(Box::new(source))
 }
 

@@ -1,6 +1,6 @@
 //! The loaded program and its maps, under `BPF_PROG_TEST_RUN`.
 
-use aya::maps::{Array, DevMap, Map, PerCpuArray};
+use aya::maps::{Array, DevMap, Map, MapData, PerCpuArray, ProgramArray};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi;
@@ -18,6 +18,8 @@ const STATE_LEN: usize = size_of::<abi::EndpointState>();
 /// The program, not attached to anything.
 pub(crate) struct Kernel {
     ebpf: Ebpf,
+    /// The programs behind it; the kernel forgets them with the last descriptor.
+    _stages: ProgramArray<MapData>,
 }
 
 /// What one run of the program did.
@@ -44,8 +46,15 @@ impl Kernel {
             .map_max_entries(abi::STATES, ENDPOINTS)
             .load(object)
             .expect("the object loads");
-        program(&mut ebpf).load().expect("the verifier accepts the program");
-        let mut kernel = Self { ebpf };
+        let stages = ebpf.take_map(abi::STAGES).expect("the object has the map");
+        let mut stages: ProgramArray<_> = stages.try_into().expect("an array of programs");
+        program(&mut ebpf, PROGRAM).load().expect("the verifier accepts the program");
+        for stage in abi::Stage::ALL {
+            let behind = program(&mut ebpf, stage.program());
+            behind.load().expect("the verifier accepts the stage");
+            stages.set(stage.slot(), behind.fd().expect("it is loaded"), 0).expect("the slot exists");
+        }
+        let mut kernel = Self { ebpf, _stages: stages };
         // Under test_run nothing is sent; the slots only have to hold some device.
         let mut devices: DevMap<_> = kernel.map(abi::DEVICES).try_into().expect("a devmap");
         for slot in 0..2 {
@@ -89,7 +98,7 @@ impl Kernel {
         let mut out = vec![0; frame.len() + 64];
         let options =
             TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
-        let result = program(&mut self.ebpf).test_run(options).expect("the program runs");
+        let result = program(&mut self.ebpf, PROGRAM).test_run(options).expect("the program runs");
         out.truncate(usize::try_from(result.data_size_out).expect("a frame length"));
         let after = self.counters();
         let rises =
@@ -133,6 +142,6 @@ pub(crate) const fn action(verdict: Verdict) -> u32 {
     }
 }
 
-fn program(ebpf: &mut Ebpf) -> &mut Xdp {
-    ebpf.program_mut(PROGRAM).expect("the object has the program").try_into().expect("an XDP program")
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> &'a mut Xdp {
+    ebpf.program_mut(name).expect("the object has the program").try_into().expect("an XDP program")
 }

@@ -1,5 +1,6 @@
 //! The program on real devices: attached by [`Datapath`], fed by sockets of two peers.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use edge_core::media::{MediaEndpoint, MediaPlan, RelayedStream, RemoteMedia, SourcePolicy, Traffic};
 use edge_core::policy::{MediaRange, PortRange, Realm};
+use edge_ebpf::abi::ABI_VERSION;
 use edge_ebpf::testing::rtp;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
@@ -107,6 +109,8 @@ fn media_outlives_the_process_and_a_restart_has_no_gap() -> Result<()> {
         let first = start(lab)?;
         let _running = first.writer()?.install(&plan(PEER_PORT, PEER_PORT))?;
         drop(first);
+        let stages = stages(lab)?;
+        ensure!(stages.len() == 1, "the programs behind it are pinned once: {stages:?}");
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
         for sequence in 0..100 {
             exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence).context("with nobody at home")?;
@@ -123,6 +127,11 @@ fn media_outlives_the_process_and_a_restart_has_no_gap() -> Result<()> {
         ensure!(sent > 100, "packets came while the program was replaced: {sent}");
         ensure!(second.endpoints_removed() == 2, "nobody knows the old call");
         ensure!(media_seen(lab)? - seen == sent, "the program saw every packet while it was replaced");
+        let replaced = self::stages(lab)?;
+        ensure!(
+            replaced.len() == 1 && replaced != stages,
+            "a new program has stages of its own: {replaced:?}"
+        );
         second.shutdown()?;
         Ok(())
     })
@@ -412,6 +421,13 @@ fn send_until(socket: &UdpSocket, side: Side, sent: &AtomicU64, stop: impl Fn() 
         thread::sleep(Duration::from_micros(20));
     }
     thread::sleep(Duration::from_millis(50));
+}
+
+/// Names of the pinned arrays of programs behind the media program.
+fn stages(lab: &Lab) -> Result<Vec<OsString>> {
+    let version = format!("pins/{}/v{ABI_VERSION}/stages", NODE.replace('.', "_"));
+    let pins = fs::read_dir(lab.bpffs().join(version))?;
+    Ok(pins.map(|pin| pin.map(|pin| pin.file_name())).collect::<Result<_, _>>()?)
 }
 
 /// Packets for media ports that the program decided about: relayed or dropped.

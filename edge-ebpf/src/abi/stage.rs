@@ -1,0 +1,33 @@
+//! Programs that a packet goes on to, by tail call, when the media program has no use for it. Each has a stack and a
+//! verifier's budget of its own.
+//!
+//! The array of them belongs to one load of the media program, not to the version: a program that is replaced takes its
+//! stages with it. A slot that is empty ends the way there, and the packet passes.
+
+/// A program behind the media program. The number is its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stage {
+    /// Looks at what is for SIP, and passes everything else.
+    Shield = 0,
+}
+
+impl Stage {
+    /// Every stage, in the order of its slot.
+    pub const ALL: &[Self] = &[Self::Shield];
+
+    /// Its slot of [`STAGES`](super::STAGES).
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self as u32
+    }
+
+    /// Name of its program in the object.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Shield => "edge_shield",
+        }
+    }
+}
