@@ -28,9 +28,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::call::{Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Resources, Side};
+use crate::call::{Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Owner, Resources, Side};
 use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
 use crate::policy::Policy;
+use crate::relation::{Outcome, Relations};
 use crate::sip::MessageLimits;
 use crate::transaction::Path;
 
@@ -154,6 +155,8 @@ pub struct Edge {
     calls: HashMap<CallKey, Box<Call>>,
     /// Which call an INVITE has made, so that its copies are known for what they are.
     invitations: HashMap<Invitation, CallKey>,
+    /// What is done by itself, beside calls.
+    relations: Relations,
     /// The deadline of each call that has one; a call has at most one entry.
     deadlines: BTreeSet<(Instant, CallKey)>,
     counters: Counters,
@@ -186,6 +189,8 @@ impl Edge {
         let ports = PortPool::new(&policy.realms, shard.index, shard.count, policy.timers.port_rest);
         let mut resources = Resources::new(seed, ports, shard, epoch);
         let tag_secret = resources.random.next();
+        let mut relations = Relations::default();
+        relations.renew(&policy, &mut resources.at(epoch));
         Self {
             policy,
             limits: MessageLimits::default(),
@@ -193,6 +198,7 @@ impl Edge {
             tag_secret,
             calls: HashMap::new(),
             invitations: HashMap::new(),
+            relations,
             deadlines: BTreeSet::new(),
             counters: Counters::default(),
             overload: Overload::new(epoch),
@@ -221,6 +227,7 @@ impl Edge {
             Input::PolicyReplaced(policy) => {
                 self.policy = policy;
                 self.overload.forget_trunks();
+                self.relations.renew(&self.policy, &mut self.resources.at(now));
             }
             Input::HangupRequested { call } => {
                 self.with_call(call, now, |call, ctx| call.terminate(Cause::Operator, ctx));
@@ -231,6 +238,7 @@ impl Edge {
                     Draining::Until(at) => Draining::Until(at.min(now + grace)),
                     Draining::HungUp | Draining::Done => self.draining,
                 };
+                self.relations.end(&mut self.resources.at(now));
             }
             Input::TimeElapsed => {}
         }
@@ -252,7 +260,8 @@ impl Edge {
             Draining::Until(at) => Some(at),
             Draining::No | Draining::HungUp | Draining::Done => None,
         };
-        [self.resources.transactions.next_deadline(), call, drain].into_iter().flatten().min()
+        let relation = self.relations.next_deadline();
+        [self.resources.transactions.next_deadline(), call, drain, relation].into_iter().flatten().min()
     }
 
     /// What has been counted since the start.
@@ -301,11 +310,15 @@ impl Edge {
     fn on_time(&mut self, now: Instant) {
         self.resources.transactions.on_time(now);
         self.resources.at(now).flush();
-        while let Some((_, owner)) = self.resources.transactions.poll_timed_out() {
-            if let Some(key) = owner.call() {
+        while let Some((id, owner)) = self.resources.transactions.poll_timed_out() {
+            if let Owner::Relation(relation, errand) = owner {
+                let mut ctx = self.resources.at(now);
+                self.relations.on_outcome((relation, errand), id, &Outcome::Failed, &mut ctx);
+            } else if let Some(key) = owner.call() {
                 self.with_call(key, now, |call, ctx| call.on_timed_out(owner, ctx));
             }
         }
+        self.relations.on_time(&self.policy, &mut self.resources.at(now));
         while let Some((_, key)) = self.due(now) {
             self.with_call(key, now, |call, ctx| {
                 call.scheduled = None;

@@ -3,7 +3,7 @@
 //! - [`sip`] reads and writes messages, [`sdp`] reads and negotiates sessions;
 //! - [`transaction`] and [`dialog`] keep the machines of RFC 3261;
 //! - [`policy`] holds what the operator decided, [`resolve`] where the names in it lead, [`media`] what a call needs of the datapath;
-//! - [`call`] joins two legs, and [`edge`] hosts all calls of one shard.
+//! - [`call`] joins two legs, `relation` is what the edge has with trunks beside calls, and [`edge`] hosts both of one shard.
 //!
 //! No sockets, no clock, no randomness, no unsafe code: time and a seed are arguments.
 
@@ -16,6 +16,7 @@ pub mod digest;
 pub mod edge;
 pub mod media;
 pub mod policy;
+mod relation;
 pub mod resolve;
 pub mod sdp;
 pub mod sip;

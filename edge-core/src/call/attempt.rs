@@ -18,7 +18,8 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::edge::Command;
-use crate::policy::{Policy, Target, Transport, Trunk};
+use crate::policy::{Policy, Sign, Target, Transport, Trunk};
+use crate::relation::note_sign;
 use crate::sdp::SdpError;
 use crate::sip::{Method, Response, StatusCode};
 use crate::transaction::{Path, T1, TransactionId};
@@ -42,7 +43,7 @@ const WITHOUT_TCP: Duration = Duration::from_secs(600);
 const DATAGRAM_MAX: usize = 1300;
 
 /// Longest Retry-After that is kept: a target that comes back earlier should not wait for much longer.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// Forks of one target that are hung up after it was given up; a peer that makes more of them is not answered.
 const FORKS_MAX: usize = 8;
@@ -110,8 +111,7 @@ pub(super) fn ways_to(
     let mut left: VecDeque<Attempt> = order
         .into_iter()
         .filter_map(|target| {
-            let listener = policy.listener_to(trunk.realm, &target)?;
-            let path = Path { listener, peer: target.address, proven: trunk.to_be_proven() };
+            let path = Path::to(policy, trunk, &target)?;
             Some(Attempt { target, path })
         })
         .collect();
@@ -122,6 +122,15 @@ pub(super) fn ways_to(
 }
 
 impl Leg {
+    /// What its target says to its first INVITE, or does not, tells whether it is alive. That it does not take TCP for a
+    /// long message tells nothing.
+    pub(super) fn note_sign(&self, sign: Sign) {
+        let asked = self.attempts.current.as_ref().filter(|_| !self.attempts.for_length);
+        if let Some(target) = asked.filter(|_| self.state == LegState::Early) {
+            note_sign(&self.trunk, target, sign);
+        }
+    }
+
     /// Whether its first INVITE, of this length, goes over TCP instead of UDP (RFC 3261 section 18.1.1). From now on so does
     /// the whole dialog; and the same target over UDP is the next one to be tried.
     pub(super) fn turns_to_tcp(&mut self, length: usize, policy: &Policy, ctx: &Context<'_>) -> bool {
@@ -183,7 +192,9 @@ impl Call {
 
     /// The called side's target could not be reached: says whether another one is tried.
     pub(super) fn outlives_unreachable(&mut self, ctx: &mut Context<'_>) -> bool {
-        self.leg(Side::B).attempts.avoid_current(ctx.since_epoch);
+        let leg = self.leg(Side::B);
+        leg.attempts.avoid_current(ctx.since_epoch);
+        leg.note_sign(Sign::Silent);
         self.tries_next_target(ctx)
     }
 
@@ -209,6 +220,7 @@ impl Call {
     fn give_up_target(&mut self, ctx: &mut Context<'_>) {
         let leg = &self.legs[Side::B.index()];
         leg.attempts.avoid_current(ctx.since_epoch);
+        leg.note_sign(Sign::Silent);
         let Some(sent) = self.exchange.as_ref().and_then(|exchange| exchange.client) else { return };
         ctx.transactions.give_up(sent.id, Owner::GivenUp(self.key, sent.id));
         self.given_up.push(GivenUp {

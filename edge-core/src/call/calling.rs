@@ -20,7 +20,7 @@ use super::session_timer::SessionTimer;
 use super::{CallKey, Context, LegRecord, Refused};
 
 /// A tag of sixteen hexadecimal digits, by which the shard finds the dialog again.
-pub(super) fn tag(ctx: &mut Context<'_>) -> Bytes {
+pub(crate) fn tag(ctx: &mut Context<'_>) -> Bytes {
     format!("{:016x}", ctx.random.next()).into()
 }
 
@@ -30,6 +30,12 @@ pub(super) fn may_go_to(trunk: &Trunk, ctx: &Context<'_>) -> Result<(), Refused>
         Readiness::Ready | Readiness::Doubtful(_) => Ok(()),
         Readiness::Closed(closed) => Err(Refused::Closed { trunk: trunk.name.clone(), closed }),
     }
+}
+
+/// A Call-ID that names our shard.
+pub(crate) fn call_id(ctx: &mut Context<'_>) -> Bytes {
+    let shard = ctx.shard.index;
+    format!("{:016x}{:016x}-{shard:02x}", ctx.random.next(), ctx.random.next()).into()
 }
 
 /// Takes room on a trunk; `refuse_with` is what the caller's peer expects to hear above a bound.
@@ -76,9 +82,8 @@ pub(super) fn called_dialog(
 ) -> Dialog {
     let sent_by = sent_by(policy, path);
     let target = format!("sip:{}@{host}", escape_user(number));
-    let shard = ctx.shard.index;
     Dialog::calling(
-        format!("{:016x}{:016x}-{shard:02x}", ctx.random.next(), ctx.random.next()).into(),
+        call_id(ctx),
         tag(ctx),
         presented_caller(invite, &sent_by),
         format!("<{target}>").into(),
@@ -89,7 +94,7 @@ pub(super) fn called_dialog(
 }
 
 /// Our `host:port` on a path.
-pub(super) fn sent_by(policy: &Policy, path: Path) -> Bytes {
+pub(crate) fn sent_by(policy: &Policy, path: Path) -> Bytes {
     policy.address_of(path.listener).to_string().into()
 }
 

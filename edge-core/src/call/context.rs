@@ -9,6 +9,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use crate::edge::{Command, Shard};
 use crate::media::PortPool;
+use crate::relation::{Errand, RelationId};
 use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
@@ -31,6 +32,8 @@ pub(crate) enum Owner {
     Bye(CallKey, Side),
     /// A request that crossed from one side of a call to the other, and its transaction on the side that asked.
     Passage(CallKey, TransactionId),
+    /// A request that belongs to no call.
+    Relation(RelationId, Errand),
     /// Nobody waits for it.
     Nobody,
 }
@@ -46,7 +49,7 @@ impl Owner {
             | Self::GivenUp(key, _)
             | Self::Bye(key, _)
             | Self::Passage(key, _) => Some(key),
-            Self::Nobody => None,
+            Self::Relation(..) | Self::Nobody => None,
         }
     }
 }

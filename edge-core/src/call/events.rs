@@ -1,6 +1,8 @@
 //! What happens to a call: facts from the datapath, messages of its dialogs, time.
 
 use crate::dialog::Dialog;
+use crate::policy::Sign;
+use crate::relation::sign_of_answer;
 use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -71,6 +73,10 @@ impl Call {
 
     /// A response to an INVITE of ours on `side`.
     pub(crate) fn on_invite_response(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        // A 503 has its own meaning for a call (`outlives_refusal`), and a 408 may be about the number alone.
+        if side == Side::B && sign_of_answer(response.code) == Sign::Alive {
+            self.leg(side).note_sign(Sign::Alive);
+        }
         if response.code.is_provisional() {
             self.on_provisional(side, response, ctx);
         } else if response.code.is_success() {
@@ -109,7 +115,7 @@ impl Call {
             Owner::Refresh(_, side) => self.on_refresh_timed_out(side, ctx),
             Owner::Passage(_, server) => self.on_passage_timed_out(server, ctx),
             // A failure that was never acknowledged needs nothing more.
-            Owner::Invited(..) | Owner::Nobody => {}
+            Owner::Invited(..) | Owner::Relation(..) | Owner::Nobody => {}
         }
     }
 

@@ -66,11 +66,14 @@ pub use view::{CallView, Phase};
 
 pub(crate) use asked::Asked;
 pub(crate) use asks::check_scheme;
+pub(crate) use attempt::RETRY_AFTER_MAX;
+pub(crate) use calling::{call_id, sent_by, tag};
 pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
 pub(crate) use methods::outside_a_dialog;
 pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
+pub(crate) use reason::retry_after;
 pub(crate) use refer::ReferTo;
 pub(crate) use replaces::Replaces;
 

@@ -105,7 +105,7 @@ fn plain(text: &[u8]) -> String {
 
 /// The seconds of a Retry-After (RFC 3261 section 20.33), less its comment and parameters; a day at most, because nobody
 /// means more.
-pub(super) fn retry_after(message: &Message) -> Option<u32> {
+pub(crate) fn retry_after(message: &Message) -> Option<u32> {
     const DAY_S: u32 = 86_400;
     let value = message.first(HeaderName::RetryAfter)?;
     let digits = value.split(|byte| !byte.is_ascii_digit()).next()?;

@@ -11,6 +11,7 @@ use crate::call::{
 };
 use crate::dialog::Dialog;
 use crate::policy::{ReliableProvisional, Strangers, TrunkId};
+use crate::relation::{Outcome, note_reached};
 use crate::sip::{
     HeaderName, Incoming, Message, MessageWriter, Method, ParseError, Request, Response, StatusCode,
     response_to,
@@ -79,7 +80,7 @@ impl Edge {
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
         match request.method {
-            Method::Ack => self.on_ack(path, &request, now),
+            Method::Ack => self.on_ack(trunk, path, &request, now),
             Method::Cancel => self.on_cancel(path, &request, now),
             _ if request.to.tag().is_some() => self.on_dialog_request(trunk, path, request, now),
             Method::Invite => self.on_invite(trunk, path, request, now),
@@ -194,8 +195,9 @@ impl Edge {
         }
     }
 
-    fn on_ack(&mut self, path: Path, ack: &Request, now: Instant) {
+    fn on_ack(&mut self, trunk: TrunkId, path: Path, ack: &Request, now: Instant) {
         if let Some((key, side)) = self.dialog_of(path, ack) {
+            note_reached(self.policy.trunk(trunk), path.peer.ip());
             self.with_call(key, now, |call, ctx| call.on_ack(side, ack, ctx));
         }
     }
@@ -250,6 +252,10 @@ impl Edge {
             Matched::Deliver(_, Owner::Passage(key, server)) if response.code.is_final() => {
                 self.resources.at(now).flush();
                 self.with_call(key, now, |call, ctx| call.on_passed(server, response, ctx));
+            }
+            Matched::Deliver(id, Owner::Relation(relation, errand)) if response.code.is_final() => {
+                let outcome = Outcome::Answered(response);
+                self.relations.on_outcome((relation, errand), id, &outcome, &mut self.resources.at(now));
             }
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
             Matched::Nothing => self.counters.stray_responses += 1,

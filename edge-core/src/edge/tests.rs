@@ -5,6 +5,7 @@ mod control;
 mod families;
 mod interplay;
 mod joined_lines;
+mod keepalive;
 mod lines;
 mod media;
 mod passing;

@@ -7,6 +7,7 @@
 mod certificate;
 mod codec;
 mod control;
+mod health;
 mod listener;
 mod message_bounds;
 mod names;
@@ -29,6 +30,7 @@ use crate::sdp::SdpError;
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
 pub use control::{Redirects, Refer};
+pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use super::{Direction, Trunk};
+use super::{Direction, Health, Trunk};
 
 /// What the operator wants of a trunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +48,10 @@ pub enum Readiness {
 /// Why other trunks are tried first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    /// Each of its targets has failed lately, or has said when to come again (503 with Retry-After).
+    /// None of its targets answers.
+    #[error("all targets are down")]
+    Down,
+    /// Each of its targets is down, has failed lately, or has said when to come again (503 with Retry-After).
     #[error("all targets have failed lately")]
     Avoided,
 }
@@ -58,6 +61,7 @@ impl Doubt {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Down => "down",
             Self::Avoided => "avoided",
         }
     }
@@ -136,9 +140,12 @@ impl Trunk {
             return Readiness::Closed(closed);
         }
         // Without any target it is not doubted but unresolved, which the call finds out.
-        let mut targets = self.targets.iter().peekable();
-        let avoided = targets.peek().is_some() && targets.all(|target| target.is_avoided(since_epoch));
-        if avoided { Readiness::Doubtful(Doubt::Avoided) } else { Readiness::Ready }
+        let doubted = self.targets.iter().all(|target| target.is_doubtful(since_epoch));
+        match () {
+            () if self.health() == Health::Down => Readiness::Doubtful(Doubt::Down),
+            () if doubted && !self.targets.is_empty() => Readiness::Doubtful(Doubt::Avoided),
+            () => Readiness::Ready,
+        }
     }
 
     /// What a reload keeps of its state for `next`, the same trunk in the new file: an order stands as long as the file

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::Transport;
+use super::health::SharedPulse;
+use super::{Health, Transport};
 use crate::dialog::SIP_PORT;
 
 /// Targets that one call tries: the caller has hung up long before it has tried more.
@@ -95,6 +96,8 @@ pub struct Target {
 struct Standing {
     /// Until when others are tried first, in nanoseconds of the clock that [`Target::avoid`] is told.
     avoided_until_ns: AtomicU64,
+    /// Whether it is alive, where it is asked.
+    pulse: SharedPulse,
     /// What is known of the same address over TCP, for what is too long for UDP.
     over_tcp: OnceLock<Arc<Self>>,
 }
@@ -128,10 +131,26 @@ impl Target {
         self.standing.avoided_until_ns.fetch_max(until_ns, Ordering::Relaxed);
     }
 
-    /// Whether others are tried first.
+    /// Whether it has failed lately, or has asked to be left alone.
     #[must_use]
     pub fn is_avoided(&self, since_epoch: Duration) -> bool {
         u128::from(self.standing.avoided_until_ns.load(Ordering::Relaxed)) > since_epoch.as_nanos()
+    }
+
+    /// What is thought of it.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.pulse().health()
+    }
+
+    /// Whether others are tried first.
+    #[must_use]
+    pub fn is_doubtful(&self, since_epoch: Duration) -> bool {
+        self.is_avoided(since_epoch) || self.health() == Health::Down
+    }
+
+    pub(super) fn pulse(&self) -> &SharedPulse {
+        &self.standing.pulse
     }
 }
 
@@ -256,7 +275,7 @@ impl Targets {
                 interleave(&candidate.families, &mut draw, &mut ordered);
             }
         }
-        ordered.sort_by_key(|target| target.is_avoided(since_epoch));
+        ordered.sort_by_key(|target| target.is_doubtful(since_epoch));
         ordered.truncate(ATTEMPTS_MAX);
         ordered
     }

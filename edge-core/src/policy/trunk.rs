@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, Host, RealmId, Redirects, Refer, Targets, Transport, TrunkState};
+use super::{CodecPolicy, Host, Keepalive, RealmId, Redirects, Refer, Targets, Transport, TrunkState};
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -101,6 +101,8 @@ pub struct Trunk {
     pub refer: Refer,
     /// Whether an INVITE that is long for a datagram goes to it over TCP first (RFC 3261 section 18.1.1).
     pub large_over_tcp: bool,
+    /// How it is asked whether it is alive; `None` asks nothing.
+    pub keepalive: Option<Keepalive>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
     /// What is wanted and known of it, beside the file; shared and inherited, too.
@@ -241,6 +243,7 @@ impl Trunk {
             reliable_provisional: ReliableProvisional::default(),
             large_over_tcp: true,
             refer: Refer::default(),
+            keepalive: None,
             usage: Arc::default(),
             state: Arc::default(),
         }

@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::policy::{ListenerId, Policy, Trunk, TrunkId, TrunkKey};
+use crate::policy::{ListenerId, Policy, Target, Trunk, TrunkId, TrunkKey};
 
 pub use client_invite::{ClientInvite, Input as ClientInviteInput};
 pub use client_non_invite::{ClientNonInvite, Input as ClientNonInviteInput};
@@ -70,6 +70,13 @@ impl Path {
     #[must_use]
     pub const fn is_reliable(&self) -> bool {
         self.listener.transport.is_reliable()
+    }
+
+    /// The way to one target of a trunk; `None` when its realm does not listen for the target's transport and family.
+    #[must_use]
+    pub fn to(policy: &Policy, trunk: &Trunk, target: &Target) -> Option<Self> {
+        let listener = policy.listener_to(trunk.realm, target)?;
+        Some(Self { listener, peer: target.address, proven: trunk.to_be_proven() })
     }
 
     /// The trunk that is at the other end, by its certificate or else its address.

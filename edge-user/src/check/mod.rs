@@ -138,6 +138,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         large_over_tcp,
         usage: _,
         state: _,
+        keepalive: _,
         ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };

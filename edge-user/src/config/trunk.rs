@@ -138,6 +138,7 @@ impl<'a> TrunkDraft<'a> {
             large_over_tcp,
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
+            keepalive: None,
         }
     }
 }

@@ -3,14 +3,15 @@
 use super::control::{Control, Sent, bench, bench_with, only, sdp_of};
 use super::standing::{CARRIER, answer, header};
 use super::*;
-use crate::policy::{Candidate, Host, Target, Targets};
+use crate::policy::{Candidate, Host, Keepalive, Target, Targets};
 
-const FIRST: &str = "10.0.0.20:5060";
-const SECOND: &str = "10.0.0.21:5060";
+pub(super) const FIRST: &str = "10.0.0.20:5060";
+pub(super) const SECOND: &str = "10.0.0.21:5060";
 
 /// The PBX is a name that leads to two targets, one after the other.
-fn two_targets() -> Control {
+pub(super) fn two_targets(keepalive: Option<Keepalive>) -> Control {
     bench(|trunks| {
+        trunks[1].keepalive = keepalive;
         let candidate = |rank, address: &str| {
             let target = Target::new(address.parse().unwrap(), Transport::Udp);
             Candidate { rank, weight: 0, families: vec![vec![target]] }
@@ -37,14 +38,14 @@ fn silent_first(bench: &mut Control) -> [String; 2] {
     [first, second]
 }
 
-fn at<'a>(sent: &'a Sent, peer: &str) -> Vec<&'a str> {
+pub(super) fn at<'a>(sent: &'a Sent, peer: &str) -> Vec<&'a str> {
     let there = sent.iter().filter(|(to, _)| to.to_string() == peer);
     there.map(|(_, text)| text.split(' ').next().unwrap()).collect()
 }
 
 #[test]
 fn a_silent_target_is_given_up_for_the_next_one() {
-    let mut bench = two_targets();
+    let mut bench = two_targets(None);
     let [first, second] = silent_first(&mut bench);
     assert_ne!(branch(&first), branch(&second));
     for same in ["From:", "To:", "Call-ID:"] {
@@ -60,7 +61,7 @@ fn a_silent_target_is_given_up_for_the_next_one() {
 
 #[test]
 fn a_target_that_was_given_up_and_answers_is_hung_up_and_the_call_goes_on() {
-    let mut bench = two_targets();
+    let mut bench = two_targets(None);
     let [first, second] = silent_first(&mut bench);
     let sent = bench.receive(FIRST, &answer(&first, "180 Ringing", "a", FIRST, ""));
     assert_eq!(at(&sent, FIRST), ["CANCEL"]);
@@ -79,7 +80,7 @@ fn a_target_that_was_given_up_and_answers_is_hung_up_and_the_call_goes_on() {
 #[test]
 fn after_503_the_next_target_has_the_call_at_once_and_retry_after_is_kept() {
     for (retry_after, next_call) in [("Retry-After: 60\r\nContact:", SECOND), ("Contact:", FIRST)] {
-        let mut bench = two_targets();
+        let mut bench = two_targets(None);
         let sent = bench.receive(CARRIER, &invite(1));
         let refusal = answer(&only(&sent, "INVITE ").1, "503 Service Unavailable", "a", FIRST, "");
         let sent = bench.receive(FIRST, &refusal.replace("Contact:", retry_after));
@@ -93,7 +94,7 @@ fn after_503_the_next_target_has_the_call_at_once_and_retry_after_is_kept() {
 
 #[test]
 fn only_503_leads_to_another_target_and_none_does_after_an_answer_was_heard() {
-    let mut bench = two_targets();
+    let mut bench = two_targets(None);
     let sent = bench.receive(CARRIER, &invite(1));
     let (_, first) = only(&sent, "INVITE ").clone();
     let sent = bench.receive(FIRST, &answer(&first, "486 Busy Here", "a", FIRST, ""));
@@ -109,7 +110,7 @@ fn only_503_leads_to_another_target_and_none_does_after_an_answer_was_heard() {
 
 #[test]
 fn when_all_are_silent_the_caller_hears_408_and_the_next_call_tries_all_the_same() {
-    let mut bench = two_targets();
+    let mut bench = two_targets(None);
     silent_first(&mut bench);
     let sent = bench.wait(40);
     assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 408 Request Timeout"));
@@ -120,7 +121,7 @@ fn when_all_are_silent_the_caller_hears_408_and_the_next_call_tries_all_the_same
 
 #[test]
 fn a_name_that_leads_nowhere_is_said_at_once() {
-    let mut bench = two_targets();
+    let mut bench = two_targets(None);
     let question = bench.edge.policy.questions().first().unwrap().clone();
     let nowhere = bench.edge.policy.led(&question, Targets::default()).unwrap();
     bench.edge.handle(Input::PolicyReplaced(Arc::new(nowhere)), bench.now);

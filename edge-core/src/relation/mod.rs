@@ -1,0 +1,208 @@
+//! What the edge has with its trunks beside calls: requests that it begins by itself, and what they tell.
+//!
+//! Each trunk's relation is kept by one shard, chosen by the trunk's name, so that a reload does not move it and no two
+//! shards ask the same thing. A relation has errands, each a machine of its own; [`Inquiry`] is the request that an errand
+//! sends.
+//!
+//! Invariants: an errand learns of its request exactly once: an answer, or that none will come. A trunk that the operator has
+//! disabled is asked nothing.
+
+mod inquiry;
+mod keepalive;
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::call::Context;
+use crate::edge::Shard;
+use crate::policy::{AdminState, Health, Policy, Sign, Target, Trunk};
+use crate::sip::Response;
+use crate::transaction::TransactionId;
+
+pub(crate) use inquiry::{Addresses, Inquiry};
+use keepalive::Keepalive;
+pub(crate) use keepalive::sign_of_answer;
+
+/// Number of a relation within its shard; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RelationId(u32);
+
+/// What a request of a relation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// To find out whether a target is alive.
+    Keepalive,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) enum Outcome<'a> {
+    /// A final answer.
+    Answered(&'a Response),
+    /// There will be none: nobody spoke in time, or the connection failed.
+    Failed,
+}
+
+/// The relations that one shard keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    relations: HashMap<RelationId, Relation>,
+    by_name: HashMap<String, RelationId>,
+    /// The deadline of each relation that has one.
+    deadlines: BTreeSet<(Instant, RelationId)>,
+    next: u32,
+}
+
+/// What one trunk and the edge have with one another.
+#[derive(Debug)]
+struct Relation {
+    trunk: Arc<Trunk>,
+    keepalive: Option<Keepalive>,
+    /// The deadline that is noted for it.
+    scheduled: Option<Instant>,
+}
+
+impl Relations {
+    /// Keeps relations as `policy` wants them from now on: those of trunks that stay go on, by name.
+    pub(crate) fn renew(&mut self, policy: &Policy, ctx: &mut Context<'_>) {
+        let mut before = std::mem::take(&mut self.by_name);
+        let ours = |trunk: &&Arc<Trunk>| !trunk.former && shard_of(trunk, ctx.shard) == ctx.shard.index;
+        for trunk in policy.trunks.iter().filter(ours) {
+            let id = before.remove(&trunk.name).unwrap_or_else(|| {
+                self.next += 1;
+                RelationId(self.next)
+            });
+            self.by_name.insert(trunk.name.clone(), id);
+            let relation = self.relations.entry(id).or_insert_with(|| Relation::new(trunk));
+            relation.trunk = Arc::clone(trunk);
+        }
+        for id in before.into_values() {
+            if let Some(mut gone) = self.relations.remove(&id) {
+                gone.end(ctx);
+                gone.scheduled.map(|at| self.deadlines.remove(&(at, id)));
+            }
+        }
+        let ids: Vec<RelationId> = self.by_name.values().copied().collect();
+        for id in ids {
+            self.with(id, |relation| relation.renew(id, ctx));
+        }
+    }
+
+    /// Ends all of them: the edge is being stopped.
+    pub(crate) fn end(&mut self, ctx: &mut Context<'_>) {
+        self.relations.values_mut().for_each(|relation| relation.end(ctx));
+        *self = Self { next: self.next, ..Self::default() };
+    }
+
+    /// When [`Relations::on_time`] is wanted.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_time(&mut self, policy: &Policy, ctx: &mut Context<'_>) {
+        while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= ctx.now) {
+            self.deadlines.pop_first();
+            self.with(id, |relation| {
+                relation.scheduled = None;
+                relation.on_time(id, policy, ctx);
+            });
+        }
+    }
+
+    /// A request of a relation has come to its end.
+    pub(crate) fn on_outcome(
+        &mut self,
+        (id, errand): (RelationId, Errand),
+        transaction: TransactionId,
+        outcome: &Outcome<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        self.with(id, |relation| match errand {
+            Errand::Keepalive => {
+                if let Some(keepalive) = &mut relation.keepalive {
+                    keepalive.on_outcome(&relation.trunk, transaction, outcome, ctx);
+                }
+            }
+        });
+    }
+
+    /// Lets a relation act, and notes when it wants to act next.
+    fn with(&mut self, id: RelationId, act: impl FnOnce(&mut Relation)) {
+        let Some(relation) = self.relations.get_mut(&id) else { return };
+        act(relation);
+        let deadline = relation.next_deadline();
+        if deadline != relation.scheduled {
+            relation.scheduled.map(|at| self.deadlines.remove(&(at, id)));
+            relation.scheduled = deadline;
+            self.deadlines.extend(deadline.map(|at| (at, id)));
+        }
+    }
+}
+
+impl Relation {
+    fn new(trunk: &Arc<Trunk>) -> Self {
+        Self { trunk: Arc::clone(trunk), keepalive: None, scheduled: None }
+    }
+
+    fn renew(&mut self, _id: RelationId, ctx: &mut Context<'_>) {
+        match (self.trunk.keepalive, &mut self.keepalive) {
+            (Some(rule), None) => self.keepalive = Some(Keepalive::new(rule, ctx)),
+            (Some(rule), Some(keepalive)) => keepalive.renew(rule, ctx),
+            (None, keepalive) => {
+                if let Some(mut keepalive) = keepalive.take() {
+                    keepalive.end(ctx);
+                }
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.keepalive.as_ref().map(Keepalive::next_deadline)
+    }
+
+    fn on_time(&mut self, id: RelationId, policy: &Policy, ctx: &mut Context<'_>) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.on_time(id, policy, &self.trunk, ctx);
+        }
+    }
+
+    fn end(&mut self, ctx: &mut Context<'_>) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.end(ctx);
+        }
+    }
+}
+
+/// Takes a sign of a target, of whatever it was asked; says so when something else is thought of it from now on.
+pub(crate) fn note_sign(trunk: &Trunk, target: &Target, sign: Sign) {
+    let Some(now) = trunk.note_sign(target, sign) else { return };
+    let (name, whole, target) = (&trunk.name, trunk.health().as_str(), target.address);
+    match now {
+        Health::Down => tracing::warn!(trunk = name, %target, "target is down, the trunk is {whole}"),
+        Health::Up | Health::Unknown => {
+            tracing::info!(trunk = name, %target, "target is up, the trunk is {whole}")
+        }
+    }
+}
+
+/// The peer at an address of a trunk has acknowledged an answer of ours: what we send reaches it. A request alone would not
+/// say so.
+pub(crate) fn note_reached(trunk: &Trunk, peer: IpAddr) {
+    if trunk.keepalive.is_some() {
+        let there = trunk.targets.iter().filter(|target| target.address.ip() == peer);
+        there.for_each(|target| note_sign(trunk, target, Sign::Alive));
+    }
+}
+
+/// The shard that keeps the relation of a trunk.
+fn shard_of(trunk: &Trunk, shard: Shard) -> usize {
+    Shard::of_call_id(trunk.name.as_bytes(), shard.count)
+}
+
+/// Whether anything may be asked of a trunk.
+fn may_ask(trunk: &Trunk) -> bool {
+    trunk.admin_state() != AdminState::Disabled
+}
