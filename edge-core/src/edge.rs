@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::call::{Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Owner, Resources, Side};
 use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
@@ -97,6 +98,9 @@ pub enum Input {
         /// Then they are hung up.
         grace: Duration,
     },
+    /// The calendar was read: it says so now. Routes with hours are closed until it was, and follow it from then on; it is read
+    /// again because it can be set.
+    CalendarRead(Timestamp),
     /// Time went by.
     TimeElapsed,
 }
@@ -240,6 +244,7 @@ impl Edge {
                 };
                 self.relations.end(&mut self.resources.at(now));
             }
+            Input::CalendarRead(time) => self.resources.note_calendar(time, now),
             Input::TimeElapsed => {}
         }
         self.grant_wishes(now);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
@@ -86,6 +87,8 @@ pub(crate) struct Resources {
     pub(crate) shard: Shard,
     /// The instant that all shards count call rates from.
     epoch: Instant,
+    /// What the calendar said last, and when.
+    calendar: Option<(Instant, Timestamp)>,
 }
 
 impl Resources {
@@ -99,14 +102,25 @@ impl Resources {
             wishes: VecDeque::new(),
             shard,
             epoch,
+            calendar: None,
         }
+    }
+
+    /// Takes note of what the calendar says at `now`.
+    pub(crate) fn note_calendar(&mut self, time: Timestamp, now: Instant) {
+        self.calendar = Some((now, time));
     }
 
     /// The shared things as one call sees them at `now`.
     pub(crate) fn at(&mut self, now: Instant) -> Context<'_> {
         let since_epoch = now.saturating_duration_since(self.epoch);
-        let Self { transactions, commands, random, ports, dialogs, wishes, shard, epoch: _ } = self;
-        Context { transactions, commands, random, ports, dialogs, wishes, shard: *shard, since_epoch, now }
+        let time = self.calendar.and_then(|(at, time)| {
+            time.checked_add(SignedDuration::try_from(now.saturating_duration_since(at)).ok()?).ok()
+        });
+        let Self { transactions, commands, random, ports, dialogs, wishes, shard, epoch: _, calendar: _ } =
+            self;
+        let shard = *shard;
+        Context { transactions, commands, random, ports, dialogs, wishes, shard, since_epoch, now, time }
     }
 }
 
@@ -123,6 +137,8 @@ pub(crate) struct Context<'a> {
     /// Time since the instant that all shards count call rates from.
     pub(crate) since_epoch: Duration,
     pub(crate) now: Instant,
+    /// What the calendar says, once the host has told.
+    pub(crate) time: Option<Timestamp>,
 }
 
 impl Context<'_> {

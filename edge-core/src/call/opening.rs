@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{Family, MediaReport};
-use crate::policy::{Admission, Destination, Policy, ReliableProvisional, Trunk, TrunkId};
+use crate::policy::{Admission, Destination, Policy, ReliableProvisional, RouteQuery, Trunk, TrunkId};
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
 use crate::transaction::{Path, TransactionId};
@@ -129,7 +130,7 @@ impl Arrival<'_> {
         ctx: &mut Context<'_>,
     ) -> Result<([Leg; 2], Streams, Exchange), Refused> {
         self.check_request()?;
-        let destination = self.route(record)?;
+        let destination = self.route(record, ctx.time)?;
         let admissions = self.admit(&destination, ctx)?;
         let offer = self.offer()?;
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
@@ -201,14 +202,15 @@ impl Arrival<'_> {
         if required && !offered && !can { Err(Refused::Unreliable) } else { Ok(()) }
     }
 
-    fn route(&self, record: &mut CallRecord) -> Result<Destination, Refused> {
+    fn route(&self, record: &mut CallRecord, time: Option<Timestamp>) -> Result<Destination, Refused> {
         if record.number_dialled.is_empty() {
             return Err(Refused::NoNumber);
         }
+        let (number, caller) = (record.number_dialled.as_str(), record.caller.as_str());
         let destination = self
             .policy
             .routes
-            .find(self.trunk, &record.number_dialled)
+            .find(RouteQuery { from: self.trunk, number, caller, time })
             .ok_or_else(|| Refused::NoRoute { number: record.number_dialled.clone() })?;
         record.route = Some(self.policy.routes.route(destination.route).name.clone());
         record.number_sent = Some(destination.number.clone());

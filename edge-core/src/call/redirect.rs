@@ -11,9 +11,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::dialog::SIP_PORT;
 use crate::edge::{Command, tag_number};
-use crate::policy::{self, Policy, Redirects, RouteId, Trunk, TrunkId};
+use crate::policy::{self, Policy, Redirects, RouteId, RouteQuery, Trunk, TrunkId};
 use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
@@ -91,7 +93,7 @@ impl Call {
     pub(super) fn leads_elsewhere(&mut self, response: &Response, ctx: &mut Context<'_>) -> bool {
         match response.code.class() {
             StatusClass::Redirection if self.leg(Side::B).trunk.redirects == Redirects::Follow => {
-                let targets = self.targets(response);
+                let targets = self.targets(response, ctx.time);
                 self.redirection.learn(targets);
             }
             // Nobody else can do better (RFC 3261 section 21.6).
@@ -146,7 +148,7 @@ impl Call {
     }
 
     /// Where a response points, the best first.
-    fn targets(&mut self, response: &Response) -> Vec<Target> {
+    fn targets(&mut self, response: &Response, time: Option<Timestamp>) -> Vec<Target> {
         let trunk = Arc::clone(&self.leg(Side::B).trunk);
         let Some(id) = self.policy.id_of(&trunk).filter(|_| is_followed(response.code)) else {
             return Vec::new();
@@ -156,10 +158,10 @@ impl Call {
             let first = Target { trunk: id, number: number.unwrap_or_default(), host: None, route: None };
             self.redirection.tried.push(first);
         }
-        contacts(response).iter().filter_map(|(uri, _)| self.target(id, &trunk, uri)).collect()
+        contacts(response).iter().filter_map(|(uri, _)| self.target(id, &trunk, uri, time)).collect()
     }
 
-    fn target(&self, id: TrunkId, trunk: &Trunk, uri: &Uri) -> Option<Target> {
+    fn target(&self, id: TrunkId, trunk: &Trunk, uri: &Uri, time: Option<Timestamp>) -> Option<Target> {
         let number = uri.number()?.into_owned();
         if let Some(ip) = uri.host_ip().filter(|ip| trunk.is_at(*ip)) {
             let host = (!is_host(trunk, ip, uri.port()))
@@ -167,7 +169,9 @@ impl Call {
             return Some(Target { trunk: id, number, host, route: None });
         }
         // It would be that trunk's call, so it must be one that may call.
-        let destination = self.policy.routes.find(id, &number).filter(|_| trunk.inbound().is_ok())?;
+        let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
+        let query = RouteQuery { from: id, number: &number, caller, time };
+        let destination = self.policy.routes.find(query).filter(|_| trunk.inbound().is_ok())?;
         let route = Some(destination.route);
         Some(Target { trunk: destination.trunk, number: destination.number, host: None, route })
     }

@@ -67,12 +67,10 @@ fn policy(
     let mut trunks = [trunk("carrier", 0, "192.0.2.10:5060"), trunk("pbx", 1, "10.0.0.20:5060")];
     let mut strangers = Strangers::Silent;
     change(&mut trunks, &mut strangers);
+    let to = NumberMatch::Prefix("+44".to_owned());
     let route = Route {
-        name: "did".to_owned(),
-        from: vec![TrunkId::new(0)],
-        to: NumberMatch::Prefix("+44".to_owned()),
         rewrite: NumberRewrite { strip: 3, prepend: "0".to_owned() },
-        target: TrunkId::new(1),
+        ..Route::new("did", vec![TrunkId::new(0)], to, TrunkId::new(1))
     };
     let mut realms = [realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
     change_realms(&mut realms);

@@ -13,7 +13,7 @@ mod message_bounds;
 mod names;
 mod readiness;
 mod realm;
-mod route;
+mod routing;
 mod source;
 mod target;
 mod trunk;
@@ -35,7 +35,10 @@ pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
-pub use route::{Destination, NumberMatch, NumberRewrite, Route, RouteId, Routes};
+pub use routing::{
+    Destination, Hours, Miss, NumberMatch, NumberRewrite, Pattern, PatternError, Precedence, Route, RouteId,
+    RouteQuery, Routes,
+};
 use source::Sources;
 pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 

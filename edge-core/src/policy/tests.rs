@@ -13,13 +13,7 @@ pub(super) fn trunk(name: &str, host: &str, sources: &[&str]) -> Trunk {
 }
 
 fn route(name: &str, to: NumberMatch) -> Route {
-    Route {
-        name: name.to_owned(),
-        from: vec![TrunkId::new(0)],
-        to,
-        rewrite: NumberRewrite::default(),
-        target: TrunkId::new(1),
-    }
+    Route::new(name, vec![TrunkId::new(0)], to, TrunkId::new(1))
 }
 
 fn prefix(text: &str) -> NumberMatch {
@@ -66,45 +60,6 @@ fn a_reference_to_nothing_is_refused() {
         policy(vec![one], vec![route("r", prefix("+"))]).unwrap_err(),
         PolicyError::RouteTrunk { route: "r".to_owned() }
     );
-}
-
-#[test]
-fn exact_beats_prefix_and_a_longer_prefix_a_shorter_one() {
-    let routes = Routes::new(vec![
-        route("any", prefix("")),
-        route("uk", prefix("+44")),
-        route("london", prefix("+4420")),
-        route("desk", NumberMatch::Exact(vec!["+442071838750".to_owned(), "112".to_owned()])),
-        route("shadowed", prefix("+44")),
-    ]);
-    let name = |number: &str| {
-        routes.find(TrunkId::new(0), number).map(|found| routes.route(found.route).name.clone())
-    };
-    for (number, expected) in [
-        ("+442071838750", "desk"),
-        ("112", "desk"),
-        ("+4420", "london"),
-        ("+442", "uk"),
-        ("+1", "any"),
-        ("", "any"),
-    ] {
-        assert_eq!(name(number).as_deref(), Some(expected), "{number}");
-    }
-    assert_eq!(routes.find(TrunkId::new(1), "112"), None);
-}
-
-#[test]
-fn a_number_is_stripped_then_prepended() {
-    for (strip, prepend, dialled, sent) in [
-        (10, "", "+442071838750", "750"),
-        (0, "9", "112", "9112"),
-        (3, "0", "+4420", "020"),
-        (99, "x", "112", "x"),
-        (1, "", "é1", "1"),
-    ] {
-        let rewrite = NumberRewrite { strip, prepend: prepend.to_owned() };
-        assert_eq!(rewrite.apply(dialled), sent);
-    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TrunkId(u32);
+pub struct TrunkId(pub(super) u32);
 
 impl TrunkId {
     /// The id of the trunk at `index`.

@@ -17,8 +17,8 @@ use edge_core::call::CallKey;
 use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
 use edge_core::policy::{
-    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
-    RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm, RealmId, Redirects,
+    Refer, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -186,12 +186,13 @@ fn policy() -> Policy {
         let refer = if name == "pbx" { Refer::Pass } else { Refer::Consume };
         Trunk { redirects: Redirects::Follow, refer, ..trunk }
     };
-    let route = |from: usize, to: usize| Route {
-        name: format!("{from} to {to}"),
-        from: vec![TrunkId::new(from)],
-        to: NumberMatch::Prefix(String::new()),
-        rewrite: NumberRewrite::default(),
-        target: TrunkId::new(to),
+    let route = |from: usize, to: usize| {
+        Route::new(
+            &format!("{from} to {to}"),
+            vec![TrunkId::new(from)],
+            NumberMatch::Prefix(String::new()),
+            TrunkId::new(to),
+        )
     };
     Policy::new(
         "n".to_owned(),

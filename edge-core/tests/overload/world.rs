@@ -9,8 +9,8 @@ use bytes::Bytes;
 use edge_core::edge::{Counters, Shard};
 use edge_core::media::MediaReport;
 use edge_core::policy::{
-    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
-    RealmId, Route, Strangers, Transport, Trunk, TrunkId, Waiting,
+    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm, RealmId, Route,
+    Strangers, Transport, Trunk, TrunkId, Waiting,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -84,13 +84,12 @@ fn policy(callers: usize) -> Policy {
     let mut trunks: Vec<Trunk> =
         (0..callers).map(|caller| trunk(format!("t{caller}"), 0, host(caller))).collect();
     trunks.push(trunk("called".to_owned(), 1, CALLED.to_owned()));
-    let route = Route {
-        name: "all".to_owned(),
-        from: (0..callers).map(TrunkId::new).collect(),
-        to: NumberMatch::Prefix("+".to_owned()),
-        rewrite: NumberRewrite::default(),
-        target: TrunkId::new(callers),
-    };
+    let route = Route::new(
+        "all",
+        (0..callers).map(TrunkId::new).collect(),
+        NumberMatch::Prefix("+".to_owned()),
+        TrunkId::new(callers),
+    );
     let timers = CallTimers { port_rest: Duration::from_millis(1), ..CallTimers::default() };
     let realms = vec![realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
     Policy::new("o".to_owned(), realms, trunks, vec![route], Strangers::Silent, timers).unwrap()

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use edge_core::policy::{
-    CallTimers, Host, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite, Policy, PortRange, Realm,
-    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, Host, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm, RealmId,
+    Route, Strangers, Transport, Trunk, TrunkId,
 };
 
 /// Pairs of media ports in each realm.
@@ -59,12 +59,13 @@ pub(crate) fn policy(pairs: usize, transport: Transport) -> Policy {
         let trunk = Trunk::new(&name(host), RealmId::new(realm), host);
         Trunk { session_timer, ..trunk.at(Host::Address { address: host, transport }) }
     };
-    let route = |from: usize, to: usize| Route {
-        name: format!("from-{from}"),
-        from: vec![TrunkId::new(from)],
-        to: NumberMatch::Prefix("+".to_owned()),
-        rewrite: NumberRewrite::default(),
-        target: TrunkId::new(to),
+    let route = |from: usize, to: usize| {
+        Route::new(
+            &format!("from-{from}"),
+            vec![TrunkId::new(from)],
+            NumberMatch::Prefix("+".to_owned()),
+            TrunkId::new(to),
+        )
     };
     Policy::new(
         "sim".to_owned(),

@@ -4,16 +4,15 @@
 //! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
 
 mod notes;
+mod routes;
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    Auth, CodecPolicy, Direction, Host, Limits, Listener, NumberMatch, Policy, Realm, Redirects, Refer,
-    RefuseWith, ReliableProvisional, Route, Strangers, Trunk, TrunkId,
+    Auth, CodecPolicy, Direction, Host, Limits, Listener, Realm, Redirects, Refer, RefuseWith,
+    ReliableProvisional, Strangers, Trunk,
 };
 use ipnet::IpNet;
 
@@ -34,10 +33,7 @@ impl Display for Sheet<'_> {
         realms.try_for_each(|(at, tls)| realm(f, at, tls.as_ref()))?;
         f.write_str("\nTRUNKS\n")?;
         config.policy.trunks.iter().try_for_each(|at| trunk(f, config, at))?;
-        f.write_str(
-            "\nROUTES, in the order they are tried: exact numbers, then prefixes from the longest down\n",
-        )?;
-        routes(f, &config.policy)?;
+        routes::write(f, &config.policy)?;
         let notes = notes(config);
         if !notes.is_empty() {
             f.write_str("\nNOTES\n")?;
@@ -271,56 +267,6 @@ fn codec_policy(codecs: &CodecPolicy) -> String {
         return allowed;
     }
     format!("{allowed}, never {}", listed(deny.iter().map(ToString::to_string)))
-}
-
-fn routes(f: &mut Formatter<'_>, policy: &Policy) -> fmt::Result {
-    let mut tried: BTreeMap<TrunkId, Vec<&Route>> = BTreeMap::new();
-    for route in policy.routes.all() {
-        for from in &route.from {
-            tried.entry(*from).or_default().push(route);
-        }
-    }
-    for (from, mut routes) in tried {
-        // Stable, so that between equals the first in the file stays first, as in `Routes::find`.
-        routes.sort_by_key(|route| Reverse(specificity(&route.to)));
-        writeln!(f, "  calls from {}", policy.trunk(from).name)?;
-        routes.into_iter().try_for_each(|at| route(f, policy, at))?;
-    }
-    Ok(())
-}
-
-/// Greater is tried first.
-fn specificity(to: &NumberMatch) -> usize {
-    match to {
-        NumberMatch::Exact(_) => usize::MAX,
-        NumberMatch::Prefix(prefix) => prefix.len(),
-    }
-}
-
-fn route(f: &mut Formatter<'_>, policy: &Policy, route: &Route) -> fmt::Result {
-    let Route { name, from: _, to, rewrite, target } = route;
-    let numbers = match to {
-        NumberMatch::Exact(numbers) => numbers.join(", "),
-        NumberMatch::Prefix(prefix) if prefix.is_empty() => "any other number".to_owned(),
-        NumberMatch::Prefix(prefix) => format!("{prefix}..."),
-    };
-    let example = example(to, rewrite.strip);
-    let sent = rewrite.apply(&example);
-    let rewriting =
-        if sent == example { "number unchanged".to_owned() } else { format!("{example} is sent as {sent}") };
-    row(f, &numbers, format_args!("to {} by route {name}; {rewriting}", policy.trunk(*target).name))
-}
-
-/// A number that the route takes, long enough that something is left after stripping.
-fn example(to: &NumberMatch, strip: usize) -> String {
-    const DIGITS: &str = "1234567890";
-    match to {
-        NumberMatch::Exact(numbers) => numbers.first().cloned().unwrap_or_default(),
-        NumberMatch::Prefix(prefix) => {
-            let kept = strip.saturating_sub(prefix.chars().count()) + 3;
-            prefix.chars().chain(DIGITS.chars().cycle().take(kept)).collect()
-        }
-    }
 }
 
 fn row(f: &mut Formatter<'_>, what: &str, does: fmt::Arguments<'_>) -> fmt::Result {

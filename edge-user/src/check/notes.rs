@@ -47,6 +47,11 @@ pub enum Note {
         /// The trunk.
         trunk: String,
     },
+    /// A route whose callers are all switched off.
+    NobodyCalls {
+        /// The route.
+        route: String,
+    },
     /// A route whose numbers an earlier route takes.
     Shadowed {
         /// The route.
@@ -78,6 +83,9 @@ impl Display for Note {
             Self::DisabledTarget { route, trunk } => {
                 write!(f, "route {route} leads to trunk {trunk}, which is disabled: its calls will fail")
             }
+            Self::NobodyCalls { route } => {
+                write!(f, "route {route} never takes a call: each trunk that it takes calls from is disabled")
+            }
             Self::Shadowed { route, by, from, numbers } => write!(
                 f,
                 "route {route} never gets {numbers} from trunk {from}: route {by} stands first and takes the same"
@@ -95,6 +103,7 @@ pub fn notes(config: &Config) -> Vec<Note> {
     notes.extend(policy.trunks.iter().flat_map(|trunk| unknown_codecs(trunk)));
     notes.extend(disabled_targets(policy));
     notes.extend(shadowed(policy));
+    notes.extend(idle(policy));
     notes
 }
 
@@ -159,31 +168,51 @@ fn disabled_targets(policy: &Policy) -> impl Iterator<Item = Note> {
     })
 }
 
+/// Routes of the same numbers and conditions: only the first is ever taken.
 fn shadowed(policy: &Policy) -> Vec<Note> {
-    let mut first: HashMap<(TrunkId, String), &Route> = HashMap::new();
+    let mut first: HashMap<(TrunkId, String), Vec<&Route>> = HashMap::new();
     let mut notes = Vec::new();
+    let mut left = COMPARED_MAX;
     for route in policy.routes.all() {
+        let wanted = route.from.len() * route.to.count();
+        if wanted > left {
+            continue;
+        }
+        left -= wanted;
         for (from, numbers) in takes(route) {
-            let by = *first.entry((from, numbers.clone())).or_insert(route);
-            if by.name != route.name {
-                notes.push(Note::Shadowed {
+            let earlier = first.entry((from, numbers.clone())).or_default();
+            let same = |by: &&&Route| (&by.caller, &by.when) == (&route.caller, &route.when);
+            match earlier.iter().find(same) {
+                Some(by) if by.name != route.name => notes.push(Note::Shadowed {
                     route: route.name.clone(),
                     by: by.name.clone(),
                     from: policy.trunk(from).name.clone(),
                     numbers,
-                });
+                }),
+                Some(_) => {}
+                None => earlier.push(route),
             }
         }
     }
     notes
 }
 
+/// Numbers of callers that are compared: a thousand trunks in each of 200,000 routes would fill the memory.
+const COMPARED_MAX: usize = 2 << 20;
+
 /// The entries of the route table that a route asks for.
 fn takes(route: &Route) -> impl Iterator<Item = (TrunkId, String)> {
     let numbers = match &route.to {
         NumberMatch::Exact(numbers) => numbers.clone(),
         NumberMatch::Prefix(prefix) if prefix.is_empty() => vec!["any other number".to_owned()],
-        NumberMatch::Prefix(prefix) => vec![format!("{prefix}...")],
+        NumberMatch::Prefix(_) | NumberMatch::Pattern(_) => vec![route.to.to_string()],
     };
     route.from.iter().flat_map(move |from| numbers.clone().into_iter().map(move |number| (*from, number)))
+}
+
+/// Routes whose every caller is switched off, or never calls.
+fn idle(policy: &Policy) -> impl Iterator<Item = Note> {
+    let calls = |route: &Route| route.from.iter().any(|from| policy.trunk(*from).inbound().is_ok());
+    let idle = policy.routes.all().iter().filter(move |route| !calls(route));
+    idle.map(|route| Note::NobodyCalls { route: route.name.clone() })
 }

@@ -4,6 +4,7 @@ use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp, Strangers, Transport,
 };
+use jiff::civil::Weekday;
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
@@ -58,6 +59,18 @@ impl Choice for RefuseWith {
 impl Choice for Redirects {
     const WORDS: &'static [(&'static str, Self)] =
         &[("refuse", Self::Refuse), ("pass", Self::Pass), ("follow", Self::Follow)];
+}
+
+impl Choice for Weekday {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("mon", Self::Monday),
+        ("tue", Self::Tuesday),
+        ("wed", Self::Wednesday),
+        ("thu", Self::Thursday),
+        ("fri", Self::Friday),
+        ("sat", Self::Saturday),
+        ("sun", Self::Sunday),
+    ];
 }
 
 impl Choice for Refer {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use edge_core::policy::{PortRange, PortRangeError, Transport};
+use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
 use super::tls::TlsFault;
@@ -343,12 +343,23 @@ pub enum Fault {
     /// Something about TLS.
     #[error(transparent)]
     Tls(#[from] TlsFault),
-    /// `to` needs exactly one form.
-    #[error("needs either `prefix` or `exact`, and has {found}")]
-    PrefixOrExact {
-        /// "neither" or "both".
-        found: &'static str,
+    /// Numbers need exactly one form.
+    #[error("needs one of `prefix`, `exact` and `regex`, and has {found}")]
+    Numbers {
+        /// Those that it has.
+        found: String,
     },
+    /// A regular expression that is none, or too large.
+    #[error("is \"{found}\", which cannot be used ({fault}); write for example \"[2-7][0-9]{{2}}\"")]
+    Pattern {
+        /// The text.
+        found: String,
+        /// What is wrong with it.
+        fault: PatternError,
+    },
+    /// Hours without a minute.
+    #[error("is the same time as `to`: no minute is between them; remove both for the whole day")]
+    NoHours,
     /// A rewriting that leaves nothing of a number.
     #[error("leaves nothing of {number}: it strips {strip} characters and prepends none")]
     NothingLeft {

@@ -173,14 +173,18 @@ pub(super) const ROUTE: Keys = &[
     built("rewrite_to"),
     built("targets"),
     only("priority", Literal::False),
-    planned("from_number"),
+    built("from_number"),
+    built("when"),
     planned("strategy"),
     planned("failover_on"),
     planned("stop_on"),
 ];
 
-/// `to` of a route.
-pub(super) const ROUTE_TO: Keys = &[built("prefix"), built("exact"), planned("regex")];
+/// `to` and `from_number` of a route.
+pub(super) const ROUTE_NUMBERS: Keys = &[built("prefix"), built("exact"), built("regex")];
+
+/// `when` of a route.
+pub(super) const ROUTE_WHEN: Keys = &[built("days"), built("from"), built("to"), built("zone")];
 
 /// `rewrite_to` of a route.
 pub(super) const ROUTE_REWRITE: Keys = &[built("strip"), built("prepend")];

@@ -43,14 +43,17 @@ use trunk::TrunkDraft;
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
 pub use tls::{RealmTls, TlsFault};
 
-/// Largest file that is read, in bytes: ten thousand trunks take four million.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Largest file that is read, in bytes: ten thousand trunks take four million, 200,000 routes about 25.
+const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Most realms: each has sockets and media tables of its own.
 const REALMS_MAX: usize = 256;
 
-/// Most trunks, and most routes: what the other bounds of a node could serve.
+/// Most trunks: what the other bounds of a node could serve.
 const TRUNKS_MAX: usize = 65_536;
+
+/// Most routes: a numbering plan with a route a number block. They take about 150 MB, most of it while the file is read.
+const ROUTES_MAX: usize = 262_144;
 
 /// Everything that one node does, from one file.
 #[derive(Debug)]
@@ -250,7 +253,7 @@ fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option
     let trunks =
         numbered(sections, |section, index| TrunkDraft::read(section, trunk_names.name(index), &realm_names));
 
-    let sections = repeated(root, "route", keys::ROUTE, TRUNKS_MAX)?;
+    let sections = repeated(root, "route", keys::ROUTE, ROUTES_MAX)?;
     let route_names = Names::read("route", &sections);
     let known = route::Trunks { names: &trunk_names, drafts: &trunks };
     let routes = numbered(sections, |section, index| route::read(&section, route_names.name(index), known));

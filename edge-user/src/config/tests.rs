@@ -52,7 +52,8 @@ fn the_reference_shows_every_key_that_is_built_and_none_that_is_not() {
         keys::TRUNK,
         keys::TRUNK_TLS,
         keys::ROUTE,
-        keys::ROUTE_TO,
+        keys::ROUTE_NUMBERS,
+        keys::ROUTE_WHEN,
         keys::ROUTE_REWRITE,
         keys::ROUTE_TARGET,
     ];

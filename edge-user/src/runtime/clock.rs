@@ -2,6 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
+use jiff::Timestamp;
+
 /// The monotonic clock, by which calls live.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the runtime is where time comes from")]
@@ -14,6 +16,12 @@ pub fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "the runtime is where time comes from")]
 pub fn today() -> SystemTime {
     SystemTime::now()
+}
+
+/// The same, for routes with hours.
+#[must_use]
+pub(super) fn calendar_now() -> Timestamp {
+    Timestamp::try_from(today()).unwrap_or_default()
 }
 
 /// When `instant` was, by the calendar as it is set now.

@@ -143,6 +143,7 @@ pub(super) struct Running {
     media: HashMap<CallKey, Installed>,
     outbox: HashMap<ListenerId, Vec<(SocketAddr, Bytes)>>,
     shown_at: Instant,
+    calendar_at: Option<Instant>,
 }
 
 impl std::fmt::Debug for Running {
@@ -155,12 +156,14 @@ impl Running {
     /// A shard that has not begun.
     #[must_use]
     pub(super) fn new(host: ShardHost) -> Self {
-        Self { host, media: HashMap::new(), outbox: HashMap::new(), shown_at: clock::now() }
+        let shown_at = clock::now();
+        Self { host, media: HashMap::new(), outbox: HashMap::new(), shown_at, calendar_at: None }
     }
 
     /// Works until it is told to stop or everyone who could tell it something is gone.
     pub(super) fn run(mut self) {
         let mut arrivals = Vec::with_capacity(NOTICES_AT_ONCE);
+        self.read_calendar();
         loop {
             let wait =
                 self.host.edge.next_deadline().map_or(IDLE, |at| at.saturating_duration_since(clock::now()));
@@ -172,6 +175,7 @@ impl Running {
                 }
                 Err(RecvTimeoutError::Disconnected) => true,
             };
+            self.read_calendar();
             self.carry_out();
             if self.host.datapath.routes_changed() {
                 self.media.values().for_each(|installed| self.host.datapath.follow_routes(installed));
@@ -180,6 +184,15 @@ impl Running {
             if stop {
                 return;
             }
+        }
+    }
+
+    /// Tells the edge about once a second what the calendar says: it can be set.
+    fn read_calendar(&mut self) {
+        let now = clock::now();
+        if self.calendar_at.is_none_or(|at| now.saturating_duration_since(at) >= IDLE) {
+            self.calendar_at = Some(now);
+            self.host.edge.handle(Input::CalendarRead(clock::calendar_now()), now);
         }
     }
 

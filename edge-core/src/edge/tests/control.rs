@@ -28,12 +28,10 @@ pub(super) fn bench_with(
         trunk("desk", 1, "10.0.0.30:5060"),
     ];
     change(&mut trunks);
-    let route = |name: &str, from: usize, prefix: &str, strip, target: usize| Route {
-        name: name.to_owned(),
-        from: vec![TrunkId::new(from)],
-        to: NumberMatch::Prefix(prefix.to_owned()),
-        rewrite: NumberRewrite { strip, prepend: String::new() },
-        target: TrunkId::new(target),
+    let route = |name: &str, from: usize, prefix: &str, strip, target: usize| {
+        let (from, to) = (vec![TrunkId::new(from)], NumberMatch::Prefix(prefix.to_owned()));
+        let rewrite = NumberRewrite { strip, prepend: String::new() };
+        Route { rewrite, ..Route::new(name, from, to, TrunkId::new(target)) }
     };
     let routes = vec![
         route("did", 0, "+44", 1, 1),

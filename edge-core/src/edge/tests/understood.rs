@@ -113,12 +113,13 @@ fn a_trunk_cannot_take_the_place_of_anothers_invite() {
 /// A bench whose trunks reach each other with any number, as it was dialled.
 fn both_ways() -> Bench {
     let bench = Bench::new(|_, _| {});
-    let route = |from: usize, to: usize| Route {
-        name: format!("{from} to {to}"),
-        from: vec![TrunkId::new(from)],
-        to: NumberMatch::Prefix(String::new()),
-        rewrite: NumberRewrite::default(),
-        target: TrunkId::new(to),
+    let route = |from: usize, to: usize| {
+        Route::new(
+            &format!("{from} to {to}"),
+            vec![TrunkId::new(from)],
+            NumberMatch::Prefix(String::new()),
+            TrunkId::new(to),
+        )
     };
     let old = &bench.edge.policy;
     let trunks = old.trunks.iter().map(|trunk| Trunk::clone(trunk)).collect();

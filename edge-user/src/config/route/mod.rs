@@ -1,4 +1,7 @@
-//! `[[route]]`: from trunks and a number to the trunk that takes the call.
+//! `[[route]]`: from trunks and a number, a caller and a time, to the trunk that takes the call.
+
+mod hours;
+mod numbers;
 
 use edge_core::policy::{Direction, NumberMatch, NumberRewrite, Route, TrunkId};
 
@@ -32,12 +35,18 @@ impl Trunks<'_> {
 /// Reads one route; `None` when something was noted.
 pub(super) fn read(section: &Section<'_>, name: String, trunks: Trunks<'_>) -> Option<Route> {
     let from = from(section, trunks);
-    let to = to(section);
+    section.refuse_absent(
+        "to",
+        "to = { prefix = \"+44\" } or to = { exact = [\"112\"] }; an empty prefix takes every number",
+    );
+    let to = numbers::read(section, "to");
+    let caller = numbers::read(section, "from_number");
+    let when = hours::read(section);
     let rewrite = rewrite(section);
     let target = target(section, trunks);
     let (to, rewrite) = (to?, rewrite?);
     refuse_empty_numbers(section, &to, &rewrite);
-    Some(Route { name, from: from?, to, rewrite, target: target? })
+    Some(Route { name, from: from?, to, caller, when, rewrite, target: target? })
 }
 
 fn from(section: &Section<'_>, trunks: Trunks<'_>) -> Option<Vec<TrunkId>> {
@@ -59,36 +68,6 @@ fn from(section: &Section<'_>, trunks: Trunks<'_>) -> Option<Vec<TrunkId>> {
         from.push(id);
     }
     Some(from)
-}
-
-fn to(section: &Section<'_>) -> Option<NumberMatch> {
-    section.refuse_absent(
-        "to",
-        "to = { prefix = \"+44\" } or to = { exact = [\"112\"] }; an empty prefix takes every number",
-    );
-    let to = section.table("to", keys::ROUTE_TO)?;
-    match (to.has("prefix"), to.has("exact")) {
-        (true, false) => to.get::<Number>("prefix").map(|prefix| NumberMatch::Prefix(prefix.value.0)),
-        (false, true) => exact(&to).map(NumberMatch::Exact),
-        (both, _) => {
-            // An unbuilt `regex` has been noted and says enough.
-            if both || !to.has("regex") {
-                let found = if both { "both" } else { "neither" };
-                section.note(to.line, "to", Fault::PrefixOrExact { found });
-            }
-            None
-        }
-    }
-}
-
-fn exact(to: &Section<'_>) -> Option<Vec<String>> {
-    let numbers: Vec<At<Number>> =
-        to.require_list("exact", "exact = [\"112\"]", "name at least one number")?;
-    for number in numbers.iter().filter(|number| number.value.0.is_empty()) {
-        let fault = Fault::Form { found: String::new(), expected: "a number of at least one character" };
-        to.note(number.line, "exact", fault);
-    }
-    Some(numbers.into_iter().map(|number| number.value.0).collect())
 }
 
 fn rewrite(section: &Section<'_>) -> Option<NumberRewrite> {
