@@ -6,7 +6,7 @@
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
 //! - [`admin`] is the API by which an operator asks it, and tells it;
 //! - [`tls`] holds certificates and says who the other end of a connection is;
-//! - [`cli`] is the command line.
+//! - [`cli`] is the command line, [`top`] its view of a running edge.
 
 pub mod admin;
 pub mod cdr;
@@ -18,3 +18,4 @@ pub mod doctor;
 pub mod host;
 pub mod runtime;
 pub mod tls;
+pub mod top;

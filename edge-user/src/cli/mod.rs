@@ -11,6 +11,7 @@ mod logging;
 mod reload;
 mod run;
 mod table;
+mod top;
 mod trunk;
 
 #[cfg(test)]
@@ -56,6 +57,9 @@ enum Command {
     /// Say what was counted, also while no edge runs.
     #[command(after_long_help = counters::EXAMPLES)]
     Counters(counters::Options),
+    /// Watch trunks, rates, drops and calls on the terminal.
+    #[command(after_long_help = top::EXAMPLES)]
+    Top(top::Options),
 }
 
 /// Where the configuration is.
@@ -111,6 +115,7 @@ fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
         Command::Trunk(options) => trunk::run(options, out),
         Command::Reload(options) => reload::run(options, out),
         Command::Counters(options) => counters::run(options, out),
+        Command::Top(options) => top::run(options),
     }
 }
 

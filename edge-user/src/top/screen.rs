@@ -1,0 +1,152 @@
+//! Draws a [`View`]: a line about the node, rates, trunks beside drops, calls below.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph, Row, Table};
+
+use crate::admin::{Call, Leg, Trunk};
+
+use super::view::{View, sum};
+
+/// Rows that trunks and drops may take, with their headings and borders; the rest is the calls'.
+const UPPER_ROWS_MAX: usize = 12;
+
+pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
+    let wanted = view.now.trunks.len().max(view.drops().len()) + 3;
+    let upper = u16::try_from(wanted.clamp(4, UPPER_ROWS_MAX)).unwrap_or(u16::MAX);
+    let rows = [Constraint::Length(1), Constraint::Length(2), Constraint::Length(upper), Constraint::Min(3)];
+    let [head, rates, upper, calls] = Layout::vertical(rows).areas(frame.area());
+    let [left, right] =
+        Layout::horizontal([Constraint::Percentage(62), Constraint::Percentage(38)]).areas(upper);
+    frame.render_widget(Paragraph::new(heading(view)), head);
+    frame.render_widget(Paragraph::new(figures(view)), rates);
+    draw_trunks(frame, view, left);
+    draw_drops(frame, view, right);
+    draw_calls(frame, view, calls);
+}
+
+fn heading(view: &View) -> Line<'static> {
+    let node = &view.now.node;
+    let mut line = vec![
+        Span::styled(node.name.clone(), Style::new().add_modifier(Modifier::BOLD)),
+        Span::raw(format!("  edge {} since {}, {} shards  ", node.version, node.started, node.shards)),
+    ];
+    for (device, mode) in &node.devices {
+        let color = if mode == "native" { Color::Green } else { Color::Yellow };
+        line.push(Span::styled(format!("{device}: {mode}  "), Style::new().fg(color)));
+    }
+    if node.draining {
+        line.push(Span::styled("draining  ", Style::new().fg(Color::Yellow)));
+    }
+    if let Some(problem) = &view.problem {
+        line.push(Span::styled(problem.clone(), Style::new().fg(Color::Red)));
+    }
+    Line::from(line)
+}
+
+fn figures(view: &View) -> Vec<Line<'static>> {
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
+    let signalling = format!(
+        "calls {}   new/s {}   refused/s {}   messages/s {}",
+        view.now.process("calls_standing"),
+        rate(view.rate(|at| at.process("calls_started"))),
+        rate(view.rate(|at| at.process("calls_refused"))),
+        rate(view.rate(|at| at.process("requests"))),
+    );
+    let handling = view.now.counted.process.as_ref().map(|process| process.handling_us);
+    let handling = handling
+        .map_or_else(String::new, |us| format!("   handling p50 {:.0} us p99 {:.0} us", us.p50, us.p99));
+    let media = format!(
+        "packets relayed/s {}   dropped/s {}",
+        rate(view.rate(|at| sum(&at.counted.relay))),
+        rate(view.rate(|at| sum(&at.counted.drop))),
+    );
+    vec![Line::raw(signalling + &handling), Line::raw(media)]
+}
+
+fn draw_trunks(frame: &mut Frame<'_>, view: &View, area: Rect) {
+    let row = |trunk: &Trunk| {
+        let most = trunk.max_calls.map_or_else(|| "-".to_owned(), |most| most.to_string());
+        let target = trunk.targets.first().cloned().unwrap_or_else(|| "unknown yet".to_owned());
+        Row::new([trunk.name.clone(), target, trunk.state.clone(), trunk.calls.to_string(), most])
+    };
+    let widths = [
+        Constraint::Fill(2),
+        Constraint::Fill(3),
+        Constraint::Length(10),
+        Constraint::Length(7),
+        Constraint::Length(7),
+    ];
+    let rows = view.now.trunks.iter().map(row);
+    draw_table(frame, area, "trunks", ["TRUNK", "NOW AT", "STATE", "CALLS", "OF"], widths, rows);
+}
+
+fn draw_drops(frame: &mut Frame<'_>, view: &View, area: Rect) {
+    let drops = view.drops();
+    let rows = drops.iter().map(|(reason, packets, rate)| {
+        let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
+        Row::new([(*reason).to_owned(), packets.to_string(), rate])
+    });
+    let widths = [Constraint::Fill(2), Constraint::Length(12), Constraint::Length(8)];
+    draw_table(frame, area, "dropped packets", ["REASON", "PACKETS", "A SECOND"], widths, rows);
+}
+
+fn draw_calls(frame: &mut Frame<'_>, view: &View, area: Rect) {
+    let media = |leg: Option<&Leg>| {
+        let received = leg.and_then(|leg| leg.received.as_ref());
+        received.map_or_else(
+            || "-".to_owned(),
+            |received| match received.lost {
+                lost if lost > 0 => format!("{} -{lost}", received.packets),
+                _ => received.packets.to_string(),
+            },
+        )
+    };
+    let row = |call: &Call| {
+        Row::new([
+            call.id.clone(),
+            call.phase.clone(),
+            format!("{}s", call.talk_s),
+            call.a.trunk.clone(),
+            call.b.as_ref().map_or_else(|| "-".to_owned(), |leg| leg.trunk.clone()),
+            call.caller.clone(),
+            call.number_dialled.clone(),
+            call.codec.clone().unwrap_or_else(|| "-".to_owned()),
+            media(Some(&call.a)),
+            media(call.b.as_ref()),
+        ])
+    };
+    let widths = [
+        Constraint::Fill(3),
+        Constraint::Length(11),
+        Constraint::Length(6),
+        Constraint::Fill(2),
+        Constraint::Fill(2),
+        Constraint::Fill(2),
+        Constraint::Fill(2),
+        Constraint::Length(8),
+        Constraint::Length(11),
+        Constraint::Length(11),
+    ];
+    let title = format!("calls, from {} of {}", view.first_call + 1, view.now.calls.len());
+    let title = if view.now.calls.is_empty() { "calls".to_owned() } else { title };
+    let headings = ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B"];
+    draw_table(frame, area, &title, headings, widths, view.now.calls.iter().skip(view.first_call).map(row));
+}
+
+fn draw_table<'a, const N: usize>(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: &str,
+    headings: [&'a str; N],
+    widths: [Constraint; N],
+    rows: impl Iterator<Item = Row<'a>>,
+) {
+    let heading = Row::new(headings).style(Style::new().add_modifier(Modifier::DIM));
+    // What is below the edge of the area is not drawn, and need not be laid out.
+    let rows = rows.take(area.height.into());
+    let table = Table::new(rows, widths).header(heading).block(Block::bordered().title(format!(" {title} ")));
+    frame.render_widget(table, area);
+}
