@@ -9,12 +9,12 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::media::MediaReport;
-use crate::policy::{Admission, Policy, Readiness, RealmId, RefuseWith, Trunk};
+use crate::policy::{Admission, Number, Policy, Readiness, RealmId, RefuseWith, Trunk};
 use crate::sip::Request;
 use crate::transaction::Path;
 
 use super::attempt::Attempts;
-use super::identity::{escape_user, presented_caller};
+use super::identity::presented_caller;
 use super::leg::{Leg, LegState, LocalSession, Said};
 use super::session_timer::SessionTimer;
 use super::{CallKey, Context, LegRecord, Refused};
@@ -72,20 +72,22 @@ pub(super) fn early_leg(
     }
 }
 
-/// The dialog that asks for `number` at `host`, over `path`, on behalf of the caller of `invite`.
+/// The dialog that asks the trunk `to` for `number` at `host`, over `path`, on behalf of the caller of `invite`, who is of
+/// the trunk `from`.
 pub(super) fn called_dialog(
     policy: &Policy,
-    (number, host): (&str, String),
+    (from, to): (&Trunk, &Trunk),
+    (number, host): (&Number, String),
     path: Path,
     invite: &Request,
     ctx: &mut Context<'_>,
 ) -> Dialog {
     let sent_by = sent_by(policy, path);
-    let target = format!("sip:{}@{host}", escape_user(number));
+    let target = format!("sip:{}@{host}{}", to.numbers.write_user(number), to.numbers.uri_param(number));
     Dialog::calling(
         call_id(ctx),
         tag(ctx),
-        presented_caller(invite, &sent_by),
+        presented_caller(invite, (&from.numbers, &to.numbers), &sent_by),
         format!("<{target}>").into(),
         target.into(),
         sent_by,

@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use crate::sip::{HeaderName, Message, Request};
+use crate::policy::NumberPlan;
+use crate::sip::{HeaderName, Message, Request, escape_user};
 
 /// Host of a caller who wants to stay unknown (RFC 3323 section 4.1.1.3).
 const ANONYMOUS_HOST: &[u8] = b"anonymous.invalid";
@@ -15,14 +16,24 @@ const ANONYMOUS_HOST: &[u8] = b"anonymous.invalid";
 /// How a caller who wants to stay unknown is presented (RFC 3323 section 4.1).
 const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
-/// The caller of `invite` as a name-addr at our own address `sent_by`: display name and number, less what names a host.
-pub(super) fn presented_caller(invite: &Request, sent_by: &[u8]) -> Bytes {
+/// The caller of `invite`, whose numbers are read by the plan `from`, as a name-addr at our own address `sent_by` for a
+/// trunk with the plan `to`: display name and number, less what names a host.
+pub(super) fn presented_caller(
+    invite: &Request,
+    (from, to): (&NumberPlan, &NumberPlan),
+    sent_by: &[u8],
+) -> Bytes {
+    let plans = (from, to);
     let from = &invite.from;
     if wants_privacy(&invite.message) || from.uri().host().eq_ignore_ascii_case(ANONYMOUS_HOST) {
         return Bytes::from_static(ANONYMOUS);
     }
     let uri = match from.uri().number() {
-        Some(number) => [b"sip:", escape_user(&number).as_bytes(), b"@", sent_by].concat(),
+        Some(_) => {
+            let (number, to) = (plans.0.read(from.uri()), plans.1);
+            let (user, param) = (escape_user(&to.write(&number)), to.uri_param(&number));
+            [b"sip:", user.as_bytes(), b"@", sent_by, param.as_bytes()].concat()
+        }
         None => [b"sip:", sent_by].concat(),
     };
     let address = [b"<", uri.as_slice(), b">"].concat();
@@ -37,21 +48,6 @@ pub(super) fn presented_caller(invite: &Request, sent_by: &[u8]) -> Bytes {
 fn wants_privacy(message: &Message) -> bool {
     let values = message.all(HeaderName::Privacy).flat_map(|value| value.split(|byte| b";, ".contains(byte)));
     values.filter(|value| !value.is_empty()).any(|value| !value.eq_ignore_ascii_case(b"none"))
-}
-
-/// A number as the user part of a URI: what RFC 3261's `user` does not allow is escaped, and what could be read as a
-/// parameter, a header or a path, too.
-pub(super) fn escape_user(number: &str) -> String {
-    const ALLOWED: &[u8] = b"-_.!~*'()+";
-    let mut escaped = String::with_capacity(number.len());
-    for byte in number.bytes() {
-        if byte.is_ascii_alphanumeric() || ALLOWED.contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }
 
 /// Whether a name holds an address, a mailbox, or words joined by dots.

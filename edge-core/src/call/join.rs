@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::edge::tag_number;
-use crate::policy::Trunk;
+use crate::policy::{Number, Trunk};
 use crate::sdp::{LegLines, Offer, SdpError};
 use crate::sip::{HeaderName, MessageWriter, Request, StatusCode};
 use crate::transaction::{T1, TransactionId};
@@ -67,7 +67,7 @@ pub(crate) struct Joining {
     /// Where each side is taken from, if it is.
     from: [Option<Source>; 2],
     /// Who has sent this call here: his number, for Referred-By (RFC 3892).
-    referrer: Option<String>,
+    referrer: Option<Number>,
     /// What asked for it.
     pub(super) request: Request,
     step: Step,
@@ -87,7 +87,7 @@ enum Step {
 }
 
 impl Joining {
-    pub(crate) const fn new(from: [Option<Source>; 2], referrer: Option<String>, request: Request) -> Self {
+    pub(crate) const fn new(from: [Option<Source>; 2], referrer: Option<Number>, request: Request) -> Self {
         Self { from, referrer, request, step: Step::Opening, tries: 0, again_at: None }
     }
 
@@ -358,8 +358,11 @@ impl Call {
 
 /// Adds who has sent a call on (RFC 3892), at an address of ours.
 pub(super) fn tell_referrer(joining: Option<&Joining>, to: &Leg, request: MessageWriter) -> MessageWriter {
-    match joining.and_then(|joining| joining.referrer.as_deref()) {
-        Some(number) => request.header(HeaderName::ReferredBy, to.dialog.address_of_user(number)),
+    match joining.and_then(|joining| joining.referrer.as_ref()) {
+        Some(number) => {
+            let user = to.trunk.numbers.write_user(number);
+            request.header(HeaderName::ReferredBy, to.dialog.address_of_user(&user))
+        }
         None => request,
     }
 }

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{Family, MediaReport};
-use crate::policy::{Admission, Destination, Policy, ReliableProvisional, RouteQuery, Trunk, TrunkId};
+use crate::policy::{
+    Admission, Destination, Number, Policy, ReliableProvisional, RouteQuery, Trunk, TrunkId,
+};
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
 use crate::transaction::{Path, TransactionId};
@@ -206,15 +208,27 @@ impl Arrival<'_> {
         if record.number_dialled.is_empty() {
             return Err(Refused::NoNumber);
         }
-        let (number, caller) = (record.number_dialled.as_str(), record.caller.as_str());
+        let (dialled, caller) = (self.dialled(), self.caller());
+        let (number, caller) = (dialled.as_str(), caller.as_str());
         let destination = self
             .policy
             .routes
             .find(RouteQuery { from: self.trunk, number, caller, time })
-            .ok_or_else(|| Refused::NoRoute { number: record.number_dialled.clone() })?;
+            .ok_or_else(|| Refused::NoRoute { number: number.to_owned() })?;
         record.route = Some(self.policy.routes.route(destination.route).name.clone());
-        record.number_sent = Some(destination.number.clone());
+        let called = self.policy.trunk(destination.trunk);
+        record.number_sent = Some(called.numbers.write(&dialled.routed(destination.number.clone())));
         Ok(destination)
+    }
+
+    /// The number that is asked for, as routes match it.
+    fn dialled(&self) -> Number {
+        self.policy.trunk(self.trunk).numbers.read(&self.invite.uri)
+    }
+
+    /// The number of who calls, as routes match it.
+    fn caller(&self) -> Number {
+        self.policy.trunk(self.trunk).numbers.read(self.invite.from.uri())
     }
 
     fn admit(&self, destination: &Destination, ctx: &Context<'_>) -> Result<[Admission; 2], Refused> {
@@ -249,8 +263,10 @@ impl Arrival<'_> {
     ) -> [Leg; 2] {
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
-        let asked = (destination.number.as_str(), called.host.to_string());
-        let dialog_b = called_dialog(self.policy, asked, way, &self.invite, ctx);
+        let number = self.dialled().routed(destination.number.clone());
+        let (trunks, asked) =
+            ((&**self.policy.trunk(self.trunk), &**called), (&number, called.host.to_string()));
+        let dialog_b = called_dialog(self.policy, trunks, asked, way, &self.invite, ctx);
         let mut near = early_leg(caller, dialog_a, streams.first(Side::A).local.ip(), Some(room_a), ctx);
         near.learn(&self.invite.message);
         [near, early_leg(called, dialog_b, streams.first(Side::B).local.ip(), Some(room_b), ctx)]

@@ -15,14 +15,13 @@ use jiff::Timestamp;
 
 use crate::dialog::SIP_PORT;
 use crate::edge::{Command, tag_number};
-use crate::policy::{self, Policy, Redirects, RouteId, RouteQuery, Trunk, TrunkId};
+use crate::policy::{self, Number, Policy, Redirects, RouteId, RouteQuery, Trunk, TrunkId};
 use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
 
 use super::attempt::{Attempts, ways_to};
 use super::calling::{admit, called_dialog, early_leg, leg_record, may_go_to, no_port};
-use super::identity::escape_user;
 use super::leg::{Leg, LegState};
 use super::streams::{End, Streams};
 use super::{Call, Cause, Context, MediaState, Refused, Side};
@@ -51,7 +50,7 @@ pub(super) struct Redirection {
 #[derive(Debug, Clone)]
 struct Target {
     trunk: TrunkId,
-    number: String,
+    number: Number,
     /// One address of the trunk; `None` for whichever it has.
     host: Option<SocketAddr>,
     route: Option<RouteId>,
@@ -137,10 +136,11 @@ impl Call {
             return None;
         }
         let dialog = &self.leg(Side::A).dialog;
+        let [near, far] = self.legs.each_ref().map(|leg| &leg.trunk.numbers);
         self.redirection.contacts = contacts(response)
             .into_iter()
             .map(|(uri, quality)| {
-                let address = dialog.address_of_user(&escape_user(&uri.number().unwrap_or_default()));
+                let address = dialog.address_of_user(&near.write_user(&far.read(&uri)));
                 if quality == Q_MAX { address } else { format!("{address};q=0.{quality:03}") }
             })
             .collect();
@@ -155,14 +155,15 @@ impl Call {
         };
         if self.redirection.tried.is_empty() {
             let number = self.record.as_ref().and_then(|record| record.number_sent.clone());
-            let first = Target { trunk: id, number: number.unwrap_or_default(), host: None, route: None };
+            let number = trunk.numbers.read_text(&number.unwrap_or_default());
+            let first = Target { trunk: id, number, host: None, route: None };
             self.redirection.tried.push(first);
         }
         contacts(response).iter().filter_map(|(uri, _)| self.target(id, &trunk, uri, time)).collect()
     }
 
     fn target(&self, id: TrunkId, trunk: &Trunk, uri: &Uri, time: Option<Timestamp>) -> Option<Target> {
-        let number = uri.number()?.into_owned();
+        let number = trunk.numbers.read(uri);
         if let Some(ip) = uri.host_ip().filter(|ip| trunk.is_at(*ip)) {
             let host = (!is_host(trunk, ip, uri.port()))
                 .then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)));
@@ -170,10 +171,12 @@ impl Call {
         }
         // It would be that trunk's call, so it must be one that may call.
         let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
-        let query = RouteQuery { from: id, number: &number, caller, time };
+        let caller = self.leg(Side::A).trunk.numbers.read_text(caller);
+        let query = RouteQuery { from: id, number: number.as_str(), caller: caller.as_str(), time };
         let destination = self.policy.routes.find(query).filter(|_| trunk.inbound().is_ok())?;
         let route = Some(destination.route);
-        Some(Target { trunk: destination.trunk, number: destination.number, host: None, route })
+        let number = number.routed(destination.number);
+        Some(Target { trunk: destination.trunk, number, host: None, route })
     }
 
     /// Puts a new called side in the place of the one that refused.
@@ -185,7 +188,8 @@ impl Call {
         let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
         let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
-        let dialog = called_dialog(&policy, (&target.number, host), way, &exchange.request, ctx);
+        let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&target.number, host));
+        let dialog = called_dialog(&policy, trunks, asked, way, &exchange.request, ctx);
         let end = End::of(trunk, way.peer.ip());
         let mut streams =
             self.streams.towards(end, ctx.ports, ctx.now).map_err(|realm| no_port(&policy, realm))?;
@@ -254,11 +258,12 @@ impl Call {
         if let Some(record) = &mut self.record {
             record.redirects = record.redirects.saturating_add(1);
             record.b = Some(leg_record(leg, Some(port)));
-            record.number_sent = Some(target.number.clone());
+            record.number_sent = Some(leg.trunk.numbers.write(&target.number));
             if let Some(route) = target.route {
                 record.route = Some(self.policy.routes.route(route).name.clone());
             }
-            let number = leg.dialog.address_of_user(&escape_user(&record.number_dialled));
+            let number = self.legs[0].trunk.numbers.read_text(&record.number_dialled);
+            let number = leg.dialog.address_of_user(&leg.trunk.numbers.write_user(&number));
             let count = record.redirects;
             self.redirection.diversion = Some(format!("{number};reason=deflection;counter={count}"));
         }

@@ -8,6 +8,7 @@ mod joined_lines;
 mod keepalive;
 mod lines;
 mod media;
+mod numbers;
 mod passing;
 mod reason;
 mod redirect;

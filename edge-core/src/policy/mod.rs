@@ -11,6 +11,7 @@ mod health;
 mod listener;
 mod message_bounds;
 mod names;
+mod number;
 mod readiness;
 mod realm;
 mod routing;
@@ -33,6 +34,7 @@ pub use control::{Redirects, Refer};
 pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
+pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unprefixed};
 pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use routing::{

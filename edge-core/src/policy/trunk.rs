@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{CodecPolicy, Host, Keepalive, RealmId, Redirects, Refer, Targets, Transport, TrunkState};
+use super::{
+    CodecPolicy, Host, Keepalive, NumberPlan, RealmId, Redirects, Refer, Targets, Transport, TrunkState,
+};
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -103,6 +105,8 @@ pub struct Trunk {
     pub large_over_tcp: bool,
     /// How it is asked whether it is alive; `None` asks nothing.
     pub keepalive: Option<Keepalive>,
+    /// How it writes numbers.
+    pub numbers: Arc<NumberPlan>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
     /// What is wanted and known of it, beside the file; shared and inherited, too.
@@ -244,6 +248,7 @@ impl Trunk {
             large_over_tcp: true,
             refer: Refer::default(),
             keepalive: None,
+            numbers: Arc::default(),
             usage: Arc::default(),
             state: Arc::default(),
         }

@@ -36,6 +36,6 @@ pub use name_addr::{NameAddr, NameAddrError};
 pub use reply::response_to;
 pub use status::{StatusClass, StatusCode};
 pub use stream::{StreamDecoder, StreamFault, StreamItem};
-pub use uri::{Scheme, Uri, UriError};
+pub use uri::{Scheme, Uri, UriError, escape_user};
 pub use via::{Transport, Via, ViaError};
 pub use writer::MessageWriter;

@@ -121,6 +121,15 @@ impl Uri {
         }
     }
 
+    /// Parameters of the number: of `tel:` all, of the others those in the user part (RFC 3261 section 19.1.6).
+    #[must_use]
+    pub fn number_params(&self) -> Params<'_> {
+        if self.scheme == Scheme::Tel {
+            return self.params();
+        }
+        Params::new(grammar::split_where(self.user().unwrap_or_default(), |byte| byte == b';').1)
+    }
+
     /// Host as written, an IPv6 address in its brackets; empty when the scheme has none.
     #[must_use]
     pub fn host(&self) -> &[u8] {
@@ -321,6 +330,22 @@ fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(decoded)
+}
+
+/// A number as the user part of a URI: what RFC 3261's `user` does not allow is escaped, and what could be read as a
+/// parameter, a header or a path, too.
+#[must_use]
+pub fn escape_user(number: &str) -> String {
+    const ALLOWED: &[u8] = b"-_.!~*'()+";
+    let mut escaped = String::with_capacity(number.len());
+    for byte in number.bytes() {
+        if byte.is_ascii_alphanumeric() || ALLOWED.contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }
 
 fn escaped_byte(digits: &[u8]) -> Option<u8> {

@@ -4,6 +4,7 @@
 //! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
 
 mod notes;
+mod numbers;
 mod routes;
 
 use std::fmt::{self, Display, Formatter};
@@ -158,6 +159,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     }
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
+    numbers::rows(f, &trunk.numbers)?;
     if *nat {
         row(f, "behind a NAT", format_args!("requests go to where its messages come from"))?;
     }

@@ -2,7 +2,8 @@
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Direction, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp, Strangers, Transport,
+    Auth, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp, Strangers,
+    Transport, Unprefixed,
 };
 use jiff::civil::Weekday;
 use toml::de::DeValue;
@@ -54,6 +55,20 @@ impl Choice for ReliableProvisional {
 impl Choice for RefuseWith {
     const WORDS: &'static [(&'static str, Self)] =
         &[("503", Self::ServiceUnavailable), ("486", Self::BusyHere)];
+}
+
+impl Choice for NumberFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("e164", Self::E164),
+        ("national", Self::National),
+        ("international", Self::International),
+        ("plain", Self::Plain),
+    ];
+}
+
+impl Choice for Unprefixed {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("local", Self::Local), ("national", Self::National), ("plain", Self::Plain)];
 }
 
 impl Choice for Redirects {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::plan::PlanFault;
 use super::tls::TlsFault;
 
 /// Everything that is wrong with one file.
@@ -343,6 +344,9 @@ pub enum Fault {
     /// Something about TLS.
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    /// Something about a numbering plan.
+    #[error(transparent)]
+    Plan(#[from] PlanFault),
     /// Numbers need exactly one form.
     #[error("needs one of `prefix`, `exact` and `regex`, and has {found}")]
     Numbers {

@@ -152,11 +152,37 @@ pub(super) const TRUNK: Keys = &[
     built("reliable_provisional"),
     built("large_over_tcp"),
     built("refer"),
+    built("numbers"),
     planned("cost"),
     planned("username"),
     planned("password_file"),
     planned("outbound_proxy"),
     planned("virtual_number"),
+];
+
+/// `numbers` of a trunk.
+pub(super) const TRUNK_NUMBERS: Keys = &[
+    built("country"),
+    built("national_prefix"),
+    built("international_prefix"),
+    built("short"),
+    built("keep"),
+    built("in"),
+    built("out"),
+];
+
+/// `in` of `numbers`.
+pub(super) const TRUNK_NUMBERS_IN: Keys =
+    &[built("technical_prefix"), built("strip"), built("prepend"), built("unprefixed")];
+
+/// `out` of `numbers`.
+pub(super) const TRUNK_NUMBERS_OUT: Keys = &[
+    built("format"),
+    built("technical_prefix"),
+    built("strip"),
+    built("prepend"),
+    built("user_phone"),
+    built("parameters"),
 ];
 
 /// `tls` of a trunk.

@@ -16,6 +16,7 @@ mod keys;
 mod names;
 pub(crate) mod nearest;
 mod node;
+mod plan;
 mod realm;
 mod route;
 mod tls;
@@ -41,6 +42,7 @@ use realm::RealmDraft;
 use trunk::TrunkDraft;
 
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
+pub use plan::PlanFault;
 pub use tls::{RealmTls, TlsFault};
 
 /// Largest file that is read, in bytes: ten thousand trunks take four million, 200,000 routes about 25.

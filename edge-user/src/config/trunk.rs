@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, Redirects, Refer, RefuseWith,
+    Auth, Codec, CodecPolicy, Direction, Host, Limits, NumberPlan, RealmId, Redirects, Refer, RefuseWith,
     ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
@@ -19,6 +19,7 @@ use super::fault::Fault;
 use super::keys;
 use super::names::Names;
 use super::node::{Bounds, duration};
+use super::plan;
 use super::tls::{self, TlsFault, TrunkTls};
 use super::value::Within;
 
@@ -47,6 +48,7 @@ pub(super) struct TrunkDraft<'a> {
     redirects: Redirects,
     refer: Refer,
     large_over_tcp: bool,
+    numbers: NumberPlan,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -90,6 +92,7 @@ impl<'a> TrunkDraft<'a> {
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
             large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
+            numbers: plan::of_trunk(&section),
             section,
         })
     }
@@ -111,6 +114,7 @@ impl<'a> TrunkDraft<'a> {
             refer,
             large_over_tcp,
             reliable_provisional,
+            numbers,
             ..
         } = self;
         Trunk {
@@ -136,6 +140,7 @@ impl<'a> TrunkDraft<'a> {
             reliable_provisional,
             refer,
             large_over_tcp,
+            numbers: Arc::new(numbers),
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
             keepalive: None,

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::{names_a_host, names_an_address, presented_caller};
+use crate::policy::NumberPlan;
 use crate::sip::{Incoming, MessageLimits, Request};
 
 fn invite(from: &str, headers: &str) -> Request {
@@ -15,7 +16,11 @@ fn invite(from: &str, headers: &str) -> Request {
 }
 
 fn presented(from: &str, headers: &str) -> String {
-    let crossed = presented_caller(&invite(from, headers), b"10.0.0.1:5060");
+    let crossed = presented_caller(
+        &invite(from, headers),
+        (&NumberPlan::default(), &NumberPlan::default()),
+        b"10.0.0.1:5060",
+    );
     String::from_utf8(crossed.to_vec()).unwrap()
 }
 

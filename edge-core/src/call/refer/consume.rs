@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use crate::sip::{HeaderName, Incoming, MessageLimits, MessageWriter, Method, Request, StatusCode};
+use crate::sip::{
+    HeaderName, Incoming, MessageLimits, MessageWriter, Method, NameAddr, Request, StatusCode, escape_user,
+};
 
 use super::super::asked::Asked;
 use super::super::body::SDP;
-use super::super::identity::escape_user;
 use super::super::join::{Joining, OnBehalf, Source, Wish, resumed};
-use super::super::leg::LegState;
+use super::super::leg::{Leg, LegState};
 use super::super::opening::hops_left;
 use super::super::{Call, CallKey, Cause, Context, Owner, Side};
 use super::Referral;
@@ -127,10 +128,13 @@ impl Call {
         let (referrer, kept) = (self.leg(of.side), self.leg(of.side.other()));
         let host = "edge.invalid";
         let target = format!("sip:{}@{host}", escape_user(number));
-        let from: Bytes =
-            [referrer.dialog.local_party(), b";tag=", format!("{:016x}", ctx.random.next()).as_bytes()]
-                .concat()
-                .into();
+        let from: Bytes = [
+            kept_as_known_to(referrer).as_slice(),
+            b";tag=",
+            format!("{:016x}", ctx.random.next()).as_bytes(),
+        ]
+        .concat()
+        .into();
         let invite = MessageWriter::request(&Method::Invite, &target)
             .header(HeaderName::Via, format!("SIP/2.0/UDP {host};branch={}", ctx.random.branch()))
             .header(HeaderName::MaxForwards, hops_left(refer).to_string())
@@ -143,9 +147,21 @@ impl Call {
             return None;
         };
         let source = Source { call: self.key, side: of.side.other() };
-        let referrer = kept.dialog.local_number();
-        let joining = Joining::new([Some(source), None], Some(escape_user(&referrer)), invite.clone());
+        let referrer = kept.trunk.numbers.read_text(&kept.dialog.local_number());
+        let joining = Joining::new([Some(source), None], Some(referrer), invite.clone());
         let on_behalf = OnBehalf { trunk: kept.trunk.clone(), from_call: self.name(), joining };
         Some((invite, on_behalf))
     }
+}
+
+/// Who `leg` believes to talk with, as a name-addr whose number every trunk reads as the same, if it is a global one.
+fn kept_as_known_to(leg: &Leg) -> Vec<u8> {
+    let party = leg.dialog.local_party();
+    let Ok(parsed) = NameAddr::parse(Bytes::copy_from_slice(party)) else { return party.to_vec() };
+    let number = leg.trunk.numbers.read(parsed.uri());
+    if number.global().is_none() {
+        return party.to_vec();
+    }
+    let display = parsed.raw_display().map_or_else(Vec::new, |name| [name, b" "].concat());
+    [display.as_slice(), b"<sip:", number.as_str().as_bytes(), b"@", parsed.uri().host(), b">"].concat()
 }

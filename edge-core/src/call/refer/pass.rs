@@ -1,9 +1,8 @@
 //! A REFER that the other side is to carry out: said anew in its dialog, and the reports of its subscription led back.
 
-use crate::sip::{HeaderName, Message, Method, StatusCode};
+use crate::sip::{HeaderName, Message, Method, StatusCode, escape_user};
 
 use super::super::asked::Asked;
-use super::super::identity::escape_user;
 use super::super::join::{Source, Wish};
 use super::super::opening::hops_left;
 use super::super::replaces::Replaces;
@@ -47,9 +46,10 @@ impl Call {
             return self.reply_later(&asked, ctx);
         }
         let (key, by) = (self.key, asked.side);
+        let number = self.leg(by).trunk.numbers.read_text(number);
         let leg = self.leg_mut(by.other());
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
-        let mut target = leg.dialog.address_of_user(&escape_user(number));
+        let mut target = leg.dialog.address_of_user(&leg.trunk.numbers.write_user(&number));
         if let Some(replaces) = replaces {
             target.insert_str(target.len() - 1, &format!("?{}", replaces.in_uri()));
         }

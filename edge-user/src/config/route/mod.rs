@@ -9,11 +9,8 @@ use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
 use super::names::Names;
+use super::plan;
 use super::trunk::TrunkDraft;
-use super::value::{Number, Within};
-
-/// Most characters that a route can strip: no number is longer.
-const STRIP_MAX: u32 = 64;
 
 /// What a route refers to: the trunks of the file, by position.
 #[derive(Debug, Clone, Copy)]
@@ -74,10 +71,7 @@ fn rewrite(section: &Section<'_>) -> Option<NumberRewrite> {
     if !section.has("rewrite_to") {
         return Some(NumberRewrite::default());
     }
-    let rewrite = section.table("rewrite_to", keys::ROUTE_REWRITE)?;
-    let strip = rewrite.get::<Within<0, STRIP_MAX>>("strip").map_or(0, |strip| strip.value.0);
-    let prepend = rewrite.get::<Number>("prepend").map_or_else(String::new, |prepend| prepend.value.0);
-    Some(NumberRewrite { strip: usize::try_from(strip).ok()?, prepend })
+    section.table("rewrite_to", keys::ROUTE_REWRITE).as_ref().map(plan::rewrite)
 }
 
 /// A rewriting may be right for one number and leave nothing of the next; only whole numbers can be tried here.
