@@ -1,11 +1,12 @@
 //! The kernel side of `edge`: what the maps hold, and the decision that every media packet gets.
 //!
 //! - [`forward`] is that decision: a pure function of one [`frame`] and the [`tables`], ending in one [`verdict`];
+//! - [`shield`](mod@shield) is the one about what is for SIP;
 //! - [`abi`] is the layout of the maps, shared with the process that fills them;
 //! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550;
 //! - `testing` (feature) holds a packet builder, tables in memory and the table of cases for every host.
 //!
-//! Hosts of [`forward::forward`]: the XDP program in `main.rs`, the tests, the bench.
+//! Hosts of [`forward::forward`] and [`shield::shield`]: the XDP programs in `main.rs`, the tests, the bench.
 //!
 //! Invariants: no unsafe code, no allocation, no loop without a small constant bound, and no knowledge of SIP.
 
@@ -21,6 +22,7 @@ extern crate std;
 pub mod abi;
 pub mod forward;
 pub mod frame;
+pub mod shield;
 pub mod stats;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]

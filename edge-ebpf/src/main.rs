@@ -1,10 +1,12 @@
 //! The XDP programs. `edge_media` hands each frame to [`forward`](edge_ebpf::forward::forward) and does what it says;
-//! what is not media and may be SIP goes on to `edge_shield`.
+//! what is not media and may be SIP goes on to `edge_shield`, which does the same with [`shield`].
 
 #![no_std]
 #![no_main]
 
 // Only this binary has stages.
+#[path = "xdp/shield.rs"]
+mod shield_maps;
 #[path = "xdp/stages.rs"]
 mod stages;
 mod xdp;
@@ -18,11 +20,13 @@ use aya_log_ebpf::warn;
 use edge_ebpf::abi::{Stage, Word};
 use edge_ebpf::forward::forward;
 use edge_ebpf::frame::Frame;
+use edge_ebpf::shield::{ShieldVerdict, shield};
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
 use edge_ebpf::wire::ethernet::{self, Ethernet};
 use edge_ebpf::wire::ipv4::{self, Ipv4};
 use edge_ebpf::wire::ipv6::{self, Ipv6};
 use edge_ebpf::wire::udp::Udp;
+use shield_maps::ShieldMaps;
 use xdp::frame::XdpFrame;
 use xdp::maps::{DEVICES, Maps, count, count_at};
 
@@ -54,11 +58,15 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     action
 }
 
-/// Where packets that are not media go on to. They pass.
+/// Where packets that are not media go on to: what is for SIP is looked at, everything else passes.
 #[xdp(frags)]
-pub(crate) fn edge_shield(_ctx: XdpContext) -> u32 {
-    count_at(stages::handed_on());
-    XDP_PASS
+pub(crate) fn edge_shield(ctx: XdpContext) -> u32 {
+    let verdict = shield(&XdpFrame::new(&ctx), &ShieldMaps);
+    count_at(verdict.counter().unwrap_or_else(stages::handed_on));
+    match verdict {
+        ShieldVerdict::Drop(_) => XDP_DROP,
+        ShieldVerdict::Elsewhere | ShieldVerdict::Pass(_) | ShieldVerdict::Spare(_) => XDP_PASS,
+    }
 }
 
 /// The action for a verdict, and the verdict that was in the end carried out.

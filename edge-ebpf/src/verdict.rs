@@ -3,7 +3,7 @@
 use crate::wire::Payload;
 
 /// Declares reasons: the number is for ever, the name is what operators see.
-macro_rules! reasons {
+macro_rules! declare_reasons {
     ($(#[$doc:meta])* $enum:ident { $($variant:ident = $number:literal, $name:literal, $text:literal;)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,7 @@ macro_rules! reasons {
         }
     };
 }
+pub(crate) use declare_reasons as reasons;
 
 reasons! {
     /// Why a packet goes on to the host untouched.
@@ -121,6 +122,12 @@ pub enum CounterKind {
     Drop,
     /// Relayed.
     Relay,
+    /// For a SIP listener, and passed by the shield.
+    ShieldPass,
+    /// For a SIP listener, and dropped by the shield.
+    ShieldDrop,
+    /// For a SIP listener, and passed only because the shield is a shadow.
+    ShieldSpare,
 }
 
 /// One slot of the counters map.
@@ -195,7 +202,7 @@ pub fn counters() -> impl Iterator<Item = CounterSlot> {
         name,
         description,
     });
-    passes.chain(drops).chain(relays)
+    passes.chain(drops).chain(relays).chain(crate::shield::counters())
 }
 
 const _: () = assert!(PassReason::ALL.len() <= DROPS_FROM as usize);

@@ -13,6 +13,9 @@ impl Address {
     /// No address at all.
     pub const UNSPECIFIED: Self = Self { words: [0; 2] };
 
+    /// Bits of an address; those of IPv4 are the last 32.
+    pub const BITS: u32 = 128;
+
     /// An IPv4 address, mapped.
     #[inline(always)]
     #[must_use]
@@ -56,6 +59,13 @@ impl Address {
     pub const fn is_v4(self) -> bool {
         let mapped = if cfg!(target_endian = "little") { self.words[1] } else { self.words[1].swap_bytes() };
         self.words[0] == 0 && mapped & 0xffff_ffff == 0xffff_0000
+    }
+
+    /// What one host is known by: an IPv4 address, or the /64 of an IPv6 address, of which a host has all.
+    #[inline(always)]
+    #[must_use]
+    pub const fn host(self) -> Self {
+        if self.is_v4() { self } else { Self { words: [self.words[0], 0] } }
     }
 
     /// All octets: the whole of an IPv6 address.

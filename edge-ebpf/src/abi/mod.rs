@@ -11,6 +11,8 @@
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
 //! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
 //!
+//! The SIP shield has maps of its own: see `abi/shield.rs`.
+//!
 //! Integers are in the machine's byte order and ports are numbers; only addresses are bytes as on the wire.
 //! The maps that change while packets run are mapped into the writing process (`BPF_F_MMAPABLE`), because an
 //! update by system call is a plain memory copy that a packet could meet half-way: the slots here are made of
@@ -23,6 +25,7 @@ mod endpoint;
 mod latch;
 mod media_address;
 mod next_hop;
+mod shield;
 mod stage;
 mod state;
 mod word;
@@ -35,6 +38,12 @@ pub use endpoint::{
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
+pub use shield::{
+    CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES, LISTENERS,
+    LISTENERS_MAX, Listed, Listener, ListenerKey, MODE_OFF, MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS,
+    STANDINGS_MAX, STRANGERS, STRANGERS_MAX, ShieldSettings, Standing, Stranger, TRUST_KEY_LEN,
+    TRUST_REALM_BITS, TRUSTED, TRUSTED_MAX, UNKNOWN_DROP, UNKNOWN_LIMIT, UNKNOWN_PASS, trust_key,
+};
 pub use stage::Stage;
 pub use state::{DROP_SLOTS, EndpointState};
 pub use word::Word;

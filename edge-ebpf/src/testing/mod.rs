@@ -11,6 +11,7 @@ mod cases;
 mod frame;
 mod packet;
 mod scene;
+pub mod shield;
 
 pub use any::any_tables;
 pub use cases::{Case, Tally, cases};

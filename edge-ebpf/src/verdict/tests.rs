@@ -10,7 +10,7 @@ use crate::abi::COUNTERS_MAX;
 fn every_counter_has_its_own_slot_and_name() {
     let slots: Vec<CounterSlot> = counters().collect();
     let indices: BTreeSet<u32> = slots.iter().map(|slot| slot.index).collect();
-    let names: BTreeSet<&str> = slots.iter().map(|slot| slot.name).collect();
+    let names: BTreeSet<(u8, &str)> = slots.iter().map(|slot| (slot.kind as u8, slot.name)).collect();
     assert_eq!((indices.len(), names.len()), (slots.len(), slots.len()));
     assert!(indices.iter().all(|index| *index < COUNTERS_MAX));
 }

@@ -9,6 +9,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod rtcp;
 pub mod rtp;
+pub mod tcp;
 pub mod udp;
 pub mod udptl;
 

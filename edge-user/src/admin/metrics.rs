@@ -60,6 +60,9 @@ impl Text {
                 CounterKind::Pass => "pass",
                 CounterKind::Drop => "drop",
                 CounterKind::Relay => "relay",
+                CounterKind::ShieldPass => "shield_pass",
+                CounterKind::ShieldDrop => "shield_drop",
+                CounterKind::ShieldSpare => "shield_spare",
             };
             self.sample(name, &[("verdict", verdict), ("reason", reason)], packets);
         }

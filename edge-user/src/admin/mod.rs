@@ -33,7 +33,7 @@ pub use access::TokenError;
 pub use calls::{Call, Leg, Received};
 pub use client::{Client, ClientError};
 pub use door::start;
-pub use node::{Counted, Node};
+pub use node::{Counted, Node, ShieldCounted};
 pub use trunks::Trunk;
 
 /// The document, before the routes are added to it.

@@ -39,8 +39,21 @@ pub struct Counted {
     pub drop: BTreeMap<String, u64>,
     /// Packets that went on to the host, by reason.
     pub pass: BTreeMap<String, u64>,
+    /// Packets for SIP listeners, by what the shield said.
+    pub shield: ShieldCounted,
     /// What the process counts; `null` while none runs.
     pub process: Option<Status>,
+}
+
+/// Packets for SIP listeners.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct ShieldCounted {
+    /// Passed, by reason.
+    pub pass: BTreeMap<String, u64>,
+    /// Dropped, by reason.
+    pub drop: BTreeMap<String, u64>,
+    /// Passed only because the shield is a shadow, by the reason that they would have been dropped for.
+    pub spare: BTreeMap<String, u64>,
 }
 
 /// Whether the process answers at all.
@@ -110,6 +123,11 @@ impl Counted {
             relay: of(CounterKind::Relay),
             drop: of(CounterKind::Drop),
             pass: of(CounterKind::Pass),
+            shield: ShieldCounted {
+                pass: of(CounterKind::ShieldPass),
+                drop: of(CounterKind::ShieldDrop),
+                spare: of(CounterKind::ShieldSpare),
+            },
             process,
         }
     }

@@ -57,6 +57,9 @@ pub(super) fn print(
         ("RELAYED", CounterKind::Relay),
         ("DROPPED", CounterKind::Drop),
         ("PASSED TO THE HOST", CounterKind::Pass),
+        ("FOR SIP, PASSED BY THE SHIELD", CounterKind::ShieldPass),
+        ("FOR SIP, DROPPED BY THE SHIELD", CounterKind::ShieldDrop),
+        ("FOR SIP, SPARED BY A SHADOW OF THE SHIELD", CounterKind::ShieldSpare),
     ];
     for (title, kind) in kinds {
         let total: u64 = of_kind(packets, kind).map(|counter| counter.packets).sum();

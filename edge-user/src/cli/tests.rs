@@ -65,6 +65,10 @@ fn counters_are_printed_by_kind() {
     DROPPED: 2 packets
                  2  unexpected_source        from elsewhere
     PASSED TO THE HOST: 0 packets
+    FOR SIP, PASSED BY THE SHIELD: 0 packets
+    FOR SIP, DROPPED BY THE SHIELD: 5 packets
+                 5  banned                   too often
+    FOR SIP, SPARED BY A SHADOW OF THE SHIELD: 0 packets
     PROCESS: none runs
     ");
 }
@@ -72,8 +76,10 @@ fn counters_are_printed_by_kind() {
 #[test]
 fn counters_as_json_have_also_what_is_zero() {
     let json = serde_json::to_string(&crate::admin::Counted::of(&packets(), None)).unwrap();
-    let want =
-        r#"{"relay":{"rtp":7},"drop":{"no_flow":0,"unexpected_source":2},"pass":{"arp":0},"process":null}"#;
+    let want = concat!(
+        r#"{"relay":{"rtp":7},"drop":{"no_flow":0,"unexpected_source":2},"pass":{"arp":0},"#,
+        r#""shield":{"pass":{},"drop":{"banned":5},"spare":{}},"process":null}"#
+    );
     assert_eq!(json, want);
 }
 
@@ -84,6 +90,7 @@ fn packets() -> Vec<Counter> {
         counter("unexpected_source", "from elsewhere", CounterKind::Drop, 2),
         counter("no_flow", "belongs to no call", CounterKind::Drop, 0),
         counter("arp", "not IP", CounterKind::Pass, 0),
+        counter("banned", "too often", CounterKind::ShieldDrop, 5),
     ]
 }
 

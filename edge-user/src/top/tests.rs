@@ -7,7 +7,7 @@ use ratatui::backend::TestBackend;
 
 use super::screen;
 use super::view::{Snapshot, View};
-use crate::admin::{Call, ClientError, Counted, Leg, Node, Received, Trunk};
+use crate::admin::{Call, ClientError, Counted, Leg, Node, Received, ShieldCounted, Trunk};
 use crate::runtime::{Quantiles, Status, clock};
 
 fn leg(trunk: &str, packets: u64, lost: i64) -> Leg {
@@ -52,6 +52,7 @@ fn snapshot(calls: usize, relayed: u64) -> Snapshot {
             relay: [("rtp".to_owned(), relayed)].into(),
             drop: [("no_endpoint".to_owned(), 4), ("ip_options".to_owned(), 0)].into(),
             pass: [].into(),
+            shield: ShieldCounted::default(),
             process: Some(Status {
                 sip: sip.into(),
                 handling_us: Quantiles { p50: 90.0, p99: 400.0, p999: 900.0 },

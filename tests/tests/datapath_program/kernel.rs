@@ -121,7 +121,7 @@ impl Kernel {
         counters.iter().map(|cpus| cpus.expect("the counter exists").iter().sum()).collect()
     }
 
-    fn map(&mut self, name: &str) -> &mut Map {
+    pub(crate) fn map(&mut self, name: &str) -> &mut Map {
         self.ebpf.map_mut(name).expect("the object has the map")
     }
 }

@@ -8,6 +8,7 @@
 
 mod kernel;
 mod live;
+mod shield;
 
 use edge_ebpf::abi::{Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
 use edge_ebpf::forward::forward;
