@@ -272,15 +272,18 @@ impl Call {
         let streams = self.streams.towards(end, ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(&self.policy, realm))?;
         far.session.move_to(streams.first(Side::B).local.ip());
-        let Some((side, proposal)) = &mut exchange.offer else {
-            return Ok((exchange.body.clone(), streams));
+        let ports = (&mut *ctx.ports, ctx.now);
+        let body = match &mut exchange.offer {
+            None => exchange.offer_for(&streams, near, far),
+            Some((side, proposal)) => streams
+                .pass_offer(&self.policy, *side, (near, far), proposal.offer().clone(), ports)
+                .map(|(told, body)| {
+                    *proposal = told;
+                    Some(body)
+                }),
         };
-        let (offer, ports) = (proposal.offer().clone(), (&mut *ctx.ports, ctx.now));
-        match streams.pass_offer(&self.policy, *side, (near, far), offer, ports) {
-            Ok((told, body)) => {
-                *proposal = told;
-                Ok((Some(body), streams))
-            }
+        match body {
+            Ok(body) => Ok((body, streams)),
             Err(error) => {
                 far.session.move_to(self.streams.first(Side::B).local.ip());
                 streams.release(ctx.ports, ctx.now);

@@ -136,6 +136,10 @@ impl Call {
     /// Answers the side that made the offer, and lets go what waited for that.
     pub(super) fn end_early_change(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
         let Some(EarlyChange { asked, .. }) = self.early_change.take() else { return };
+        // Both sides know now what is agreed.
+        if let Some(exchange) = self.exchange.as_mut().filter(|_| code.is_success()) {
+            exchange.untold = false;
+        }
         let leg = self.leg_mut(asked.side);
         let mut response = asked.response(leg, code);
         if code.is_success() {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::media::MediaPlan;
 use crate::policy::{ReliableProvisional, Trunk};
-use crate::sdp::Proposal;
+use crate::sdp::{Offer, Proposal};
 use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, StatusCode, response_to};
 use crate::transaction::{Branch, T1, T2, TransactionId};
 
@@ -44,6 +44,12 @@ pub(super) struct Exchange {
     pub(super) client: Option<Sent>,
     /// The offer on its way across, and the side that made it.
     pub(super) offer: Option<(Side, Proposal)>,
+    /// The offer that we made the other side, because the request has none and its trunk wants one.
+    pub(super) own_offer: Option<Offer>,
+    /// That side's trunk does not know what the answer to the other one leaves out of its own.
+    pub(super) untold: bool,
+    /// Our 2xx makes the offer that the other side's answer led to: its ACK has the answer.
+    pub(super) answer_owed: bool,
     /// Whether the other side has sent a provisional response, so that a CANCEL may follow (RFC 3261 section 9.1).
     pub(super) provisional_seen: bool,
     /// Whether a CANCEL waits for that.
@@ -134,6 +140,9 @@ impl Exchange {
             body: None,
             client: None,
             offer: None,
+            own_offer: None,
+            untold: false,
+            answer_owed: false,
             provisional_seen: false,
             cancel_wanted: false,
             withdrawn: false,
@@ -169,8 +178,8 @@ impl Exchange {
             source: self.source,
             server: self.server,
         };
-        let (near, sending) = (self.near, self.sending.take());
-        *self = Self { body, offer: self.offer.take(), near, sending, ..Self::new(asked) };
+        let (near, sending, own_offer) = (self.near, self.sending.take(), self.own_offer.take());
+        *self = Self { body, offer: self.offer.take(), own_offer, near, sending, ..Self::new(asked) };
         self.decide_what_is_asked(far);
     }
 
@@ -190,7 +199,7 @@ impl Exchange {
     /// An offer in a reliable response needs someone who can answer it before the 2xx.
     fn decide_what_is_asked(&mut self, far: &Trunk) {
         self.asks_reliable = far.reliable_provisional != ReliableProvisional::Off
-            && (self.sending.is_some() || self.offer.is_some());
+            && (self.sending.is_some() || self.offer.is_some() || self.own_offer.is_some());
     }
 
     /// Adds to our INVITE or UPDATE the extensions that it supports, and what they say.

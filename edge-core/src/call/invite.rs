@@ -136,7 +136,7 @@ impl Call {
             return;
         }
         exchange.acknowledged = true;
-        let (answer_awaited, misled) = (exchange.answer_awaited, exchange.misled);
+        let (answer_awaited, owed) = (exchange.answer_awaited, exchange.answer_owed);
         if self.leg(side).state == LegState::AwaitingAck {
             self.exchange = None;
             self.leave(side, ctx);
@@ -144,12 +144,23 @@ impl Call {
         }
         if answer_awaited {
             self.on_late_answer(side, ack, ctx);
+        } else if owed {
+            self.on_owed_answer(side, ack, ctx);
         } else {
-            self.exchange = None;
+            self.exchange_is_through(side, ctx);
             self.new_side_is_up(ctx);
         }
-        if misled {
+    }
+
+    /// Nothing more is awaited of the exchange that `side` began. Who was told, or has said, something else than what is agreed
+    /// hears of that.
+    pub(super) fn exchange_is_through(&mut self, side: Side, ctx: &mut Context<'_>) {
+        let Some(exchange) = self.exchange.take() else { return };
+        if exchange.misled {
             self.describe_anew(side, ctx);
+        }
+        if exchange.untold {
+            self.describe_anew(side.other(), ctx);
         }
     }
 
@@ -248,7 +259,10 @@ impl Call {
                 exchange.offer = Some((exchange.from, offer));
                 exchange.body = Some(body);
             }
-            Ok(None) => {}
+            Ok(None) => {
+                let from = exchange.from;
+                exchange.offer_again_for(self.leg_mut(from.other()));
+            }
             Err(refused) => {
                 let path = Path { peer: exchange.source, ..self.leg(exchange.from).dialog.opened_over() };
                 super::refuse(&exchange.request, path, exchange.server, &refused, ctx);

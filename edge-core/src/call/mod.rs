@@ -32,6 +32,7 @@ mod methods;
 mod offer_answer;
 mod opening;
 mod origin;
+mod own_offer;
 mod party;
 mod passage;
 mod prack;

@@ -11,7 +11,7 @@ use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{Family, MediaReport};
 use crate::policy::{
-    Admission, Destination, Number, Policy, ReliableProvisional, RouteQuery, Trunk, TrunkId,
+    Admission, DelayedOffer, Destination, Number, Policy, ReliableProvisional, RouteQuery, Trunk, TrunkId,
 };
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
@@ -136,7 +136,8 @@ impl Arrival<'_> {
         let admissions = self.admit(&destination, ctx)?;
         let offer = self.offer()?;
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
-        self.check_called(called, offer.is_some())?;
+        let offered = offer.is_some() || called.delayed_offer == DelayedOffer::Convert;
+        self.check_called(called, offered)?;
         let (way, attempts) = ways_to(self.policy, called, ctx)?;
         let family = self.caller_family(caller, offer.as_ref().map(|(_, offer)| offer));
         let near = End::of(caller, self.path.peer.ip()).in_family(family);
@@ -151,25 +152,34 @@ impl Arrival<'_> {
             source: self.path.peer,
             server: self.server,
         });
-        if let Some((sdp, offer)) = offer {
-            let [near, far] = &mut legs;
-            near.said.note(&sdp);
-            let ports = (&mut *ctx.ports, ctx.now);
-            match streams.pass_offer(self.policy, Side::A, (near, far), offer, ports) {
-                Ok((proposal, body)) => {
-                    exchange.body = Some(body);
-                    exchange.offer = Some((Side::A, proposal));
-                }
-                Err(error) => {
-                    streams.release(ctx.ports, ctx.now);
-                    return Err(Refused::Offer(error));
-                }
-            }
+        if let Err(error) = self.describe(&mut exchange, offer, &mut legs, &mut streams, ctx) {
+            streams.release(ctx.ports, ctx.now);
+            return Err(Refused::Offer(error));
         }
         exchange.decide_reliability(caller, called, ctx.random.next());
         record.a.media_local = Some(streams.first(Side::A).local);
         record.b = Some(leg_record(&legs[1], Some(streams.first(Side::B).local)));
         Ok((legs, streams, exchange))
+    }
+
+    /// What our INVITE says: the caller's offer, or one of our own where the called side wants one.
+    fn describe(
+        &self,
+        exchange: &mut Exchange,
+        offer: Option<(Bytes, Offer)>,
+        [near, far]: &mut [Leg; 2],
+        streams: &mut Streams,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), SdpError> {
+        let Some((sdp, offer)) = offer else {
+            exchange.body = exchange.offer_for(streams, near, far)?;
+            return Ok(());
+        };
+        near.said.note(&sdp);
+        let ports = (&mut *ctx.ports, ctx.now);
+        let (proposal, body) = streams.pass_offer(self.policy, Side::A, (near, far), offer, ports)?;
+        (exchange.body, exchange.offer) = (Some(body), Some((Side::A, proposal)));
+        Ok(())
     }
 
     /// The trunk that the caller's side of the call belongs to.

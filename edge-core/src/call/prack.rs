@@ -93,7 +93,7 @@ impl Call {
         let places = exchange.early.len();
         if let Some(at) = current
             && let Some(early) = exchange.early.get_mut(at)
-            && let Some((_, rack)) = early.offer.clone()
+            && let Some((_, rack)) = early.offer.clone().filter(|_| early.session == OfferAnswer::Received)
         {
             early.session = early.session.told();
             self.send_prack(side, at, rack, Some(body), ctx);

@@ -54,7 +54,8 @@ impl Call {
         let leg = &self.legs[side.index()];
         let exchange = self.exchange.as_mut().filter(|exchange| exchange.from != side)?;
         let offered = exchange.offer.as_ref().is_some_and(|(offerer, _)| *offerer != side);
-        let session = if offered { OfferAnswer::Sent } else { OfferAnswer::Nothing };
+        let session =
+            if offered || exchange.own_offer.is_some() { OfferAnswer::Sent } else { OfferAnswer::Nothing };
         let at = exchange.early.begin(leg, response, session);
         let Some(rseq) = rseq(&response.message).filter(|_| exchange.asks_reliable) else {
             return Some((at, None));
@@ -85,8 +86,13 @@ impl Call {
         early.session = before.heard();
         let heard = if before == OfferAnswer::Sent {
             early.answer = Some(sdp.clone());
+            let own = exchange.own_offer.is_some();
             self.send_prack(side, at, rack, None, ctx);
-            self.hear_answer(side, Some(at), &sdp)
+            if own {
+                self.hear_own_answer(side, at, &sdp, ctx)
+            } else {
+                self.hear_answer(side, Some(at), &sdp)
+            }
         } else {
             self.hear_offer(side, at, rack, &sdp, ctx)
         };

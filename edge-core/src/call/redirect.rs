@@ -237,7 +237,7 @@ impl Call {
                 exchange.offer = Some((Side::A, told));
                 Some(body)
             }
-            None => None,
+            None => exchange.offer_for(streams, &self.legs[0], leg).map_err(Refused::Offer)?,
         };
         exchange.cross_again(body, &trunk);
         Ok(())

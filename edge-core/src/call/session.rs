@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::sdp::{Offer, Proposal, SdpError};
+use crate::sdp::{Agreement, Offer, Proposal, SdpError};
 use crate::sip::{Method, Request, Response};
 
 use super::body::session_body;
@@ -46,6 +46,9 @@ impl Call {
         let body = session_body(&response.message).unwrap_or_default();
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoMedia) };
         let at = response.to.tag().and_then(|tag| exchange.early.position(tag));
+        if exchange.own_offer.is_some() {
+            return self.translate_own_success(side, at, body, ctx);
+        }
         let early = at.and_then(|at| Some((at, exchange.early.get(at)?.session)));
         let told = |body| Success { body, answer: None };
         match (&exchange.offer, early, body) {
@@ -140,7 +143,7 @@ impl Call {
     }
 
     /// The offer of another place that `side` may be at, for a side that has answered the first one already.
-    fn proposal_of_other_place(&self, side: Side, offer: &Offer) -> Result<Proposal, SdpError> {
+    pub(super) fn proposal_of_other_place(&self, side: Side, offer: &Offer) -> Result<Proposal, SdpError> {
         let (near, far) = (self.leg(side), self.leg(side.other()));
         self.streams.propose_alone(&self.policy, side, (near, far), offer.clone())
     }
@@ -173,9 +176,10 @@ impl Call {
     pub(super) fn translate_answer(&mut self, side: Side, sdp: &[u8]) -> Result<Bytes, SdpError> {
         let offer = self.exchange.as_ref().and_then(|exchange| exchange.offer.clone());
         let (_, offer) = offer.ok_or(SdpError::NoMedia)?;
-        let body = self.answer_offer(side, &offer, sdp)?;
+        let (agreement, body) = self.agree_on(side, &offer, sdp)?;
         if let Some(exchange) = &mut self.exchange {
             exchange.answer = Some(body.clone());
+            exchange.untold = exchange.own_offer.is_some() && agreement.leaves_out();
         }
         Ok(body)
     }
@@ -188,8 +192,17 @@ impl Call {
         proposal: &Proposal,
         sdp: &[u8],
     ) -> Result<Bytes, SdpError> {
-        let (agreement, body) = self.streams.agree(&self.policy, side, &mut self.legs, proposal, sdp)?;
-        self.codec = agreement.codec_name().map(str::to_owned);
-        Ok(body)
+        self.agree_on(side, proposal, sdp).map(|(_, body)| body)
+    }
+
+    fn agree_on(
+        &mut self,
+        side: Side,
+        proposal: &Proposal,
+        sdp: &[u8],
+    ) -> Result<(Agreement, Bytes), SdpError> {
+        let agreed = self.streams.agree(&self.policy, side, &mut self.legs, proposal, sdp)?;
+        self.codec = agreed.0.codec_name().map(str::to_owned);
+        Ok(agreed)
     }
 }

@@ -212,6 +212,17 @@ impl Streams {
         Ok((proposal, body))
     }
 
+    /// An offer of our own for leg `to`, on behalf of the other one, which has made none.
+    ///
+    /// # Errors
+    /// Why there is nothing to offer.
+    pub(super) fn own_offer(&self, to: Side, near: &Leg, far: &mut Leg) -> Result<Bytes, SdpError> {
+        let offer = Offer::of_our_own(&near.trunk.codecs, &far.trunk.codecs);
+        let terms = Terms::between(&near.trunk, &far.trunk);
+        let proposal = MediaLines::default().propose(to.other().index(), offer, &terms, |_| Ok(()))?;
+        Ok(far.session.describe(|origin| proposal.offer_to(origin, |number| self.local(to, number))))
+    }
+
     /// The offer of `from`, for a leg that has agreed to these streams with another place of it: nothing of it is told.
     ///
     /// # Errors

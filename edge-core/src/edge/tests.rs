@@ -2,6 +2,7 @@
 
 mod attempt;
 mod control;
+mod delayed_offer;
 mod families;
 mod interplay;
 mod joined_lines;

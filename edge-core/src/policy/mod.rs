@@ -7,6 +7,7 @@
 mod certificate;
 mod codec;
 mod control;
+mod delayed_offer;
 mod health;
 mod listener;
 mod message_bounds;
@@ -31,6 +32,7 @@ use crate::sdp::SdpError;
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
 pub use control::{Redirects, Refer};
+pub use delayed_offer::DelayedOffer;
 pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};

@@ -12,7 +12,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    CodecPolicy, Host, Keepalive, NumberPlan, RealmId, Redirects, Refer, Targets, Transport, TrunkState,
+    CodecPolicy, DelayedOffer, Host, Keepalive, NumberPlan, RealmId, Redirects, Refer, Targets, Transport,
+    TrunkState,
 };
 use crate::media::{Dscp, SourcePolicy};
 
@@ -99,6 +100,8 @@ pub struct Trunk {
     pub redirects: Redirects,
     /// How provisional responses cross this trunk's side (RFC 3262).
     pub reliable_provisional: ReliableProvisional,
+    /// What becomes of an INVITE to it without an offer.
+    pub delayed_offer: DelayedOffer,
     /// What becomes of its REFER.
     pub refer: Refer,
     /// Whether an INVITE that is long for a datagram goes to it over TCP first (RFC 3261 section 18.1.1).
@@ -246,6 +249,7 @@ impl Trunk {
             redirects: Redirects::default(),
             reliable_provisional: ReliableProvisional::default(),
             large_over_tcp: true,
+            delayed_offer: DelayedOffer::default(),
             refer: Refer::default(),
             keepalive: None,
             numbers: Arc::default(),

@@ -42,6 +42,12 @@ impl Direction {
         Self { send: self.send && offered.receive, receive: self.receive && offered.send }
     }
 
+    /// What the peer of its owner does then.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self { send: self.receive, receive: self.send }
+    }
+
     pub(super) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "sendrecv" => Self::SEND_RECV,

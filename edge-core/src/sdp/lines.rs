@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::format::MediaFormat;
 use super::offer::{Answer, Line, Offer, failure};
 use super::stream::{Kind, MediaStream};
 use super::terms::Terms;
@@ -319,6 +320,23 @@ impl Agreement {
             (slot.unused.as_str(), written)
         });
         write(origin, lines)
+    }
+
+    /// Whether the leg that offered is answered less than it offered, or otherwise: one whose offer was itself an answer then
+    /// believes in what is not agreed.
+    #[must_use]
+    pub fn leaves_out(&self) -> bool {
+        self.proposal.offered().any(|(number, offered)| {
+            self.stream(number).is_none_or(|Agreed { told, .. }| {
+                let kept = |format: &MediaFormat| {
+                    let same = |other: &MediaFormat| {
+                        other.payload_type == format.payload_type && other.same_encoding(format)
+                    };
+                    told.formats.iter().any(same)
+                };
+                told.direction != offered.direction.reversed() || !offered.formats.iter().all(kept)
+            })
+        })
     }
 
     /// What is agreed of stream `n`; `None` when it is not used.

@@ -16,6 +16,7 @@ mod direction;
 mod format;
 mod lines;
 mod offer;
+mod own;
 mod session;
 mod stream;
 mod terms;
@@ -30,6 +31,7 @@ pub use offer::{Answer, Offer};
 pub use session::{MediaDescription, SessionDescription};
 pub use stream::{Kind, MediaStream};
 pub use terms::Terms;
+pub use write::renewed;
 
 /// Whose description it is, and which (RFC 8866 section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use crate::media::RemoteMedia;
 /// One m= line.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
-    kind: String,
+    pub(super) kind: String,
     /// Its transport as written.
     pub(super) transport: String,
-    formats: String,
+    pub(super) formats: String,
     /// The stream, or why it cannot be relayed.
     pub(super) stream: Result<MediaStream, SdpError>,
 }
@@ -24,7 +24,7 @@ pub struct Offer(pub(super) Vec<Line>);
 #[derive(Debug, Clone)]
 pub struct Answer(Vec<Line>);
 
-fn read_lines(text: &[u8]) -> Result<Vec<Line>, SdpError> {
+pub(super) fn read_lines(text: &[u8]) -> Result<Vec<Line>, SdpError> {
     let session = SessionDescription::parse(text)?;
     let line = |media: MediaDescription<'_>| Line {
         kind: media.kind.to_owned(),
@@ -58,6 +58,16 @@ pub(super) fn failure(errors: impl Iterator<Item = SdpError>) -> SdpError {
 }
 
 impl Line {
+    /// The line of a stream of ours, which has no address of its own.
+    pub(super) fn of(stream: MediaStream) -> Self {
+        Self {
+            kind: stream.kind.as_str().to_owned(),
+            transport: stream.protocol.to_string(),
+            formats: stream.format_list(),
+            stream: Ok(stream),
+        }
+    }
+
     /// What to write when it is not used.
     pub(super) fn unused(&self) -> String {
         format!("{} 0 {} {}", self.kind, self.transport, self.formats)

@@ -23,16 +23,15 @@ pub(super) enum Written<'a> {
 
 /// A description with these lines. `a=rtcp` is not needed: our RTCP is on the next port, or on RTP's.
 pub(super) fn description(origin: Origin, lines: &[Written<'_>]) -> Bytes {
-    let Origin { address, session_id, version } = origin;
     let locals = lines.iter().filter_map(|line| match line {
         Written::Stream { local, .. } => Some(local.ip()),
         Written::Refused(_) => None,
     });
     // What most of the lines need, so that they need none of their own.
-    let session = locals.clone().next().unwrap_or(address);
+    let session = locals.clone().next().unwrap_or(origin.address);
     let mut description = Description { out: String::with_capacity(CAPACITY) };
     description.line(format_args!("v=0"));
-    description.line(format_args!("o=- {session_id} {version} {}", Address(address)));
+    description.line(format_args!("{}", OriginLine(origin)));
     description.line(format_args!("s=-"));
     description.line(format_args!("c={}", Address(session)));
     description.line(format_args!("t=0 0"));
@@ -45,6 +44,20 @@ pub(super) fn description(origin: Origin, lines: &[Written<'_>]) -> Bytes {
         }
     }
     description.out.into()
+}
+
+/// A description of ours once more, under the origin of today.
+#[must_use]
+pub fn renewed(description: &[u8], origin: Origin) -> Bytes {
+    let mut again = Vec::with_capacity(description.len());
+    for line in description.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(b"o=") {
+            again.extend_from_slice(format!("{}\r\n", OriginLine(origin)).as_bytes());
+        } else {
+            again.extend_from_slice(line);
+        }
+    }
+    again.into()
 }
 
 /// A description under construction.
@@ -104,6 +117,16 @@ fn names_only(attribute: &str, formats: &[MediaFormat]) -> bool {
     let Some(value) = speaks else { return true };
     let number = value.split(' ').next().and_then(|number| number.parse::<u8>().ok());
     number.is_none_or(|number| formats.iter().any(|format| format.payload_type == number))
+}
+
+/// `o=<username> <sess-id> <sess-version> <address>`
+struct OriginLine(Origin);
+
+impl fmt::Display for OriginLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Origin { address, session_id, version } = self.0;
+        write!(f, "o=- {session_id} {version} {}", Address(address))
+    }
 }
 
 /// `<nettype> <addrtype> <address>`

@@ -17,8 +17,8 @@ use edge_core::call::CallKey;
 use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
 use edge_core::policy::{
-    CallTimers, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm, RealmId, Redirects,
-    Refer, Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, DelayedOffer, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
+    RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -184,7 +184,8 @@ fn policy() -> Policy {
     let trunk = |name: &str, realm: usize, host: &str| {
         let trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));
         let refer = if name == "pbx" { Refer::Pass } else { Refer::Consume };
-        Trunk { redirects: Redirects::Follow, refer, ..trunk }
+        let delayed_offer = if name == "pbx" { DelayedOffer::Convert } else { DelayedOffer::Pass };
+        Trunk { redirects: Redirects::Follow, refer, delayed_offer, ..trunk }
     };
     let route = |from: usize, to: usize| {
         Route::new(

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use edge_core::policy::{
-    CallTimers, Host, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm, RealmId,
-    Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, DelayedOffer, Host, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
+    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
 };
 
 /// Pairs of media ports in each realm.
@@ -43,7 +43,7 @@ pub(crate) fn name(address: SocketAddr) -> String {
 }
 
 /// Each trunk outside calls its fellow inside, and the other way round.
-pub(crate) fn policy(pairs: usize, transport: Transport) -> Policy {
+pub(crate) fn policy(pairs: usize, transport: Transport, delayed_offer: DelayedOffer) -> Policy {
     let realm = |index: usize, first: u16| Realm {
         name: format!("realm-{index}"),
         device: format!("device-{index}"),
@@ -57,7 +57,7 @@ pub(crate) fn policy(pairs: usize, transport: Transport) -> Policy {
         let host = trunk_address(realm, pair);
         let session_timer = Some(Duration::from_secs(90));
         let trunk = Trunk::new(&name(host), RealmId::new(realm), host);
-        Trunk { session_timer, ..trunk.at(Host::Address { address: host, transport }) }
+        Trunk { session_timer, delayed_offer, ..trunk.at(Host::Address { address: host, transport }) }
     };
     let route = |from: usize, to: usize| {
         Route::new(

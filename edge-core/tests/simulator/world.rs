@@ -9,7 +9,7 @@ use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaRefusal, MediaReport, RelayedStream};
-use edge_core::policy::{Policy, RealmId, Transport};
+use edge_core::policy::{DelayedOffer, Policy, RealmId, Transport};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
 
@@ -87,7 +87,7 @@ impl World {
     pub(crate) fn of(setting: &Setting<'_>) -> Self {
         let now = Instant::now();
         let &Setting { seed, quality, transport, calls } = setting;
-        let policy = Arc::new(policy(calls.len(), transport));
+        let policy = Arc::new(policy(calls.len(), transport, delayed_offer(seed)));
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let pair = |(index, pattern): (usize, &Pattern<'_>)| {
@@ -142,7 +142,7 @@ impl World {
 
     /// The operator takes the trunks of the last pair out of the file at some time.
     pub(crate) fn reload_after(&mut self, after: Duration) {
-        let mut changed = policy(self.pairs.len() - 1, self.transport);
+        let mut changed = policy(self.pairs.len() - 1, self.transport, self.policy.trunks[0].delayed_offer);
         changed.take_over(&self.policy);
         self.later(after, Input::PolicyReplaced(Arc::new(changed)));
     }
@@ -277,6 +277,9 @@ impl World {
                 let text = String::from_utf8_lossy(&bytes);
                 self.check_sdp(realm, &text);
                 check_hiding(realm, &text);
+                let wants = self.policy.trunks[0].delayed_offer == DelayedOffer::Convert;
+                let silent = text.starts_with("INVITE ") && !text.contains("\r\nm=");
+                assert!(!(wants && silent), "an INVITE without an offer: {text}");
                 self.network.send(EDGE[realm], path.peer, &bytes, &mut self.dice, self.now);
             }
             Command::InstallMedia { call, plan } => self.install(call, plan),
@@ -381,6 +384,11 @@ impl World {
         };
         assert!(self.plans.values().any(|plan| right(&plan)), "the media of {record:?} goes elsewhere");
     }
+}
+
+/// Each other world has trunks that want an offer in every INVITE.
+fn delayed_offer(seed: u64) -> DelayedOffer {
+    if seed.is_multiple_of(2) { DelayedOffer::Pass } else { DelayedOffer::Convert }
 }
 
 /// Nothing of one side may be read on the other: no address of its network, which is also in its Call-ID.

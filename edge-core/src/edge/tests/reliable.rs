@@ -4,19 +4,23 @@ use super::standing::{CARRIER, PBX, answer, header, pbx_sdp, peers};
 use super::*;
 use crate::policy::ReliableProvisional;
 
-const CAN: &str = "Supported: timer, 100rel\r\n";
+pub(super) const CAN: &str = "Supported: timer, 100rel\r\n";
 const MUST: &str = "Require: 100rel\r\n";
 
 /// A call that nobody has answered yet: the INVITE that the PBX got.
-struct Ringing {
-    bench: Bench,
-    invite: String,
+pub(super) struct Ringing {
+    pub(super) bench: Bench,
+    pub(super) invite: String,
     /// The newest response that the carrier got.
-    heard: String,
+    pub(super) heard: String,
 }
 
 impl Ringing {
-    fn with(extension: &str, offer: &str, change: impl FnOnce(&mut [Trunk; 2], &mut Strangers)) -> Self {
+    pub(super) fn with(
+        extension: &str,
+        offer: &str,
+        change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
+    ) -> Self {
         let mut bench = Bench::new(change);
         let headers = format!(
             "Max-Forwards: 70\r\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE\r\n{extension}\
@@ -28,12 +32,18 @@ impl Ringing {
         Self { bench, invite, heard: String::new() }
     }
 
-    fn new(extension: &str) -> Self {
+    pub(super) fn new(extension: &str) -> Self {
         Self::with(extension, SDP, |_, _| {})
     }
 
     /// The PBX answers; gives what was sent.
-    fn by_pbx(&mut self, code: &str, tag: &str, rseq: Option<u32>, sdp: &str) -> Vec<(SocketAddr, String)> {
+    pub(super) fn by_pbx(
+        &mut self,
+        code: &str,
+        tag: &str,
+        rseq: Option<u32>,
+        sdp: &str,
+    ) -> Vec<(SocketAddr, String)> {
         let reliable = rseq.map_or(String::new(), |rseq| format!("Require: 100rel\r\nRSeq: {rseq}\r\n"));
         let allow = "Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE\r\n";
         let response = answer(&self.invite, code, tag, PBX, sdp);
@@ -41,7 +51,7 @@ impl Ringing {
         self.receive(PBX, &response)
     }
 
-    fn receive(&mut self, from: &str, message: &str) -> Vec<(SocketAddr, String)> {
+    pub(super) fn receive(&mut self, from: &str, message: &str) -> Vec<(SocketAddr, String)> {
         let (sent, _) = self.bench.receive(from, message);
         if let Some((_, heard)) =
             sent.iter().rfind(|(_, text)| header(text, "CSeq:") == "1 INVITE" && text.starts_with("SIP/"))
@@ -52,7 +62,7 @@ impl Ringing {
     }
 
     /// A request of the carrier within the dialog of what it heard.
-    fn by_carrier(&self, method: &str, sequence: u32, headers: &str, body: &str) -> String {
+    pub(super) fn by_carrier(&self, method: &str, sequence: u32, headers: &str, body: &str) -> String {
         let to = format!("To: {}", header(&self.heard, "To:"));
         let headers = format!("Max-Forwards: 70\r\n{headers}Content-Type: application/sdp\r\n");
         request(method, "sip:edge", 1, &headers, body)
@@ -62,14 +72,14 @@ impl Ringing {
     }
 
     /// The carrier acknowledges what it heard.
-    fn prack(&mut self, sequence: u32, body: &str) -> Vec<(SocketAddr, String)> {
+    pub(super) fn prack(&mut self, sequence: u32, body: &str) -> Vec<(SocketAddr, String)> {
         let rack = format!("RAck: {} 1 INVITE\r\n", header(&self.heard, "RSeq:"));
         let prack = self.by_carrier("PRACK", sequence, &rack, body);
         self.receive(CARRIER, &prack)
     }
 
     /// A request of the PBX within the early dialog of `tag`.
-    fn request_by_pbx(&self, method: &str, sequence: u32, tag: &str, body: &str) -> String {
+    pub(super) fn request_by_pbx(&self, method: &str, sequence: u32, tag: &str, body: &str) -> String {
         format!(
             "{method} sip:edge SIP/2.0\r\nVia: SIP/2.0/UDP {PBX};branch=z9hG4bK{method}{tag}{sequence};rport\r\n\
              From: {};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {sequence} {method}\r\nContact: <sip:{PBX}>\r\n\
@@ -82,7 +92,7 @@ impl Ringing {
     }
 
     /// What is sent until `seconds` have gone by, and when, in milliseconds.
-    fn wait(&mut self, seconds: u64) -> (Vec<(u128, String)>, Vec<CallRecord>) {
+    pub(super) fn wait(&mut self, seconds: u64) -> (Vec<(u128, String)>, Vec<CallRecord>) {
         let (start, end) = (self.bench.now, self.bench.now + Duration::from_secs(seconds));
         let (mut all, mut records) = (Vec::new(), Vec::new());
         while let Some(next) = self.bench.edge.next_deadline().filter(|next| *next <= end) {
@@ -96,7 +106,7 @@ impl Ringing {
     }
 }
 
-fn is_reliable(message: &str) -> bool {
+pub(super) fn is_reliable(message: &str) -> bool {
     header(message, "Require:") == "100rel"
         && header(message, "RSeq:").parse::<u32>().is_ok_and(|rseq| rseq > 0)
 }

@@ -50,6 +50,10 @@ impl Standing {
         standing.acknowledged()
     }
 
+    pub(super) fn with(bench: Bench) -> Self {
+        Self::in_bench(bench, CARRIER, PBX)
+    }
+
     pub(super) fn new() -> Self {
         Self::with_contacts(CARRIER, PBX)
     }
