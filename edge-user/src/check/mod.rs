@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    Auth, CodecPolicy, Direction, Host, Limits, Listener, Realm, Redirects, Refer, RefuseWith,
+    Auth, CodecPolicy, DelayedOffer, Direction, Host, Limits, Listener, Realm, Redirects, Refer, RefuseWith,
     ReliableProvisional, Strangers, Trunk,
 };
 use ipnet::IpNet;
@@ -132,6 +132,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         redirects,
         refer,
         reliable_provisional,
+        delayed_offer,
         large_over_tcp,
         usage: _,
         state: _,
@@ -178,6 +179,9 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         ReliableProvisional::Required => {
             row(f, "ringing", format_args!("is always acknowledged (100rel is required)"))?
         }
+    }
+    if *delayed_offer == DelayedOffer::Convert {
+        row(f, "no offer", format_args!("an INVITE to it that has none gets one of ours"))?;
     }
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its transfers", format_args!("{}", referred(*refer)))?;

@@ -2,8 +2,8 @@
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp, Strangers,
-    Transport, Unprefixed,
+    Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp,
+    Strangers, Transport, Unprefixed,
 };
 use jiff::civil::Weekday;
 use toml::de::DeValue;
@@ -50,6 +50,10 @@ impl Choice for Direction {
 impl Choice for ReliableProvisional {
     const WORDS: &'static [(&'static str, Self)] =
         &[("off", Self::Off), ("supported", Self::Supported), ("required", Self::Required)];
+}
+
+impl Choice for DelayedOffer {
+    const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("convert", Self::Convert)];
 }
 
 impl Choice for RefuseWith {

@@ -150,6 +150,7 @@ pub(super) const TRUNK: Keys = &[
     built("session_timer"),
     built("redirects"),
     built("reliable_provisional"),
+    built("delayed_offer"),
     built("large_over_tcp"),
     built("refer"),
     built("numbers"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, Direction, Host, Limits, NumberPlan, RealmId, Redirects, Refer, RefuseWith,
-    ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, DelayedOffer, Direction, Host, Limits, NumberPlan, RealmId, Redirects, Refer,
+    RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -46,6 +46,7 @@ pub(super) struct TrunkDraft<'a> {
     reliable_provisional: ReliableProvisional,
     rtp_dscp: Option<Dscp>,
     redirects: Redirects,
+    delayed_offer: DelayedOffer,
     refer: Refer,
     large_over_tcp: bool,
     numbers: NumberPlan,
@@ -90,6 +91,7 @@ impl<'a> TrunkDraft<'a> {
                 .map_or_else(Default::default, |at| at.value),
             rtp_dscp,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
+            delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
             large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
             numbers: plan::of_trunk(&section),
@@ -111,6 +113,7 @@ impl<'a> TrunkDraft<'a> {
             session_timer,
             rtp_dscp,
             redirects,
+            delayed_offer,
             refer,
             large_over_tcp,
             reliable_provisional,
@@ -138,6 +141,7 @@ impl<'a> TrunkDraft<'a> {
             session_timer,
             redirects,
             reliable_provisional,
+            delayed_offer,
             refer,
             large_over_tcp,
             numbers: Arc::new(numbers),
