@@ -232,6 +232,7 @@ impl Edge {
                 self.policy = policy;
                 self.overload.forget_trunks();
                 self.relations.renew(&self.policy, &mut self.resources.at(now));
+                self.resources.logins.renew(&self.policy);
             }
             Input::HangupRequested { call } => {
                 self.with_call(call, now, |call, ctx| call.terminate(Cause::Operator, ctx));

@@ -353,7 +353,8 @@ impl GivenUp {
         self.over_at = ctx.now + LATE_MAX;
         let Sent { branch, sequence, .. } = self.sent;
         let cancel = self.dialog.request(&Method::Cancel, branch, sequence).empty();
-        if let Err(full) = ctx.request(Method::Cancel, branch, cancel, self.path, Owner::Nobody) {
+        if let Err(full) = ctx.request(&self.trunk, Method::Cancel, branch, cancel, self.path, Owner::Nobody)
+        {
             tracing::warn!("CANCEL not sent: {full}");
         }
     }
@@ -377,7 +378,7 @@ impl GivenUp {
         ctx.send(path, bytes);
         let (branch, sequence) = (ctx.random.branch(), fork.next_sequence());
         let bye = fork.request(&Method::Bye, branch, sequence).empty();
-        if let Err(full) = ctx.request(Method::Bye, branch, bye, path, Owner::Nobody) {
+        if let Err(full) = ctx.request(&self.trunk, Method::Bye, branch, bye, path, Owner::Nobody) {
             tracing::warn!("a late answer was not hung up: {full}");
         }
     }

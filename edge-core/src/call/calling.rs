@@ -66,6 +66,7 @@ pub(super) fn early_leg(
         acks: VecDeque::new(),
         forks_hung_up: 0,
         unpracked: None,
+        proof: None,
         describe_at: None,
         attempts: Attempts::default(),
         admission,

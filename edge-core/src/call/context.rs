@@ -11,9 +11,11 @@ use rand_core::{RngCore, SeedableRng};
 use crate::edge::{Command, Shard};
 use crate::media::PortPool;
 use crate::relation::{Errand, RelationId};
+use crate::policy::Trunk;
 use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
+use super::authentication::Logins;
 use super::{CallKey, Side, Wish};
 
 /// Who a transaction belongs to.
@@ -84,6 +86,8 @@ pub(crate) struct Resources {
     pub(crate) dialogs: HashMap<u64, (CallKey, Side)>,
     /// What calls want of others; granted before the next input is taken.
     pub(crate) wishes: VecDeque<Wish>,
+    /// What the servers of trunks have challenged with.
+    pub(crate) logins: Logins,
     pub(crate) shard: Shard,
     /// The instant that all shards count call rates from.
     epoch: Instant,
@@ -100,6 +104,7 @@ impl Resources {
             ports,
             dialogs: HashMap::new(),
             wishes: VecDeque::new(),
+            logins: Logins::default(),
             shard,
             epoch,
             calendar: None,
@@ -113,14 +118,13 @@ impl Resources {
 
     /// The shared things as one call sees them at `now`.
     pub(crate) fn at(&mut self, now: Instant) -> Context<'_> {
-        let since_epoch = now.saturating_duration_since(self.epoch);
         let time = self.calendar.and_then(|(at, time)| {
             time.checked_add(SignedDuration::try_from(now.saturating_duration_since(at)).ok()?).ok()
         });
-        let Self { transactions, commands, random, ports, dialogs, wishes, shard, epoch: _, calendar: _ } =
-            self;
-        let shard = *shard;
-        Context { transactions, commands, random, ports, dialogs, wishes, shard, since_epoch, now, time }
+        let (epoch, shard) = (self.epoch, self.shard);
+        let Self { transactions, commands, random, ports, dialogs, wishes, logins, .. } = self;
+        let since_epoch = now.saturating_duration_since(epoch);
+        Context { transactions, commands, random, ports, dialogs, wishes, logins, shard, since_epoch, now, time }
     }
 }
 
@@ -133,6 +137,7 @@ pub(crate) struct Context<'a> {
     pub(crate) ports: &'a mut PortPool,
     pub(crate) dialogs: &'a mut HashMap<u64, (CallKey, Side)>,
     pub(crate) wishes: &'a mut VecDeque<Wish>,
+    pub(crate) logins: &'a mut Logins,
     pub(crate) shard: Shard,
     /// Time since the instant that all shards count call rates from.
     pub(crate) since_epoch: Duration,
@@ -158,15 +163,17 @@ impl Context<'_> {
         self.flush();
     }
 
-    /// Opens a client transaction.
+    /// Opens a client transaction towards `trunk`. What that has challenged earlier requests for, this one proves unasked.
     pub(crate) fn request(
         &mut self,
+        trunk: &Trunk,
         method: Method,
         branch: Branch,
         request: Bytes,
         path: Path,
         owner: Owner,
     ) -> Result<TransactionId, Full> {
+        let request = self.logins.authorize(trunk, &method, request);
         let id = self.transactions.open_client(method, branch, request, path, owner, self.now)?;
         self.flush();
         Ok(id)

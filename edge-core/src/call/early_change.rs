@@ -32,6 +32,15 @@ pub(super) struct EarlyChange {
     over_at: std::time::Instant,
 }
 
+impl EarlyChange {
+    /// It goes on under the number `now`, if it was sent to `side` under `before`.
+    pub(super) fn renumber(&mut self, side: Side, before: u32, now: u32) {
+        if self.asked.side != side && self.sequence == Some(before) {
+            self.sequence = Some(now);
+        }
+    }
+}
+
 impl Call {
     /// An offer in an UPDATE or PRACK, while an INVITE is open.
     pub(super) fn on_early_offer(&mut self, asked: Asked, ctx: &mut Context<'_>) {
@@ -103,7 +112,8 @@ impl Call {
         let update = update.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, leg.supported());
         let (update, path) = (update.body(super::body::SDP, change.body.clone()), leg.path_in(dialog));
         change.sequence = Some(sequence);
-        if ctx.request(Method::Update, branch, update, path, Owner::Update(self.key, to)).is_err() {
+        if ctx.request(&leg.trunk, Method::Update, branch, update, path, Owner::Update(self.key, to)).is_err()
+        {
             self.end_early_change(StatusCode::SERVICE_UNAVAILABLE, None, ctx);
         }
     }

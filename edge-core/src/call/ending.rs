@@ -92,7 +92,10 @@ impl Call {
         let bye = leg.dialog.request(&Method::Bye, branch, sequence);
         let bye = reason.tell(bye).empty();
         leg.state = LegState::Leaving;
-        if ctx.request(Method::Bye, branch, bye.clone(), leg.path(), Owner::Bye(key, side)).is_err() {
+        if ctx
+            .request(&leg.trunk, Method::Bye, branch, bye.clone(), leg.path(), Owner::Bye(key, side))
+            .is_err()
+        {
             // Better said once, without hope of an answer, than not at all.
             ctx.send(leg.path(), bye);
             leg.state = LegState::Closed;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCode};
 use crate::transaction::{Path, T1, TransactionId};
 
+use super::authentication::prove;
 use super::body::SDP;
 use super::cause::not_timed_out;
 use super::exchange::{Exchange, Sent, Unacknowledged};
@@ -40,16 +41,17 @@ impl Call {
         let request = self.redirection.tell(request);
         let request = tell_referrer(self.joining.as_ref(), leg, request);
         let request = finish(request, exchange.body.clone());
-        if leg.turns_to_tcp(request.len(), &self.policy, ctx) {
+        if leg.turns_to_tcp(request.len() + ctx.logins.length_of(&leg.trunk), &self.policy, ctx) {
             return self.send_on(ctx);
         }
         let owner =
             if method == Method::Update { Owner::Update(self.key, to) } else { Owner::Invite(self.key, to) };
-        match ctx.request(method, branch, request, leg.path(), owner) {
+        match ctx.request(&leg.trunk, method, branch, request, leg.path(), owner) {
             Ok(id) => {
                 exchange.client = Some(Sent { id, branch, sequence });
                 self.invites = [Some(exchange.server), Some(id)];
                 self.note_attempt(to, ctx);
+                self.note_proof(to, id, ctx);
             }
             Err(full) => {
                 tracing::warn!("{} not sent: {full}", exchange.onward);
@@ -315,20 +317,22 @@ impl Call {
         let mut fork = leg.dialog.clone();
         fork.confirm(response);
         let path = fork.path(|address| leg.trunk.is_at(address));
-        let bytes = fork.request(&Method::Ack, ctx.random.branch(), response.cseq).empty();
+        let ack = fork.request(&Method::Ack, ctx.random.branch(), response.cseq);
+        let bytes = prove(ack, leg.proof.as_ref()).empty();
         let remote_tag = fork.remote_tag.clone();
         leg.keep_ack(SentAck { sequence: response.cseq, remote_tag, bytes: bytes.clone(), path });
         ctx.send(path, bytes);
         let (branch, sequence) = (ctx.random.branch(), fork.next_sequence());
         let bye = fork.request(&Method::Bye, branch, sequence).empty();
-        if let Err(full) = ctx.request(Method::Bye, branch, bye, path, Owner::Nobody) {
+        if let Err(full) = ctx.request(&self.leg(side).trunk, Method::Bye, branch, bye, path, Owner::Nobody) {
             tracing::warn!("a second answer was not hung up: {full}");
         }
     }
 
     pub(super) fn send_ack(&mut self, side: Side, sequence: u32, body: Option<Bytes>, ctx: &mut Context<'_>) {
         let leg = self.leg_mut(side);
-        let bytes = finish(leg.dialog.request(&Method::Ack, ctx.random.branch(), sequence), body);
+        let ack = leg.dialog.request(&Method::Ack, ctx.random.branch(), sequence);
+        let bytes = finish(prove(ack, leg.proof.as_ref()), body);
         let (path, remote_tag) = (leg.path(), leg.dialog.remote_tag.clone());
         leg.keep_ack(SentAck { sequence, remote_tag, bytes: bytes.clone(), path });
         ctx.send(path, bytes);
@@ -339,7 +343,9 @@ impl Call {
         let leg = self.leg(side);
         let cancel = leg.dialog.request(&Method::Cancel, sent.branch, sent.sequence);
         let cancel = self.reason.tell(cancel).empty();
-        if let Err(full) = ctx.request(Method::Cancel, sent.branch, cancel, leg.path(), Owner::Nobody) {
+        if let Err(full) =
+            ctx.request(&leg.trunk, Method::Cancel, sent.branch, cancel, leg.path(), Owner::Nobody)
+        {
             tracing::warn!("CANCEL not sent: {full}");
         }
     }

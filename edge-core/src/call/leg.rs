@@ -40,6 +40,8 @@ pub(crate) struct Leg {
     pub(super) describe_at: Option<Instant>,
     /// A reliable response that its INVITE was answered without the acknowledgement of: that may still come.
     pub(super) unpracked: Option<RAck>,
+    /// What our newest INVITE to it proved, for the ACK of its 2xx.
+    pub(super) proof: Option<Bytes>,
     /// The targets of its trunk.
     pub(super) attempts: Attempts,
     /// Room on the trunk; given back when the call ends, whatever its peers still owe us.
@@ -97,6 +99,7 @@ impl Leg {
             acks: VecDeque::new(),
             forks_hung_up: 0,
             unpracked: None,
+            proof: None,
             describe_at: None,
             admission: None,
         }

@@ -15,6 +15,7 @@ mod answering;
 mod asked;
 mod asks;
 mod attempt;
+mod authentication;
 mod body;
 mod calling;
 mod cause;

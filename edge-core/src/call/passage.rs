@@ -111,7 +111,7 @@ impl Call {
             Some(event) => carry_report(request.header(HeaderName::Event, event), &asked.request.message),
             None => carry(request, &asked.request.message),
         };
-        ctx.request(method, branch, request, leg.path(), owner)?;
+        ctx.request(&leg.trunk, method, branch, request, leg.path(), owner)?;
         Ok(())
     }
 

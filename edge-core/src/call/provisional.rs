@@ -212,7 +212,7 @@ impl Call {
         let prack = early.dialog.request(&Method::Prack, branch, sequence);
         let prack = finish(prack.header(HeaderName::RAck, rack.to_string()), body);
         let path = leg.path_in(&early.dialog);
-        if let Err(full) = ctx.request(Method::Prack, branch, prack, path, Owner::Nobody) {
+        if let Err(full) = ctx.request(&leg.trunk, Method::Prack, branch, prack, path, Owner::Nobody) {
             tracing::warn!("PRACK not sent: {full}");
         }
     }

@@ -14,6 +14,7 @@ use crate::sip::{HeaderName, Method, Response, StatusCode};
 use crate::transaction::{T1, TransactionId};
 
 use super::body::session_body;
+use super::exchange::Sent;
 use super::invite::finish;
 use super::leg::LegState;
 use super::reason::retry_after;
@@ -35,6 +36,15 @@ pub(super) struct Refreshing {
     sequence: u32,
     /// When a side that says nothing more is given up.
     over_at: Instant,
+}
+
+impl Refreshing {
+    /// It goes on as `now`, if it is the transaction `before`.
+    pub(super) fn renumber(&mut self, before: TransactionId, now: Sent) {
+        if self.id == before {
+            (self.id, self.sequence) = (now.id, now.sequence);
+        }
+    }
 }
 
 impl Call {
@@ -176,13 +186,14 @@ impl Call {
         let request = request.header(HeaderName::Supported, SUPPORTED_UNRELIABLY);
         let request = finish(leg.timer.propose(request), offer);
         let is_invite = method == Method::Invite;
-        match ctx.request(method, branch, request, leg.path(), Owner::Refresh(self.key, side)) {
+        match ctx.request(&leg.trunk, method, branch, request, leg.path(), Owner::Refresh(self.key, side)) {
             Ok(id) => {
                 leg.timer.refresh_again(None);
                 if is_invite {
                     self.invites = [None, Some(id)];
                     let over_at = ctx.now + T1 * 64;
                     self.refreshing = Some(Refreshing { side, id, sequence, over_at });
+                    self.note_proof(side, id, ctx);
                 }
             }
             Err(_full) => leg.timer.refresh_again(Some(ctx.now + AGAIN)),

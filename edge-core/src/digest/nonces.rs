@@ -107,6 +107,13 @@ impl Nonces {
         self.held.iter_mut().map(|held| (held.answer_in, held.value(login, (method, uri), body))).collect()
     }
 
+    /// About how much longer a request becomes by what it says.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        // Names, user name, proof, counts and quotes take up to 300; the URI and what is repeated come on top.
+        self.held.iter().map(|held| 360 + held.nonce.len() + held.realm.len()).sum()
+    }
+
     /// Whether nothing has been asked for yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::sip::{
     HeaderName, Incoming, Message, MessageWriter, Method, ParseError, Request, Response, StatusCode,
     response_to,
 };
-use crate::transaction::{Matched, Path};
+use crate::transaction::{Challenged, Matched, Path};
 
 use super::overload::Verdict;
 use super::{Draining, Edge, shard};
@@ -228,7 +228,15 @@ impl Edge {
     }
 
     fn on_response(&mut self, response: &Response, now: Instant) {
-        match self.resources.transactions.on_response(response, now) {
+        // The transaction forgets its request with the answer.
+        let challenged = self.resources.transactions.challenged_by(response);
+        let matched = self.resources.transactions.on_response(response, now);
+        if let (Some(challenged), Matched::Deliver(..)) = (challenged, matched)
+            && self.answers_challenge(&challenged, response, now)
+        {
+            return;
+        }
+        match matched {
             Matched::Deliver(_, Owner::Invite(key, side)) => {
                 self.resources.at(now).flush();
                 let (key, side) = self.owner_now(response).unwrap_or((key, side));
@@ -260,6 +268,26 @@ impl Edge {
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
             Matched::Nothing => self.counters.stray_responses += 1,
         }
+    }
+
+    /// A request of ours was challenged: says whether it was sent again.
+    fn answers_challenge(
+        &mut self,
+        challenged: &Challenged<Owner>,
+        response: &Response,
+        now: Instant,
+    ) -> bool {
+        self.resources.at(now).flush();
+        if let Owner::Relation(relation, errand) = challenged.owner {
+            let mut ctx = self.resources.at(now);
+            return self.relations.answer_challenge((relation, errand), challenged, response, &mut ctx);
+        }
+        let Some((key, side)) = self.owner_now(response) else { return false };
+        let mut sent_again = false;
+        self.with_call(key, now, |call, ctx| {
+            sent_again = call.answer_challenge(side, challenged, response, ctx);
+        });
+        sent_again
     }
 
     /// The call that has the dialog of a response now: a side may have gone to another call since its request.

@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod attempt;
+mod challenges;
 mod control;
 mod delayed_offer;
 mod families;

@@ -15,6 +15,7 @@ use super::{
     CodecPolicy, DelayedOffer, Host, Keepalive, NumberPlan, RealmId, Redirects, Refer, Targets, Transport,
     TrunkState,
 };
+use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
 
 /// Index of a trunk in its policy.
@@ -110,6 +111,8 @@ pub struct Trunk {
     pub keepalive: Option<Keepalive>,
     /// How it writes numbers.
     pub numbers: Arc<NumberPlan>,
+    /// Who we are when it challenges us; `None` leaves its challenges unanswered.
+    pub login: Option<Arc<Login>>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
     /// What is wanted and known of it, beside the file; shared and inherited, too.
@@ -253,6 +256,7 @@ impl Trunk {
             refer: Refer::default(),
             keepalive: None,
             numbers: Arc::default(),
+            login: None,
             usage: Arc::default(),
             state: Arc::default(),
         }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use crate::call::{Context, Owner, call_id, sent_by, tag};
 use crate::dialog::Dialog;
 use crate::policy::{Policy, Target, Trunk};
-use crate::sip::{MessageWriter, Method};
-use crate::transaction::{Full, Path, TransactionId};
+use crate::sip::{MessageWriter, Method, Response};
+use crate::transaction::{Challenged, Full, Path, TransactionId};
 
 /// Who asks whom.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ impl Inquiry {
     /// [`Full`]: nothing was sent.
     pub(crate) fn ask(
         &mut self,
+        trunk: &Trunk,
         owner: Owner,
         say: impl FnOnce(MessageWriter) -> MessageWriter,
         ctx: &mut Context<'_>,
@@ -62,8 +63,25 @@ impl Inquiry {
         self.drop_open(ctx);
         let (branch, sequence) = (ctx.random.branch(), self.dialog.next_sequence());
         let request = say(self.dialog.request(&self.method, branch, sequence)).empty();
-        self.open = Some(ctx.request(self.method.clone(), branch, request, self.path, owner)?);
+        self.open = Some(ctx.request(trunk, self.method.clone(), branch, request, self.path, owner)?);
         Ok(())
+    }
+
+    /// Sends it again with what a challenge wants proven; says whether that could help.
+    pub(crate) fn answer_challenge(
+        &mut self,
+        trunk: &Trunk,
+        challenged: &Challenged<Owner>,
+        response: &Response,
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        if !self.is_open(challenged.id) || !ctx.heed_challenge(trunk, challenged, response) {
+            return false;
+        }
+        let sequence = self.dialog.next_sequence();
+        let Some((id, _branch)) = ctx.send_again(trunk, challenged, sequence) else { return false };
+        self.open = Some(id);
+        true
     }
 
     /// Whether this is the newest try.

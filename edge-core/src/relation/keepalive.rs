@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
 use crate::policy::{self, Policy, Sign, Target, Trunk};
 use crate::sip::{HeaderName, Method, Response, StatusCode};
-use crate::transaction::TransactionId;
+use crate::transaction::{Challenged, TransactionId};
 
 use super::{Addresses, Errand, Inquiry, Outcome, RelationId, may_ask, note_sign};
 
@@ -97,6 +97,18 @@ impl Keepalive {
         note_sign(trunk, &target, sign_of(outcome));
     }
 
+    /// An OPTIONS was challenged; says whether it was sent again.
+    pub(super) fn answer_challenge(
+        &mut self,
+        trunk: &Trunk,
+        challenged: &Challenged<Owner>,
+        response: &Response,
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        let mut inquiries = self.probes.iter_mut().map(|probe| &mut probe.inquiry);
+        inquiries.any(|inquiry| inquiry.answer_challenge(trunk, challenged, response, ctx))
+    }
+
     /// Asks nothing more.
     pub(super) fn end(&mut self, ctx: &mut Context<'_>) {
         for mut probe in self.probes.drain(..) {
@@ -125,7 +137,7 @@ impl Keepalive {
         let made = Inquiry::new(Method::Options, policy, (trunk, target), addresses, ctx);
         let Some(mut inquiry) = made else { return };
         let owner = Owner::Relation(id, Errand::Keepalive);
-        let asked = inquiry.ask(owner, |options| options.header(HeaderName::Accept, "application/sdp"), ctx);
+        let asked = inquiry.ask(trunk, owner, |options| options.header(HeaderName::Accept, "application/sdp"), ctx);
         match asked {
             Ok(()) => self.probes.push(Probe { target: target.clone(), inquiry }),
             // That is our own want of room, and says nothing of the target.

@@ -15,11 +15,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::call::Context;
+use crate::call::{Context, Owner};
 use crate::edge::Shard;
 use crate::policy::{AdminState, Health, Policy, Sign, Target, Trunk};
 use crate::sip::Response;
-use crate::transaction::TransactionId;
+use crate::transaction::{Challenged, TransactionId};
 
 pub(crate) use inquiry::{Addresses, Inquiry};
 use keepalive::Keepalive;
@@ -127,6 +127,22 @@ impl Relations {
                 }
             }
         });
+    }
+
+    /// A request of a relation was challenged; says whether it was sent again.
+    pub(crate) fn answer_challenge(
+        &mut self,
+        (id, errand): (RelationId, Errand),
+        challenged: &Challenged<Owner>,
+        response: &Response,
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        let Some(relation) = self.relations.get_mut(&id) else { return false };
+        match errand {
+            Errand::Keepalive => relation.keepalive.as_mut().is_some_and(|keepalive| {
+                keepalive.answer_challenge(&relation.trunk, challenged, response, ctx)
+            }),
+        }
     }
 
     /// Lets a relation act, and notes when it wants to act next.

@@ -24,6 +24,8 @@ pub(super) struct Transaction<O> {
     pub(super) trunk: Option<TrunkId>,
     /// Nobody waits for what comes of it.
     pub(super) abandoned: bool,
+    /// Challenges that its request has answered.
+    pub(super) answered: u8,
     /// The newest message of ours: the request of a client, the last response of a server.
     pub(super) newest: Bytes,
     /// The ACK for a failure response, once there is one.

@@ -1,5 +1,7 @@
 //! Hosts the machines: matching, stored messages, deadlines.
 
+mod challenged;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::time::Instant;
@@ -16,6 +18,8 @@ use super::shares::Shares;
 use super::step::Effect;
 use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
 use super::{Path, TRANSACTIONS_MAX, TransactionId, Transmit};
+
+pub use challenged::Challenged;
 
 /// All transactions of one shard. `O` says who a transaction belongs to.
 #[derive(Debug)]
@@ -278,6 +282,7 @@ impl<O: Copy> Transactions<O> {
             other_way: None,
             trunk: None,
             abandoned: false,
+            answered: 0,
             newest,
             ack: Bytes::new(),
             retransmission: None,

@@ -34,7 +34,7 @@ use crate::policy::{ListenerId, Policy, Target, Trunk, TrunkId, TrunkKey};
 pub use client_invite::{ClientInvite, Input as ClientInviteInput};
 pub use client_non_invite::{ClientNonInvite, Input as ClientNonInviteInput};
 pub use key::Branch;
-pub use layer::{Full, Matched, Transactions};
+pub use layer::{Challenged, Full, Matched, Transactions};
 pub use server_invite::{Input as ServerInviteInput, ServerInvite};
 pub use server_non_invite::{Input as ServerNonInviteInput, ServerNonInvite};
 pub use step::{Effect, Step, T1, T2, T4, Timer};

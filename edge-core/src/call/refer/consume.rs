@@ -112,7 +112,8 @@ impl Call {
             .header(HeaderName::Event, format!("refer;id={sequence}"))
             .header(HeaderName::SubscriptionState, state)
             .body(SIPFRAG, format!("SIP/2.0 {code} {}\r\n", code.default_reason()));
-        if let Err(full) = ctx.request(Method::Notify, branch, notify, leg.path(), Owner::Nobody) {
+        if let Err(full) = ctx.request(&leg.trunk, Method::Notify, branch, notify, leg.path(), Owner::Nobody)
+        {
             tracing::warn!("NOTIFY not sent: {full}");
         }
     }

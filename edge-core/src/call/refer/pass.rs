@@ -23,6 +23,15 @@ pub(in super::super) struct Referred {
     sent: u32,
 }
 
+impl Referred {
+    /// The REFER goes on under the number `now`, if it was sent to `side` under `before`.
+    pub(in super::super) fn renumber(&mut self, side: Side, before: u32, now: u32) {
+        if self.by != side && self.sent == before {
+            self.sent = now;
+        }
+    }
+}
+
 impl Call {
     /// Passes a REFER on; one that names another call first has that named as the other side knows it.
     pub(super) fn pass_refer(&mut self, asked: Asked, target: &ReferTo, ctx: &mut Context<'_>) {
@@ -62,7 +71,7 @@ impl Call {
                 request.header(HeaderName::ReferSub, "false").header(HeaderName::Supported, "norefersub");
         }
         let (path, owner) = (leg.path(), Owner::Passage(key, asked.server));
-        if ctx.request(Method::Refer, branch, request.empty(), path, owner).is_err() {
+        if ctx.request(&leg.trunk, Method::Refer, branch, request.empty(), path, owner).is_err() {
             return self.reply_later(&asked, ctx);
         }
         if self.referred.len() == SUBSCRIPTIONS_MAX {
