@@ -247,6 +247,7 @@ fn again(request: &Message, method: &Method, branch: Branch, sequence: u32) -> B
     let mut writer = MessageWriter::request(method, request.request_uri().unwrap_or_default());
     let mut content_type = None;
     for header in request.headers() {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "what is not told apart stays as it is")]
         match header.name {
             HeaderName::Via => writer = writer.header(HeaderName::Via, rebranched(header.value, branch)),
             HeaderName::CSeq => {

@@ -10,8 +10,8 @@ use rand_core::{RngCore, SeedableRng};
 
 use crate::edge::{Command, Shard};
 use crate::media::PortPool;
-use crate::relation::{Errand, RelationId};
 use crate::policy::Trunk;
+use crate::relation::{Errand, RelationId};
 use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
@@ -124,7 +124,19 @@ impl Resources {
         let (epoch, shard) = (self.epoch, self.shard);
         let Self { transactions, commands, random, ports, dialogs, wishes, logins, .. } = self;
         let since_epoch = now.saturating_duration_since(epoch);
-        Context { transactions, commands, random, ports, dialogs, wishes, logins, shard, since_epoch, now, time }
+        Context {
+            transactions,
+            commands,
+            random,
+            ports,
+            dialogs,
+            wishes,
+            logins,
+            shard,
+            since_epoch,
+            now,
+            time,
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::digest::Login;
 use crate::media::RemoteMedia;
 use crate::sdp::SdpError;
 
@@ -207,6 +208,15 @@ impl Policy {
         names::bound_former(&mut self.trunks);
         self.sources = Sources::new(&self.trunks);
         self.keys = certified(&self.trunks);
+    }
+
+    /// Gives each trunk the login that `of` has for its name.
+    pub fn log_in(&mut self, of: impl Fn(&str) -> Option<Arc<Login>>) {
+        for trunk in &mut self.trunks {
+            if let Some(login) = of(&trunk.name) {
+                *trunk = Arc::new(Trunk { login: Some(login), ..Trunk::clone(trunk) });
+            }
+        }
     }
 
     /// The realm behind an id of this policy.

@@ -137,7 +137,8 @@ impl Keepalive {
         let made = Inquiry::new(Method::Options, policy, (trunk, target), addresses, ctx);
         let Some(mut inquiry) = made else { return };
         let owner = Owner::Relation(id, Errand::Keepalive);
-        let asked = inquiry.ask(trunk, owner, |options| options.header(HeaderName::Accept, "application/sdp"), ctx);
+        let asked =
+            inquiry.ask(trunk, owner, |options| options.header(HeaderName::Accept, "application/sdp"), ctx);
         match asked {
             Ok(()) => self.probes.push(Probe { target: target.clone(), inquiry }),
             // That is our own want of room, and says nothing of the target.

@@ -3,6 +3,7 @@
 //! Everything is read from the same [`Config`] that `edge run` works with, so the sentences cannot tell of
 //! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
 
+mod login;
 mod notes;
 mod numbers;
 mod routes;
@@ -44,7 +45,7 @@ impl Display for Sheet<'_> {
 }
 
 fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
-    let Config { policy, node, log: _, admin, xdp, cdr, tls: _, shards, drain, dns } = config;
+    let Config { policy, node, log: _, admin, xdp, cdr, tls: _, logins: _, shards, drain, dns } = config;
     writeln!(f, "NODE {}", node.name)?;
     row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
     let mode = match xdp.mode {
@@ -157,6 +158,9 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     if let Some(authority) = config.tls.authorities.get(&trunk.name) {
         let (names, authority) = (trunk.names.join(" or "), authority.display());
         row(f, "its certificate", format_args!("is for {names}, and signed by a CA in {authority}"))?;
+    }
+    if let Some(login) = config.logins.get(&trunk.name) {
+        row(f, "its challenges", format_args!("are {}", login::said(login)))?;
     }
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{ConfigPath, Outcome};
 use crate::check::Sheet;
 use crate::host;
+use crate::logins::Logins;
 use crate::runtime::clock;
 use crate::tls::Keyring;
 
@@ -42,6 +43,11 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
         Ok((_keyring, found)) => warnings = found,
         Err(found) => problems.extend(found.iter().map(ToString::to_string)),
     }
+    let mut open = Vec::new();
+    match Logins::load(&config) {
+        Ok((_logins, found)) => open = found,
+        Err(found) => problems.extend(found.iter().map(ToString::to_string)),
+    }
     if !problems.is_empty() {
         writeln!(out, "\nTHIS HOST: `edge run` would refuse to start here")?;
     }
@@ -52,6 +58,12 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
         writeln!(out, "\nCERTIFICATES that need a look")?;
     }
     for warning in warnings {
+        writeln!(out, "  - {warning}")?;
+    }
+    if !open.is_empty() {
+        writeln!(out, "\nPASSWORDS that are open to others")?;
+    }
+    for warning in open {
         writeln!(out, "  - {warning}")?;
     }
     Ok(Outcome::Good)

@@ -1,5 +1,6 @@
 //! Values that are one of a fixed set of words, and which of the words are built.
 
+use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp,
@@ -102,6 +103,11 @@ impl Choice for Srtp {
     const WORDS: &'static [(&'static str, Self)] = &[("off", Self::Off), ("passthrough", Self::Passthrough)];
     const PLANNED: (&'static [&'static str], &'static str) =
         (&["optional", "required"], "\"off\" or \"passthrough\"");
+}
+
+impl Choice for Hash {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("MD5", Self::Md5), ("SHA-256", Self::Sha256), ("SHA-512-256", Self::Sha512_256)];
 }
 
 impl Choice for Strangers {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::login::LoginFault;
 use super::plan::PlanFault;
 use super::tls::TlsFault;
 
@@ -341,6 +342,9 @@ pub enum Fault {
         /// The value.
         found: &'static str,
     },
+    /// Something about a login.
+    #[error(transparent)]
+    Login(#[from] LoginFault),
     /// Something about TLS.
     #[error(transparent)]
     Tls(#[from] TlsFault),

@@ -13,6 +13,7 @@ mod conflict;
 mod document;
 mod fault;
 mod keys;
+mod login;
 mod names;
 pub(crate) mod nearest;
 mod node;
@@ -42,6 +43,7 @@ use realm::RealmDraft;
 use trunk::TrunkDraft;
 
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
+pub use login::{LoginFault, PasswordSource, TrunkLogin};
 pub use plan::PlanFault;
 pub use tls::{RealmTls, TlsFault};
 
@@ -74,6 +76,8 @@ pub struct Config {
     pub cdr: CdrConfig,
     /// Whose certificates are shown and believed.
     pub tls: TlsConfig,
+    /// Who we are for trunks that challenge us, by their names.
+    pub logins: BTreeMap<String, TrunkLogin>,
     /// Threads that signalling is spread over; at least one.
     pub shards: usize,
     /// What happens when the process is told to end.
@@ -237,11 +241,16 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
     let admin = node::admin(&sections.admin);
     let (shards, drain) = (node::shards(&sections.node), node::drain(&sections.node));
     let dns = node::dns(&sections.dns);
-    let (policy, tls) = policy(&root, &sections, &node.name)?;
-    Some(Config { policy: Arc::new(policy), node, log, admin, xdp, cdr, tls, shards, drain, dns })
+    let (policy, tls, logins) = policy(&root, &sections, &node.name)?;
+    let policy = Arc::new(policy);
+    Some(Config { policy, node, log, admin, xdp, cdr, tls, logins, shards, drain, dns })
 }
 
-fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option<(Policy, TlsConfig)> {
+fn policy<'a>(
+    root: &Section<'a>,
+    node: &NodeSections<'a>,
+    name: &str,
+) -> Option<(Policy, TlsConfig, Logins)> {
     let strangers = node::shield(&node.shield);
     let timers = node::timers(&node.timers);
     let message_bounds = node::limits(&node.limits);
@@ -263,6 +272,7 @@ fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option
     conflicts(&realms, &trunks);
     // Ids are positions in the file, so one section that is missing would shift all that follow it.
     let authorities = authorities(&trunks, &realms);
+    let logins = logins(&trunks);
     let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
     let trunks: Option<Vec<_>> = trunks.into_iter().map(|trunk| Some(trunk?.finish())).collect();
     let routes: Option<Vec<_>> = routes.into_iter().collect();
@@ -270,7 +280,15 @@ fn policy<'a>(root: &Section<'a>, node: &NodeSections<'a>, name: &str) -> Option
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
     let mut policy = Policy::new(name.to_owned(), realms, trunks?, routes?, strangers, timers).ok()?;
     policy.message_bounds = message_bounds;
-    Some((policy, TlsConfig { realms: tls, authorities }))
+    Some((policy, TlsConfig { realms: tls, authorities }, logins))
+}
+
+/// Who we are for trunks that challenge us, by their names.
+type Logins = BTreeMap<String, TrunkLogin>;
+
+fn logins(trunks: &[Option<TrunkDraft<'_>>]) -> Logins {
+    let of = |trunk: &TrunkDraft<'_>| Some((trunk.name.clone(), trunk.login.clone()?));
+    trunks.iter().flatten().filter_map(of).collect()
 }
 
 /// Who signs the certificates of trunks: the trunk says, else its realm.

@@ -17,6 +17,7 @@ use super::choice::MediaSource;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
+use super::login::{self, TrunkLogin};
 use super::names::Names;
 use super::node::{Bounds, duration};
 use super::plan;
@@ -34,6 +35,7 @@ pub(super) struct TrunkDraft<'a> {
     pub(super) transport_line: usize,
     pub(super) auth: Auth,
     pub(super) tls: TrunkTls,
+    pub(super) login: Option<TrunkLogin>,
     pub(super) sources: Vec<At<IpNet>>,
     pub(super) direction: Direction,
     enabled: bool,
@@ -77,6 +79,7 @@ impl<'a> TrunkDraft<'a> {
             transport_line,
             auth: auth.value,
             tls,
+            login: login::read(&section),
             sources: sources?,
             direction,
             enabled,
@@ -148,6 +151,7 @@ impl<'a> TrunkDraft<'a> {
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
             keepalive: None,
+            login: None,
         }
     }
 }

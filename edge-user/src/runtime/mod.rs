@@ -69,12 +69,13 @@ const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// # Errors
 /// Whatever keeps it from starting, with what to do about it.
 pub fn run(
-    config: Config,
+    mut config: Config,
     file: &Path,
     attended: impl FnOnce(Control) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     refuse_wrong_host(&config)?;
     let keyring = Arc::new(reload::keyring(&config)?);
+    reload::log_in(&mut config)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;

@@ -12,6 +12,7 @@ use edge_core::policy::Policy;
 use super::clock;
 use crate::config::Config;
 use crate::host;
+use crate::logins::Logins;
 use crate::tls::Keyring;
 
 /// The policy of `file`, with the usage that `running` has counted, and its certificates.
@@ -40,10 +41,32 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
         bail!("{} changed: restart edge for that, or put it back", changed.join(", "));
     }
     let keyring = keyring(&fresh)?;
+    log_in(&mut fresh)?;
     if let Some(policy) = Arc::get_mut(&mut fresh.policy) {
         policy.take_over(running);
     }
     Ok((fresh.policy, keyring))
+}
+
+/// Gives the trunks of a configuration their passwords, as they are now.
+///
+/// # Errors
+/// When one cannot be read; all of them are named in the log.
+pub(super) fn log_in(config: &mut Config) -> anyhow::Result<()> {
+    match Logins::load(config) {
+        Ok((logins, warnings)) => {
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            // Nobody else has it before the edge runs.
+            if let Some(policy) = Arc::get_mut(&mut config.policy) {
+                logins.give_to(policy);
+            }
+            Ok(())
+        }
+        Err(problems) => {
+            problems.iter().for_each(|problem| tracing::error!("{problem}"));
+            bail!("passwords cannot be read ({} problems, see above)", problems.len())
+        }
+    }
 }
 
 /// The certificates that a configuration names, as its files hold them now.
