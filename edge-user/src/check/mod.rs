@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    Auth, CodecPolicy, DelayedOffer, Direction, Host, Limits, Listener, Realm, Redirects, Refer, RefuseWith,
-    ReliableProvisional, Strangers, Trunk,
+    Auth, CodecPolicy, DelayedOffer, Direction, Host, Hysteresis, Keepalive, Limits, Listener, Realm,
+    Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Trunk,
 };
 use ipnet::IpNet;
 
@@ -137,7 +137,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         large_over_tcp,
         usage: _,
         state: _,
-        keepalive: _,
+        keepalive,
         ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
@@ -170,6 +170,11 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     }
     if let Some(dscp) = rtp_dscp {
         row(f, "marking", format_args!("RTP and RTCP to it leave with DSCP {}", dscp.number()))?;
+    }
+    if let Some(Keepalive { interval, hysteresis: Hysteresis { fails, oks } }) = keepalive {
+        let (fails, oks) = (counted(usize::from(*fails), "silence"), counted(usize::from(*oks), "answer"));
+        let every = Span(*interval);
+        row(f, "is it alive", format_args!("asked each {every}; down after {fails}, up after {oks}"))?;
     }
     if let Some(interval) = session_timer {
         row(f, "session timer", format_args!("{} is proposed to it", Span(*interval)))?;

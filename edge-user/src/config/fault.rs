@@ -102,6 +102,12 @@ pub enum Fault {
         /// "is missing" or "is \"none\"".
         found: &'static str,
     },
+    /// The key does nothing without another one.
+    #[error("does nothing by itself; write {key}, too, or remove the key")]
+    Needs {
+        /// The other one, as it could be written.
+        key: &'static str,
+    },
     /// The value has the wrong type.
     #[error("is of type {found}; write {expected}")]
     Type {

@@ -12,6 +12,7 @@ mod choice;
 mod conflict;
 mod document;
 mod fault;
+mod keepalive;
 mod keys;
 mod login;
 mod names;

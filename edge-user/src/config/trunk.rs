@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, DelayedOffer, Direction, Host, Limits, NumberPlan, RealmId, Redirects, Refer,
-    RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, DelayedOffer, Direction, Host, Keepalive, Limits, NumberPlan, RealmId,
+    Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey,
+    TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -16,6 +17,7 @@ use super::address::{HostText, Source};
 use super::choice::MediaSource;
 use super::document::{At, Section};
 use super::fault::Fault;
+use super::keepalive::keepalive;
 use super::keys;
 use super::login::{self, TrunkLogin};
 use super::names::Names;
@@ -52,6 +54,7 @@ pub(super) struct TrunkDraft<'a> {
     refer: Refer,
     large_over_tcp: bool,
     numbers: NumberPlan,
+    keepalive: Option<Keepalive>,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -98,6 +101,7 @@ impl<'a> TrunkDraft<'a> {
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
             large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
             numbers: plan::of_trunk(&section),
+            keepalive: keepalive(&section),
             section,
         })
     }
@@ -121,6 +125,7 @@ impl<'a> TrunkDraft<'a> {
             large_over_tcp,
             reliable_provisional,
             numbers,
+            keepalive,
             ..
         } = self;
         Trunk {
@@ -150,8 +155,8 @@ impl<'a> TrunkDraft<'a> {
             numbers: Arc::new(numbers),
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
-            keepalive: None,
             login: None,
+            keepalive,
         }
     }
 }
