@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::media::MediaReport;
-use crate::policy::{Admission, Number, Policy, Readiness, RealmId, RefuseWith, Trunk};
+use crate::policy::{Admission, Importance, Number, Policy, Readiness, RealmId, RefuseWith, Role, Trunk};
 use crate::sip::Request;
 use crate::transaction::Path;
 
@@ -39,8 +39,13 @@ pub(crate) fn call_id(ctx: &mut Context<'_>) -> Bytes {
 }
 
 /// Takes room on a trunk; `refuse_with` is what the caller's peer expects to hear above a bound.
-pub(super) fn admit(trunk: &Trunk, refuse_with: RefuseWith, ctx: &Context<'_>) -> Result<Admission, Refused> {
-    trunk.admit(ctx.since_epoch).map_err(|refusal| Refused::Limit {
+pub(super) fn admit(
+    (trunk, role): (&Trunk, Role),
+    precedence: Importance,
+    refuse_with: RefuseWith,
+    ctx: &Context<'_>,
+) -> Result<Admission, Refused> {
+    trunk.admit(role, precedence, ctx.since_epoch).map_err(|refusal| Refused::Limit {
         trunk: trunk.name.clone(),
         refusal,
         refuse_with,

@@ -343,8 +343,7 @@ impl Refused {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Closed { closed, .. } => closed.name(),
-            Self::Limit { refusal: Refusal::Calls { .. }, .. } => "max_calls",
-            Self::Limit { refusal: Refusal::Rate { .. }, .. } => "max_cps",
+            Self::Limit { refusal, .. } => refusal.name(),
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",
             Self::Replaces(_) => "replaces",

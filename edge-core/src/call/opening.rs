@@ -11,7 +11,8 @@ use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{Family, MediaReport};
 use crate::policy::{
-    Admission, DelayedOffer, Destination, Number, Policy, ReliableProvisional, RouteQuery, Trunk, TrunkId,
+    Admission, DelayedOffer, Destination, Importance, Number, Policy, ReliableProvisional, Role, RouteQuery,
+    Trunk, TrunkId,
 };
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
@@ -28,6 +29,7 @@ use super::exchange::Exchange;
 use super::join::{Joining, OnBehalf, Source};
 use super::leg::{Leg, Said};
 use super::party::Party;
+use super::reason::Reason;
 use super::reliable::{REL, can_acknowledge, wants_reliable};
 use super::session_timer::{MIN_SE, TIMER, check_interval};
 use super::streams::{End, Streams};
@@ -96,7 +98,7 @@ impl Arrival<'_> {
         self.check_request()?;
         let (sdp, offer) = self.offer()?.ok_or(Refused::Offer(SdpError::NoMedia))?;
         let trunk = self.near();
-        let admission = admit(trunk, trunk.limits.refuse_with, ctx)?;
+        let admission = admit((trunk, Role::Caller), Importance::Ordinary, trunk.limits.refuse_with, ctx)?;
         let dialog = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
         let caller = self.invite.from.uri().number().unwrap_or_default().into_owned();
         let mut said = Said::default();
@@ -246,7 +248,8 @@ impl Arrival<'_> {
         may_go_to(called, ctx)?;
         // The caller's trunk says what its peer expects to hear, whichever bound is reached.
         let refuse_with = caller.limits.refuse_with;
-        Ok([admit(caller, refuse_with, ctx)?, admit(called, refuse_with, ctx)?])
+        let room = |trunk, role| admit((trunk, role), Importance::Ordinary, refuse_with, ctx);
+        Ok([room(caller, Role::Caller)?, room(called, Role::Called)?])
     }
 
     /// What the caller offers, as it is written and as it is understood.
@@ -323,7 +326,8 @@ pub(crate) fn refuse(
     let to_tag = tag(ctx);
     let response =
         response_to(&invite.message, code, code.default_reason(), path.peer, Some(to_tag.as_ref()));
-    ctx.respond(server, code, explain(response, refused).header(HeaderName::Allow, ALLOW).empty());
+    let response = Reason::of_refusal(refused).explain(explain(response, refused));
+    ctx.respond(server, code, response.header(HeaderName::Allow, ALLOW).empty());
 }
 
 /// Adds to a refusal what would have been taken.

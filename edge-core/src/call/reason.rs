@@ -3,10 +3,11 @@
 //! Invariants: what crosses is a cause of `SIP` or `Q.850`, one of each, read and written anew; a text crosses as a quoted
 //! string of ours, and not when it names a host. A response carries only `Q.850`: its own code is the other one.
 
+use crate::policy::{Closed, Refusal};
 use crate::sip::{HeaderName, Message, MessageWriter, NameAddr};
 
-use super::Cause;
 use super::identity::names_a_host;
+use super::{Cause, Refused};
 
 /// Longest text that crosses, in characters: a phrase, not a story.
 const TEXT_MAX: usize = 80;
@@ -63,10 +64,20 @@ impl Reason {
             Cause::BadAnswer(_) => (488, 88, "Unusable answer"),
             Cause::Drained => (503, 41, "Shutting down"),
             Cause::Operator => (503, 8, "Hung up by the operator"),
-            Cause::Refused(refused) => (refused.status().as_u16(), 47, "Not possible"),
+            Cause::Refused(refused) => {
+                let (q850, text) = of_refused(refused);
+                (refused.status().as_u16(), q850, text)
+            }
         };
         let part = |cause| Some(Part { cause, text: Some(text.to_owned()) });
         Some(Self { sip: part(sip), q850: part(q850) })
+    }
+
+    /// What the edge says of a call that it does not try. Which trunk it is about, and where its bounds are, is nobody's
+    /// business.
+    pub(super) fn of_refusal(refused: &Refused) -> Self {
+        let (cause, text) = of_refused(refused);
+        Self { sip: None, q850: Some(Part { cause, text: Some(text.to_owned()) }) }
     }
 
     /// Adds it to a BYE or CANCEL.
@@ -78,6 +89,39 @@ impl Reason {
     /// Adds what a failure response may carry of it (RFC 6432).
     pub(super) fn explain(&self, response: MessageWriter) -> MessageWriter {
         write(response, "Q.850", self.q850.as_ref())
+    }
+}
+
+/// Why a call is not tried: a cause of Q.850 (table 1), and a phrase.
+const fn of_refused(refused: &Refused) -> (u16, &'static str) {
+    match refused {
+        Refused::Closed { closed: Closed::Direction, .. } => (21, "Direction not allowed"),
+        Refused::Closed { closed: Closed::Draining, .. } => (41, "Trunk draining"),
+        Refused::Closed { closed: Closed::Disabled, .. } => (41, "Trunk disabled"),
+        Refused::Limit { refusal, .. } => match refusal {
+            Refusal::Calls { .. } | Refusal::CallsIn { .. } | Refusal::CallsOut { .. } => {
+                (34, "Too many calls")
+            }
+            Refusal::Rate { .. } => (42, "Too many calls a second"),
+        },
+        Refused::NoRoute { .. } => (3, "No route"),
+        Refused::NoNumber => (28, "No number"),
+        Refused::Loop => (25, "Loop"),
+        Refused::TooManyHops => (25, "Too many hops"),
+        Refused::Unresolved { .. } => (27, "Destination out of order"),
+        Refused::NoMediaPort { .. } | Refused::Datapath { .. } => (47, "No room for media"),
+        Refused::Offer(_) | Refused::MediaAddress { .. } => (88, "Incompatible description"),
+        Refused::Draining => (41, "Shutting down"),
+        Refused::Overload => (42, "Overload"),
+        Refused::Replaces(_)
+        | Refused::Extension { .. }
+        | Refused::Unreliable
+        | Refused::Interval
+        | Refused::Scheme
+        | Refused::NoAnswerWanted
+        | Refused::MediaType { .. }
+        | Refused::Encoding { .. }
+        | Refused::Disposition { .. } => (127, "Interworking"),
     }
 }
 

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use crate::dialog::SIP_PORT;
 use crate::edge::{Command, tag_number};
-use crate::policy::{self, Number, Policy, Redirects, RouteId, RouteQuery, Trunk, TrunkId};
+use crate::policy::{self, Importance, Number, Policy, Redirects, Role, RouteId, RouteQuery, Trunk, TrunkId};
 use crate::sdp::SdpError;
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 use crate::transaction::Path;
@@ -185,7 +185,8 @@ impl Call {
         let trunk = policy.trunk(target.trunk);
         may_go_to(trunk, ctx)?;
         let (way, attempts) = ways(&policy, target, ctx)?;
-        let admission = admit(trunk, self.leg(Side::A).trunk.limits.refuse_with, ctx)?;
+        let refuse_with = self.leg(Side::A).trunk.limits.refuse_with;
+        let admission = admit((trunk, Role::Called), Importance::Ordinary, refuse_with, ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
         let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
         let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&target.number, host));

@@ -36,8 +36,9 @@ use crate::call::{CallKey, CallRecord};
 use crate::edge::Shard;
 use crate::media::{MediaPlan, MediaRefusal, MediaReport};
 use crate::policy::{
-    CallTimers, Codec, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch, NumberRewrite,
-    Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk, TrunkId,
+    AdminState, CallTimers, Codec, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch,
+    NumberRewrite, Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk,
+    TrunkId,
 };
 use crate::transaction::Path;
 use crate::{Command, Edge, Input};
@@ -286,9 +287,13 @@ fn limits_refuse_as_the_callers_trunk_wants() {
     let calls = Limits { calls_max: Some(1), ..Limits::default() };
     let busy = Limits { refuse_with: RefuseWith::BusyHere, ..calls };
     let rate = Limits { calls_per_second_max: Some(1), ..Limits::default() };
+    let inbound = Limits { calls_in_max: Some(1), ..Limits::default() };
+    let outbound = Limits { calls_out_max: Some(1), ..Limits::default() };
     for (limits, side, status, cause) in [
         (calls, 0, "SIP/2.0 503 Service Unavailable", "max_calls"),
         (calls, 1, "SIP/2.0 503 Service Unavailable", "max_calls"),
+        (inbound, 0, "SIP/2.0 503 Service Unavailable", "max_calls_in"),
+        (outbound, 1, "SIP/2.0 503 Service Unavailable", "max_calls_out"),
         (busy, 0, "SIP/2.0 486 Busy Here", "max_calls"),
         (rate, 0, "SIP/2.0 503 Service Unavailable", "max_cps"),
     ] {
@@ -297,6 +302,43 @@ fn limits_refuse_as_the_callers_trunk_wants() {
         let (sent, records) = bench.receive("192.0.2.10:5060", &invite(2));
         assert_eq!(statuses(&sent).last(), Some(&status));
         assert_eq!(records[0].cause.name(), cause);
+        let reason = if cause == "max_cps" {
+            "42;text=\"Too many calls a second\""
+        } else {
+            "34;text=\"Too many calls\""
+        };
+        assert!(sent[1].1.contains(&format!("Reason: Q.850;cause={reason}\r\n")), "{}", sent[1].1);
+    }
+    for (limits, side) in [(inbound, 1), (outbound, 0)] {
+        let mut bench = Bench::new(limited(limits, side));
+        for number in 1..=2 {
+            assert_eq!(bench.receive("192.0.2.10:5060", &invite(number)).1, [], "the other direction");
+        }
+    }
+}
+
+#[test]
+fn the_operators_order_closes_a_trunk_to_new_calls_and_says_so() {
+    for side in [0, 1] {
+        for (order, cause, text) in [
+            (AdminState::Draining, "trunk_draining", "Trunk draining"),
+            (AdminState::Disabled, "trunk_disabled", "Trunk disabled"),
+        ] {
+            let mut bench = Bench::new(|_, _| {});
+            assert_eq!(bench.receive("192.0.2.10:5060", &invite(1)).1, []);
+            bench.edge.policy.trunks[side].order(order);
+            let (sent, records) = bench.receive("192.0.2.10:5060", &invite(2));
+            assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 503 Service Unavailable"));
+            assert!(
+                sent[1].1.contains(&format!("Reason: Q.850;cause=41;text=\"{text}\"\r\n")),
+                "{}",
+                sent[1].1
+            );
+            assert_eq!(records[0].cause.name(), cause);
+            assert_eq!(bench.edge.counters().calls_standing, 1, "what stands goes on");
+            bench.edge.policy.trunks[side].order(AdminState::Enabled);
+            assert_eq!(bench.receive("192.0.2.10:5060", &invite(3)).1, []);
+        }
     }
 }
 

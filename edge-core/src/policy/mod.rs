@@ -9,6 +9,7 @@ mod codec;
 mod control;
 mod delayed_offer;
 mod health;
+mod limits;
 mod listener;
 mod message_bounds;
 mod names;
@@ -35,6 +36,7 @@ pub use codec::{Codec, CodecPolicy};
 pub use control::{Redirects, Refer};
 pub use delayed_offer::DelayedOffer;
 pub use health::{Health, Hysteresis, Keepalive, Sign};
+pub use limits::{Admission, Importance, Limits, Refusal, RefuseWith, Role, TrunkUsage};
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unprefixed};
@@ -49,10 +51,7 @@ pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 
 pub use waiting::Waiting;
 
-pub use trunk::{
-    Admission, Auth, Direction, Limits, Refusal, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Trunk,
-    TrunkId, TrunkKey, TrunkUsage,
-};
+pub use trunk::{Auth, Direction, ReliableProvisional, SESSION_TIMER, Srtp, Trunk, TrunkId, TrunkKey};
 
 /// One validated configuration, shared read-only by all shards and replaced as a whole by a reload.
 #[derive(Debug)]

@@ -63,18 +63,6 @@ fn a_reference_to_nothing_is_refused() {
 }
 
 #[test]
-fn room_goes_back_when_it_is_dropped() {
-    let limits = Limits { calls_max: Some(2), ..Limits::default() };
-    let trunk = Trunk { limits, ..trunk("t", "192.0.2.2:5060", &[]) };
-    let first = trunk.admit(Duration::ZERO).unwrap();
-    let _second = trunk.admit(Duration::ZERO).unwrap();
-    assert_eq!(trunk.admit(Duration::ZERO).unwrap_err(), Refusal::Calls { max: 2 });
-    drop(first);
-    assert_eq!(trunk.usage.calls(), 1);
-    assert!(trunk.admit(Duration::ZERO).is_ok());
-}
-
-#[test]
 fn behind_a_nat_media_comes_from_where_signalling_does() {
     let signalling = "192.0.2.2".parse().unwrap();
     let trunk = Trunk { media_source: SourcePolicy::Port, ..trunk("t", "192.0.2.2:5060", &[]) };
@@ -93,7 +81,7 @@ proptest! {
         let mut admitted = Vec::new();
         for gap in gaps_ms {
             now += Duration::from_millis(gap);
-            if trunk.admit(now).is_ok() {
+            if trunk.admit(Role::Caller, Importance::Ordinary, now).is_ok() {
                 admitted.push(now);
             }
         }
@@ -102,7 +90,7 @@ proptest! {
             let window = admitted.iter().filter(|at| *at >= from && **at < *from + Duration::from_secs(1)).count();
             prop_assert!(window <= 2 * max as usize, "{} in a second, {} allowed", window, max);
         }
-        prop_assert!(trunk.admit(now + Duration::from_secs(2)).is_ok());
+        prop_assert!(trunk.admit(Role::Caller, Importance::Ordinary, now + Duration::from_secs(2)).is_ok());
     }
 
     /// What is accepted starts even, ends odd, and counts its pairs right.
@@ -121,7 +109,7 @@ fn a_trunk_that_is_gone_is_known_until_its_calls_have_ended() {
     let old =
         policy(vec![trunk("moved", "192.0.2.2:5060", &[]), trunk("idle", "192.0.2.3:5060", &[])], vec![])
             .unwrap();
-    let call = old.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let call = old.trunk(TrunkId::new(0)).admit(Role::Caller, Importance::Ordinary, Duration::ZERO).unwrap();
     let reloaded = |previous: &Policy| {
         let mut fresh = policy(vec![trunk("moved", "192.0.2.9:5060", &[])], vec![]).unwrap();
         fresh.take_over(previous);
@@ -184,7 +172,7 @@ fn a_key_stays_with_its_trunk_over_reloads_and_is_given_to_no_other() {
     )
     .unwrap();
     let [a, b] = [0, 1].map(|index| old.trunk(TrunkId::new(index)).key);
-    let call = old.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let call = old.trunk(TrunkId::new(0)).admit(Role::Caller, Importance::Ordinary, Duration::ZERO).unwrap();
     let fresh = |trunks, previous: &Policy| {
         let mut fresh = policy(trunks, vec![]).unwrap();
         fresh.take_over(previous);

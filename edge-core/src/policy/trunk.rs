@@ -1,19 +1,16 @@
-//! A trunk: a peer that is known, what it may do, and how much of it it is doing now.
+//! A trunk: a peer that is known, and what it may do.
 //!
-//! Invariants: a trunk always has something it is known by: sources, or names in its certificate. A call exists only with an [`Admission`], which is
-//! given back when it is dropped, so a slot cannot leak. Counting is lock-free: shards share one
-//! [`TrunkUsage`] a trunk.
+//! Invariant: a trunk always has something it is known by: sources, or names in its certificate.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::{
-    CodecPolicy, DelayedOffer, Host, Keepalive, NumberPlan, RealmId, Redirects, Refer, Targets, Transport,
-    TrunkState,
+    CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer, Targets,
+    Transport, TrunkState, TrunkUsage,
 };
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
@@ -156,76 +153,6 @@ pub enum Srtp {
     Passthrough,
 }
 
-/// Bounds of one trunk; `None` means no bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Calls at the same time, both directions together.
-    pub calls_max: Option<u32>,
-    /// New calls a second, both directions together; the bucket holds one second's worth.
-    pub calls_per_second_max: Option<u32>,
-    /// What a caller hears above a bound.
-    pub refuse_with: RefuseWith,
-}
-
-/// The status that a caller hears above a bound: carriers try another route on 503, PBXs play busy on 486.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RefuseWith {
-    /// 503 Service Unavailable.
-    #[default]
-    ServiceUnavailable,
-    /// 486 Busy Here.
-    BusyHere,
-}
-
-/// Why a trunk may not have another call now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// `max_calls` calls are standing.
-    #[error("max_calls = {max} reached")]
-    Calls {
-        /// The bound.
-        max: u32,
-    },
-    /// `max_cps` calls were started in the last second.
-    #[error("max_cps = {max} reached")]
-    Rate {
-        /// The bound.
-        max: u32,
-    },
-}
-
-/// What a trunk is doing now.
-#[derive(Debug, Default)]
-pub struct TrunkUsage {
-    calls: AtomicU32,
-    /// Messages that wait to be read.
-    pub(super) waiting: AtomicU32,
-    /// When the token bucket will be full again, in nanoseconds of [`Trunk::admit`]'s clock.
-    full_at_ns: AtomicU64,
-}
-
-/// Proof that a trunk had room for one call; dropping it gives the room back.
-#[derive(Debug)]
-pub struct Admission {
-    usage: Arc<TrunkUsage>,
-    targets: Arc<Targets>,
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        self.usage.calls.fetch_sub(1, Ordering::Relaxed);
-        self.targets.call_ended();
-    }
-}
-
-impl TrunkUsage {
-    /// Calls standing now.
-    #[must_use]
-    pub fn calls(&self) -> u32 {
-        self.calls.load(Ordering::Relaxed)
-    }
-}
-
 impl Trunk {
     /// A trunk at `host`, with everything else as an operator has it who says nothing more.
     #[must_use]
@@ -309,45 +236,5 @@ impl Trunk {
     #[must_use]
     pub fn may_be_called(&self) -> bool {
         self.enabled && self.direction != Direction::Inbound
-    }
-
-    /// Takes one call's room on this trunk. `since_epoch` is the time since any fixed instant that all
-    /// shards share.
-    ///
-    /// # Errors
-    /// [`Refusal`] names the bound that is reached; nothing is taken then.
-    pub fn admit(&self, since_epoch: Duration) -> Result<Admission, Refusal> {
-        if let Some(max) = self.limits.calls_max {
-            self.usage
-                .calls
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
-                    (calls < max).then_some(calls + 1)
-                })
-                .map_err(|_at_bound| Refusal::Calls { max })?;
-        } else {
-            self.usage.calls.fetch_add(1, Ordering::Relaxed);
-        }
-        self.targets.call_began();
-        let admission = Admission { usage: Arc::clone(&self.usage), targets: Arc::clone(&self.targets) };
-        if let Some(max) = self.limits.calls_per_second_max {
-            self.take_token(max, since_epoch)?;
-        }
-        Ok(admission)
-    }
-
-    /// Generic cell rate algorithm: one atomic word instead of a lock around a bucket. A burst of `max`
-    /// passes, then one call each `1/max` seconds.
-    fn take_token(&self, max: u32, since_epoch: Duration) -> Result<(), Refusal> {
-        const SECOND_NS: u64 = 1_000_000_000;
-        let cost_ns = SECOND_NS / u64::from(max.max(1));
-        let now_ns = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
-        self.usage
-            .full_at_ns
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at_ns| {
-                let next = full_at_ns.max(now_ns) + cost_ns;
-                (next - now_ns <= SECOND_NS).then_some(next)
-            })
-            .map(|_before| ())
-            .map_err(|_at_bound| Refusal::Rate { max })
     }
 }

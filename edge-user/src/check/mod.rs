@@ -257,10 +257,18 @@ fn called(direction: Direction, host: &Host) -> String {
 }
 
 fn limited(limits: Limits) -> String {
-    let Limits { calls_max, calls_per_second_max, refuse_with } = limits;
-    let calls = calls_max.map(|max| format!("{max} at once"));
-    let rate = calls_per_second_max.map(|max| format!("{max} new a second"));
-    let bounds: Vec<_> = calls.into_iter().chain(rate).collect();
+    let Limits { calls_max, calls_in_max, calls_out_max, calls_per_second_max, burst_max, refuse_with } =
+        limits;
+    let bounds: Vec<_> = [
+        calls_max.map(|max| format!("{max} at once")),
+        calls_in_max.map(|max| format!("{max} from it at once")),
+        calls_out_max.map(|max| format!("{max} to it at once")),
+        calls_per_second_max.map(|max| format!("{max} new a second")),
+        burst_max.map(|max| format!("{max} in a burst")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if bounds.is_empty() {
         return "none".to_owned();
     }

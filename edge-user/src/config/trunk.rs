@@ -259,9 +259,15 @@ fn media_source(section: &Section<'_>, nat: bool) -> SourcePolicy {
 
 fn limits(section: &Section<'_>) -> Limits {
     let bound = |key| section.get::<NonZeroU32>(key).map(|bound| bound.value.get());
+    if section.has("max_cps_burst") && !section.has("max_cps") {
+        section.note(section.line_of("max_cps_burst"), "max_cps_burst", Fault::Needs { key: "max_cps = 50" });
+    }
     Limits {
         calls_max: bound("max_calls"),
+        calls_in_max: bound("max_calls_in"),
+        calls_out_max: bound("max_calls_out"),
         calls_per_second_max: bound("max_cps"),
+        burst_max: bound("max_cps_burst"),
         refuse_with: section.get("refuse_with").map_or_else(RefuseWith::default, |refusal| refusal.value),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::super::tests::{policy, trunk};
 use super::*;
 use crate::policy::{Host, RealmId, TrunkId};
+use crate::policy::{Importance, Role};
 
 fn named(name: &str, host: &str) -> Trunk {
     let host = Host::Name { name: host.to_owned(), port: None, transport: None };
@@ -48,7 +49,7 @@ fn a_place_that_a_trunk_has_left_is_known_as_long_as_calls_run_there_and_starts_
     let new = policy(vec![named("a", "c.example")], vec![]).unwrap();
     let question = asked(&new);
     let led = new.led(&question, targets("192.0.2.2:5060")).unwrap();
-    let call = led.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let call = led.trunk(TrunkId::new(0)).admit(Role::Caller, Importance::Ordinary, Duration::ZERO).unwrap();
     let moved = led.led(&question, targets("192.0.2.3:5060")).unwrap();
     let former = who(&moved, "192.0.2.2:5060").unwrap();
     assert!(former.former && !former.may_call() && !former.may_be_called());
@@ -56,7 +57,8 @@ fn a_place_that_a_trunk_has_left_is_known_as_long_as_calls_run_there_and_starts_
     assert_eq!(moved.trunk(TrunkId::new(0)).usage.calls(), 1, "it counts against the same bound");
     assert!(moved.without_deserted().is_none());
 
-    let elsewhere = moved.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let elsewhere =
+        moved.trunk(TrunkId::new(0)).admit(Role::Caller, Importance::Ordinary, Duration::ZERO).unwrap();
     drop(call);
     let deserted = moved.without_deserted().unwrap();
     assert!(who(&deserted, "192.0.2.2:5060").is_none());
@@ -71,7 +73,9 @@ fn a_zone_that_never_stands_still_fills_no_memory() {
     let mut calls = Vec::new();
     for last in 2..=90 {
         policy = policy.led(&question, targets(&format!("192.0.2.{last}:5060"))).unwrap();
-        calls.push(policy.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap());
+        calls.push(
+            policy.trunk(TrunkId::new(0)).admit(Role::Caller, Importance::Ordinary, Duration::ZERO).unwrap(),
+        );
     }
     assert_eq!(policy.trunks.len(), 1 + FORMER_MAX);
     assert!(who(&policy, "192.0.2.90:5060").is_some_and(|trunk| !trunk.former));
@@ -83,7 +87,7 @@ fn a_zone_that_never_stands_still_fills_no_memory() {
 fn a_reload_remembers_what_names_led_to_and_who_failed() {
     let old = policy(vec![named("a", "c.example")], vec![]).unwrap();
     let old = old.led(&asked(&old), targets("192.0.2.2:5060")).unwrap();
-    let call = old.trunk(TrunkId::new(0)).admit(Duration::ZERO).unwrap();
+    let call = old.trunk(TrunkId::new(0)).admit(Role::Caller, Importance::Ordinary, Duration::ZERO).unwrap();
     old.trunk(TrunkId::new(0)).targets.iter().next().unwrap().avoid(Duration::from_secs(9));
     let fresh = vec![named("renamed", "c.example"), named("a", "c.example"), named("b", "d.example")];
     let mut fresh = policy(fresh, vec![]).unwrap();
