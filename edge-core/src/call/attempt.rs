@@ -159,6 +159,7 @@ impl Call {
     pub(super) fn note_attempt(&mut self, side: Side, ctx: &Context<'_>) {
         let patience = self.policy.timers.try_next;
         let leg = self.leg_mut(side);
+        leg.admission.iter_mut().for_each(|admission| admission.sent(ctx.since_epoch));
         let early = leg.state == LegState::Early && !leg.attempts.left.is_empty();
         leg.attempts.silent_until = early.then(|| ctx.now + patience);
     }

@@ -126,6 +126,9 @@ impl Call {
             b.media_remote = remote(Side::B);
         }
         if let Some([a, b]) = reports {
+            for (leg, report) in self.legs.iter().zip([&a, &b]) {
+                leg.trunk.note_media(report.packets, report.lost, ctx.since_epoch);
+            }
             record.a.media = a;
             if let Some(leg) = &mut record.b {
                 leg.media = b;

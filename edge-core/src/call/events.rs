@@ -73,6 +73,8 @@ impl Call {
 
     /// A response to an INVITE of ours on `side`.
     pub(crate) fn on_invite_response(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let admission = &mut self.leg_mut(side).admission;
+        admission.iter_mut().for_each(|admission| admission.heard(response.code, ctx.since_epoch));
         // A 503 has its own meaning for a call (`outlives_refusal`), and a 408 may be about the number alone.
         if side == Side::B && sign_of_answer(response.code) == Sign::Alive {
             self.leg(side).note_sign(Sign::Alive);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::seizure::Seizure;
 use super::{Targets, Trunk};
+use crate::sip::StatusCode;
 
 /// Bounds of one trunk; `None` means no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,6 +136,20 @@ impl TrunkUsage {
 pub struct Admission {
     _rooms: [Room; 2],
     targets: Arc<Targets>,
+    /// How it fares, when the trunk is called.
+    seizure: Option<Seizure>,
+}
+
+impl Admission {
+    /// The INVITE to the trunk leaves.
+    pub fn sent(&mut self, since_epoch: Duration) {
+        self.seizure.iter_mut().for_each(|seizure| seizure.sent(since_epoch));
+    }
+
+    /// The trunk says something to the INVITE.
+    pub fn heard(&mut self, code: StatusCode, since_epoch: Duration) {
+        self.seizure.iter_mut().for_each(|seizure| seizure.heard(code, since_epoch));
+    }
 }
 
 impl Drop for Admission {
@@ -216,7 +232,9 @@ impl Trunk {
             }
         }
         self.targets.call_began();
-        Ok(Admission { _rooms: [all, one_way], targets: Arc::clone(&self.targets) })
+        self.state.outcomes.begun(self.window(), since_epoch);
+        let seizure = (role == Role::Called).then(|| Seizure::new(self));
+        Ok(Admission { _rooms: [all, one_way], targets: Arc::clone(&self.targets), seizure })
     }
 }
 

@@ -4,6 +4,7 @@
 //! `Policy` is in range ([`Policy::new`] is the only constructor). There is no value that stands for an
 //! unauthenticated trunk. Usage counters and keys live in the trunk and survive a reload by trunk name.
 
+mod breaker;
 mod certificate;
 mod codec;
 mod control;
@@ -14,9 +15,11 @@ mod listener;
 mod message_bounds;
 mod names;
 mod number;
+mod outcomes;
 mod readiness;
 mod realm;
 mod routing;
+mod seizure;
 mod source;
 mod target;
 mod trunk;
@@ -31,6 +34,7 @@ use crate::digest::Login;
 use crate::media::RemoteMedia;
 use crate::sdp::SdpError;
 
+pub use breaker::{Breaker, BreakerRule};
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
 pub use control::{Redirects, Refer};
@@ -40,6 +44,7 @@ pub use limits::{Admission, Importance, Limits, Refusal, RefuseWith, Role, Trunk
 pub use listener::{Listener, ListenerId, Transport};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unprefixed};
+pub use outcomes::Tally;
 pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use routing::{

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use super::breaker::{Breaker, SharedBreaker, milliseconds};
+use super::outcomes::Outcomes;
 use super::{Direction, Health, Trunk};
 
 /// What the operator wants of a trunk.
@@ -54,6 +56,9 @@ pub enum Doubt {
     /// Each of its targets is down, has failed lately, or has said when to come again (503 with Retry-After).
     #[error("all targets have failed lately")]
     Avoided,
+    /// Its breaker is open, or half open while one call tries it.
+    #[error("the breaker is open")]
+    Breaker,
 }
 
 impl Doubt {
@@ -63,6 +68,7 @@ impl Doubt {
         match self {
             Self::Down => "down",
             Self::Avoided => "avoided",
+            Self::Breaker => "breaker",
         }
     }
 }
@@ -98,6 +104,24 @@ impl Closed {
 pub struct TrunkState {
     /// What the operator has ordered at run time; zero for nothing, so that the file counts.
     ordered: AtomicU8,
+    /// How its calls fare.
+    pub(super) outcomes: Outcomes,
+    /// What is concluded of that.
+    pub(super) breaker: SharedBreaker,
+}
+
+impl TrunkState {
+    /// How its breaker stands.
+    #[must_use]
+    pub fn breaker(&self) -> Breaker {
+        self.breaker.now()
+    }
+
+    /// How often its breaker has opened.
+    #[must_use]
+    pub fn breaker_opened(&self) -> u64 {
+        self.breaker.opened()
+    }
 }
 
 impl Trunk {
@@ -144,6 +168,9 @@ impl Trunk {
         match () {
             () if self.health() == Health::Down => Readiness::Doubtful(Doubt::Down),
             () if doubted && !self.targets.is_empty() => Readiness::Doubtful(Doubt::Avoided),
+            () if self.breaker.is_some() && self.state.breaker().is_in_doubt(milliseconds(since_epoch)) => {
+                Readiness::Doubtful(Doubt::Breaker)
+            }
             () => Readiness::Ready,
         }
     }

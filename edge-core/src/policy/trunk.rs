@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer, Targets,
-    Transport, TrunkState, TrunkUsage,
+    BreakerRule, CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer,
+    Targets, Transport, TrunkState, TrunkUsage,
 };
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
@@ -110,6 +110,8 @@ pub struct Trunk {
     pub numbers: Arc<NumberPlan>,
     /// Who we are when it challenges us; `None` leaves its challenges unanswered.
     pub login: Option<Arc<Login>>,
+    /// When its breaker opens; `None` for one that never does.
+    pub breaker: Option<BreakerRule>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
     pub usage: Arc<TrunkUsage>,
     /// What is wanted and known of it, beside the file; shared and inherited, too.
@@ -182,6 +184,7 @@ impl Trunk {
             delayed_offer: DelayedOffer::default(),
             refer: Refer::default(),
             keepalive: None,
+            breaker: None,
             numbers: Arc::default(),
             login: None,
             usage: Arc::default(),

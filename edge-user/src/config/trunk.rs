@@ -156,6 +156,7 @@ impl<'a> TrunkDraft<'a> {
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
             login: None,
+            breaker: None,
             keepalive,
         }
     }
