@@ -4,6 +4,8 @@
 //! route set or remote target says only when that is an address of the peer's, else where its messages come from:
 //! otherwise a peer could point the edge at anyone, and one behind a NAT would never hear from it.
 
+mod journal;
+
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
@@ -11,6 +13,8 @@ use bytes::Bytes;
 use crate::policy::Transport;
 use crate::sip::{HeaderName, Message, MessageWriter, Method, NameAddr, Request, Response, Scheme, Uri};
 use crate::transaction::{Branch, Path};
+
+pub(crate) use journal::DialogSnapshot;
 
 /// Our side of a dialog.
 #[derive(Debug, Clone)]

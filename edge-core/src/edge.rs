@@ -14,6 +14,7 @@
 
 mod counters;
 mod joins;
+mod journal;
 mod overload;
 mod reading;
 mod requests;
@@ -29,7 +30,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::call::{Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Owner, Resources, Side};
+use crate::call::{
+    Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Journaled, MediaFound, Owner, Resources,
+    Side,
+};
 use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
 use crate::policy::Policy;
 use crate::relation::{Outcome, Relations};
@@ -88,6 +92,15 @@ pub enum Input {
     },
     /// The operator's decisions changed; running calls keep theirs. Realms must be the same.
     PolicyReplaced(Arc<Policy>),
+    /// A call that another process began, from its journal; [`Edge::withhold_ports`] has kept its ports free.
+    CallFound {
+        /// The call.
+        call: Box<Journaled>,
+        /// How long ago the instant was that it counts its times from.
+        since_epoch: Duration,
+        /// What the datapath has of it.
+        media: MediaFound,
+    },
     /// The operator wants a call to end.
     HangupRequested {
         /// The call; nothing happens when it has ended.
@@ -101,6 +114,8 @@ pub enum Input {
     /// The calendar was read: it says so now. Routes with hours are closed until it was, and follow it from then on; it is read
     /// again because it can be set.
     CalendarRead(Timestamp),
+    /// This process ends, and another one goes on with the calls that are answered: those that are not hear so.
+    HandedOver,
     /// Time went by.
     TimeElapsed,
 }
@@ -144,6 +159,18 @@ pub enum Command {
     },
     /// Keep the record of a call.
     WriteRecord(Box<CallRecord>),
+    /// Keep what another process needs to go on with a call, in the place of what was kept of it before.
+    Journal {
+        /// The call.
+        call: CallKey,
+        /// What [`Journaled::parse`] reads.
+        entry: Bytes,
+    },
+    /// Keep nothing more for another process, once the record that was given before is kept.
+    Forget {
+        /// The call.
+        call: CallKey,
+    },
     /// After [`Input::DrainRequested`]: no call is left.
     Drained,
 }
@@ -234,6 +261,7 @@ impl Edge {
                 self.relations.renew(&self.policy, &mut self.resources.at(now));
                 self.resources.logins.renew(&self.policy);
             }
+            Input::CallFound { call, since_epoch, media } => self.go_on(*call, since_epoch, media, now),
             Input::HangupRequested { call } => {
                 self.with_call(call, now, |call, ctx| call.terminate(Cause::Operator, ctx));
             }
@@ -246,6 +274,7 @@ impl Edge {
                 self.relations.end(&mut self.resources.at(now));
             }
             Input::CalendarRead(time) => self.resources.note_calendar(time, now),
+            Input::HandedOver => self.refuse_unanswered(now),
             Input::TimeElapsed => {}
         }
         self.grant_wishes(now);
@@ -360,7 +389,9 @@ impl Edge {
     /// Lets a call act, then forgets it if it is over.
     fn with_call(&mut self, key: CallKey, now: Instant, act: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(call) = self.calls.get_mut(&key) else { return };
-        act(call, &mut self.resources.at(now));
+        let mut ctx = self.resources.at(now);
+        act(call, &mut ctx);
+        call.keep_journal(&mut ctx);
         if call.is_over() {
             self.forget(key, now);
             return;
@@ -376,6 +407,12 @@ impl Edge {
     }
 
     fn remember(&mut self, key: CallKey, call: Call, now: Instant) {
+        self.counters.calls_started += 1;
+        self.enter(key, call, now);
+    }
+
+    /// From now on the call is one of this shard's.
+    fn enter(&mut self, key: CallKey, call: Call, now: Instant) {
         for side in [Side::A, Side::B] {
             if let Some(tag) = tag_number(&call.dialog(side).local_tag) {
                 self.resources.dialogs.insert(tag, (key, side));
@@ -383,7 +420,6 @@ impl Edge {
         }
         self.invitations.insert(call.origin.invitation.clone(), key);
         self.calls.insert(key, Box::new(call));
-        self.counters.calls_started += 1;
         self.with_call(key, now, |_, _| {});
     }
 

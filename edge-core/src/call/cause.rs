@@ -7,7 +7,7 @@ use crate::sdp::SdpError;
 use crate::sip::StatusCode;
 
 /// One side of a call, seen from the edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Side {
     /// The caller's.
     A,
@@ -93,6 +93,8 @@ pub enum Cause {
     Replaced(Side),
     /// A side that was to be joined with another one did not take its session, or was gone.
     NotJoined(StatusCode),
+    /// The edge was killed, and its successor could not go on with the call.
+    Interrupted,
     /// The call was never tried.
     Refused(Refused),
 }
@@ -259,7 +261,7 @@ impl Cause {
             | Self::Lost(_)
             | Self::Expired(_)
             | Self::BadAnswer(_) => StatusCode::SERVER_INTERNAL_ERROR,
-            Self::Drained | Self::Operator => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Drained | Self::Operator | Self::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refused) => refused.status(),
         }
     }
@@ -282,6 +284,7 @@ impl Cause {
             | Self::BadAnswer(_)
             | Self::Drained
             | Self::Operator
+            | Self::Interrupted
             | Self::NotJoined(_)
             | Self::Refused(_) => EndedBy::Edge,
         }
@@ -305,6 +308,7 @@ impl Cause {
             Self::BadAnswer(_) => "bad_answer",
             Self::Drained => "drained",
             Self::Operator => "operator",
+            Self::Interrupted => "interrupted",
             Self::Transferred(_) => "transferred",
             Self::Replaced(_) => "replaced",
             Self::NotJoined(_) => "not_joined",
@@ -323,6 +327,7 @@ impl Cause {
             Self::NoPrack(side) => format!("side {side:?} never acknowledged a provisional response"),
             Self::Lost(side) => format!("side {side:?} no longer knows the call"),
             Self::Expired(side) => format!("side {side:?} did not keep its session going"),
+            Self::Interrupted => "edge was killed, and the call could not be gone on with".to_owned(),
             Self::NotJoined(code) => format!("a side that was to be joined answered {code}"),
             Self::Hangup(_)
             | Self::Cancelled

@@ -16,7 +16,7 @@ use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
 use super::authentication::Logins;
-use super::{CallKey, Side, Wish};
+use super::{CallKey, Clock, Side, Wish};
 
 /// Who a transaction belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +159,11 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// How moments are written down.
+    pub(crate) const fn clock(&self) -> Clock {
+        Clock::new(self.now, self.since_epoch)
+    }
+
     /// Adds a command after all earlier ones.
     pub(crate) fn command(&mut self, command: Command) {
         self.commands.push_back(command);

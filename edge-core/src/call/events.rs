@@ -145,6 +145,7 @@ impl Call {
         }
         self.on_attempts_due(ctx);
         self.repeat_success(ctx);
+        self.repeat_unheard(ctx);
         self.keep_sessions(ctx);
         self.join_again(ctx);
     }

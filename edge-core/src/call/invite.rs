@@ -132,6 +132,9 @@ impl Call {
 
     /// The ACK for our 2xx came in on `side`.
     pub(crate) fn on_ack(&mut self, side: Side, ack: &Request, ctx: &mut Context<'_>) {
+        if self.hears_at_last(side, ack.cseq) {
+            return;
+        }
         let Some(exchange) = &mut self.exchange else { return };
         let expected = exchange.from == side && exchange.request.cseq == ack.cseq;
         if !expected || exchange.unacknowledged.take().is_none() {

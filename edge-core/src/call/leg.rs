@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::dialog::Dialog;
 use crate::policy::{Admission, ReliableProvisional, Trunk};
@@ -121,7 +122,7 @@ pub(super) fn takes_update(message: &Message) -> Option<bool> {
 }
 
 /// The descriptions that a side gave.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Said {
     newest: Bytes,
     /// The one in force.
@@ -172,7 +173,7 @@ pub(super) struct SentAck {
 }
 
 /// The session that we describe to one side (RFC 3264 section 8: the version grows by one with each change).
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LocalSession {
     address: IpAddr,
     id: u64,

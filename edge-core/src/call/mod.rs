@@ -28,6 +28,7 @@ mod exchange;
 mod identity;
 mod invite;
 mod join;
+mod journal;
 mod leg;
 mod methods;
 mod offer_answer;
@@ -63,6 +64,7 @@ use crate::sip::Request;
 use crate::transaction::{Path, TransactionId};
 
 pub use cause::{Cause, EndedBy, Refused, Side};
+pub use journal::{Journaled, MediaFound, Unreadable, VERSION as JOURNAL_VERSION};
 pub use record::{CallRecord, LegRecord};
 pub use view::{CallView, Phase};
 
@@ -72,6 +74,7 @@ pub(crate) use attempt::RETRY_AFTER_MAX;
 pub(crate) use calling::{call_id, sent_by, tag};
 pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
+pub(crate) use journal::{Clock, Resumption};
 pub(crate) use methods::outside_a_dialog;
 pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
@@ -82,6 +85,7 @@ pub(crate) use replaces::Replaces;
 use attempt::GivenUp;
 use early_change::EarlyChange;
 use exchange::Exchange;
+use journal::{Unheard, Written};
 use leg::{Leg, LegState};
 use reason::Reason;
 use redirect::Redirection;
@@ -106,6 +110,20 @@ pub(crate) const ALLOW_OUTSIDE: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
 /// Name of a call within its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub(crate) u64);
+
+impl CallKey {
+    /// The call of this number, which [`CallKey::number`] gave.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number: the same in every process that goes on with the call.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
 
 /// A call and all that belongs to it.
 #[derive(Debug)]
@@ -156,6 +174,10 @@ pub(crate) struct Call {
     pub(crate) scheduled: Option<Instant>,
     /// When a side that owes us a final message is given up.
     closed_by: Option<Instant>,
+    /// What the journal has of it.
+    written: Written,
+    /// A 2xx of a former process that was not acknowledged.
+    unheard: Option<Unheard>,
 }
 
 /// What makes a call.
@@ -213,6 +235,8 @@ impl Call {
             policy: Arc::clone(policy),
             scheduled: None,
             closed_by: None,
+            written: Written::Nothing,
+            unheard: None,
         }
     }
 
@@ -244,6 +268,7 @@ impl Call {
             change,
             self.join_due_at(),
             self.attempts_due_at(),
+            self.unheard_due_at(),
         ]
         .into_iter()
         .flatten()

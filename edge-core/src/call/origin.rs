@@ -8,10 +8,11 @@
 
 use bytes::Bytes;
 
-use crate::policy::TrunkId;
+use crate::policy::{Policy, TrunkId};
 use crate::sip::Request;
 
 use super::CallKey;
+use super::journal::OriginSnapshot;
 
 /// Times that a call may come back to us, each time for another number: forwarding chains have two or three.
 pub(crate) const SPIRALS_MAX: usize = 8;
@@ -50,6 +51,22 @@ impl Origin {
     pub(crate) fn of(trunk: TrunkId, invite: &Request, ancestor: Option<CallKey>) -> Self {
         let number = invite.uri.number().unwrap_or_default();
         Self { invitation: Invitation::of(trunk, invite), number: number.into(), ancestor }
+    }
+
+    /// What another process has to know of it: not its ancestor, which may have gone.
+    pub(super) fn snapshot(&self, policy: &Policy) -> OriginSnapshot {
+        let Invitation { trunk, call_id, from_tag, cseq } = self.invitation.clone();
+        let trunk = policy.trunks.get(trunk.index()).map(|trunk| trunk.name.clone()).unwrap_or_default();
+        OriginSnapshot { trunk, call_id, from_tag, cseq, number: self.number.clone() }
+    }
+
+    /// The origin of a call that another process has begun.
+    pub(super) fn restore(snapshot: OriginSnapshot, policy: &Policy) -> Self {
+        let OriginSnapshot { trunk, call_id, from_tag, cseq, number } = snapshot;
+        let known = policy.trunks.iter().position(|known| known.name == trunk);
+        // A trunk that is not known any more has no INVITE that could come again.
+        let trunk = TrunkId::new(known.unwrap_or(policy.trunks.len()));
+        Self { invitation: Invitation { trunk, call_id, from_tag, cseq }, number, ancestor: None }
     }
 
     /// Whether `trunk` asks for the same number in `invite`.

@@ -63,6 +63,7 @@ impl Reason {
             Cause::Expired(_) => (408, 102, "Session timer expired"),
             Cause::BadAnswer(_) => (488, 88, "Unusable answer"),
             Cause::Drained => (503, 41, "Shutting down"),
+            Cause::Interrupted => (503, 41, "Interrupted"),
             Cause::Operator => (503, 8, "Hung up by the operator"),
             Cause::Refused(refused) => {
                 let (q850, text) = of_refused(refused);

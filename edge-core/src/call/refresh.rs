@@ -60,6 +60,7 @@ impl Call {
             || self.refreshing.is_some()
             || self.joining.is_some()
             || self.early_change.is_some()
+            || self.unheard.is_some()
     }
 
     /// When a session timer is due.

@@ -5,11 +5,15 @@
 //! Invariants: no interval is below [`MIN_SE`]; a timer runs only from a 2xx that agreed on it, and stops with one that
 //! does not.
 
+mod journal;
+
 use std::time::{Duration, Instant};
 
 use crate::sip::{HeaderName, Message, MessageWriter, Response, StatusCode};
 
 use super::Refused;
+
+pub(super) use journal::TimerSnapshot;
 
 /// Option tag of the extension.
 pub(super) const TIMER: &[u8] = b"timer";

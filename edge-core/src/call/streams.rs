@@ -3,6 +3,8 @@
 //! Invariants: a stream has a port pair on each leg from before any SDP names it until the call ends; what is planned to be
 //! relayed is what both sides were told last.
 
+mod journal;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -19,6 +21,8 @@ use crate::sdp::{
 
 use super::Side;
 use super::leg::Leg;
+
+pub(super) use journal::{EndSnapshot, are_sound};
 
 /// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
 const CLOCK_RATE: u32 = 8000;

@@ -19,6 +19,8 @@ pub struct Counters {
     pub merged_requests: u64,
     /// Calls that were tried.
     pub calls_started: u64,
+    /// Calls that another process began and this one goes on with.
+    pub calls_adopted: u64,
     /// INVITEs that were refused.
     pub calls_refused: u64,
     /// Messages with more bytes than allowed.
@@ -56,7 +58,7 @@ impl Counters {
 
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 18] {
+    pub const fn named(&self) -> [(&'static str, u64); 19] {
         let Self {
             strangers,
             unanswerable,
@@ -65,6 +67,7 @@ impl Counters {
             requests,
             merged_requests,
             calls_started,
+            calls_adopted,
             calls_refused,
             messages_too_large,
             headers_too_many,
@@ -85,6 +88,7 @@ impl Counters {
             ("requests", requests),
             ("merged_requests", merged_requests),
             ("calls_started", calls_started),
+            ("calls_adopted", calls_adopted),
             ("calls_refused", calls_refused),
             ("messages_too_large", messages_too_large),
             ("headers_too_many", headers_too_many),

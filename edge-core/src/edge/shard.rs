@@ -20,7 +20,7 @@ impl Shard {
         if count <= 1 {
             return 0;
         }
-        peek_call_id(datagram).map_or(0, |call_id| Self::of_call_id(call_id, count))
+        Self::peek_call_id(datagram).map_or(0, |call_id| Self::of_call_id(call_id, count))
     }
 
     /// Number of the shard, of `count`, that a message with this Call-ID belongs to.
@@ -28,26 +28,27 @@ impl Shard {
     pub fn of_call_id(call_id: &[u8], count: usize) -> usize {
         own_shard(call_id).filter(|index| *index < count).unwrap_or_else(|| spread(call_id, count))
     }
-}
 
-/// Value of the first line that names Call-ID, long or compact, in any case.
-fn peek_call_id(datagram: &[u8]) -> Option<&[u8]> {
-    // Line ends before a message are no end of its head (RFC 3261 section 7.5).
-    let mut rest = datagram.trim_ascii_start();
-    while let Some(end) = memchr::memchr(b'\n', rest) {
-        let (line, behind) = (&rest[..end], &rest[end + 1..]);
-        if let Some(colon) = memchr::memchr(b':', line) {
-            let name = line[..colon].trim_ascii_end();
-            if name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i") {
-                return Some(line[colon + 1..].trim_ascii());
+    /// Value of the first line that names Call-ID, long or compact, in any case.
+    #[must_use]
+    pub fn peek_call_id(datagram: &[u8]) -> Option<&[u8]> {
+        // Line ends before a message are no end of its head (RFC 3261 section 7.5).
+        let mut rest = datagram.trim_ascii_start();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = (&rest[..end], &rest[end + 1..]);
+            if let Some(colon) = memchr::memchr(b':', line) {
+                let name = line[..colon].trim_ascii_end();
+                if name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i") {
+                    return Some(line[colon + 1..].trim_ascii());
+                }
             }
+            if line.trim_ascii().is_empty() {
+                return None;
+            }
+            rest = behind;
         }
-        if line.trim_ascii().is_empty() {
-            return None;
-        }
-        rest = behind;
+        None
     }
-    None
 }
 
 /// The shard number in a Call-ID of ours: 32 digits, a dash, and two digits.

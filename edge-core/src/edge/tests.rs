@@ -7,6 +7,7 @@ mod delayed_offer;
 mod families;
 mod interplay;
 mod joined_lines;
+mod journal;
 mod keepalive;
 mod lines;
 mod media;
@@ -26,6 +27,7 @@ mod transfer;
 mod understood;
 mod update;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,8 +87,12 @@ fn policy(
 struct Bench {
     edge: Edge,
     now: Instant,
+    /// What the edge counts its times from.
+    began: Instant,
     /// An address that the datapath sends nothing to.
     unreachable: Option<IpAddr>,
+    /// What the journal has.
+    journal: BTreeMap<CallKey, Bytes>,
 }
 
 impl Bench {
@@ -101,7 +107,7 @@ impl Bench {
         let now = start();
         let edge =
             Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
-        Self { edge, now, unreachable: None }
+        Self { edge, now, began: now, unreachable: None, journal: BTreeMap::new() }
     }
 
     /// Lets a datagram arrive, and gives what the edge sends and which records it writes. Media is granted at once.
@@ -131,7 +137,7 @@ impl Bench {
         while let Some(command) = self.edge.poll() {
             match command {
                 Command::Send { path, bytes } => {
-                    sent.push((path.peer, String::from_utf8(bytes.to_vec()).unwrap()));
+                    sent.push((path.peer, String::from_utf8_lossy(&bytes).into_owned()));
                 }
                 Command::InstallMedia { call, plan } => {
                     self.media(&plan, call, Input::MediaInstalled { call })
@@ -144,6 +150,8 @@ impl Bench {
                     let reports = [MediaReport::default(), MediaReport::default()];
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
                 }
+                Command::Journal { call, entry } => drop(self.journal.insert(call, entry)),
+                Command::Forget { call } => drop(self.journal.remove(&call)),
                 Command::Drained => {}
             }
         }

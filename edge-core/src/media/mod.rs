@@ -9,6 +9,7 @@ mod ports;
 use std::net::{IpAddr, SocketAddr};
 
 pub use ports::{PortLease, PortPool};
+use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
 /// Streams of one call, used and no longer used: audio and fax on lines of their own, with room for one that comes back on
@@ -16,7 +17,7 @@ use smallvec::{SmallVec, smallvec};
 pub const STREAMS_MAX: usize = 4;
 
 /// The media of a call: at least one stream, and at most [`STREAMS_MAX`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MediaPlan {
     /// By number; a stream that is not used now has no remote addresses.
     pub streams: SmallVec<[RelayedStream; 1]>,
@@ -31,7 +32,7 @@ impl MediaPlan {
 }
 
 /// A stream of a call: one endpoint a leg, each the other's peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayedStream {
     /// Endpoint that faces the caller.
     pub a: MediaEndpoint,
@@ -40,7 +41,7 @@ pub struct RelayedStream {
 }
 
 /// One leg's media: a local RTP/RTCP port pair and the far side it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaEndpoint {
     /// Local RTP address; its port is even, and RTCP is on the next one (RFC 3550 section 11).
     pub local: SocketAddr,
@@ -57,7 +58,7 @@ pub struct MediaEndpoint {
 }
 
 /// What a leg sends to its endpoint, and takes from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Traffic {
     /// RTP, and RTCP on the next port.
     #[default]
@@ -69,7 +70,7 @@ pub enum Traffic {
 }
 
 /// The family of an IP address. Media has the same one at both ends of a leg, and may have another on the other leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -89,7 +90,7 @@ impl Family {
 }
 
 /// A differentiated services code point (RFC 2474): what a network does with a packet. 0 to 63.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dscp(u8);
 
 impl Dscp {
@@ -107,7 +108,7 @@ impl Dscp {
 }
 
 /// Who may send as a leg, once its SDP is known. The datapath holds it from the first packet on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SourcePolicy {
     /// The address and port of its SDP.
     #[default]
@@ -130,7 +131,7 @@ pub enum SourcePolicy {
 }
 
 /// Where a leg's SDP says that it receives media.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteMedia {
     /// Address for RTP.
     pub rtp: SocketAddr,

@@ -4,18 +4,20 @@
 //! own modulo the number of shards, so shards share no lock and no pair. A released pair rests, so that a late
 //! packet of the old call cannot reach a new one.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Family;
-use crate::policy::{Realm, RealmId};
+use crate::policy::{MediaRange, Realm, RealmId};
 
 /// The pairs of one shard, by realm.
 #[derive(Debug)]
 pub struct PortPool {
     realms: Vec<Families>,
     rest: Duration,
+    /// Pairs of calls that another process began, whichever shard's they are by their number; each is here until it is adopted.
+    withheld: HashSet<SocketAddr>,
 }
 
 /// The pairs of one realm.
@@ -23,6 +25,8 @@ pub struct PortPool {
 struct Families {
     v4: Pairs,
     v6: Pairs,
+    /// All that belongs to the realm, of whichever shard.
+    ranges: Vec<MediaRange>,
 }
 
 #[derive(Debug, Default)]
@@ -55,9 +59,9 @@ impl PortPool {
     pub fn new(realms: &[Realm], index: usize, count: usize, rest: Duration) -> Self {
         let own = |realm: &Realm| {
             let of = |family| Pairs::new(realm, family, index, count);
-            Families { v4: of(Family::V4), v6: of(Family::V6) }
+            Families { v4: of(Family::V4), v6: of(Family::V6), ranges: realm.media.clone() }
         };
-        Self { realms: realms.iter().map(own).collect(), rest }
+        Self { realms: realms.iter().map(own).collect(), rest, withheld: HashSet::new() }
     }
 
     /// A pair in `realm`, of the family that is wanted when the realm has that at all; `None` when all are leased or
@@ -74,6 +78,30 @@ impl PortPool {
             pairs.free.push_back(rtp);
         }
         pairs.free.pop_front().map(|rtp| PortLease { realm, rtp })
+    }
+
+    /// Takes pairs out of the pool that belong to calls which another process began, before any is leased. The shard that goes
+    /// on with such a call [adopts](Self::adopt) them.
+    pub fn withhold(&mut self, pairs: &HashSet<SocketAddr>) {
+        for Families { v4, v6, ranges: _ } in &mut self.realms {
+            for own in [v4, v6] {
+                own.free.retain(|rtp| !pairs.contains(rtp));
+            }
+        }
+        self.withheld.extend(pairs);
+    }
+
+    /// The lease of a pair that was withheld, for the call that it belongs to; `None` when another call has it, or when it is
+    /// none of the realm's.
+    pub fn adopt(&mut self, realm: RealmId, rtp: SocketAddr) -> Option<PortLease> {
+        let families = self.realms.get(realm.index())?;
+        let of_realm = families.ranges.iter().any(|range| range.begins_pair(rtp));
+        (of_realm && self.withheld.remove(&rtp)).then_some(PortLease { realm, rtp })
+    }
+
+    /// Takes back the lease of a call that is not gone on with after all.
+    pub fn disown(&mut self, lease: PortLease) {
+        self.withheld.insert(lease.rtp);
     }
 
     /// Takes a pair back and lets it rest.
@@ -100,7 +128,13 @@ impl PortPool {
     }
 
     fn pairs(&self) -> impl Iterator<Item = &Pairs> {
-        self.realms.iter().flat_map(|Families { v4, v6 }| [v4, v6])
+        self.realms.iter().flat_map(Families::pairs)
+    }
+}
+
+impl Families {
+    fn pairs(&self) -> impl Iterator<Item = &Pairs> {
+        [&self.v4, &self.v6].into_iter()
     }
 }
 

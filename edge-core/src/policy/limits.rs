@@ -170,6 +170,12 @@ impl Room {
         counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
         Some(Self(Arc::clone(counter)))
     }
+
+    /// Takes one more, however many are taken.
+    fn take_another(counter: &Arc<AtomicU32>) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counter))
+    }
 }
 
 impl Drop for Room {
@@ -235,6 +241,18 @@ impl Trunk {
         self.state.outcomes.begun(self.window(), since_epoch);
         let seizure = (role == Role::Called).then(|| Seizure::new(self));
         Ok(Admission { _rooms: [all, one_way], targets: Arc::clone(&self.targets), seizure })
+    }
+
+    /// Takes the room of a call that has it already, whatever the bounds: it was admitted, and answered, by another process.
+    #[must_use]
+    pub fn readmit(&self, role: Role) -> Admission {
+        let one_way = match role {
+            Role::Caller => &self.usage.calls_in,
+            Role::Called => &self.usage.calls_out,
+        };
+        self.targets.call_began();
+        let rooms = [&self.usage.calls, one_way].map(Room::take_another);
+        Admission { _rooms: rooms, targets: Arc::clone(&self.targets), seizure: None }
     }
 }
 

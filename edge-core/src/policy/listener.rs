@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use super::RealmId;
 
 /// What carries SIP messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
 pub enum Transport {
     /// A datagram a message; lost ones are sent again by the transactions.
     #[default]

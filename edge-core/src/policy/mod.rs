@@ -21,6 +21,7 @@ mod realm;
 mod routing;
 mod seizure;
 mod source;
+mod standing_calls;
 mod target;
 mod trunk;
 mod waiting;

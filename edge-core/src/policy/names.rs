@@ -90,7 +90,7 @@ impl Policy {
     }
 
     /// The same policy with other trunks.
-    fn with(&self, mut trunks: Vec<Arc<Trunk>>) -> Self {
+    pub(super) fn with(&self, mut trunks: Vec<Arc<Trunk>>) -> Self {
         bound_former(&mut trunks);
         Self {
             node: self.node.clone(),

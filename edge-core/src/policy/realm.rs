@@ -1,6 +1,6 @@
 //! A realm: a network the edge has an address in, where it listens for SIP and where its media ports live.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Listener, ListenerId, Target, Transport};
 
@@ -74,6 +74,14 @@ pub struct MediaRange {
     pub address: IpAddr,
     /// Ports that belong to media.
     pub ports: PortRange,
+}
+
+impl MediaRange {
+    /// Whether `rtp` is the first address of one of its pairs.
+    #[must_use]
+    pub fn begins_pair(&self, rtp: SocketAddr) -> bool {
+        self.address == rtp.ip() && self.ports.contains(rtp.port()) && rtp.port().is_multiple_of(2)
+    }
 }
 
 /// UDP ports in RTP/RTCP pairs: starts even, ends odd, holds at least one pair (RFC 3550 section 11).

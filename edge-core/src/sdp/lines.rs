@@ -11,6 +11,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::format::MediaFormat;
 use super::offer::{Answer, Line, Offer, failure};
@@ -21,7 +22,7 @@ use super::{Origin, SdpError};
 use crate::media::{RemoteMedia, STREAMS_MAX};
 
 /// The m= lines of both dialogs, leg A's first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaLines {
     legs: [Vec<Slot>; 2],
     /// Streams that there have been; each keeps its number, and its ports, until the call ends.
@@ -33,7 +34,7 @@ pub struct MediaLines {
 pub struct LegLines(Vec<Slot>);
 
 /// A line of one dialog.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Slot {
     /// What to write when it is not used: `<kind> 0 <transport> <formats>`.
     unused: String,
@@ -89,6 +90,12 @@ impl MediaLines {
     #[must_use]
     pub const fn streams(&self) -> usize {
         self.streams
+    }
+
+    /// Whether they speak of no stream but the first `streams`.
+    pub(crate) fn are_within(&self, streams: usize) -> bool {
+        let known = |slot: &Slot| slot.stream.is_none_or(|stream| stream < self.streams);
+        self.streams <= streams && self.legs.iter().flatten().all(known)
     }
 
     /// What of leg `from`'s offer is to cross, on these terms. `may_be` says whether media may go where a stream wants it.

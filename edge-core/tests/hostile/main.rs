@@ -7,13 +7,13 @@
 
 mod bytes_to_steps;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use edge_core::call::CallKey;
+use edge_core::call::{CallKey, Journaled};
 use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
 use edge_core::policy::{
@@ -165,6 +165,8 @@ struct World {
     /// What the datapath is asked next, it refuses.
     refuses: bool,
     records: usize,
+    /// Calls that the journal has.
+    journaled: BTreeSet<CallKey>,
     drained: bool,
 }
 
@@ -218,6 +220,7 @@ impl World {
             relayed: HashSet::new(),
             refuses: false,
             records: 0,
+            journaled: BTreeSet::new(),
             drained: false,
         }
     }
@@ -272,6 +275,13 @@ impl World {
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
                 }
                 Command::WriteRecord(_) => self.records += 1,
+                Command::Journal { call, entry } => {
+                    let written =
+                        Journaled::parse(&entry).expect("whatever a trunk says, it can be read again");
+                    assert_eq!(written.key(), call);
+                    self.journaled.insert(call);
+                }
+                Command::Forget { call } => assert!(self.journaled.remove(&call), "only what was written"),
                 Command::Drained => self.drained = true,
             }
         }

@@ -25,6 +25,7 @@ const UNREAD_US: u64 = 5;
 const SEND_US: u64 = 50;
 /// What media, a record, and a call beside its messages cost.
 const MEDIA_US: u64 = 150;
+const JOURNAL_US: u64 = 5;
 const RECORD_US: u64 = 150;
 const CALL_US: u64 = 550;
 
@@ -256,7 +257,8 @@ impl World {
                     MEDIA_US
                 }
                 Command::WriteRecord(_) => RECORD_US,
-                Command::Drained => 0,
+                Command::Journal { .. } => JOURNAL_US,
+                Command::Forget { .. } | Command::Drained => 0,
             };
         }
         cost_us

@@ -32,7 +32,7 @@ fn call(dice: &mut Dice) -> (Part, Part) {
     (caller, called)
 }
 
-fn world(seed: u64, transport: Transport) -> World {
+pub(crate) fn world(seed: u64, transport: Transport) -> World {
     let mut dice = Dice::new(seed ^ 0x5_3a12);
     let parts: Vec<(Part, Part)> = (0..CALLS).map(|_| call(&mut dice)).collect();
     let calls: Vec<Pattern<'_>> =

@@ -1,5 +1,7 @@
 //! Peers, edge and network on one virtual clock, and what must hold in the end.
 
+mod crash;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use edge_core::{Command, Edge, Input};
 
 use crate::network::{Delivery, Dice, Network, Quality};
 use crate::peer::{Act, Peer, State};
+use crash::Crashes;
+
 use crate::policy::{EDGE, PAIRS, listener, name, policy, realm_of, trunk_address};
 
 /// What one side of a call does, and when.
@@ -71,6 +75,7 @@ pub(crate) struct World {
     pub(crate) drained: bool,
     /// Peers whose connection broke: a BYE may have gone with it, and only their own session timer would tell them.
     disconnected: BTreeSet<SocketAddr>,
+    pub(crate) crashes: Crashes,
 }
 
 impl World {
@@ -124,6 +129,7 @@ impl World {
             invites_seen: BTreeSet::new(),
             drained: false,
             disconnected: BTreeSet::new(),
+            crashes: Crashes::default(),
         }
     }
 
@@ -149,9 +155,10 @@ impl World {
 
     /// Runs until nothing is due any more, then checks what must hold.
     pub(crate) fn settle(&mut self) {
-        for _ in 0..200_000 {
+        for step in 0..200_000 {
             let Some(next) = self.next_event() else { break };
             self.now = self.now.max(next);
+            self.crash_when_due(step);
             self.step();
         }
         let counters = self.edge.counters();
@@ -160,8 +167,11 @@ impl World {
         let rooms: u32 = self.policy.trunks.iter().map(|trunk| trunk.usage.calls()).sum();
         assert_eq!(rooms, 0, "room on a trunk leaked");
         assert!(self.installed.is_empty(), "media is left");
-        assert_eq!(self.records.len(), self.invites_seen.len(), "one record for each INVITE");
         assert_eq!(self.edge.media_ports_at_rest(), 2 * u64::from(PAIRS), "a port leaked");
+        if self.crashes.any() {
+            return self.check_after_crashes();
+        }
+        assert_eq!(self.records.len(), self.invites_seen.len(), "one record for each INVITE");
         for peer in self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]) {
             // What the edge said last may have gone with a connection; it has forgotten the call all the same.
             if !self.disconnected.contains(&peer.address) {
@@ -213,7 +223,7 @@ impl World {
         let now = self.now;
         if let Some(peer) = self.peer_at(to) {
             peer.on_datagram(bytes, now);
-        } else {
+        } else if !self.crashes.is_down(now) {
             self.note_invite(from, &bytes);
             self.tell(Input::Received { path: self.path_of(from), bytes });
         }
@@ -264,9 +274,13 @@ impl World {
         if let Input::PolicyReplaced(policy) = &input {
             self.current = Arc::clone(policy);
         }
+        let found = matches!(input, Input::CallFound { .. });
         self.edge.handle(input, self.now);
         while let Some(command) = self.edge.poll() {
             self.carry_out(command);
+        }
+        if found {
+            self.crashes.sync();
         }
     }
 
@@ -301,6 +315,8 @@ impl World {
                 self.soon(Input::MediaRemoved { call, reports });
             }
             Command::WriteRecord(record) => self.keep(*record),
+            Command::Journal { call, entry } => self.crashes.journal(call, Some(entry)),
+            Command::Forget { call } => self.crashes.journal(call, None),
             Command::Drained => {
                 assert!(!self.drained, "drained twice");
                 self.drained = true;

@@ -113,7 +113,7 @@ impl Control {
                 Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
                     self.edge.handle(Input::MediaAccepted { call }, self.now);
                 }
-                Command::Drained => {}
+                Command::Journal { .. } | Command::Forget { .. } | Command::Drained => {}
             }
         }
         sent

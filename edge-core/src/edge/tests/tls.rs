@@ -48,7 +48,9 @@ fn of(policy: Policy) -> Bench {
     Bench {
         edge: Edge::new(policy.into(), Shard { index: 0, count: 1 }, now, [7; 32]),
         now,
+        began: now,
         unreachable: None,
+        journal: Default::default(),
     }
 }
 
@@ -77,7 +79,8 @@ fn take(bench: &mut Bench, path: Path, message: &str) -> Vec<(Path, String)> {
             Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
                 bench.edge.handle(Input::MediaAccepted { call }, bench.now);
             }
-            Command::WriteRecord(_) | Command::Drained => {}
+            Command::WriteRecord(_) | Command::Journal { .. } | Command::Forget { .. } | Command::Drained => {
+            }
         }
     }
     sent

@@ -1,0 +1,244 @@
+//! What has to be known of an answered call to go on with it in another process: written down whenever that changes, and
+//! read again after a crash.
+//!
+//! A [`Snapshot`] names everything as the operator does (trunks and realms by name, listeners by address), because positions
+//! change with the configuration. Times are nanoseconds since the instant that the shards of the writing process shared; its host
+//! knows when that was.
+//!
+//! Invariants:
+//! - Nothing is guessed: another [`VERSION`] is refused, and bytes that are no snapshot are an error, never a panic.
+//!   Whoever changes anything that is written here raises the version (`tests` hold the layout).
+//! - A call is written down from its first dialog that stands, before a message that follows from that leaves the shard.
+//! - A number that a peer may have seen of us is never used again: the CSeq that is written is one that was not used yet.
+//!
+//! What is not kept: requests on their way, transfers that are tried, other forks. A change of the session that was not
+//! answered has not happened.
+
+mod resume;
+mod stage;
+mod write;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::dialog::DialogSnapshot;
+use crate::media::{MediaPlan, MediaReport};
+use crate::policy::Transport;
+use crate::sdp::MediaLines;
+
+use super::CallKey;
+use super::leg::{LocalSession, Said};
+use super::session_timer::TimerSnapshot;
+use super::streams::EndSnapshot;
+
+pub(crate) use resume::Resumption;
+pub(super) use stage::{Stage, Unheard};
+pub(super) use write::Written;
+
+/// Version of everything that is written.
+pub const VERSION: u8 = 1;
+
+/// Why something is no snapshot of a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Another version of edge has written it.
+    #[error("written in version {found} of the journal, and this edge reads version {VERSION}")]
+    Version {
+        /// Its version.
+        found: u8,
+    },
+    /// It is damaged.
+    #[error("no snapshot of a call: {reason}")]
+    Damaged {
+        /// What was met.
+        reason: String,
+    },
+}
+
+/// An answered call as another process has left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journaled(Snapshot);
+
+impl Journaled {
+    /// Reads what [`crate::Command::Journal`] gave.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it was written by another version, or is no snapshot.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let damaged = |reason: &str| Unreadable::Damaged { reason: reason.to_owned() };
+        let (version, rest) = bytes.split_first().ok_or_else(|| damaged("it is empty"))?;
+        if *version != VERSION {
+            return Err(Unreadable::Version { found: *version });
+        }
+        let (snapshot, left): (Snapshot, &[u8]) =
+            postcard::take_from_bytes(rest).map_err(|error| damaged(&error.to_string()))?;
+        if !left.is_empty() {
+            return Err(damaged("something follows it"));
+        }
+        snapshot.check().map_err(damaged)?;
+        Ok(Self(snapshot))
+    }
+
+    /// Its name within its shard.
+    #[must_use]
+    pub const fn key(&self) -> CallKey {
+        CallKey(self.0.key)
+    }
+
+    /// Its name in logs and records.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.record.id
+    }
+
+    /// What is relayed for it.
+    #[must_use]
+    pub const fn plan(&self) -> &MediaPlan {
+        &self.0.plan
+    }
+
+    /// The Call-IDs of its dialogs, side A's first.
+    #[must_use]
+    pub fn call_ids(&self) -> [&[u8]; 2] {
+        self.0.legs.each_ref().map(|leg| leg.dialog.call_id())
+    }
+
+    /// Its sides: who is where.
+    pub(crate) const fn legs(&self) -> &[LegSnapshot; 2] {
+        &self.0.legs
+    }
+}
+
+/// What has become of the media of a call while nobody was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaFound {
+    /// The datapath relays it.
+    Relayed,
+    /// It does not. What came in before: from the caller, and from the called side.
+    Gone([MediaReport; 2]),
+}
+
+/// Everything that is kept of one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Snapshot {
+    key: u64,
+    stage: Stage,
+    origin: OriginSnapshot,
+    legs: [LegSnapshot; 2],
+    plan: MediaPlan,
+    lines: MediaLines,
+    record: RecordSnapshot,
+    phase_over_at: Option<At>,
+}
+
+/// A moment, in nanoseconds since the instant that the writing process counted from; negative before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct At(i64);
+
+/// How moments are written and read: what they are counted from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    now: Instant,
+    /// How long ago the count began.
+    since_epoch: Duration,
+}
+
+/// The INVITE that began it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OriginSnapshot {
+    pub(crate) trunk: String,
+    pub(crate) call_id: Bytes,
+    pub(crate) from_tag: Option<Bytes>,
+    pub(crate) cseq: u32,
+    pub(crate) number: Box<str>,
+}
+
+/// One side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LegSnapshot {
+    pub(crate) trunk: String,
+    /// Whether it is behind a NAT, should its trunk be gone.
+    pub(crate) nat: bool,
+    pub(crate) way: Way,
+    state: LegStanding,
+    dialog: DialogSnapshot,
+    session: LocalSession,
+    said: Said,
+    end: EndSnapshot,
+    timer: TimerSnapshot,
+    takes_update: bool,
+    /// Whether it is to hear the description in force.
+    describe: bool,
+}
+
+/// What a [`crate::transaction::Path`] is, in names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Way {
+    pub(crate) realm: String,
+    pub(crate) transport: Transport,
+    pub(crate) listener: SocketAddr,
+    pub(crate) peer: SocketAddr,
+}
+
+/// How far a side is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum LegStanding {
+    Confirmed,
+    /// It is, or was, to hear BYE.
+    Leaving,
+    /// Nothing is to be said to it, or nothing can be: its INVITE has gone with the process.
+    Closed,
+}
+
+/// The record so far. What the sides say of themselves is made anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct RecordSnapshot {
+    id: String,
+    media_local: [Option<SocketAddr>; 2],
+    route: Option<String>,
+    caller: String,
+    number_dialled: String,
+    number_sent: Option<String>,
+    from_call: Option<String>,
+    redirects: u8,
+    codec: Option<String>,
+    started: At,
+    ringing: Option<At>,
+    answered: Option<At>,
+}
+
+impl Clock {
+    pub(crate) const fn new(now: Instant, since_epoch: Duration) -> Self {
+        Self { now, since_epoch }
+    }
+
+    /// The instant that it is.
+    pub(crate) const fn now(self) -> Instant {
+        self.now
+    }
+
+    /// How `instant` is written: the same at any time, so that nothing looks changed that is not.
+    pub(crate) fn write(self, instant: Instant) -> At {
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let ahead = nanos(instant.saturating_duration_since(self.now));
+        let behind = nanos(self.now.saturating_duration_since(instant));
+        At(nanos(self.since_epoch).saturating_add(ahead).saturating_sub(behind))
+    }
+
+    /// The instant that was written; now, when there is no such instant.
+    pub(crate) fn read(self, At(nanos): At) -> Instant {
+        let moment = Duration::from_nanos(nanos.unsigned_abs());
+        let instant = if nanos >= 0 {
+            match moment.checked_sub(self.since_epoch) {
+                Some(ahead) => self.now.checked_add(ahead),
+                None => self.now.checked_sub(self.since_epoch.saturating_sub(moment)),
+            }
+        } else {
+            self.now.checked_sub(self.since_epoch.saturating_add(moment))
+        };
+        instant.unwrap_or(self.now)
+    }
+}

@@ -1,0 +1,142 @@
+//! Writing a call down.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use bytes::Bytes;
+
+use crate::edge::Command;
+use crate::policy::Policy;
+use crate::transaction::Path;
+
+use super::super::leg::LegState;
+use super::super::streams::EndSnapshot;
+use super::super::{Call, CallRecord, Context, Side};
+use super::{Clock, LegSnapshot, LegStanding, RecordSnapshot, Snapshot, VERSION, Way};
+
+/// What the journal has of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::call) enum Written {
+    /// Nothing: it is not worth it yet.
+    Nothing,
+    /// A snapshot with this hash.
+    Snapshot(u64),
+    /// It has been told to forget the call.
+    Forgotten,
+}
+
+impl Call {
+    /// Has the journal write this call down when something has changed that matters, and forget it once its record is on its
+    /// way.
+    pub(crate) fn keep_journal(&mut self, ctx: &mut Context<'_>) {
+        let known = match self.written {
+            Written::Forgotten => return,
+            Written::Nothing if self.record.is_none() || !self.is_worth_writing() => return,
+            Written::Nothing => None,
+            Written::Snapshot(hash) => Some(hash),
+        };
+        let Some(record) = self.record.as_deref() else {
+            // It is out: what comes after it says that nothing is left to go on with.
+            ctx.command(Command::Forget { call: self.key });
+            self.written = Written::Forgotten;
+            return;
+        };
+        let Some(entry) = self.written_down(record, ctx.clock()) else { return };
+        let mut hash = DefaultHasher::new();
+        entry.hash(&mut hash);
+        let hash = hash.finish();
+        if known != Some(hash) {
+            self.written = Written::Snapshot(hash);
+            ctx.command(Command::Journal { call: self.key, entry });
+        }
+    }
+
+    /// Whether a side stands, so that it would wait for ever if nobody knew.
+    fn is_worth_writing(&self) -> bool {
+        self.legs.iter().any(|leg| leg.state == LegState::Confirmed)
+    }
+
+    /// The call as another process can go on with it.
+    fn written_down(&self, record: &CallRecord, clock: Clock) -> Option<Bytes> {
+        let (lines, ends) = self.streams.snapshot();
+        let before = self.exchange.as_ref().filter(|exchange| !exchange.answered);
+        let before = before.and_then(|exchange| exchange.plan_before.as_ref());
+        let snapshot = Snapshot {
+            key: self.key.0,
+            stage: self.stage(clock.write(record.ended)),
+            origin: self.origin.snapshot(&self.policy),
+            legs: [leg(self, Side::A, ends[0], clock), leg(self, Side::B, ends[1], clock)],
+            plan: before.unwrap_or(&self.relayed).clone(),
+            lines,
+            record: RecordSnapshot::of(record, clock),
+            phase_over_at: self.phase_over_at.map(|at| clock.write(at)),
+        };
+        match postcard::to_extend(&snapshot, vec![VERSION]) {
+            Ok(bytes) => Some(bytes.into()),
+            Err(error) => {
+                tracing::error!(call = record.id, "the call cannot be written down: {error}");
+                None
+            }
+        }
+    }
+}
+
+fn leg(call: &Call, side: Side, end: EndSnapshot, clock: Clock) -> LegSnapshot {
+    let (leg, policy) = (call.leg(side), &call.policy);
+    LegSnapshot {
+        trunk: leg.trunk.name.clone(),
+        nat: leg.trunk.nat,
+        way: Way::of(leg.dialog.opened_over(), policy),
+        state: LegStanding::of(leg.state, side),
+        dialog: leg.dialog.snapshot(),
+        session: leg.session.clone(),
+        said: leg.said.clone(),
+        end,
+        timer: leg.timer.snapshot(clock),
+        takes_update: leg.takes_update,
+        describe: leg.describe_at.is_some(),
+    }
+}
+
+impl Way {
+    fn of(path: Path, policy: &Policy) -> Self {
+        Self {
+            realm: policy.realm(path.listener.realm).name.clone(),
+            transport: path.listener.transport,
+            listener: policy.address_of(path.listener),
+            peer: path.peer,
+        }
+    }
+}
+
+impl LegStanding {
+    const fn of(state: LegState, side: Side) -> Self {
+        match (state, side) {
+            (LegState::Confirmed, _) => Self::Confirmed,
+            (LegState::AwaitingAck | LegState::Leaving, _) => Self::Leaving,
+            // The other side stands. Our 2xx may be out by the time that it matters, and a BYE before it does no harm.
+            (LegState::Early, Side::A) => Self::Leaving,
+            (LegState::Early | LegState::Cancelling | LegState::Closed, _) => Self::Closed,
+        }
+    }
+}
+
+impl RecordSnapshot {
+    fn of(record: &CallRecord, clock: Clock) -> Self {
+        let CallRecord { id, a, b, route, caller, number_dialled, number_sent, from_call, .. } = record;
+        let CallRecord { redirects, codec, started, ringing, answered, ended: _, cause: _, .. } = record;
+        Self {
+            id: id.clone(),
+            media_local: [a.media_local, b.as_ref().and_then(|b| b.media_local)],
+            route: route.clone(),
+            caller: caller.clone(),
+            number_dialled: number_dialled.clone(),
+            number_sent: number_sent.clone(),
+            from_call: from_call.clone(),
+            redirects: *redirects,
+            codec: codec.clone(),
+            started: clock.write(*started),
+            ringing: ringing.map(|at| clock.write(at)),
+            answered: answered.map(|at| clock.write(at)),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `kill -9` at any step of any pattern.
+
+use edge_core::call::Cause;
+use edge_core::policy::Transport;
+
+use crate::network::{BAD, CLEAN, Dice};
+use crate::patterns::PATTERNS;
+use crate::swarm;
+use crate::world::World;
+
+/// Runs of each pattern.
+const SEEDS: u64 = 60;
+
+/// Steps within which the edge is killed: a quiet call has about thirty, one that rings and refreshes about a hundred.
+const STEPS: u64 = 90;
+
+/// The steps at which one run's edge dies: mostly one, now and then two.
+fn steps(dice: &mut Dice) -> Vec<usize> {
+    let mut step = || usize::try_from(dice.below(STEPS)).expect("few steps");
+    let first = step();
+    let second = step();
+    if dice.percent(20) { vec![first, second] } else { vec![first] }
+}
+
+#[test]
+fn killed_at_any_step_an_answered_call_goes_on_and_ends_with_one_record() {
+    let mut went_on = 0_u64;
+    for (name, caller, called, _) in PATTERNS {
+        for seed in 0..SEEDS {
+            println!("{name}, seed {seed}");
+            let mut dice = Dice::new(seed ^ 0xc4a5);
+            let mut world = World::new(seed, CLEAN, caller, called);
+            world.crash_at(&steps(&mut dice), 0, dice.millis(1500));
+            world.settle();
+            let hung_up = |record: &edge_core::call::CallRecord| matches!(record.cause, Cause::Hangup(_));
+            went_on += world
+                .records
+                .iter()
+                .filter(|record| world.crashes.found.contains(&record.id) && hung_up(record))
+                .count() as u64;
+        }
+    }
+    // So that the test cannot pass by finding nothing.
+    assert!(went_on > SEEDS * 5, "only {went_on} calls went on and were hung up by a side");
+}
+
+#[test]
+fn killed_on_a_bad_network_with_the_newest_writes_lost_no_call_has_two_records() {
+    for (name, caller, called, _) in PATTERNS {
+        for seed in 0..SEEDS {
+            println!("{name}, seed {seed}");
+            let mut dice = Dice::new(seed ^ 0xbad_c4a5);
+            let mut world = World::new(seed, BAD, caller, called);
+            let lost = usize::try_from(dice.below(4)).expect("few");
+            world.crash_at(&steps(&mut dice), lost, dice.millis(1500));
+            world.settle();
+        }
+    }
+}
+
+#[test]
+fn calls_at_once_survive_a_kill_each_by_itself() {
+    for seed in 0..250 {
+        println!("seed {seed}");
+        let mut dice = Dice::new(seed ^ 0x5_c4a5);
+        let transport = if dice.percent(70) { Transport::Udp } else { Transport::Tcp };
+        let mut world = swarm::world(seed, transport);
+        let at: Vec<usize> = steps(&mut dice).into_iter().map(|step| step * 3).collect();
+        world.crash_at(&at, usize::try_from(dice.below(3)).expect("few"), dice.millis(1000));
+        world.settle();
+    }
+}
