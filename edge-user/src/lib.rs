@@ -16,6 +16,7 @@ pub mod config;
 pub mod datapath;
 pub mod doctor;
 pub mod host;
+pub mod journal;
 pub mod logins;
 pub mod runtime;
 pub mod tls;

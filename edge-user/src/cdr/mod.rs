@@ -5,6 +5,7 @@
 //! disk costs records, counted and logged, and never a call.
 
 mod json;
+mod recorded;
 #[cfg(test)]
 mod tests;
 
@@ -21,9 +22,12 @@ use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::call::CallRecord;
 
+use crate::journal::{Note, Notes};
 use crate::runtime::clock;
 
 use json::Line;
+
+pub use recorded::recorded;
 
 /// Records that may wait for the disk: six seconds of ten thousand calls a second.
 const RECORDS_MAX: usize = 65_536;
@@ -35,10 +39,19 @@ const BATCH: usize = 1024;
 /// a second, and not once a call.
 const GATHERING: Duration = Duration::from_millis(20);
 
+/// Something for the writer.
+#[derive(Debug)]
+pub enum Entry {
+    /// A record.
+    Record(Box<CallRecord>),
+    /// What the journal is told once all earlier records are on disk.
+    Then(Note),
+}
+
 /// The thread that writes records.
 #[derive(Debug)]
 pub struct Writer {
-    sender: Sender<Box<CallRecord>>,
+    sender: Sender<Entry>,
     thread: JoinHandle<()>,
     counts: Arc<Counts>,
 }
@@ -50,11 +63,11 @@ struct Counts {
 }
 
 impl Writer {
-    /// Starts a writer for files in `directory`, which is made when it is missing.
+    /// Starts a writer for files in `directory`, which is made when it is missing. It tells `journal` what may be forgotten.
     ///
     /// # Errors
     /// When the directory cannot be made or written to.
-    pub fn start(directory: &Path, node: &str) -> anyhow::Result<Self> {
+    pub fn start(directory: &Path, node: &str, journal: Notes) -> anyhow::Result<Self> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cdr.path {}: the directory cannot be made", directory.display()))?;
         let mut files = Files { directory: directory.to_owned(), node: node.to_owned(), open: None };
@@ -66,13 +79,13 @@ impl Writer {
         let shared = Arc::clone(&counts);
         let thread = std::thread::Builder::new()
             .name("cdr".to_owned())
-            .spawn(move || write_all(&inbox, files, &shared))?;
+            .spawn(move || write_all(&inbox, files, &journal, &shared))?;
         Ok(Self { sender, thread, counts })
     }
 
     /// Where records are handed in.
     #[must_use]
-    pub fn sender(&self) -> Sender<Box<CallRecord>> {
+    pub fn sender(&self) -> Sender<Entry> {
         self.sender.clone()
     }
 
@@ -104,22 +117,36 @@ impl Writer {
     }
 }
 
-fn write_all(inbox: &Receiver<Box<CallRecord>>, mut files: Files, counts: &Counts) {
+fn write_all(inbox: &Receiver<Entry>, mut files: Files, journal: &Notes, counts: &Counts) {
     while let Ok(first) = inbox.recv() {
         std::thread::sleep(GATHERING);
-        let batch: Vec<Box<CallRecord>> =
-            std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1)).collect();
-        let count = batch.len() as u64;
-        match files.append(&batch) {
-            Ok(()) => counts.written.fetch_add(count, Ordering::Relaxed),
-            Err(error) => {
-                for record in &batch {
-                    tracing::error!(record = %json::text(record), "call record not written: {error}");
-                }
-                counts.failed.fetch_add(count, Ordering::Relaxed)
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
+        for entry in std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1)) {
+            match entry {
+                Entry::Record(record) => records.push(record),
+                Entry::Then(note) => notes.push(note),
             }
-        };
+        }
+        write_batch(&records, &mut files, counts);
+        // All of them stood behind records of this batch or of an earlier one.
+        notes.into_iter().for_each(|note| journal.put(note));
     }
+}
+
+fn write_batch(batch: &[Box<CallRecord>], files: &mut Files, counts: &Counts) {
+    if batch.is_empty() {
+        return;
+    }
+    let count = batch.len() as u64;
+    match files.append(batch) {
+        Ok(()) => counts.written.fetch_add(count, Ordering::Relaxed),
+        Err(error) => {
+            for record in batch {
+                tracing::error!(record = %json::text(record), "call record not written: {error}");
+            }
+            counts.failed.fetch_add(count, Ordering::Relaxed)
+        }
+    };
 }
 
 /// The file of today, opened when the day begins.

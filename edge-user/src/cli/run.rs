@@ -7,14 +7,15 @@ use crate::{admin, runtime};
 
 pub(super) const EXAMPLES: &str = "\
 SIGTERM and SIGINT drain: no new calls, those that stand may end within drain_grace, then the edge ends them; a \
-second one does not wait. SIGHUP reads the configuration again and refuses a bad one without harm. When the process \
-is killed, running media goes on in the kernel, and the next `edge run` takes over its tables.
+second one does not wait. SIGHUP reads the configuration again and refuses a bad one without harm. SIGUSR2 \
+ends the process and leaves answered calls running in the kernel, as does `kill -9`: the next `edge run` goes on with them.
 
 Examples:
   edge run
   edge run --config edge.toml
   edge reload                                 read the configuration again, and hear whether it is right
-  kill -HUP $(pidof edge)                     the same, without hearing";
+  kill -HUP $(pidof edge)                     the same, without hearing
+  kill -USR2 $(pidof edge); edge run          another program for the calls that stand, as for an upgrade";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {

@@ -76,7 +76,6 @@ pub struct Datapath {
     tables: Arc<SharedTables>,
     next_hops: Arc<NextHops>,
     diagnostics: Option<Mutex<EbpfLogger<&'static dyn log::Log>>>,
-    endpoints_removed: u32,
 }
 
 impl std::fmt::Debug for Datapath {
@@ -89,7 +88,8 @@ impl Datapath {
     /// Loads the program and attaches it to the device of every realm.
     ///
     /// Pins of an earlier run with the same media ranges are taken over: the program is replaced in its links
-    /// without a gap, and endpoints that are still installed are removed, because nobody here knows them.
+    /// without a gap, and endpoints that are still installed go on until [`remove_others`](Self::remove_others), so that those of
+    /// calls that somebody knows can be [adopted](DatapathWriter::adopt).
     ///
     /// # Errors
     /// [`DatapathError`] names what is missing on this host, or the device that refused the program. A first start
@@ -124,14 +124,10 @@ impl Datapath {
         }
         let mut program = Program::load(&pins, &layout, settings.diagnostics)?;
         let tables = Arc::new(SharedTables::open(&pins, layout, settings.flows_max)?);
-        let endpoints_removed = tables.clear();
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
         program.attach(&pins, devices, settings.mode)?;
-        if endpoints_removed > 0 {
-            tracing::warn!(endpoints = endpoints_removed, "removed media endpoints of an earlier run");
-        }
         let diagnostics = program.take_logger()?.map(Mutex::new);
-        Ok(Self { program, pins, tables, next_hops, diagnostics, endpoints_removed })
+        Ok(Self { program, pins, tables, next_hops, diagnostics })
     }
 
     /// A writer for one shard.
@@ -170,12 +166,6 @@ impl Datapath {
     pub fn lost_device(&self) -> Option<String> {
         let there = |attached: &&Attached| sys::interface_index(&attached.device) == Some(attached.ifindex);
         self.attached().iter().find(|attached| !there(attached)).map(|attached| attached.device.clone())
-    }
-
-    /// Endpoints of an earlier run that [`start`](Self::start) found and removed.
-    #[must_use]
-    pub const fn endpoints_removed(&self) -> u32 {
-        self.endpoints_removed
     }
 
     /// Endpoints installed at this moment.

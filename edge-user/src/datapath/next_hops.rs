@@ -3,7 +3,7 @@
 //! A row belongs to its neighbour while any endpoint names it. After that it rests for at least one refresh before
 //! another neighbour gets it, so that no packet in flight can meet a row that changed its meaning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +49,8 @@ struct State {
     rows: HashMap<RouteHop, Row>,
     /// Rows that no neighbour has; the last is taken first.
     free: Vec<u32>,
+    /// Rows of an earlier process that packets go by: they stay as they are until somebody knows what they are for.
+    left: HashSet<u32>,
     /// Routes found since the last refresh, by remote and local address.
     routes: HashMap<(IpAddr, IpAddr), RouteHop>,
 }
@@ -68,11 +70,15 @@ impl NextHops {
         devices: &[Device],
         realms: &[Realm],
     ) -> Result<Self, DatapathError> {
+        let (_, left) = tables.in_use();
+        let free: Vec<u32> = (1..NEXT_HOPS_MAX).rev().filter(|row| !left.contains(row)).collect();
+        free.iter().for_each(|row| tables.next_hop(*row).clear());
         let state = State {
             netlink: Netlink::open()?,
             devices: devices.to_vec(),
             rows: HashMap::new(),
-            free: (1..NEXT_HOPS_MAX).rev().collect(),
+            free,
+            left,
             routes: HashMap::new(),
         };
         let refresher = Refresher { netlink: Netlink::open()?, watch: Watch::open()?, followed: false };
@@ -87,6 +93,17 @@ impl NextHops {
 
     /// The row for packets from `local` to `remote`, counted as one more user.
     pub(super) fn acquire(&self, remote: IpAddr, local: IpAddr) -> Result<u32, InstallError> {
+        self.acquire_left(remote, local, 0)
+    }
+
+    /// The same, where packets go by the row `former` of an earlier process: the neighbour gets that one, and is believed to be
+    /// where it was until it says otherwise.
+    pub(super) fn acquire_left(
+        &self,
+        remote: IpAddr,
+        local: IpAddr,
+        former: u32,
+    ) -> Result<u32, InstallError> {
         if remote.is_ipv4() != local.is_ipv4() {
             return Err(InstallError::OtherFamily { remote, local });
         }
@@ -103,7 +120,14 @@ impl NextHops {
             let device = state.devices[device].name.clone();
             return Err(InstallError::OtherRealm { remote, local, device });
         }
-        self.row(&mut state, hop, device)
+        self.row(&mut state, hop, device, former)
+    }
+
+    /// Rows of an earlier process that nobody has asked for are like any other.
+    pub(super) fn take_over_the_rest(&self) {
+        let State { free, left, .. } = &mut *self.lock();
+        // They are used last: a packet may be on its way that has read their number.
+        free.splice(..0, left.drain());
     }
 
     /// Takes a user away from a row.
@@ -192,14 +216,18 @@ impl NextHops {
         rows.keys().copied().collect()
     }
 
-    fn row(&self, state: &mut State, hop: RouteHop, device: usize) -> Result<u32, InstallError> {
-        let State { netlink, devices, rows, free, routes: _ } = state;
+    fn row(&self, state: &mut State, hop: RouteHop, device: usize, former: u32) -> Result<u32, InstallError> {
+        let State { netlink, devices, rows, free, left, routes: _ } = state;
         if let Some(row) = rows.get_mut(&hop) {
             row.users += 1;
             return Ok(row.index);
         }
-        let index = free.pop().ok_or(InstallError::NextHopsFull { max: NEXT_HOPS_MAX - 1 })?;
-        let row = Row { index, users: 1, rested: 0, device, mac: resolve_soon(netlink, hop) };
+        let kept = left.take(&former);
+        let index = kept.or_else(|| free.pop());
+        let index = index.ok_or(InstallError::NextHopsFull { max: NEXT_HOPS_MAX - 1 })?;
+        let believed = || kept.and_then(|row| self.tables.next_hop(row).read().destination);
+        let mac = resolve_soon(netlink, hop).or_else(believed);
+        let row = Row { index, users: 1, rested: 0, device, mac };
         self.write(devices, &row);
         rows.insert(hop, row);
         Ok(index)

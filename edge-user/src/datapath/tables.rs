@@ -1,5 +1,6 @@
 //! The maps that change while packets run, in memory shared with the kernel.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edge_core::media::MediaReport;
@@ -43,15 +44,21 @@ impl SharedTables {
         Ok(tables)
     }
 
-    /// Frees every endpoint and next hop; returns how many endpoints were in use.
-    pub(super) fn clear(&self) -> u32 {
+    /// The endpoints that are installed, and the rows of next hops that they name.
+    pub(super) fn in_use(&self) -> (Vec<u32>, HashSet<u32>) {
+        let used = (0..).zip(self.endpoints.iter()).filter(|(_, slot)| slot.call() != 0);
+        let used: Vec<u32> = used.map(|(index, _)| index).collect();
+        let hop = |index: &u32| self.endpoint(*index).read().map_or(0, |endpoint| endpoint.next_hop);
+        let rows = used.iter().map(hop).filter(|row| (1..NEXT_HOPS_MAX).contains(row)).collect();
+        (used, rows)
+    }
+
+    /// Frees every endpoint that is not among `kept`; returns how many there were.
+    pub(super) fn remove_others(&self, kept: &HashSet<u32>) -> u32 {
         let mut removed = 0;
-        for slot in self.endpoints.iter().filter(|slot| slot.call() != 0) {
-            slot.write(&Endpoint::FREE);
+        for index in self.in_use().0.into_iter().filter(|index| !kept.contains(index)) {
+            self.endpoint(index).write(&Endpoint::FREE);
             removed += 1;
-        }
-        for slot in self.next_hops.iter() {
-            slot.clear();
         }
         removed
     }

@@ -1,5 +1,7 @@
 //! Installs, changes and removes the media of calls.
 
+mod adoption;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 

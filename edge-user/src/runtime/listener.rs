@@ -3,6 +3,7 @@
 //! Invariants: a datagram of a stranger is counted and costs nothing else; a full shard loses datagrams, counted,
 //! and never makes a receiver wait, so one busy shard cannot stop the others; a trunk fills no queue for the others.
 
+use std::collections::HashMap;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +29,9 @@ pub(super) struct Reception {
     policy: RwLock<Arc<Policy>>,
     /// The certificates that belong to them.
     keyring: RwLock<Arc<Keyring>>,
+    /// Shards of dialogs of an earlier process, by Call-ID, that their Call-ID does not lead to: the number of shards has changed
+    /// since. It holds no more than that process had calls, and goes with this one.
+    elsewhere: HashMap<Box<[u8]>, usize>,
     /// Told when they have changed.
     pub(super) changed: Notify,
     /// Set once, when receivers are to end.
@@ -47,11 +51,29 @@ impl Reception {
         Self {
             policy: RwLock::new(policy),
             keyring: RwLock::new(keyring),
+            elsewhere: HashMap::new(),
             changed: Notify::new(),
             stopping: AtomicBool::new(false),
             strangers: AtomicU64::new(0),
             unread: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
+        }
+    }
+
+    /// The same, where dialogs with these Call-IDs belong to other shards than these lead to.
+    #[must_use]
+    pub(super) fn sending_elsewhere(self, elsewhere: HashMap<Box<[u8]>, usize>) -> Self {
+        Self { elsewhere, ..self }
+    }
+
+    /// Number of the shard, of `count`, that a message belongs to.
+    pub(super) fn shard_of(&self, message: &[u8], count: usize) -> usize {
+        let elsewhere = |call_id: &[u8]| self.elsewhere.get(call_id).copied();
+        match self.elsewhere.is_empty() {
+            true => Shard::of_datagram(message, count),
+            false => Shard::peek_call_id(message)
+                .and_then(elsewhere)
+                .unwrap_or_else(|| Shard::of_datagram(message, count)),
         }
     }
 
@@ -125,7 +147,7 @@ fn hand_over(
     datagram: &[u8],
     waiting: Option<Waiting>,
 ) {
-    let shard = Shard::of_datagram(datagram, shards.len());
+    let shard = shared.shard_of(datagram, shards.len());
     let bytes = Bytes::copy_from_slice(datagram);
     let notice = Notice::Message { path, bytes, arrived: clock::now(), waiting };
     match shards[shard].try_send(notice) {

@@ -9,6 +9,7 @@
 
 pub mod clock;
 mod control;
+mod heritage;
 mod listener;
 mod listening;
 mod node;
@@ -20,7 +21,7 @@ mod status;
 mod stream;
 mod udp;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
@@ -29,7 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -42,13 +43,15 @@ use crate::cdr;
 use crate::config::{Config, XdpMode};
 use crate::datapath::{Datapath, DatapathSettings, Mode};
 use crate::host;
+use crate::journal::{Journal, Note};
 use crate::tls::Keyring;
 
 use control::Order;
+use heritage::{Heir, Heritage};
 use listener::Reception;
 use listening::{Listening, listen};
 use resolver::{Finding, Resolver};
-use shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
+use shard::{Farewell, NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 use signals::Signals;
 use stream::{Outgoing, Shared, StreamCounters};
 
@@ -87,7 +90,8 @@ pub fn run(
             Arc::clone(&process.node),
         );
         if let Err(error) = attended(control) {
-            process.stop()?;
+            // Calls that it goes on with are not to be hung up for that.
+            process.end(Farewell::Leave)?;
             return Err(error);
         }
         process.announce();
@@ -120,6 +124,7 @@ struct Process {
     receivers: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
     records: cdr::Writer,
+    journal: Journal,
     /// Where the names of trunks lead.
     resolver: Resolver,
     /// Whether it was said that counters cannot be published.
@@ -130,17 +135,22 @@ struct Process {
 
 impl Process {
     fn start(config: Config, resolver: Resolver, keyring: Arc<Keyring>) -> anyhow::Result<Self> {
-        let policy = Arc::clone(&config.policy);
-        // Everything that may fail comes before the datapath, whose start ends the media that it does not know.
+        // Everything that may fail comes before the datapath: nobody would be there for the calls that go on.
         let only_one = only_one(&config)?;
+        let heritage = Heritage::of(&config)?;
+        let config = heritage.accommodated(config);
+        let policy = Arc::clone(&config.policy);
         let Listening { datagrams, connections } = listen(&policy)?;
         let sockets = Arc::new(datagrams);
-        let records = cdr::Writer::start(&config.cdr.path, &config.node.name)?;
+        let epoch = clock::now();
+        let journal = Journal::start(&Journal::path(&config.node.state_dir, &config.node.name), epoch)?;
+        let records = cdr::Writer::start(&config.cdr.path, &config.node.name, journal.notes())?;
         let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
-        let reception = Arc::new(Reception::new(Arc::clone(&policy), keyring));
+        let (heritage, elsewhere) = heritage.share(&datapath, config.shards);
+        let reception = Reception::new(Arc::clone(&policy), keyring).sending_elsewhere(elsewhere);
+        let reception = Arc::new(reception);
         let (drained_sender, drained) = bounded(config.shards);
         let (streams, outgoing) = stream::queue();
-        let epoch = clock::now();
         let node = Arc::new(Node::new(&config, datapath.attached()));
         let mut process = Self {
             config,
@@ -155,47 +165,72 @@ impl Process {
             receivers: Vec::new(),
             workers: Vec::new(),
             records,
+            journal,
             resolver,
             unpublished: AtomicBool::new(false),
             _only_one: only_one,
         };
-        for index in 0..process.config.shards {
-            let shard = Shard { index, count: process.config.shards };
-            let edge = Edge::new(Arc::clone(&process.policy), shard, epoch, seed()?);
-            process.start_shard(index, edge, &sockets, streams.clone(), &drained_sender)?;
-        }
-        drop(streams);
+        process.start_shards(heritage, epoch, (&sockets, streams), &drained_sender)?;
         process.start_streams(connections, outgoing)?;
         process.start_receivers(&sockets)?;
         Ok(process)
     }
 
-    fn start_shard(
+    /// Starts all shards, each with the calls that it goes on with.
+    fn start_shards(
         &mut self,
-        index: usize,
-        edge: Edge,
-        sockets: &Arc<HashMap<ListenerId, UdpSocket>>,
-        streams: mpsc::Sender<Outgoing>,
+        heritage: heritage::Shared,
+        epoch: Instant,
+        (sockets, streams): (&Arc<HashMap<ListenerId, UdpSocket>>, mpsc::Sender<Outgoing>),
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
-        let (sender, inbox) = bounded(NOTICES_MAX);
-        let status = Arc::new(ShardStatus::new());
-        let host = ShardHost {
-            edge,
-            inbox,
-            datapath: self.datapath.writer()?,
-            sockets: Arc::clone(sockets),
-            streams,
-            records: self.records.sender(),
-            drained: drained.clone(),
-            status: Arc::clone(&status),
-        };
-        let worker =
-            std::thread::Builder::new().name(format!("shard-{index}")).spawn(|| Running::new(host).run())?;
-        self.shards.push(sender);
-        self.statuses.push(status);
-        self.workers.push(worker);
+        let mut kept = HashSet::new();
+        for (index, heirs) in heritage.heirs.into_iter().enumerate() {
+            let shard = Shard { index, count: self.config.shards };
+            let mut edge = Edge::new(Arc::clone(&self.policy), shard, epoch, seed()?);
+            edge.withhold_ports(&heritage.ports);
+            let (sender, inbox) = bounded(NOTICES_MAX);
+            self.shards.push(sender);
+            let status = Arc::new(ShardStatus::new());
+            self.statuses.push(Arc::clone(&status));
+            let host = ShardHost {
+                edge,
+                inbox,
+                datapath: self.datapath.writer()?,
+                sockets: Arc::clone(sockets),
+                streams: streams.clone(),
+                records: self.records.sender(),
+                journal: self.journal.notes(),
+                drained: drained.clone(),
+                status,
+            };
+            kept.extend(self.start_shard(index, host, heirs)?);
+        }
+        self.end_heritage(&kept);
         Ok(())
+    }
+
+    /// Starts a shard with the calls that it goes on with, and returns the endpoints that are theirs.
+    fn start_shard(&mut self, index: usize, host: ShardHost, heirs: Vec<Heir>) -> anyhow::Result<Vec<u32>> {
+        let mut running = Running::new(host);
+        heirs.into_iter().for_each(|heir| running.go_on(heir));
+        let endpoints = running.endpoints().collect();
+        let worker = std::thread::Builder::new().name(format!("shard-{index}")).spawn(|| running.run())?;
+        self.workers.push(worker);
+        Ok(endpoints)
+    }
+
+    /// All calls of an earlier process are here or over: nobody has what is left of its media, and its journal is not needed
+    /// once the records of those that are over are on disk.
+    fn end_heritage(&self, kept: &HashSet<u32>) {
+        let removed = self.datapath.remove_others(kept);
+        if removed > 0 {
+            tracing::warn!(
+                endpoints = removed,
+                "removed media of an earlier run that belongs to no answered call"
+            );
+        }
+        drop(self.records.sender().send(cdr::Entry::Then(Note::Replace)));
     }
 
     /// The thread of connections ends when the last shard has.
@@ -256,6 +291,10 @@ impl Process {
                 Some(Order::Reload { outcome }) = orders.recv() => drop(outcome.send(self.reload(file))),
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
+                _ = signals.leave.recv() => {
+                    tracing::info!("ending without its calls: whoever is this node next goes on with them");
+                    return self.end(Farewell::Leave);
+                }
             }
         }
         let Some(device) = lost else {
@@ -358,10 +397,14 @@ impl Process {
     }
 
     fn stop(self) -> anyhow::Result<()> {
+        self.end(Farewell::HangUp)
+    }
+
+    fn end(self, farewell: Farewell) -> anyhow::Result<()> {
         self.publish();
         self.reception.stopping.store(true, Ordering::Relaxed);
         for shard in &self.shards {
-            drop(shard.send(Notice::Stop));
+            drop(shard.send(Notice::Stop(farewell)));
         }
         for thread in self.receivers.into_iter().chain(self.workers) {
             if thread.join().is_err() {
@@ -370,10 +413,14 @@ impl Process {
         }
         // Whatever one of them meets, the others are done, too.
         let records = self.records.finish().context("call records");
-        let detached = self.datapath.shutdown().context("detaching the XDP program");
+        let journal = self.journal.finish();
+        let detached = match farewell {
+            Farewell::HangUp => self.datapath.shutdown().context("detaching the XDP program"),
+            Farewell::Leave => Ok(()),
+        };
         status::remove(&self.config.node.run_dir);
         tracing::info!("edge has ended");
-        records.and(detached)
+        records.and(journal).and(detached)
     }
 }
 

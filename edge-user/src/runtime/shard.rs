@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
-use edge_core::call::{CallKey, CallRecord};
+use edge_core::call::{CallKey, CallRecord, MediaFound};
 use edge_core::edge::Counters;
 use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
@@ -19,10 +19,13 @@ use edge_core::{Command, Edge, Input};
 use hdrhistogram::Histogram;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cdr::Entry;
 use crate::datapath::{DatapathWriter, InstallError, Installed};
+use crate::journal::{Note, Notes};
 
 use super::clock;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
+use super::heritage::Heir;
 use super::stream::Outgoing;
 use super::udp;
 
@@ -75,7 +78,16 @@ pub(super) enum Notice {
     /// No more calls; those that run are hung up after the grace.
     Drain(Duration),
     /// End, whatever runs.
-    Stop,
+    Stop(Farewell),
+}
+
+/// What becomes of the calls of a process that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Farewell {
+    /// They are hung up.
+    HangUp,
+    /// Those that are answered are left to whoever goes on with them.
+    Leave,
 }
 
 /// What a shard shows of itself.
@@ -130,7 +142,9 @@ pub(super) struct ShardHost {
     /// Where messages for connections go.
     pub(super) streams: mpsc::Sender<Outgoing>,
     /// Where call records go.
-    pub(super) records: Sender<Box<CallRecord>>,
+    pub(super) records: Sender<Entry>,
+    /// Where calls are written down for whoever goes on with them.
+    pub(super) journal: Notes,
     /// Told once no call is left after a drain.
     pub(super) drained: Sender<()>,
     /// What others may see.
@@ -222,7 +236,11 @@ impl Running {
                     call.map_or(Input::TimeElapsed, |call| Input::HangupRequested { call })
                 }
                 Notice::Drain(grace) => Input::DrainRequested { grace },
-                Notice::Stop => {
+                Notice::Stop(Farewell::Leave) => {
+                    self.host.edge.handle(Input::HandedOver, clock::now());
+                    return true;
+                }
+                Notice::Stop(Farewell::HangUp) => {
                     // What still runs is hung up once, and has its record, before its media is taken away.
                     let now = clock::now();
                     self.host.edge.handle(Input::DrainRequested { grace: Duration::ZERO }, now);
@@ -274,6 +292,11 @@ impl Running {
                     self.host.edge.handle(Input::MediaRemoved { call, reports }, clock::now());
                 }
                 Command::WriteRecord(record) => self.keep(record),
+                Command::Journal { call, entry } => {
+                    let media = self.media.get(&call).map_or(0, Installed::number);
+                    self.host.journal.take(Note::Write { call, media, entry });
+                }
+                Command::Forget { call } => self.forget(call),
                 Command::Drained => drop(self.host.drained.try_send(())),
             }
         }
@@ -312,9 +335,12 @@ impl Running {
     }
 
     fn keep(&self, record: Box<CallRecord>) {
-        match self.host.records.try_send(record) {
-            Ok(()) => {}
-            Err(TrySendError::Full(record) | TrySendError::Disconnected(record)) => {
+        match self.host.records.try_send(Entry::Record(record)) {
+            Ok(()) | Err(TrySendError::Full(Entry::Then(_)) | TrySendError::Disconnected(Entry::Then(_))) => {
+            }
+            Err(
+                TrySendError::Full(Entry::Record(record)) | TrySendError::Disconnected(Entry::Record(record)),
+            ) => {
                 self.host.status.records_lost.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(
                     call = record.id,
@@ -323,6 +349,37 @@ impl Running {
                 );
             }
         }
+    }
+
+    /// The journal forgets a call once its record is on disk, or at once when that was lost.
+    fn forget(&self, call: CallKey) {
+        if self.host.records.try_send(Entry::Then(Note::Forget { call })).is_err() {
+            self.host.journal.take(Note::Forget { call });
+        }
+    }
+
+    /// Goes on with a call of an earlier process, before anything is heard of it.
+    pub(super) fn go_on(&mut self, heir: Heir) {
+        let media = match &heir.media {
+            Ok(number) => match self.host.datapath.adopt(*number, heir.call.plan()) {
+                Ok(installed) => {
+                    self.media.insert(heir.key(), installed);
+                    MediaFound::Relayed
+                }
+                Err(error) => {
+                    tracing::warn!(call = heir.call.id(), "its media cannot go on: {error}");
+                    MediaFound::Gone(Default::default())
+                }
+            },
+            Err(reports) => MediaFound::Gone(reports.clone()),
+        };
+        self.host.edge.handle(heir.found(media), clock::now());
+        self.carry_out();
+    }
+
+    /// The endpoints of all media that is relayed here.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = u32> {
+        self.media.values().flat_map(Installed::endpoints)
     }
 
     /// Notes how long the datagrams of this round took, and about once a second what was counted.

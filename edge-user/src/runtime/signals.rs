@@ -1,4 +1,4 @@
-//! The signals that the process obeys: SIGTERM and SIGINT drain, SIGHUP reloads.
+//! The signals that the process obeys: SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR2 leaves the calls to a successor.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -7,6 +7,7 @@ pub(super) struct Signals {
     pub(super) terminate: Signal,
     pub(super) interrupt: Signal,
     pub(super) hangup: Signal,
+    pub(super) leave: Signal,
 }
 
 impl Signals {
@@ -19,6 +20,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            leave: signal(SignalKind::user_defined2())?,
         })
     }
 }

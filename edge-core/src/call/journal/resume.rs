@@ -203,6 +203,7 @@ impl LegSnapshot {
             forks_hung_up: 0,
             describe_at: self.describe.then(|| clock.now()),
             unpracked: None,
+            proof: None,
             attempts: Attempts::default(),
             admission,
             trunk: Arc::clone(trunk),

@@ -33,7 +33,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bytes::Bytes;
 use crossbeam::channel::{Sender, TrySendError};
-use edge_core::edge::Shard;
 use edge_core::policy::{ListenerId, Policy, Trunk};
 use edge_core::transaction::Path;
 use tokio::sync::mpsc;
@@ -137,7 +136,7 @@ impl Shared {
     /// Gives a message to its shard, and waits while that, or its trunk's share, has no room: nobody would send it again.
     /// `false` once the shard has ended.
     async fn hand_over(&self, path: Path, bytes: Bytes) -> bool {
-        let shard = &self.shards[Shard::of_datagram(&bytes, self.shards.len())];
+        let shard = &self.shards[self.reception.shard_of(&bytes, self.shards.len())];
         let waiting = loop {
             // Whose trunk is gone has nobody to share with; the connection ends when it is next read from.
             let Some(trunk) = self.trunk(path) else { break None };

@@ -1,0 +1,119 @@
+//! Media that an earlier process has installed, taken over without a packet lost.
+//!
+//! Invariants: an endpoint is taken over only while it carries the call number that the journal names; what it says of its far
+//! side stays, with its generation and so with its latch, unless the journal says otherwise.
+
+use std::collections::HashSet;
+
+use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport};
+use edge_ebpf::abi::Endpoint;
+
+use super::super::{Datapath, InstallError};
+use super::{DatapathWriter, Installed, Leg, entry, far_address};
+
+impl Datapath {
+    /// Whether all endpoints of a plan are installed for this call.
+    #[must_use]
+    pub fn relays(&self, call: u32, plan: &MediaPlan) -> bool {
+        let installed = |endpoint: &MediaEndpoint| {
+            let index = self.tables.layout().endpoint(endpoint.local);
+            index.is_some_and(|index| self.tables.endpoint(index).call() == call)
+        };
+        call != 0 && plan.streams.iter().flat_map(|stream| [&stream.a, &stream.b]).all(installed)
+    }
+
+    /// What came in for a call at the endpoints of a plan, installed or not, while no other call had them: leg A's, then leg
+    /// B's.
+    #[must_use]
+    pub fn left_by(&self, call: u32, plan: &MediaPlan) -> [MediaReport; 2] {
+        let mut reports = [MediaReport::default(), MediaReport::default()];
+        for stream in &plan.streams {
+            for (report, endpoint) in reports.iter_mut().zip([&stream.a, &stream.b]) {
+                if let Some(index) = self.tables.layout().endpoint(endpoint.local) {
+                    report.add(self.tables.report(index, call));
+                }
+            }
+        }
+        reports
+    }
+
+    /// Removes every endpoint that is not among these: nobody knows them. Returns how many there were.
+    pub fn remove_others(&self, kept: &HashSet<u32>) -> u32 {
+        let removed = self.tables.remove_others(kept);
+        self.next_hops.take_over_the_rest();
+        removed
+    }
+}
+
+impl DatapathWriter {
+    /// Takes over the media that an earlier process has installed for `call`.
+    ///
+    /// # Errors
+    /// [`InstallError`] when it is not there, or could not be installed now; then nothing has changed.
+    pub fn adopt(&mut self, call: u32, plan: &MediaPlan) -> Result<Installed, InstallError> {
+        let mut streams = Vec::with_capacity(plan.streams.len());
+        for stream in &plan.streams {
+            streams.push([self.leg_of(call, &stream.a)?, self.leg_of(call, &stream.b)?]);
+        }
+        self.tables.reserve_streams(streams.len())?;
+        let give_back = || self.tables.release_streams(streams.len());
+        let hops = self.acquire_left(&streams).inspect_err(|_| give_back())?;
+        for (legs, hops) in streams.iter().zip(hops) {
+            let moved = [(0, 1), (1, 0)].map(|(leg, peer)| self.is_moved(&legs[leg], &legs[peer]));
+            let stays = |leg: usize| {
+                let slot = self.tables.endpoint(legs[leg].index).read();
+                !moved[leg] && slot.is_ok_and(|slot| slot.next_hop == hops[leg])
+            };
+            if !(stays(0) && stays(1)) {
+                self.write(call, legs, hops, moved);
+            }
+        }
+        Ok(Installed { call, streams })
+    }
+
+    fn leg_of(&self, call: u32, planned: &MediaEndpoint) -> Result<Leg, InstallError> {
+        let local = planned.local;
+        let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
+        match self.tables.endpoint(index).call() {
+            found if found == call && call != 0 => Ok(Leg { index, endpoint: *planned }),
+            found => Err(InstallError::InUse { local, call: found }),
+        }
+    }
+
+    /// Whether an endpoint says something else than is planned for its leg.
+    fn is_moved(&self, leg: &Leg, peer: &Leg) -> bool {
+        let planned = entry(&leg.endpoint);
+        let slot = self.tables.endpoint(leg.index).read().ok();
+        slot.is_none_or(|found| {
+            let Endpoint { call, next_hop, generation, .. } = found;
+            found != Endpoint { call, next_hop, generation, peer: peer.index, ..planned }
+        })
+    }
+
+    /// Next hops of all legs, counted; those that the endpoints name already, where they lead to the same place.
+    fn acquire_left(&self, streams: &[[Leg; 2]]) -> Result<Vec<[u32; 2]>, InstallError> {
+        let mut hops = vec![[0; 2]; streams.len()];
+        for (index, legs) in streams.iter().enumerate() {
+            for (number, leg) in legs.iter().enumerate() {
+                let Some(remote) = leg.endpoint.remote else { continue };
+                let former = self.tables.endpoint(leg.index).read().map_or(0, |slot| slot.next_hop);
+                let far = far_address(&remote, leg.endpoint.source_policy);
+                let hop = self.next_hops.acquire_left(far, leg.endpoint.local.ip(), former);
+                hops[index][number] = hop.inspect_err(|_| self.release(&hops))?;
+            }
+        }
+        Ok(hops)
+    }
+}
+
+impl Installed {
+    /// Its number in the tables.
+    pub(crate) const fn number(&self) -> u32 {
+        self.call
+    }
+
+    /// The endpoints that belong to it.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = u32> {
+        self.streams.iter().flatten().map(|leg| leg.index)
+    }
+}
