@@ -126,6 +126,14 @@ impl<'lab> EdgeProcess<'lab> {
         self.process.kill()
     }
 
+    /// SIGUSR2, and waits for a clean exit that leaves the calls to whoever is started next.
+    pub fn leave(mut self) -> Result<()> {
+        self.process.signal(libc::SIGUSR2)?;
+        let status = self.process.wait(STOP_PATIENCE)?;
+        ensure!(status.success(), "edge ended with {status}, its log is {}", self.process.log().display());
+        Ok(())
+    }
+
     /// SIGHUP: read the configuration again.
     pub fn reload(&self, toml: &str) -> Result<()> {
         std::fs::write(&self.config, toml)?;

@@ -1,0 +1,136 @@
+//! `kill -9` while calls are up: the next edge goes on with them.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use edge_tests::drill::{PATIENCE, Pair, caller, start, with_edge};
+use edge_tests::edge::{Cdr, counters, pins, wait_for_cdrs};
+use edge_tests::lab::{Lab, Side};
+use edge_tests::process::wait_until;
+use edge_tests::sipp::Scenario;
+use edge_tests::{EdgeConfig, EdgeProcess, Sipp, Witness, scenario};
+
+/// Calls of each pair. Together with the others as many as two processors carry with a witness beside them.
+const CALLS: u32 = 50;
+
+/// Seconds of RTP: as long as all of it takes, killing and starting included.
+const SECONDS: u32 = 6;
+
+/// Calls from `from`, with ports of their own for each direction.
+fn calls(lab: &Lab, from: Side, places: Scenario, takes: Scenario, count: u32, seconds: u32) -> Result<Pair> {
+    let called = Sipp::called(from.other(), takes).calls(count).seconds(seconds);
+    start(lab, caller(from, places).calls(count).rate(40.0).seconds(seconds), called)
+}
+
+/// Waits until so many calls stand and the media of all of them flows.
+fn up(edge: &EdgeProcess<'_>, witness: &Witness, count: u32) -> Result<()> {
+    let established = || edge.log().matches("call established").count() >= count as usize;
+    let enough = u64::from(count) * 2 * 10;
+    let flowing = || established() && witness.progress().arrived >= enough;
+    ensure!(
+        wait_until(PATIENCE, || flowing().then_some(())).is_some(),
+        "calls do not come up: {}",
+        edge.log()
+    );
+    Ok(())
+}
+
+fn ended<'a>(cdrs: &'a [Cdr], by: &'a str) -> usize {
+    cdrs.iter().filter(|cdr| (cdr.cause(), cdr.ended_by()) == ("hangup", by)).count()
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn after_kill_9_calls_go_on_without_a_packet_lost_and_end_from_either_side() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let hang_up =
+            calls(lab, Side::Carrier, scenario!("caller-hangs-up"), scenario!("answers"), CALLS, SECONDS)?;
+        let (takes, places) = (scenario!("answers-and-hangs-up"), scenario!("caller-is-hung-up-on"));
+        let hung_up = calls(lab, Side::Pbx, places, takes, CALLS, SECONDS)?;
+        up(&edge, &witness, 2 * CALLS)?;
+        edge.kill()?;
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", u64::from(2 * CALLS), PATIENCE)?;
+        hang_up.succeed()?;
+        hung_up.succeed()?;
+        let account = witness.finish()?;
+        assert_eq!(account.faults(), [""; 0]);
+        assert_eq!(account.received(), u64::from(2 * CALLS * 2 * SECONDS) * 50);
+        let cdrs = wait_for_cdrs(lab, 2 * CALLS as usize, PATIENCE)?;
+        assert_eq!((ended(&cdrs, "a"), ended(&cdrs, "b")), (CALLS as usize, CALLS as usize), "{cdrs:?}");
+        assert!(
+            cdrs.iter().all(|cdr| cdr.number("/duration_ms") >= Some(i64::from(SECONDS) * 1000)),
+            "{cdrs:?}"
+        );
+        assert_eq!(counters(lab)?.dropped("unexpected_source"), 0);
+        edge.stop()?;
+        assert!(pins(lab)?.is_empty());
+        assert!(!lab.directory().join("state/lab/journal").exists(), "nothing is left to go on with");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn after_kill_9_and_with_other_shards_a_call_is_held_and_resumed() -> Result<()> {
+    with_edge(EdgeConfig::default().shards(2), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let pair = calls(
+            lab,
+            Side::Carrier,
+            scenario!("caller-holds-later"),
+            scenario!("answers-and-is-held"),
+            8,
+            3,
+        )?;
+        up(&edge, &witness, 8)?;
+        edge.kill()?;
+        std::fs::write(lab.directory().join("edge.toml"), EdgeConfig::default().shards(3).toml(lab))?;
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", 8, PATIENCE)?;
+        pair.succeed()?;
+        assert_eq!(witness.finish()?.faults(), [""; 0]);
+        let cdrs = wait_for_cdrs(lab, 8, PATIENCE)?;
+        assert_eq!(ended(&cdrs, "a"), 8, "{cdrs:?}");
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn calls_that_ring_when_edge_is_killed_leave_nothing_and_new_ones_are_taken() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        let ringing = Sipp::called(Side::Pbx, scenario!("rings-until-cancelled")).calls(2).start(lab)?;
+        let calling = caller(Side::Carrier, scenario!("caller-hangs-up")).calls(2).start(lab)?;
+        edge.wait_for_count("calls_started", 2, PATIENCE)?;
+        edge.kill()?;
+        drop((ringing, calling));
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_log("belongs to no answered call", PATIENCE)?;
+        assert_eq!(edge.counters()?.sip("calls_adopted"), 0);
+        let witness = Witness::start(lab)?;
+        calls(lab, Side::Carrier, scenario!("caller-hangs-up"), scenario!("answers"), 2, 1)?.succeed()?;
+        assert_eq!(witness.finish()?.faults(), [""; 0]);
+        wait_for_cdrs(lab, 2, Duration::ZERO)?;
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn an_upgrade_leaves_calls_to_its_successor_without_a_packet_lost() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let pair = calls(lab, Side::Carrier, scenario!("caller-hangs-up"), scenario!("answers"), 8, 4)?;
+        up(&edge, &witness, 8)?;
+        edge.leave()?;
+        assert!(!pins(lab)?.is_empty(), "media goes on");
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", 8, PATIENCE)?;
+        pair.succeed()?;
+        assert_eq!(witness.finish()?.faults(), [""; 0]);
+        assert_eq!(ended(&wait_for_cdrs(lab, 8, PATIENCE)?, "a"), 8);
+        edge.stop()
+    })
+}
