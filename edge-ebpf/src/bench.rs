@@ -45,6 +45,27 @@ const SOURCE: ([u8; 4], u16) = ([192, 0, 2, 10], 30000);
 const FIRST_LOCAL: u32 = u32::from_be_bytes([10, 0, 0, 0]);
 const FIRST_PORT: u32 = 1024;
 
+/// The first address of a flood's sources: 198.18.0.0/15 is for benchmarks (RFC 2544).
+const FLOOD_FROM: u32 = u32::from_be_bytes([198, 18, 0, 0]);
+
+/// Sends the frame out of the device that it came in by, from a random one of as many sources as there are flows: under
+/// `BPF_F_TEST_XDP_LIVE_FRAMES`, a flood.
+#[xdp]
+pub(crate) fn flood(ctx: XdpContext) -> u32 {
+    forge(&mut XdpFrame::new(&ctx)).map_or(XDP_ABORTED, |()| XDP_TX)
+}
+
+#[inline(always)]
+fn forge(frame: &mut XdpFrame<'_>) -> Option<()> {
+    let source = FLOOD_FROM + random_flow()?;
+    let mut ip: Ipv4 = frame.read(ethernet::LEN)?;
+    ip.source = source.to_be_bytes();
+    ip.checksum = Checksum::new([0, 0]);
+    let words: [[u8; 2]; ipv4::LEN / 2] = transmute!(ip);
+    ip.checksum = Checksum::over(words);
+    frame.write(ethernet::LEN, ip)
+}
+
 /// A program that does nothing but send the frame back: what XDP itself costs.
 #[xdp]
 pub(crate) fn bench_tx(ctx: XdpContext) -> u32 {
@@ -118,13 +139,8 @@ fn decide(ctx: &XdpContext, tables: &impl Tables) -> Option<u32> {
 /// Makes the frame one that a random flow's far side sent.
 #[inline(always)]
 fn prepare(frame: &mut XdpFrame<'_>) -> Option<()> {
-    let [flows, per_address, random] = BENCH.get(0)?;
-    let mut x = random.load();
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    random.store(x);
-    let flow = ((x >> 32) * flows.load() >> 32) as u32;
+    let flow = random_flow()?;
+    let [_, per_address, _] = BENCH.get(0)?;
     let pairs = per_address.load() as u32;
     if pairs == 0 {
         return None;
@@ -141,6 +157,18 @@ fn prepare(frame: &mut XdpFrame<'_>) -> Option<()> {
     udp.source = SOURCE.1.into();
     udp.destination = ((FIRST_PORT + flow % pairs * 2) as u16).into();
     frame.write(ethernet::LEN + ipv4::LEN, udp)
+}
+
+/// A random one of the flows.
+#[inline(always)]
+fn random_flow() -> Option<u32> {
+    let [flows, _, random] = BENCH.get(0)?;
+    let mut x = random.load();
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    random.store(x);
+    Some(((x >> 32) * flows.load() >> 32) as u32)
 }
 
 #[inline(always)]

@@ -4,6 +4,7 @@
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
+//! - [`shield`] decides who is kept out before anything is read, and the kernel does it;
 //! - [`admin`] is the API by which an operator asks it, and tells it;
 //! - [`tls`] holds certificates and says who the other end of a connection is;
 //! - [`cli`] is the command line, [`top`] its view of a running edge.
@@ -19,5 +20,6 @@ pub mod host;
 pub mod journal;
 pub mod logins;
 pub mod runtime;
+pub mod shield;
 pub mod tls;
 pub mod top;

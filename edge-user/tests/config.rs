@@ -53,6 +53,7 @@ fn what_a_file_leaves_out_is_what_the_reference_calls_default() {
     assert_eq!(config.policy.timers, reference.policy.timers);
     assert_eq!(config.policy.strangers, reference.policy.strangers);
     assert_eq!(config.policy.message_bounds, reference.policy.message_bounds);
+    assert_eq!(config.policy.shield, reference.policy.shield);
 }
 
 fn load(file: &Path) -> Config {

@@ -21,6 +21,7 @@ pub mod certificates;
 pub mod dns;
 pub mod drill;
 pub mod edge;
+pub mod flood;
 pub mod lab;
 pub mod namespace;
 pub mod peers;

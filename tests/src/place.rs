@@ -16,6 +16,12 @@ pub fn target() -> &'static Path {
     PROFILE.parent().unwrap_or(&PROFILE)
 }
 
+/// The workspace.
+pub fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
 /// The `edge` binary of the same build profile, which `cargo xtask` has built before.
 pub fn edge_binary() -> PathBuf {
     PROFILE.join("edge")

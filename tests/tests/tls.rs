@@ -148,6 +148,24 @@ fn whoever_proves_nothing_is_refused_and_counted_by_reason() -> Result<()> {
     })
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_carrier_that_has_proven_itself_is_no_stranger_to_the_shield() -> Result<()> {
+    let config = EdgeConfig::default().over_tls(Side::Carrier).section("[shield]\nunknown = \"drop\"");
+    with_edge(config, |lab, edge| {
+        let (certificates, name) = (Certificates::of(lab), Some(Side::Carrier.name()));
+        sees(&asks(lab, &certificates, name, "")?, ANSWER)?;
+        edge.wait_for_count("shield_promotions", 1, PATIENCE)?;
+        let before = edge.counters()?.shield;
+        ensure!(before.passed("stranger_connection") > 0, "anybody may begin to prove who it is: {before:?}");
+        sees(&asks(lab, &certificates, name, "")?, ANSWER)?;
+        let after = edge.counters()?.shield;
+        ensure!(after.passed("familiar") > before.passed("familiar"), "{after:?}");
+        ensure!(after.passed("stranger_connection") == before.passed("stranger_connection"), "{after:?}");
+        edge.stop()
+    })
+}
+
 /// Makes edge a new certificate, but leaves the key; returns the certificate, and what writes the key.
 fn renew(certificates: &Certificates) -> Result<(String, impl FnOnce() -> std::io::Result<()>)> {
     let [file, key_file] = certificates.of_holder("edge");

@@ -55,17 +55,22 @@ impl Edge {
         }
     }
 
-    /// Counts; and where the operator wants it, says 403 without remembering anything.
+    /// Counts; and where the operator wants it, says 403 without remembering anything. Nobody gets back more than was sent:
+    /// the source may be forged, and then another one gets it.
     fn on_stranger(&mut self, path: Path, bytes: Bytes, now: Instant) {
         self.counters.strangers += 1;
         if self.policy.strangers == Strangers::Silent {
             return;
         }
+        let sent = bytes.len();
         if let Ok(Incoming::Request(request)) = Incoming::parse(bytes, &self.limits)
             && request.method != Method::Ack
         {
-            let code = StatusCode::FORBIDDEN;
-            self.answer_statelessly(path, &request.message, code, code.default_reason(), now);
+            let (code, message) = (StatusCode::FORBIDDEN, &request.message);
+            let response = self.stateless(path, message, code, code.default_reason()).empty();
+            if response.len() <= sent {
+                self.resources.at(now).send(reply_path(path, message), response);
+            }
         }
     }
 

@@ -223,6 +223,22 @@ fn a_stranger_hears_403_when_the_operator_wants_it_and_still_costs_no_memory() {
     assert_eq!(sent, []);
 }
 
+#[test]
+fn a_stranger_gets_back_no_more_than_it_has_sent() {
+    let mut bench = Bench::new(|_, strangers| *strangers = Strangers::Forbid);
+    let compact = |padding: &str| {
+        format!(
+            "OPTIONS sip:a SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK1;rport\r\nf:<sip:a>;tag=1\r\nt:<sip:a>\r\n\
+             i:1\r\nCSeq:1 OPTIONS\r\nMax-Forwards:1\r\n{padding}l:0\r\n\r\n"
+        )
+    };
+    assert_eq!(bench.receive("192.0.2.66:5060", &compact("")).0, []);
+    let longer = compact(&format!("Subject: {}\r\n", "x".repeat(200)));
+    let (sent, _) = bench.receive("192.0.2.66:5060", &longer);
+    assert_eq!(statuses(&sent), ["SIP/2.0 403 Forbidden"]);
+    assert!(sent.iter().all(|(_, message)| message.len() <= longer.len()));
+}
+
 /// What is wrong, the INVITE, and what the caller hears and the record says.
 fn refusals() -> Vec<(&'static str, String, &'static str, &'static str)> {
     let sdp = |text: &str| {

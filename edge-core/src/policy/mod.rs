@@ -20,6 +20,7 @@ mod readiness;
 mod realm;
 mod routing;
 mod seizure;
+mod shield;
 mod source;
 mod standing_calls;
 mod target;
@@ -52,6 +53,7 @@ pub use routing::{
     Destination, Hours, Miss, NumberMatch, NumberRewrite, Pattern, PatternError, Precedence, Route, RouteId,
     RouteQuery, Routes,
 };
+pub use shield::{ShieldMode, ShieldPolicy, Unknown};
 use source::Sources;
 pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 
@@ -76,6 +78,8 @@ pub struct Policy {
     pub timers: CallTimers,
     /// How large messages may be; as they are by default until an operator says more.
     pub message_bounds: MessageBounds,
+    /// How strangers are kept out; as it is by default until an operator says more.
+    pub shield: ShieldPolicy,
     sources: Sources,
     /// The trunks that prove who they are by their certificate.
     keys: HashMap<TrunkKey, TrunkId>,
@@ -181,6 +185,7 @@ impl Policy {
             strangers,
             timers,
             message_bounds: MessageBounds::default(),
+            shield: ShieldPolicy::default(),
         })
     }
 

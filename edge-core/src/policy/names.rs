@@ -102,6 +102,7 @@ impl Policy {
             strangers: self.strangers,
             timers: self.timers,
             message_bounds: self.message_bounds,
+            shield: self.shield,
         }
     }
 }

@@ -37,6 +37,11 @@ impl Sources {
         index
     }
 
+    /// Every prefix, with its realm.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
+        self.trunks.keys().copied()
+    }
+
     /// The trunk with the most specific prefix that holds `source`.
     pub(super) fn find(&self, realm: RealmId, source: IpAddr) -> Option<TrunkId> {
         self.lengths.iter().find_map(|length| {

@@ -189,7 +189,7 @@ impl Listed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Standing {
-    /// A trunk has proven itself from there.
+    /// A trunk has proven itself from there. Its connections pass; what datagrams say of their source proves nothing.
     pub familiar_until_ns: u64,
     /// Nothing of it is taken.
     pub banned_until_ns: u64,

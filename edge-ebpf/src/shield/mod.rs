@@ -98,7 +98,7 @@ fn judge(
     }
     let host = packet.source.host();
     let standing = tables.standing(host).unwrap_or_default();
-    if standing.familiar_until_ns > now_ns {
+    if standing.familiar_until_ns > now_ns && packet.content.is_stream() {
         return Ok(ShieldPass::Familiar);
     }
     if standing.banned_until_ns > now_ns

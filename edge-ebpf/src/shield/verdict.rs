@@ -8,7 +8,7 @@ reasons! {
         Off = 0, "shield_off", "the shield is off";
         Trusted = 1, "trusted", "from a trunk's source";
         Allowed = 2, "allowed", "from where the operator lets in";
-        Familiar = 3, "familiar", "from a host that a trunk has proven itself from";
+        Familiar = 3, "familiar", "a connection of a host that a trunk has proven itself from";
         Unlimited = 4, "unlimited", "from a stranger, and shield.unknown is pass";
         Invite = 5, "stranger_invite", "an INVITE of a stranger, within its rate";
         Register = 6, "stranger_register", "a REGISTER of a stranger, within its rate";

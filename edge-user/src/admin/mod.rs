@@ -11,6 +11,7 @@ mod door;
 mod metrics;
 mod node;
 mod page;
+mod shield;
 mod trunks;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use calls::{Call, Leg, Received};
 pub use client::{Client, ClientError};
 pub use door::start;
 pub use node::{Counted, Node, ShieldCounted};
+pub use shield::{Shield, ShieldEntry};
 pub use trunks::Trunk;
 
 /// The document, before the routes are added to it.
@@ -54,6 +56,10 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(trunks::list))
         .routes(routes!(trunks::show))
+        .routes(routes!(shield::show))
+        .routes(routes!(shield::deny))
+        .routes(routes!(shield::allow))
+        .routes(routes!(shield::forget))
         .split_for_parts()
 }
 

@@ -23,6 +23,10 @@ fn the_document_lists_every_route() {
     GET /v1/counters
     GET /v1/node
     POST /v1/reload
+    GET /v1/shield
+    POST /v1/shield/allow
+    POST /v1/shield/deny
+    POST /v1/shield/forget
     GET /v1/trunks
     GET /v1/trunks/{name}
     ");

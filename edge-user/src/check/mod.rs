@@ -7,6 +7,7 @@ mod login;
 mod notes;
 mod numbers;
 mod routes;
+mod shield;
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -63,6 +64,7 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
         Strangers::Forbid => "hear 403 Forbidden, and are counted",
     };
     row(f, "strangers", format_args!("{strangers}"))?;
+    row(f, "shield", format_args!("{}", shield::words(&policy.shield)))?;
     row(f, "no answer", format_args!("408 after {}", Span(policy.timers.answer_max)))?;
     if !policy.questions().is_empty() {
         row(

@@ -10,6 +10,7 @@ mod doctor;
 mod logging;
 mod reload;
 mod run;
+mod shield;
 mod table;
 mod top;
 mod trunk;
@@ -51,6 +52,9 @@ enum Command {
     /// Show trunks and what they are doing.
     #[command(after_long_help = trunk::EXAMPLES)]
     Trunk(trunk::Options),
+    /// Show, deny or allow sources of SIP.
+    #[command(after_long_help = shield::EXAMPLES)]
+    Shield(shield::Options),
     /// Let the running edge read its configuration again.
     #[command(after_long_help = reload::EXAMPLES)]
     Reload(reload::Options),
@@ -113,6 +117,7 @@ fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
         Command::Doctor(options) => doctor::run(options, out),
         Command::Call(options) => call::run(options, out),
         Command::Trunk(options) => trunk::run(options, out),
+        Command::Shield(options) => shield::run(options, out),
         Command::Reload(options) => reload::run(options, out),
         Command::Counters(options) => counters::run(options, out),
         Command::Top(options) => top::run(options),

@@ -3,8 +3,8 @@
 use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional, Srtp,
-    Strangers, Transport, Unprefixed,
+    Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
+    ShieldMode, Srtp, Strangers, Transport, Unknown, Unprefixed,
 };
 use jiff::civil::Weekday;
 use toml::de::DeValue;
@@ -112,6 +112,16 @@ impl Choice for Hash {
 
 impl Choice for Strangers {
     const WORDS: &'static [(&'static str, Self)] = &[("silent", Self::Silent), ("forbid", Self::Forbid)];
+}
+
+impl Choice for ShieldMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self::Off), ("shadow", Self::Shadow), ("on", Self::On)];
+}
+
+impl Choice for Unknown {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("limit", Self::Limit), ("drop", Self::Drop), ("pass", Self::Pass)];
 }
 
 impl Choice for LogFormat {

@@ -88,7 +88,15 @@ pub(super) const XDP: Keys = &[built("mode"), built("flows_max"), built("pin_dir
 pub(super) const CDR: Keys = &[built("sinks"), built("path")];
 
 /// `[shield]`
-pub(super) const SHIELD: Keys = &[built("strangers")];
+pub(super) const SHIELD: Keys = &[
+    built("strangers"),
+    built("mode"),
+    built("unknown"),
+    built("source_rate"),
+    built("unknown_rate"),
+    built("ban_after"),
+    built("ban_for"),
+];
 
 /// `[limits]`
 pub(super) const LIMITS: Keys =

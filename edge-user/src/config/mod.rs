@@ -21,6 +21,7 @@ mod node;
 mod plan;
 mod realm;
 mod route;
+mod shield;
 mod tls;
 mod trunk;
 mod value;
@@ -252,7 +253,7 @@ fn policy<'a>(
     node: &NodeSections<'a>,
     name: &str,
 ) -> Option<(Policy, TlsConfig, Logins)> {
-    let strangers = node::shield(&node.shield);
+    let (strangers, shield) = (shield::strangers(&node.shield), shield::shield(&node.shield));
     let timers = node::timers(&node.timers);
     let message_bounds = node::limits(&node.limits);
 
@@ -281,6 +282,7 @@ fn policy<'a>(
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
     let mut policy = Policy::new(name.to_owned(), realms, trunks?, routes?, strangers, timers).ok()?;
     policy.message_bounds = message_bounds;
+    policy.shield = shield;
     Some((policy, TlsConfig { realms: tls, authorities }, logins))
 }
 

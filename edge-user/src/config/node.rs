@@ -1,10 +1,9 @@
-//! The sections that are about this node: `[node]`, `[log]`, `[admin]`, `[xdp]`, `[cdr]`, `[shield]`, `[limits]`,
-//! `[timers]`, `[dns]`.
+//! The sections that are about this node: `[node]`, `[log]`, `[admin]`, `[xdp]`, `[cdr]`, `[limits]`, `[timers]`, `[dns]`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use edge_core::policy::{CallTimers, MessageBounds, Strangers};
+use edge_core::policy::{CallTimers, MessageBounds};
 use tracing_subscriber::EnvFilter;
 
 use super::address::{ApiAddress, DnsServer};
@@ -106,10 +105,6 @@ pub(super) fn cdr(section: &Section<'_>, state_dir: &Path) -> CdrConfig {
         );
     }
     CdrConfig { path: path(section, "path", &state_dir.join("cdr")) }
-}
-
-pub(super) fn shield(section: &Section<'_>) -> Strangers {
-    section.get("strangers").map_or_else(Strangers::default, |strangers| strangers.value)
 }
 
 /// `[limits]`: no less than what honest peers send, no more than what is read at all.

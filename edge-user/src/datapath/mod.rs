@@ -18,6 +18,7 @@ mod netlink;
 mod next_hops;
 mod pins;
 mod program;
+mod shield;
 mod stages;
 mod sys;
 mod tables;
@@ -33,6 +34,7 @@ use edge_core::policy::Realm;
 pub use counters::{Counter, CounterKind, read_counters};
 pub use error::{DatapathError, InstallError};
 pub use program::{AttachMode, Attached, OBJECT};
+pub use shield::ShieldTables;
 pub use writer::{DatapathWriter, Installed};
 
 use layout::Layout;
@@ -128,6 +130,14 @@ impl Datapath {
         program.attach(&pins, devices, settings.mode)?;
         let diagnostics = program.take_logger()?.map(Mutex::new);
         Ok(Self { program, pins, tables, next_hops, diagnostics })
+    }
+
+    /// The tables of the SIP shield.
+    ///
+    /// # Errors
+    /// [`DatapathError`] when the kernel does not give them.
+    pub fn shield(&self) -> Result<ShieldTables, DatapathError> {
+        ShieldTables::open(&self.pins)
     }
 
     /// A writer for one shard.

@@ -7,7 +7,8 @@ use std::{fs, io};
 
 use aya::maps::{Array, Map, MapData, MapInfo};
 use edge_ebpf::abi::{
-    ABI_VERSION, COUNTERS, DEVICES, ENDPOINTS, MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, STATES,
+    ABI_VERSION, CLASSES, COUNTERS, DEVICES, ENDPOINTS, LISTED, LISTENERS, MEDIA_ADDRESSES, META,
+    MediaAddress, NEXT_HOPS, SHIELD, STANDINGS, STATES, STRANGERS, TRUSTED,
 };
 
 use super::DatapathError;
@@ -17,8 +18,22 @@ use super::layout::Layout;
 const BPFFS_MAGIC: libc::__fsword_t = 0xcafe_4a11;
 
 /// Every map that outlives the process.
-pub(super) const PINNED_MAPS: [&str; 7] =
-    [META, MEDIA_ADDRESSES, ENDPOINTS, STATES, NEXT_HOPS, COUNTERS, DEVICES];
+pub(super) const PINNED_MAPS: [&str; 14] = [
+    META,
+    MEDIA_ADDRESSES,
+    ENDPOINTS,
+    STATES,
+    NEXT_HOPS,
+    COUNTERS,
+    DEVICES,
+    SHIELD,
+    LISTENERS,
+    TRUSTED,
+    LISTED,
+    STANDINGS,
+    STRANGERS,
+    CLASSES,
+];
 
 /// The pins of one node in the ABI version of this binary.
 #[derive(Debug, Clone)]

@@ -11,6 +11,17 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// The kernel's monotonic clock, in nanoseconds: what the XDP programs tell the time by.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes a timespec, and `time` is one.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0;
+    debug_assert!(!failed, "every kernel has this clock");
+    let (seconds, ns) = (time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned());
+    seconds.saturating_mul(1_000_000_000).saturating_add(ns)
+}
+
 /// The calendar, for records that people read.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the runtime is where time comes from")]

@@ -13,6 +13,8 @@ use edge_core::media::MediaReport;
 use edge_core::policy::Policy;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::shield::Shield;
+
 use super::listener::Reception;
 use super::node::Node;
 use super::shard::Notice;
@@ -86,6 +88,12 @@ impl Control {
     ) -> (Self, mpsc::Receiver<Order>) {
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
         (Self { shards, reception, node, orders }, taken)
+    }
+
+    /// Who is let in or kept out.
+    #[must_use]
+    pub fn shield(&self) -> &Shield {
+        &self.reception.shield
     }
 
     /// What the operator has decided, as it is in force.

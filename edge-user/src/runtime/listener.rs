@@ -16,6 +16,7 @@ use edge_core::policy::{ListenerId, Policy, Strangers, Waiting};
 use edge_core::transaction::Path;
 use tokio::sync::Notify;
 
+use crate::shield::{Offence, Shield};
 use crate::tls::Keyring;
 
 use super::clock;
@@ -32,6 +33,8 @@ pub(super) struct Reception {
     /// Shards of dialogs of an earlier process, by Call-ID, that their Call-ID does not lead to: the number of shards has changed
     /// since. It holds no more than that process had calls, and goes with this one.
     elsewhere: HashMap<Box<[u8]>, usize>,
+    /// Who is kept out before anything of it is read.
+    pub(super) shield: Arc<Shield>,
     /// Told when they have changed.
     pub(super) changed: Notify,
     /// Set once, when receivers are to end.
@@ -47,11 +50,12 @@ pub(super) struct Reception {
 impl Reception {
     /// Nothing received yet.
     #[must_use]
-    pub(super) fn new(policy: Arc<Policy>, keyring: Arc<Keyring>) -> Self {
+    pub(super) fn new(policy: Arc<Policy>, keyring: Arc<Keyring>, shield: Arc<Shield>) -> Self {
         Self {
             policy: RwLock::new(policy),
             keyring: RwLock::new(keyring),
             elsewhere: HashMap::new(),
+            shield,
             changed: Notify::new(),
             stopping: AtomicBool::new(false),
             strangers: AtomicU64::new(0),
@@ -127,10 +131,14 @@ pub(super) fn receive(
                     Some(waiting) => hand_over(shards, shared, path, datagram, Some(waiting)),
                     None => drop(shared.unread.fetch_add(1, Ordering::Relaxed)),
                 },
-                None if policy.strangers == Strangers::Forbid && has_leisure(shards) => {
-                    hand_over(shards, shared, path, datagram, None);
+                None => {
+                    shared.shield.offended(peer.ip(), Offence::Datagram);
+                    if policy.strangers == Strangers::Forbid && has_leisure(shards) {
+                        hand_over(shards, shared, path, datagram, None);
+                    } else {
+                        shared.strangers.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
-                None => drop(shared.strangers.fetch_add(1, Ordering::Relaxed)),
             }
         });
         if let Err(error) = outcome {

@@ -44,6 +44,7 @@ use crate::config::{Config, XdpMode};
 use crate::datapath::{Datapath, DatapathSettings, Mode};
 use crate::host;
 use crate::journal::{Journal, Note};
+use crate::shield::Shield;
 use crate::tls::Keyring;
 
 use control::Order;
@@ -147,8 +148,9 @@ impl Process {
         let records = cdr::Writer::start(&config.cdr.path, &config.node.name, journal.notes())?;
         let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
         let (heritage, elsewhere) = heritage.share(&datapath, config.shards);
-        let reception = Reception::new(Arc::clone(&policy), keyring).sending_elsewhere(elsewhere);
-        let reception = Arc::new(reception);
+        let shield = Shield::start(datapath.shield()?, datapath.attached(), &policy, &config.node)?;
+        let reception = Reception::new(Arc::clone(&policy), keyring, Arc::new(shield));
+        let reception = Arc::new(reception.sending_elsewhere(elsewhere));
         let (drained_sender, drained) = bounded(config.shards);
         let (streams, outgoing) = stream::queue();
         let node = Arc::new(Node::new(&config, datapath.attached()));
@@ -313,6 +315,7 @@ impl Process {
             self.replace_policy(Arc::new(policy));
         }
         self.datapath.refresh_next_hops();
+        self.reception.shield.tick();
         self.publish();
     }
 
@@ -326,6 +329,7 @@ impl Process {
     /// From now on calls are decided by `policy`.
     fn replace_policy(&mut self, policy: Arc<Policy>) {
         self.policy = policy;
+        self.reception.shield.follow(&self.policy);
         self.reception.replace_policy(Arc::clone(&self.policy));
         for shard in &self.shards {
             drop(shard.send(Notice::Policy(Arc::clone(&self.policy))));

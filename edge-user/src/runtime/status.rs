@@ -79,6 +79,13 @@ impl Status {
         *sip.entry("strangers".to_owned()).or_insert(0) += reception.strangers.load(Ordering::Relaxed);
         sip.insert("datagrams_unread".to_owned(), reception.unread.load(Ordering::Relaxed));
         sip.insert("queue_overflows".to_owned(), reception.overflowed.load(Ordering::Relaxed));
+        let tally = reception.shield.tally();
+        let shield = [
+            ("shield_bans", tally.bans),
+            ("shield_demotions", tally.demotions),
+            ("shield_promotions", tally.promotions),
+        ];
+        sip.extend(shield.map(|(name, value)| (name.to_owned(), value)));
         sip.insert("sends_refused".to_owned(), refused);
         sip.extend(streams.named().map(|(name, value)| (name.to_owned(), value)));
         let records = [("written", records.written()), ("lost", lost + records.failed())];

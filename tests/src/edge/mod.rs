@@ -44,8 +44,38 @@ pub struct Counters {
     pub drop: BTreeMap<String, u64>,
     /// Handed to the kernel.
     pub pass: BTreeMap<String, u64>,
+    /// Packets for SIP listeners, by what the shield said.
+    pub shield: ShieldCounters,
     /// What the process counts itself and publishes each second; none while it does not run.
     process: Option<ProcessCounters>,
+}
+
+/// What the SIP shield said, by reason.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ShieldCounters {
+    /// Passed.
+    pub pass: BTreeMap<String, u64>,
+    /// Dropped.
+    pub drop: BTreeMap<String, u64>,
+    /// Passed, because the shield was a shadow.
+    pub spare: BTreeMap<String, u64>,
+}
+
+impl ShieldCounters {
+    /// Packets that passed for `reason`.
+    pub fn passed(&self, reason: &str) -> u64 {
+        self.pass.get(reason).copied().unwrap_or(0)
+    }
+
+    /// Packets dropped for `reason`.
+    pub fn dropped(&self, reason: &str) -> u64 {
+        self.drop.get(reason).copied().unwrap_or(0)
+    }
+
+    /// Packets that would have been dropped for `reason`.
+    pub fn spared(&self, reason: &str) -> u64 {
+        self.spare.get(reason).copied().unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -126,7 +126,7 @@ fn from_trunk(payload: Vec<u8>) -> Packet {
 
 fn known() -> Vec<ShieldCase> {
     let scene = ShieldScene::guarded;
-    let stranger = || from_stranger(invite());
+    let (stranger, connection) = (|| from_stranger(invite()), || segment(STRANGER, SIPS_PORT, SYN));
     let familiar = |familiar_until_ns| Standing { familiar_until_ns, ..Standing::default() };
     let banned = |banned_until_ns| Standing { banned_until_ns, ..Standing::default() };
     let no_datagrams = Standing { datagrams_banned_until_ns: FUTURE_NS, ..Standing::default() };
@@ -161,8 +161,9 @@ fn known() -> Vec<ShieldCase> {
             .listing(STRANGER, 32, LIST_ALLOW, FUTURE_NS)),
         drops("allowed_within_denied_until_then", Denied, &stranger())
             .of(scene().listing([203, 0, 0, 0], 8, LIST_DENY, 0).listing(STRANGER, 32, LIST_ALLOW, 1)),
-        passes("familiar", Familiar, &stranger()).of(scene().standing(STRANGER, familiar(FUTURE_NS))),
-        passes("familiar_until_then", Invite, &stranger()).of(scene().standing(STRANGER, familiar(1))),
+        passes("familiar", Familiar, &connection()).of(scene().standing(STRANGER, familiar(FUTURE_NS))),
+        passes("familiar_datagram", Invite, &stranger()).of(scene().standing(STRANGER, familiar(FUTURE_NS))),
+        passes("familiar_until_then", Connection, &connection()).of(scene().standing(STRANGER, familiar(1))),
         drops("banned", Banned, &stranger()).of(scene().standing(STRANGER, banned(FUTURE_NS))),
         drops("banned_connection", Banned, &segment(STRANGER, SIPS_PORT, SYN))
             .of(scene().standing(STRANGER, banned(FUTURE_NS))),

@@ -16,6 +16,7 @@ use super::counters::count;
 use super::gate::Visit;
 use super::handshake::{self, Proven};
 use crate::runtime::clock;
+use crate::shield::Offence;
 
 /// How long the acceptor rests after the kernel has refused it, so that a lasting fault is no busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -66,6 +67,7 @@ pub(super) async fn accept(
             }
         } else if shared.trunk(path).is_none() {
             count(&shared.counters.strangers);
+            shared.reception.shield.offended(peer.ip(), Offence::Connection);
             turn_away(&stream);
         } else if hub.send(Accepted::Plain { path, stream }).await.is_err() {
             return;
@@ -79,11 +81,15 @@ fn admit(id: ListenerId, peer: SocketAddr, shared: &Arc<Shared>) -> Option<Visit
     let known = policy.identify(id.realm, peer).is_some();
     if !known && !policy.takes_certificates(id.realm) {
         count(&shared.counters.strangers);
+        shared.reception.shield.offended(peer.ip(), Offence::Connection);
         return None;
     }
     let visit = shared.gate.enter(peer.ip(), known, clock::now());
     if visit.is_none() {
         count(&shared.counters.crowded);
+        if !known {
+            shared.reception.shield.offended(peer.ip(), Offence::Connection);
+        }
     }
     visit
 }

@@ -7,9 +7,11 @@
 //! Invariants: what is remembered is bounded; who is turned away is not remembered.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::shield::host;
 
 /// Handshakes at once and by the second: of one source, of all of its kind together.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +71,7 @@ impl Drop for Visit {
 impl Gate {
     /// Lets `peer` begin a handshake, if there is room; `known` says that its address is a trunk's.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr, known: bool, now: Instant) -> Option<Visit> {
-        let source = network(peer);
+        let source = host(peer);
         let familiar = self.visits().enter(source, known, now)?;
         Some(Visit { gate: Arc::clone(self), source, familiar })
     }
@@ -81,19 +83,11 @@ impl Gate {
             // Who matters will prove itself again.
             friends.clear();
         }
-        friends.insert(network(peer));
+        friends.insert(host(peer));
     }
 
     fn visits(&self) -> MutexGuard<'_, Visits> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One host of IPv6 has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
     }
 }
 

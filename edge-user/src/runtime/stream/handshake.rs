@@ -16,6 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use super::Shared;
 use super::counters::count;
 use crate::runtime::clock;
+use crate::shield::Offence;
 use crate::tls::inbound::Inbound;
 use crate::tls::outbound::Outbound;
 use crate::tls::{Certificate, Denial, Keyring, explain};
@@ -79,12 +80,16 @@ pub(super) async fn receive(stream: TcpStream, path: Path, shared: &Shared) -> O
             let claim = Claim { policy, chain: chain.unwrap_or_default().to_vec() };
             if proven.is_some() {
                 shared.gate.befriend(path.peer.ip());
+                shared.reception.shield.befriend(path.peer.ip());
             }
             count(&shared.counters.proven);
             Some(Proven { path: Path { proven, ..path }, stream: Box::new(stream.into()), claim })
         }
         Err((denial, error)) => {
             let words = account(denial.or_else(|| unshown(&error)), &error, shared);
+            if !known {
+                shared.reception.shield.offended(path.peer.ip(), Offence::Handshake);
+            }
             shared.speak_of(path.peer, &words);
             None
         }

@@ -12,6 +12,7 @@ use edge_core::policy::{CallTimers, Host, Listener, Realm, RealmId, Strangers, T
 
 use super::connection::{Ending, OurEnd};
 use super::*;
+use crate::shield::Shield;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const OPTIONS: &str = "OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nCall-ID: c\r\n";
@@ -82,7 +83,8 @@ impl Bench {
 
 fn shared(edge: SocketAddr, trunk: [u8; 4], shard: Sender<Notice>, counters: &Arc<StreamCounters>) -> Shared {
     let policy = Arc::new(policy(edge, trunk.into()));
-    let reception = Arc::new(Reception::new(policy, Arc::default()));
+    let shield = Arc::new(Shield::without_kernel(&policy));
+    let reception = Arc::new(Reception::new(policy, Arc::default(), shield));
     Shared::new(vec![shard], reception, Arc::clone(counters))
 }
 

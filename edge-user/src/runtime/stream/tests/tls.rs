@@ -34,7 +34,8 @@ impl TlsBench {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let config = pki.config_at(listener.local_addr().unwrap(), trunks);
         let keyring = Arc::new(Keyring::load(&config, clock::today()).unwrap().0);
-        let reception = Arc::new(Reception::new(Arc::clone(&config.policy), keyring));
+        let shield = Arc::new(Shield::without_kernel(&config.policy));
+        let reception = Arc::new(Reception::new(Arc::clone(&config.policy), keyring, shield));
         let (shard, notices) = bounded(64);
         let counters = Arc::new(StreamCounters::default());
         let shared = Shared::new(vec![shard], Arc::clone(&reception), Arc::clone(&counters));
