@@ -13,9 +13,12 @@
 //! - A source that belongs to no trunk changes nothing but a counter.
 
 mod counters;
+mod elsewhere;
 mod joins;
 mod journal;
+mod note;
 mod overload;
+mod question;
 mod reading;
 mod requests;
 mod shard;
@@ -41,11 +44,13 @@ use crate::sip::MessageLimits;
 use crate::transaction::Path;
 
 pub use counters::Counters;
+pub use note::Note;
 pub use shard::Shard;
 pub use urgency::Urgency;
 
 pub(crate) use shard::tag_number;
 
+use elsewhere::Elsewhere;
 use overload::Overload;
 
 /// A fact that the host reports.
@@ -58,6 +63,8 @@ pub enum Input {
         /// What it holds.
         bytes: Bytes,
     },
+    /// Another shard said so, by way of [`Edge::send_notes`].
+    Told(Note),
     /// The next message that came in has waited so long until now. Without it none has waited.
     Waited(Duration),
     /// Nothing goes over a path any more: its connection could not be opened, or has ended with something that was
@@ -188,6 +195,8 @@ pub struct Edge {
     invitations: HashMap<Invitation, CallKey>,
     /// What is done by itself, beside calls.
     relations: Relations,
+    /// Dialogs that other shards have or had.
+    elsewhere: Elsewhere,
     /// The deadline of each call that has one; a call has at most one entry.
     deadlines: BTreeSet<(Instant, CallKey)>,
     counters: Counters,
@@ -230,6 +239,7 @@ impl Edge {
             calls: HashMap::new(),
             invitations: HashMap::new(),
             relations,
+            elsewhere: Elsewhere::default(),
             deadlines: BTreeSet::new(),
             counters: Counters::default(),
             overload: Overload::new(epoch),
@@ -242,9 +252,10 @@ impl Edge {
     pub fn handle(&mut self, input: Input, now: Instant) {
         match input {
             Input::Received { path, bytes } => {
-                self.on_message(path, bytes, now);
+                self.on_arrival(path, bytes, 0, now);
                 self.overload.taken();
             }
+            Input::Told(note) => self.on_note(note, now),
             Input::Waited(waited) => return self.on_wait(waited, now),
             Input::SendFailed { path } => self.resources.transactions.on_unreachable(path, now),
             Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
@@ -287,6 +298,11 @@ impl Edge {
         self.resources.commands.pop_front()
     }
 
+    /// Hands what other shards are to be told to `send`, with the number of each, until it gives a note back for want of room.
+    pub fn send_notes(&mut self, send: impl FnMut(usize, Note) -> Result<(), Note>) {
+        self.elsewhere.send_notes(send);
+    }
+
     /// When [`Input::TimeElapsed`] is wanted; may be early.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -295,8 +311,9 @@ impl Edge {
             Draining::Until(at) => Some(at),
             Draining::No | Draining::HungUp | Draining::Done => None,
         };
-        let relation = self.relations.next_deadline();
-        [self.resources.transactions.next_deadline(), call, drain, relation].into_iter().flatten().min()
+        let others = [self.relations.next_deadline(), self.elsewhere.next_deadline()];
+        let own = [self.resources.transactions.next_deadline(), call, drain];
+        own.into_iter().chain(others).flatten().min()
     }
 
     /// What has been counted since the start.
@@ -321,6 +338,7 @@ impl Edge {
         self.calls.is_empty()
             && self.resources.dialogs.is_empty()
             && self.invitations.is_empty()
+            && self.elsewhere.is_empty()
             && self.deadlines.is_empty()
             && self.resources.transactions.is_empty()
     }
@@ -353,6 +371,7 @@ impl Edge {
                 self.with_call(key, now, |call, ctx| call.on_timed_out(owner, ctx));
             }
         }
+        self.elsewhere.on_time(now);
         self.relations.on_time(&self.policy, &mut self.resources.at(now));
         while let Some((_, key)) = self.due(now) {
             self.with_call(key, now, |call, ctx| {
@@ -429,11 +448,13 @@ impl Edge {
             self.deadlines.remove(&(at, key));
         }
         for side in [Side::A, Side::B] {
-            if let Some(tag) = tag_number(&call.dialog(side).local_tag) {
-                // A side that another call has taken over is its now.
-                if self.resources.dialogs.get(&tag) == Some(&(key, side)) {
-                    self.resources.dialogs.remove(&tag);
-                }
+            let dialog = call.dialog(side);
+            let tag = tag_number(&dialog.local_tag);
+            // A side that another call has taken over is its now.
+            let own = tag.filter(|tag| self.resources.dialogs.get(tag) == Some(&(key, side)));
+            if let Some(tag) = own {
+                self.resources.dialogs.remove(&tag);
+                self.forget_guest(&dialog.call_id, own);
             }
         }
         self.invitations.remove(&call.origin.invitation);

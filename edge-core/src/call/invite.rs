@@ -300,7 +300,7 @@ impl Call {
 
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged
     /// and hung up.
-    pub(super) fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+    pub(crate) fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let tag = response.to.tag();
         let leg = self.leg(side);
         let mut sent = leg.acks.iter().filter(|sent| sent.sequence == response.cseq);

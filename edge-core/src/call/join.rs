@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use crate::edge::tag_number;
 use crate::policy::{Number, Trunk};
-use crate::sdp::{LegLines, Offer, SdpError};
+use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, MessageWriter, Request, StatusCode};
 use crate::transaction::{T1, TransactionId};
 
 use super::asked::Asked;
 use super::calling::{leg_record, record_name};
 use super::exchange::{Exchange, Success};
+use super::given::Given;
 use super::leg::{Leg, LegState};
 use super::relay::Then;
 use super::{Call, CallKey, Cause, Context, Refused, Side};
@@ -32,6 +33,8 @@ const JOIN_TRIES_MAX: u8 = 8;
 /// A side of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Source {
+    /// Number of the shard that has the call.
+    pub(crate) shard: usize,
     pub(crate) call: CallKey,
     pub(crate) side: Side,
 }
@@ -47,6 +50,8 @@ pub(crate) enum Wish {
     Take { by: CallKey },
     /// The call `by`, which was to go on with a side of `of`, has failed.
     Failed { of: CallKey, by: CallKey, code: StatusCode },
+    /// Nobody takes a side in that has come from another shard.
+    HangUp { given: Box<Given> },
     /// Nobody waits any more for the call that goes on for a REFER.
     Abandon { call: CallKey },
 }
@@ -66,6 +71,8 @@ pub(crate) struct OnBehalf {
 pub(crate) struct Joining {
     /// Where each side is taken from, if it is.
     from: [Option<Source>; 2],
+    /// Sides that have come from other shards and are not taken in yet.
+    pub(super) arrived: [Option<Box<Given>>; 2],
     /// Who has sent this call here: his number, for Referred-By (RFC 3892).
     referrer: Option<Number>,
     /// What asked for it.
@@ -88,7 +95,8 @@ enum Step {
 
 impl Joining {
     pub(crate) const fn new(from: [Option<Source>; 2], referrer: Option<Number>, request: Request) -> Self {
-        Self { from, referrer, request, step: Step::Opening, tries: 0, again_at: None }
+        let arrived = [None, None];
+        Self { from, arrived, referrer, request, step: Step::Opening, tries: 0, again_at: None }
     }
 
     /// The sides that are taken over, and where from.
@@ -236,6 +244,7 @@ impl Call {
 
     /// The call ends: whoever still waits for it hears so.
     pub(super) fn end_joining(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
+        self.let_go_of_arrived(ctx);
         match self.joining.as_ref().map(|joining| joining.step) {
             Some(Step::Opening | Step::Taking) => self.tell_failure(code, ctx),
             Some(Step::Offering { .. }) | None => self.joining = None,
@@ -253,12 +262,6 @@ impl Call {
         }
     }
 
-    /// Gives a side away; [`Call::given_away`] follows.
-    pub(crate) fn give(&mut self, side: Side) -> (Leg, LegLines) {
-        let husk = self.leg(side).husk();
-        (std::mem::replace(self.leg_mut(side), husk), self.streams.give(side))
-    }
-
     /// A side that was given to the call `by` leaves only the other one, which is told and hung up.
     pub(crate) fn given_away(&mut self, side: Side, by: CallKey, ctx: &mut Context<'_>) {
         let (cause, told) = match self.referred_to(by) {
@@ -271,7 +274,8 @@ impl Call {
     }
 
     /// Takes a side of another call in.
-    pub(crate) fn take(&mut self, side: Side, (mut leg, lines): (Leg, LegLines), ctx: &mut Context<'_>) {
+    pub(crate) fn take(&mut self, side: Side, given: Given, ctx: &mut Context<'_>) {
+        let Given { mut leg, lines } = given;
         let local = self.streams.first(side).local;
         leg.session.move_to(local.ip());
         self.streams.take(side, lines);
@@ -318,6 +322,7 @@ impl Call {
         for side in taken {
             self.leg_mut(side).state = LegState::Closed;
         }
+        self.let_go_of_arrived(ctx);
         self.tell_failure(StatusCode::CALL_DOES_NOT_EXIST, ctx);
         self.terminate(Cause::NotJoined(StatusCode::CALL_DOES_NOT_EXIST), ctx);
     }

@@ -37,6 +37,8 @@ pub struct Counters {
     pub calls_ignored: u64,
     /// Requests for something new that were not read, because they had waited until they were sent again.
     pub requests_stale: u64,
+    /// Messages of dialogs that are in another shard, which had no room for them.
+    pub notes_lost: u64,
     /// Calls standing now.
     pub calls_standing: u64,
     /// Transactions open now.
@@ -58,7 +60,7 @@ impl Counters {
 
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 19] {
+    pub const fn named(&self) -> [(&'static str, u64); 20] {
         let Self {
             strangers,
             unanswerable,
@@ -76,6 +78,7 @@ impl Counters {
             calls_shed,
             calls_ignored,
             requests_stale,
+            notes_lost,
             calls_standing,
             transactions_open,
             media_ports_free,
@@ -97,6 +100,7 @@ impl Counters {
             ("calls_shed", calls_shed),
             ("calls_ignored", calls_ignored),
             ("requests_stale", requests_stale),
+            ("notes_lost", notes_lost),
             ("calls_standing", calls_standing),
             ("transactions_open", transactions_open),
             ("media_ports_free", media_ports_free),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::call::{
-    Arrival, Asked, Availability, Begun, Call, CallKey, Cause, Joining, ReferTo, Refused, Replaces, Source,
-    Standing, Wish,
+    Arrival, Availability, Begun, Call, CallKey, Cause, Joining, Party, ReferTo, Refused, Replaces, Side,
+    Source, Standing, Wish,
 };
 use crate::policy::{AdminState, Policy, Refer, TrunkId};
 use crate::sip::{HeaderName, Request, StatusCode};
@@ -26,6 +26,7 @@ impl Edge {
                 Wish::Failed { of, by, code } => {
                     self.with_call(of, now, |call, ctx| call.join_failed(by, code, ctx));
                 }
+                Wish::HangUp { given } => self.hang_up_given(*given, now),
                 Wish::Abandon { call } => {
                     self.with_call(call, now, |call, ctx| call.terminate(Cause::Cancelled, ctx));
                 }
@@ -36,9 +37,18 @@ impl Edge {
     fn carry_out_refer(&mut self, of: Source, refer: &Request, now: Instant) {
         let target = ReferTo::of(&refer.message);
         let opened = self.may_refer(of).and_then(|trunk| match target? {
-            ReferTo { number, replaces: None } => self.call_target((of, trunk), &number, refer, now),
-            ReferTo { number: _, replaces: Some(replaces) } => self.join_calls(of, &replaces, refer, now),
+            ReferTo { number, replaces: None } => {
+                self.call_target((of, trunk), &number, refer, now).map(Some)
+            }
+            ReferTo { number: _, replaces: Some(replaces) } => self.join_named(of, &replaces, refer, now),
         });
+        if let Some(opened) = opened.transpose() {
+            self.referral_opened(of, opened, now);
+        }
+    }
+
+    /// What a REFER that is carried out has led to.
+    pub(super) fn referral_opened(&mut self, of: Source, opened: Result<Call, StatusCode>, now: Instant) {
         match opened {
             Ok(call) => {
                 let key = call.key();
@@ -88,71 +98,57 @@ impl Edge {
         arrival.open(&mut ctx).inspect_err(|_| self.counters.calls_refused += 1)
     }
 
-    /// Joins the sides that are left when one trunk leaves two calls.
-    fn join_calls(
+    /// Joins the sides that are left when one trunk leaves two calls: those that REFER is in, and the one behind the dialog
+    /// that it names.
+    pub(super) fn join_calls(
         &mut self,
         of: Source,
-        replaces: &Replaces,
+        (other, party): (Source, Party),
         refer: &Request,
         now: Instant,
     ) -> Result<Call, StatusCode> {
         let gone = StatusCode::CALL_DOES_NOT_EXIST;
-        let first = self.calls.get(&of.call).ok_or(gone)?;
-        let trunk = first.trunk(of.side);
-        let kept = Source { call: of.call, side: of.side.other() };
-        let other = self.kept_by(replaces, &trunk.name).filter(|other| other.call != of.call).ok_or(gone)?;
-        let second = self.calls.get(&other.call).ok_or(gone)?;
-        if second.availability(other.side) == Availability::Never {
-            return Err(gone);
-        }
+        let first = self.calls.get(&of.call).filter(|_| other.call != of.call).ok_or(gone)?;
+        let kept = Source { side: of.side.other(), ..of };
         let key = CallKey(self.resources.random.next());
         let policy = Arc::clone(first.policy());
-        let id = policy.id_of(trunk).ok_or(gone)?;
+        let id = policy.id_of(first.trunk(of.side)).ok_or(gone)?;
         let joining = Joining::new([Some(kept), Some(other)], None, refer.clone());
         let mut ctx = self.resources.at(now);
-        let parties = [first.party(kept.side, &mut ctx), second.party(other.side, &mut ctx)];
+        let parties = [first.party(kept.side, &mut ctx), party];
         let begun = Begun::joined(key, id, parties, joining, first.name(), &policy, &mut ctx);
         let begun = begun.map_err(|refused| refused.status())?;
         Ok(Call::begin(begun, &policy, &mut ctx))
     }
 
-    /// A REFER that is passed on names another call: as the other side knows that, if it stands here.
-    fn translate_refer(&mut self, of: Source, asked: Asked, now: Instant) {
-        let translated = self.calls.get(&of.call).and_then(|call| {
-            let target = ReferTo::of(&asked.request.message).ok()?;
-            let kept = self.kept_by(&target.replaces?, &call.trunk(of.side).name)?;
-            let other = self.calls.get(&kept.call)?;
-            // Another trunk would have no say in it, and its names are those that its peer chose.
-            let own = other.trunk(kept.side).name == call.trunk(of.side.other()).name;
-            let replaces = own.then(|| Replaces::far_end_of(other.dialog(kept.side)))??;
-            Some((target.number, replaces))
-        });
-        self.with_call(of.call, now, |call, ctx| match &translated {
-            Some((number, replaces)) => call.send_refer(asked, number, Some(replaces), ctx),
-            None => call.refuse_refer(&asked, ctx),
-        });
-    }
-
     /// Moves sides from the calls that have them into the call that wants them, when all of them can be had.
-    fn take_sides(&mut self, by: CallKey, now: Instant) {
+    pub(super) fn take_sides(&mut self, by: CallKey, now: Instant) {
         let Some(sources) = self.calls.get(&by).map(|call| call.sources()) else { return };
+        let here = self.resources.shard.index;
         let of = |source: &Source| {
             self.calls.get(&source.call).map_or(Availability::Never, |call| call.availability(source.side))
         };
-        let worst = sources.iter().map(|(_, source)| of(source)).max_by_key(|found| *found as u8);
+        let own = sources.iter().filter(|(_, source)| source.shard == here);
+        let worst = own.map(|(_, source)| of(source)).max_by_key(|found| *found as u8);
         match worst {
             Some(found @ (Availability::Later | Availability::Never)) => {
                 return self.with_call(by, now, |call, ctx| call.sides_are_not_here(found, ctx));
             }
             Some(Availability::Now) | None => {}
         }
-        for (side, source) in &sources {
-            let Some(given) = self.calls.get_mut(&source.call).map(|call| call.give(source.side)) else {
-                continue;
-            };
-            self.with_call(by, now, |call, ctx| call.take(*side, given, ctx));
+        if self.fetch(by, &sources) {
+            return;
         }
-        for (_, source) in sources {
+        for (side, source) in &sources {
+            let given = match self.calls.get_mut(if source.shard == here { &source.call } else { &by }) {
+                Some(call) if source.shard == here => Some(call.give(source.side)),
+                Some(call) => call.take_arrived(*side),
+                None => None,
+            };
+            let Some(given) = given else { continue };
+            self.with_call(by, now, |call, ctx| call.take(*side, *given, ctx));
+        }
+        for (_, source) in sources.iter().filter(|(_, source)| source.shard == here) {
             self.with_call(source.call, now, |call, ctx| call.given_away(source.side, by, ctx));
         }
         self.with_call(by, now, |call, ctx| call.sides_are_here(ctx));
@@ -161,17 +157,18 @@ impl Edge {
     /// The side that is kept when the dialog that `replaces` names is replaced, if a trunk of this name has a say in it:
     /// the side across the edge from that dialog; or when it is named as the peer sees it, because we told another side
     /// so, the side whose dialog it is.
-    fn kept_by(&self, replaces: &Replaces, trunk: &str) -> Option<Source> {
+    pub(super) fn kept_by(&self, replaces: &Replaces, trunk: &str) -> Option<Source> {
+        let shard = self.resources.shard.index;
         let find = |tag: &[u8]| self.resources.dialogs.get(&shard::tag_number(tag)?).copied();
         if let Some((key, side)) = find(&replaces.to_tag) {
             let call = self.calls.get(&key)?;
             let named = replaces.names(call.dialog(side)) && call.trunk(side).name == trunk;
-            return named.then_some(Source { call: key, side: side.other() });
+            return named.then_some(Source { shard, call: key, side: side.other() });
         }
         let (key, side) = find(&replaces.from_tag)?;
         let call = self.calls.get(&key)?;
         let named = replaces.names_far_end_of(call.dialog(side)) && call.trunk(side).name == trunk;
-        named.then_some(Source { call: key, side })
+        named.then_some(Source { shard, call: key, side })
     }
 
     /// An INVITE that is to take the place of a dialog (RFC 3891 section 3).
@@ -205,7 +202,12 @@ impl Edge {
             Ok((kept, call.party(kept.side, &mut ctx)))
         });
         match arrival.open_replacing(party, from_call, &mut ctx) {
-            Ok(call) => self.remember(key, call, now),
+            Ok(call) => {
+                let dialog = call.dialog(Side::A);
+                let (call_id, tag) = (dialog.call_id.clone(), shard::tag_number(&dialog.local_tag));
+                self.remember(key, call, now);
+                self.settle_guest(&call_id, tag);
+            }
             Err(_code) => self.counters.calls_refused += 1,
         }
     }

@@ -271,7 +271,18 @@ impl Edge {
                 self.relations.on_outcome((relation, errand), id, &outcome, &mut self.resources.at(now));
             }
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
-            Matched::Nothing => self.counters.stray_responses += 1,
+            Matched::Nothing => self.on_unknown_response(response, now),
+        }
+    }
+
+    /// A response to nothing of ours. A 2xx may be to an INVITE that another shard sent, before the dialog came here.
+    fn on_unknown_response(&mut self, response: &Response, now: Instant) {
+        let repeated = response.code.is_success() && response.cseq_method == Method::Invite;
+        match self.owner_now(response).filter(|_| repeated) {
+            Some((key, side)) => {
+                self.with_call(key, now, |call, ctx| call.on_repeated_success(side, response, ctx));
+            }
+            None => self.counters.stray_responses += 1,
         }
     }
 

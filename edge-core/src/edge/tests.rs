@@ -20,6 +20,7 @@ mod reliable;
 mod replaces;
 mod routes;
 mod session_timer;
+mod shards;
 mod standing;
 mod stream;
 mod tls;

@@ -75,6 +75,18 @@ impl<O: Copy> Transactions<O> {
         self.advance(id, now, |machine| machine.on_request(request.method == Method::Ack))
     }
 
+    /// Whether [`Transactions::on_request`] would know this request.
+    #[must_use]
+    pub fn has_server(&self, request: &Request, from: Path) -> bool {
+        self.servers.contains_key(&ServerKey::of(request, from))
+    }
+
+    /// Whether [`Transactions::on_response`] would know this response.
+    #[must_use]
+    pub fn has_client(&self, response: &Response) -> bool {
+        ClientKey::of(response).is_some_and(|key| self.clients.contains_key(&key))
+    }
+
     /// The INVITE that `cancel` wants to end, if it is still here (RFC 3261 section 9.2).
     #[must_use]
     pub fn cancelled_by(&self, cancel: &Request, from: Path) -> Option<(TransactionId, O)> {

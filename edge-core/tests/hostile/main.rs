@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a test that meets the unexpected has failed")]
 
 mod bytes_to_steps;
+mod fleet;
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -14,14 +15,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::call::{CallKey, Journaled};
-use edge_core::edge::Shard;
 use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
 use edge_core::policy::{
     CallTimers, DelayedOffer, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
     RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
-use edge_core::{Command, Edge, Input};
+use edge_core::{Command, Input};
+use fleet::Fleet;
 use proptest::prelude::*;
 
 #[cfg_attr(test, expect(unused_imports, reason = "the fuzz target's way in"))]
@@ -155,7 +156,7 @@ fn conversation() -> impl Strategy<Value = Step> {
 }
 
 struct World {
-    edge: Edge,
+    edge: Fleet,
     now: Instant,
     /// What the edge sent, and through which realm.
     sent: Vec<(usize, String)>,
@@ -167,7 +168,7 @@ struct World {
     records: usize,
     /// Calls that the journal has.
     journaled: BTreeSet<CallKey>,
-    drained: bool,
+    drained: usize,
 }
 
 fn policy() -> Policy {
@@ -210,10 +211,10 @@ fn policy() -> Policy {
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "any instant will do, and only the clock makes them")]
-    fn new() -> Self {
+    fn new(shards: u8) -> Self {
         let now = Instant::now();
         Self {
-            edge: Edge::new(Arc::new(policy()), Shard { index: 0, count: 1 }, now, [3; 32]),
+            edge: Fleet::new(&Arc::new(policy()), shards, now),
             now,
             sent: Vec::new(),
             installed: HashSet::new(),
@@ -221,7 +222,7 @@ impl World {
             refuses: false,
             records: 0,
             journaled: BTreeSet::new(),
-            drained: false,
+            drained: 0,
         }
     }
 
@@ -237,7 +238,7 @@ impl World {
     }
 
     fn carry_out(&mut self) {
-        while let Some(command) = self.edge.poll() {
+        while let Some(command) = self.edge.poll(self.now) {
             match command {
                 Command::Send { path, bytes } => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -282,7 +283,7 @@ impl World {
                     self.journaled.insert(call);
                 }
                 Command::Forget { call } => assert!(self.journaled.remove(&call), "only what was written"),
-                Command::Drained => self.drained = true,
+                Command::Drained => self.drained += 1,
             }
         }
     }
@@ -362,7 +363,8 @@ impl World {
             }
             Step::Drain { ms } => {
                 let grace = Duration::from_millis(u64::from(ms));
-                self.tell(Input::DrainRequested { grace });
+                self.edge.tell_all(|| Input::DrainRequested { grace }, self.now);
+                self.carry_out();
             }
             Step::RefuseMedia => self.refuses = true,
         }
@@ -373,22 +375,23 @@ impl World {
         let end = self.now + span;
         while let Some(next) = self.edge.next_deadline().filter(|next| *next <= end) {
             self.now = self.now.max(next);
-            self.edge.handle(Input::TimeElapsed, self.now);
+            self.edge.tell_all(|| Input::TimeElapsed, self.now);
             self.carry_out();
         }
         self.now = end;
     }
 
     fn settle(&mut self) {
-        self.edge.handle(Input::DrainRequested { grace: Duration::ZERO }, self.now);
+        self.edge.tell_all(|| Input::DrainRequested { grace: Duration::ZERO }, self.now);
         self.carry_out();
         self.wait(Duration::from_secs(300));
         let counters = self.edge.counters();
-        assert!(self.drained, "still draining: {counters:?}");
+        assert!(self.drained == self.edge.shards(), "still draining: {counters:?}");
         assert_eq!(counters.calls_standing, 0);
         assert_eq!(counters.transactions_open, 0, "{:?}", self.edge);
         assert_eq!(self.edge.media_ports_at_rest(), PAIRS);
         assert!(self.installed.is_empty());
+        assert!(self.edge.is_empty(), "{:?}", self.edge);
         assert_eq!(self.records as u64, counters.calls_started + counters.calls_refused, "{counters:?}");
     }
 }
@@ -475,7 +478,12 @@ fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &s
 
 /// Takes all steps, and sees that nothing is left of them.
 pub(crate) fn live_through(steps: impl IntoIterator<Item = Step>) {
-    let mut world = World::new();
+    live_through_with(1, steps);
+}
+
+/// The same for an edge of so many shards.
+fn live_through_with(shards: u8, steps: impl IntoIterator<Item = Step>) {
+    let mut world = World::new(shards);
     for step in steps {
         world.take(step);
     }
@@ -495,5 +503,12 @@ proptest! {
         steps in prop::collection::vec(conversation(), 10..120)
     ) {
         live_through(steps);
+    }
+
+    #[test]
+    fn calls_of_several_shards_that_meet_each_other_leave_nothing_behind(
+        steps in prop::collection::vec(conversation(), 10..120)
+    ) {
+        live_through_with(3, steps);
     }
 }

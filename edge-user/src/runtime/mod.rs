@@ -187,17 +187,19 @@ impl Process {
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
         let mut kept = HashSet::new();
-        for (index, heirs) in heritage.heirs.into_iter().enumerate() {
-            let shard = Shard { index, count: self.config.shards };
+        let count = self.config.shards;
+        let (shards, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(NOTICES_MAX)).unzip();
+        self.shards = shards;
+        for ((index, heirs), inbox) in heritage.heirs.into_iter().enumerate().zip(inboxes) {
+            let shard = Shard { index, count };
             let mut edge = Edge::new(Arc::clone(&self.policy), shard, epoch, seed()?);
             edge.withhold_ports(&heritage.ports);
-            let (sender, inbox) = bounded(NOTICES_MAX);
-            self.shards.push(sender);
             let status = Arc::new(ShardStatus::new());
             self.statuses.push(Arc::clone(&status));
             let host = ShardHost {
                 edge,
                 inbox,
+                shards: self.shards.clone(),
                 datapath: self.datapath.writer()?,
                 sockets: Arc::clone(sockets),
                 streams: streams.clone(),

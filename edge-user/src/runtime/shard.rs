@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use edge_core::call::{CallKey, CallRecord, MediaFound};
-use edge_core::edge::Counters;
+use edge_core::edge::{Counters, Note as ShardNote};
 use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -54,6 +54,8 @@ pub(super) enum Notice {
         /// Its room in the queues; none for a stranger's.
         waiting: Option<Waiting>,
     },
+    /// What another shard says.
+    Told(ShardNote),
     /// A connection could not be opened, or has ended after something was given to it.
     SendFailed {
         /// The connection.
@@ -135,6 +137,8 @@ pub(super) struct ShardHost {
     pub(super) edge: Edge,
     /// What it is told.
     pub(super) inbox: Receiver<Notice>,
+    /// All shards by number, to be told something.
+    pub(super) shards: Vec<Sender<Notice>>,
     /// The datapath's tables.
     pub(super) datapath: DatapathWriter,
     /// Sockets by listener.
@@ -223,6 +227,7 @@ impl Running {
                     self.host.edge.handle(Input::Waited(waited), now);
                     Input::Received { path, bytes }
                 }
+                Notice::Told(note) => Input::Told(note),
                 Notice::SendFailed { path } => Input::SendFailed { path },
                 Notice::Policy(policy) => Input::PolicyReplaced(policy),
                 Notice::ShowCalls { filter, reply } => {
@@ -301,6 +306,19 @@ impl Running {
             }
         }
         self.send();
+        self.tell_others();
+    }
+
+    /// Notes for a shard that is full wait here: no shard waits for another.
+    fn tell_others(&mut self) {
+        let shards = &self.host.shards;
+        self.host.edge.send_notes(|shard, note| {
+            match shards.get(shard).map(|shard| shard.try_send(Notice::Told(note))) {
+                Some(Err(TrySendError::Full(Notice::Told(note)))) => Err(note),
+                // One that has ended needs to know nothing.
+                Some(Ok(()) | Err(_)) | None => Ok(()),
+            }
+        });
     }
 
     /// Tells the call what the datapath says to a change.

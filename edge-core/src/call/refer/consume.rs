@@ -32,7 +32,7 @@ impl Call {
         let sequence = asked.request.cseq;
         self.referral = Some(Referral { by: asked.side, sequence, silent, gone: false, call: None });
         self.report(StatusCode::TRYING, ctx);
-        let of = Source { call: self.key, side: asked.side };
+        let of = Source { shard: ctx.shard.index, call: self.key, side: asked.side };
         ctx.wishes.push_back(Wish::Refer { of, refer: Box::new(asked.request.clone()) });
     }
 
@@ -147,7 +147,7 @@ impl Call {
         let Ok(Incoming::Request(invite)) = Incoming::parse(invite, &MessageLimits::default()) else {
             return None;
         };
-        let source = Source { call: self.key, side: of.side.other() };
+        let source = Source { side: of.side.other(), ..of };
         let referrer = kept.trunk.numbers.read_text(&kept.dialog.local_number());
         let joining = Joining::new([Some(source), None], Some(referrer), invite.clone());
         let on_behalf = OnBehalf { trunk: kept.trunk.clone(), from_call: self.name(), joining };

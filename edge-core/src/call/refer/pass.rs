@@ -36,7 +36,7 @@ impl Call {
     /// Passes a REFER on; one that names another call first has that named as the other side knows it.
     pub(super) fn pass_refer(&mut self, asked: Asked, target: &ReferTo, ctx: &mut Context<'_>) {
         if target.replaces.is_some() {
-            let of = Source { call: self.key, side: asked.side };
+            let of = Source { shard: ctx.shard.index, call: self.key, side: asked.side };
             ctx.wishes.push_back(Wish::Translate { of, asked: Box::new(asked) });
         } else {
             self.send_refer(asked, &target.number, None, ctx);

@@ -13,6 +13,15 @@ pub(super) fn bench_with(
     change: impl FnOnce(&mut [Trunk; 3]),
     change_realms: impl FnOnce(&mut [Realm; 2]),
 ) -> Control {
+    bench_of(1, change, change_realms)
+}
+
+/// The same, of so many shards.
+pub(super) fn bench_of(
+    shards: usize,
+    change: impl FnOnce(&mut [Trunk; 3]),
+    change_realms: impl FnOnce(&mut [Realm; 2]),
+) -> Control {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
@@ -50,8 +59,20 @@ pub(super) fn bench_with(
         CallTimers::default(),
     );
     let now = start();
-    let edge = Edge::new(Arc::new(policy.unwrap()), Shard { index: 0, count: 1 }, now, [7; 32]);
-    Control { edge, now, records: Vec::new() }
+    let policy = Arc::new(policy.unwrap());
+    let mut edges = (0..shards).map(|index| {
+        let seed = [7 + u8::try_from(index).unwrap(); 32];
+        Edge::new(Arc::clone(&policy), Shard { index, count: shards }, now, seed)
+    });
+    let edge = edges.next().unwrap();
+    Control {
+        edge,
+        others: edges.collect(),
+        hold_notes_after: None,
+        held: Vec::new(),
+        now,
+        records: Vec::new(),
+    }
 }
 
 pub(super) type Sent = Vec<(SocketAddr, String)>;
@@ -72,6 +93,11 @@ pub(super) fn sdp_of(peer: &str) -> String {
 /// An edge, the time, and the records that it has written.
 pub(super) struct Control {
     pub(super) edge: Edge,
+    /// Rounds of notes between shards that are carried, before those that come next wait; all, when nothing is said.
+    pub(super) hold_notes_after: Option<usize>,
+    held: Vec<(usize, crate::edge::Note)>,
+    /// Its other shards.
+    pub(super) others: Vec<Edge>,
     pub(super) now: Instant,
     pub(super) records: Vec<CallRecord>,
 }
@@ -91,57 +117,98 @@ impl Control {
 
     /// The same, over any path.
     pub(super) fn receive_over(&mut self, path: Path, message: &str) -> Sent {
-        self.edge.handle(Input::Received { path, bytes: Bytes::from(message.to_owned()) }, self.now);
+        let bytes = Bytes::from(message.to_owned());
+        let (shard, now) = (Shard::of_datagram(&bytes, 1 + self.others.len()), self.now);
+        self.shard(shard).handle(Input::Received { path, bytes }, now);
         self.carry_out()
     }
 
+    fn shard(&mut self, index: usize) -> &mut Edge {
+        if index == 0 { &mut self.edge } else { &mut self.others[index - 1] }
+    }
+
+    /// Does what all shards want, until they have nothing more to say to each other.
     pub(super) fn carry_out(&mut self) -> Sent {
         let mut sent = Vec::new();
-        while let Some(command) = self.edge.poll() {
-            match command {
-                Command::Send { path, bytes } => {
-                    sent.push((path.peer, String::from_utf8(bytes.to_vec()).unwrap()));
+        loop {
+            let mut notes = std::mem::take(&mut self.held);
+            for index in 0..=self.others.len() {
+                while let Some(command) = self.shard(index).poll() {
+                    self.carry_out_one(index, command, &mut sent);
                 }
-                Command::InstallMedia { call, .. } => {
-                    self.edge.handle(Input::MediaInstalled { call }, self.now);
-                }
-                Command::RemoveMedia { call } => {
-                    let reports = Default::default();
-                    self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
-                }
-                Command::WriteRecord(record) => self.records.push(*record),
-                Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
-                    self.edge.handle(Input::MediaAccepted { call }, self.now);
-                }
-                Command::Journal { .. } | Command::Forget { .. } | Command::Drained => {}
+                self.shard(index).send_notes(|shard, note| {
+                    notes.push((shard, note));
+                    Ok(())
+                });
+            }
+            if notes.is_empty() || self.hold_notes_after == Some(0) {
+                self.held = notes;
+                return sent;
+            }
+            self.hold_notes_after = self.hold_notes_after.map(|rounds| rounds - 1);
+            for (shard, note) in notes {
+                let now = self.now;
+                self.shard(shard).handle(Input::Told(note), now);
             }
         }
-        sent
+    }
+
+    fn carry_out_one(&mut self, index: usize, command: Command, sent: &mut Sent) {
+        let fact = match command {
+            Command::Send { path, bytes } => {
+                return sent.push((path.peer, String::from_utf8(bytes.to_vec()).unwrap()));
+            }
+            Command::InstallMedia { call, .. } => Input::MediaInstalled { call },
+            Command::RemoveMedia { call } => Input::MediaRemoved { call, reports: Default::default() },
+            Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
+                Input::MediaAccepted { call }
+            }
+            Command::WriteRecord(record) => return self.records.push(*record),
+            Command::Journal { .. } | Command::Forget { .. } | Command::Drained => return,
+        };
+        let now = self.now;
+        self.shard(index).handle(fact, now);
     }
 
     /// Lets time go by, and gives what the edge sent meanwhile.
     pub(super) fn wait(&mut self, seconds: u64) -> Sent {
         let end = self.now + Duration::from_secs(seconds);
         let mut sent = Vec::new();
-        while let Some(next) = self.edge.next_deadline().filter(|next| *next <= end) {
+        loop {
+            let edges = std::iter::once(&self.edge).chain(&self.others);
+            let Some(next) = edges.filter_map(Edge::next_deadline).min().filter(|next| *next <= end) else {
+                break;
+            };
             self.now = self.now.max(next);
-            self.edge.handle(Input::TimeElapsed, self.now);
+            self.tell_all(|| Input::TimeElapsed);
             sent.extend(self.carry_out());
         }
         self.now = end;
         sent
     }
 
+    fn tell_all(&mut self, fact: impl Fn() -> Input) {
+        let now = self.now;
+        for index in 0..=self.others.len() {
+            self.shard(index).handle(fact(), now);
+        }
+    }
+
     /// Hangs up what still runs, and gives the records of all calls. Nothing is left of them, whatever the peers still
     /// owe.
     pub(super) fn settle(&mut self) -> &[CallRecord] {
-        self.edge.handle(Input::DrainRequested { grace: Duration::ZERO }, self.now);
+        self.tell_all(|| Input::DrainRequested { grace: Duration::ZERO });
         self.carry_out();
         self.wait(400);
-        let counters = self.edge.counters();
-        assert!(self.edge.is_empty(), "something is left: {counters:?}");
+        for edge in std::iter::once(&self.edge).chain(&self.others) {
+            assert!(edge.is_empty(), "something is left: {:?} {:?}", edge.counters(), edge.elsewhere);
+        }
         let rooms: u32 = self.edge.policy.trunks.iter().map(|trunk| trunk.usage.calls()).sum();
-        assert_eq!((rooms, self.edge.media_ports_at_rest()), (0, 16), "rooms or ports leaked");
+        let at_rest: u64 =
+            std::iter::once(&self.edge).chain(&self.others).map(Edge::media_ports_at_rest).sum();
+        let ranges = self.edge.policy.realms.iter().flat_map(|realm| &realm.media);
+        let pairs: u64 = ranges.map(|range| u64::from(range.ports.pairs())).sum();
+        assert_eq!((rooms, at_rest), (0, pairs), "rooms or ports leaked");
         &self.records
     }
 }
