@@ -50,6 +50,11 @@ impl RawPeer {
         self.request("INVITE", call, number, "", &extra, &sdp)
     }
 
+    /// The Call-ID of a call that it places.
+    pub fn call_id(&self, call: &str) -> String {
+        format!("{call}-{}@{}", self.name, self.address)
+    }
+
     /// An OPTIONS, which is answered at once.
     pub fn options(&self, call: &str) -> String {
         self.request("OPTIONS", call, "edge", "", "", "")
@@ -121,7 +126,8 @@ impl RawPeer {
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK-{name}-{call}-{method}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:+442079460000@{address}>;tag=raw-{call}\r\nTo: {to}\r\n\
-             Call-ID: {call}-{name}@{address}\r\nCSeq: {sequence} {method}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+             Call-ID: {}\r\nCSeq: {sequence} {method}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+            self.call_id(call),
             body.len()
         )
     }

@@ -1,6 +1,7 @@
 //! Transfers through edge with SIPp as the peers: REFER carried out, passed on, and with Replaces.
 
 use anyhow::{Context, Result};
+use edge_core::edge::Shard;
 use edge_tests::drill::{PATIENCE, caller, number, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::Side;
@@ -57,18 +58,39 @@ fn a_refer_is_passed_on_and_its_reports_come_back() -> Result<()> {
     })
 }
 
-/// The PBX has two calls and refers the one to the other. Both are on one shard.
+/// Names of two calls of a peer's, on the same shard of two or on different ones.
+fn two_calls(peer: &RawPeer, on_one_shard: bool) -> [String; 2] {
+    let shard = |name: &str| Shard::of_call_id(peer.call_id(name).as_bytes(), 2);
+    let first = "first".to_owned();
+    let fits = |name: &String| (shard(name) == shard(&first)) == on_one_shard;
+    let second = (0..).map(|number| format!("second-{number}")).find(fits).unwrap_or_default();
+    [first, second]
+}
+
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn two_calls_are_joined_by_a_refer_with_replaces() -> Result<()> {
-    with_edge(config("consume").shards(1), |lab, edge| {
+    joined(true)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn two_calls_on_different_shards_are_joined_by_a_refer_with_replaces() -> Result<()> {
+    joined(false)
+}
+
+/// The PBX has two calls and refers the one to the other.
+fn joined(on_one_shard: bool) -> Result<()> {
+    with_edge(config("consume").shards(2), |lab, edge| {
         let called = Sipp::called(Side::Carrier, scenario!("answers-and-is-joined")).calls(2).start(lab)?;
         let pbx = RawPeer::bind(lab, Side::Pbx, 5070)?;
+        let calls = two_calls(&pbx, on_one_shard);
         let mut answers = Vec::new();
-        for call in ["first", "second"] {
+        for call in &calls {
             pbx.send(pbx.invite(call, number(Side::Pbx), 7000).as_bytes())?;
-            let answer = pbx
-                .expect(PATIENCE, |message| is_response(message, 200, "INVITE") && message.contains(call))?;
+            let answer = pbx.expect(PATIENCE, |message| {
+                is_response(message, 200, "INVITE") && message.contains(call.as_str())
+            })?;
             pbx.send(pbx.in_dialog("ACK", call, &answer)?.as_bytes())?;
             answers.push(answer);
         }
@@ -76,7 +98,7 @@ fn two_calls_are_joined_by_a_refer_with_replaces() -> Result<()> {
         let tag = |name| part(name).map(|value| value.split(";tag=").nth(1).unwrap_or_default().to_owned());
         let named = format!("{};to-tag={};from-tag={}", part("Call-ID")?, tag("To")?, tag("From")?);
         let named = named.replace('@', "%40").replace(';', "%3B").replace('=', "%3D").replace(':', "%3A");
-        let refer = pbx.in_dialog("REFER", "first", &answers[0])?.replace(
+        let refer = pbx.in_dialog("REFER", &calls[0], &answers[0])?.replace(
             "Content-Length",
             &format!(
                 "Contact: <sip:pbx@{}:5070>\r\nRefer-To: <sip:1@x?Replaces={named}>\r\nContent-Length",
