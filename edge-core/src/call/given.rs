@@ -2,6 +2,8 @@
 //!
 //! Invariant: a side that nobody takes is hung up, and no side is in two calls.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use crate::edge::tag_number;
@@ -17,6 +19,8 @@ use super::{Call, Context, Owner, Side};
 pub(crate) struct Given {
     pub(super) leg: Leg,
     pub(super) lines: LegLines,
+    /// Since when its call was up, counted from the first of those that it has been in.
+    pub(super) since: Option<Instant>,
 }
 
 impl Given {
@@ -47,7 +51,9 @@ impl Call {
     pub(crate) fn give(&mut self, side: Side) -> Box<Given> {
         let husk = self.leg(side).husk();
         let leg = std::mem::replace(self.leg_mut(side), husk);
-        Box::new(Given { leg, lines: self.streams.give(side) })
+        let call_max = self.policy.timers.call_max;
+        let since = self.phase_over_at.and_then(|over_at| over_at.checked_sub(call_max));
+        Box::new(Given { leg, lines: self.streams.give(side), since })
     }
 
     /// A side has come from another shard, and waits until all others can be had.

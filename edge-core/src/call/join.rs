@@ -73,6 +73,8 @@ pub(crate) struct Joining {
     from: [Option<Source>; 2],
     /// Sides that have come from other shards and are not taken in yet.
     pub(super) arrived: [Option<Box<Given>>; 2],
+    /// Since when the oldest of the calls is up that a side is taken from.
+    since: Option<Instant>,
     /// Who has sent this call here: his number, for Referred-By (RFC 3892).
     referrer: Option<Number>,
     /// What asked for it.
@@ -96,7 +98,7 @@ enum Step {
 impl Joining {
     pub(crate) const fn new(from: [Option<Source>; 2], referrer: Option<Number>, request: Request) -> Self {
         let arrived = [None, None];
-        Self { from, arrived, referrer, request, step: Step::Opening, tries: 0, again_at: None }
+        Self { from, arrived, since: None, referrer, request, step: Step::Opening, tries: 0, again_at: None }
     }
 
     /// The sides that are taken over, and where from.
@@ -143,6 +145,11 @@ impl Call {
                 Standing::Over
             }
         }
+    }
+
+    /// Whether both sides are there and answered.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.legs.iter().all(|leg| leg.state == LegState::Confirmed)
     }
 
     /// Its name in logs and records.
@@ -275,7 +282,10 @@ impl Call {
 
     /// Takes a side of another call in.
     pub(crate) fn take(&mut self, side: Side, given: Given, ctx: &mut Context<'_>) {
-        let Given { mut leg, lines } = given;
+        let Given { mut leg, lines, since } = given;
+        if let Some(joining) = &mut self.joining {
+            joining.since = [joining.since, since].into_iter().flatten().min();
+        }
         let local = self.streams.first(side).local;
         leg.session.move_to(local.ip());
         self.streams.take(side, lines);
@@ -306,9 +316,12 @@ impl Call {
         };
         joining.step = Step::Offering { of, last };
         joining.tries = 0;
+        let since = joining.since;
         if self.record.as_ref().is_some_and(|record| record.answered.is_none()) {
             self.note_answered(ctx);
         }
+        // A transfer makes no call last longer than the operator lets it.
+        self.phase_over_at = Some(since.unwrap_or(ctx.now) + self.policy.timers.call_max);
         self.offer_what_it_said(of, ctx);
     }
 

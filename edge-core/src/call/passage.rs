@@ -165,12 +165,19 @@ fn carry(onto: MessageWriter, message: &Message) -> Bytes {
 fn carry_report(onto: MessageWriter, message: &Message) -> Bytes {
     let names = CROSSING.iter().filter(|name| **name != HeaderName::Event);
     let onto = names.fold(onto, |onto, name| copy_across(onto, message, *name));
-    let body = message.body();
-    let end = memchr::memchr(b'\n', &body).map_or(body.len(), |end| end + 1);
-    match message.first(HeaderName::ContentType) {
-        Some(content_type) if end > 0 => onto.body(content_type, &body[..end]),
-        Some(_) | None => onto.empty(),
+    match (message.first(HeaderName::ContentType), reported(&message.body())) {
+        (Some(content_type), Some(code)) => {
+            onto.body(content_type, format!("SIP/2.0 {code} {}\r\n", code.default_reason()))
+        }
+        (Some(_) | None, _) => onto.empty(),
     }
+}
+
+/// The status that a report begins with (RFC 3515 section 2.4.5). Its reason is free text, and does not cross.
+fn reported(fragment: &[u8]) -> Option<StatusCode> {
+    let (code, rest) = fragment.strip_prefix(b"SIP/2.0 ")?.split_at_checked(3)?;
+    let code = std::str::from_utf8(code).ok()?.parse().ok()?;
+    StatusCode::new(code).filter(|_| rest.first().is_none_or(|next| next.is_ascii_whitespace()))
 }
 
 /// Copies the values of a header that cross.

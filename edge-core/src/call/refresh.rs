@@ -48,9 +48,10 @@ impl Refreshing {
 }
 
 impl Call {
-    /// Whether no change of the session may begin: an offer is under way, or a transfer.
-    pub(super) const fn is_changing(&self) -> bool {
-        self.is_negotiating() || self.referral.is_some()
+    /// Whether no change of the session may begin: an offer is under way, or there is only one side left, for which a transfer
+    /// is tried. Where both are there they may go on changing it: a transfer that comes about waits until they are through.
+    pub(super) fn is_changing(&self) -> bool {
+        self.is_negotiating() || (self.referral.is_some() && !self.is_whole())
     }
 
     /// Whether an offer is under way. A transfer that is tried has none in this call until it comes about, and that may

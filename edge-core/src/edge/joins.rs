@@ -226,6 +226,8 @@ impl Edge {
         match call.standing() {
             Standing::Over => Err(Refused::Replaces(StatusCode::DECLINE)),
             Standing::Unanswered => Err(none),
+            // Who has hung up has nothing that could be replaced, though his transfer is still tried.
+            Standing::Answered if !call.is_whole() => Err(Refused::Replaces(StatusCode::DECLINE)),
             Standing::Answered if replaces.early_only => Err(Refused::Replaces(StatusCode::BUSY_HERE)),
             Standing::Answered => Ok(kept),
         }

@@ -78,7 +78,7 @@ impl Edge {
     fn party_behind(&mut self, replaces: &Replaces, trunk: &str, now: Instant) -> Option<(Source, Party)> {
         let source = self.kept_by(replaces, trunk)?;
         let call = self.calls.get(&source.call)?;
-        let may_be_had = call.availability(source.side) != Availability::Never;
+        let may_be_had = call.is_whole() && call.availability(source.side) != Availability::Never;
         may_be_had.then(|| (source, call.party(source.side, &mut self.resources.at(now))))
     }
 

@@ -169,6 +169,10 @@ impl Edge {
         let Some((key, side)) = self.dialog_of(path, &request) else {
             return self.on_unknown_dialog(path, &request, now);
         };
+        // It asks for a call, and that it stands in one makes it no cheaper.
+        if request.method == Method::Refer && self.overload.judge(trunk, now) != Verdict::Admit {
+            return self.shed(path, &request, now);
+        }
         let owner = if request.method == Method::Invite { Owner::Invited(key, side) } else { Owner::Nobody };
         match self.resources.transactions.open_server_of(trunk, &request, path, owner) {
             Ok(server) => {

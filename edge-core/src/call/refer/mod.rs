@@ -1,6 +1,6 @@
 //! REFER within a call (RFC 3515, RFC 5589): refused, passed to the other side, or carried out here, as its trunk may.
 //!
-//! Invariants: one side's REFER is carried out at a time, and while it is, nothing else changes the session; its
+//! Invariants: one side's REFER is carried out at a time, and no call is joined while its session changes; its
 //! subscription hears at most two NOTIFYs (RFC 3515 section 2.4.4), the last of which ends it; the target is a number that
 //! goes through the routes of the trunk that asked, never an address.
 
@@ -14,7 +14,6 @@ use crate::policy::Refer;
 use crate::sip::StatusCode;
 
 use super::asked::Asked;
-use super::leg::LegState;
 use super::opening::check_extensions;
 use super::{Call, CallKey, Context, Side};
 
@@ -53,8 +52,7 @@ impl Call {
             Ok(target) => target,
             Err(code) => return self.reply(&asked, code, ctx),
         };
-        let both_up = self.legs.iter().all(|leg| leg.state == LegState::Confirmed);
-        if !both_up || self.is_changing() || self.joining.is_some() {
+        if !self.is_whole() || self.is_changing() || self.referral.is_some() {
             return self.reply(&asked, StatusCode::REQUEST_PENDING, ctx);
         }
         match behaviour {

@@ -125,14 +125,67 @@ fn what_fails_leaves_the_call_as_it_was() {
 }
 
 #[test]
-fn while_it_is_carried_out_nothing_else_changes_the_session() {
+fn while_it_is_carried_out_the_session_may_change_and_the_transfer_waits_for_that() {
     let mut up = Up::new(Refer::Consume);
-    up.refer(TO_DESK);
-    let hold = by_carrier(&up.ok, "INVITE", 2, SDP);
-    assert_eq!(statuses(&up.bench.receive(CARRIER, &hold)), ["SIP/2.0 491 Request Pending"]);
+    let to_desk = only(&up.refer(TO_DESK), "INVITE ").1.clone();
     let again = up.by_pbx("REFER", 8, TO_DESK);
-    assert_eq!(statuses(&up.bench.receive(PBX, &again)), ["SIP/2.0 491 Request Pending"]);
+    assert_eq!(statuses(&up.bench.receive(PBX, &again)), ["SIP/2.0 491 Request Pending"], "one at a time");
+    let hold = by_carrier(&up.ok, "INVITE", 2, &format!("{SDP}a=sendonly\r\n"));
+    let onward = only(&up.bench.receive(CARRIER, &hold), "INVITE ").1.clone();
+    let sent = up.bench.receive(DESK, &answer(&to_desk, "200 OK", "d", DESK, &sdp_of(DESK)));
+    assert!(sent.iter().all(|(to, _)| to.to_string() == DESK), "its side is not to be had yet: {sent:?}");
+    let ok = up.bench.receive(PBX, &answer(&onward, "200 OK", "", PBX, &pbx_sdp()));
+    only(&ok, "SIP/2.0 200");
+    up.bench.receive(CARRIER, &by_carrier(&up.ok, "ACK", 2, ""));
+    let sent = up.bench.wait(4);
+    assert_eq!(only(&sent, "INVITE ").0.to_string(), CARRIER, "{:?}", statuses(&sent));
+    assert!(
+        sent.iter().any(|(to, text)| to.to_string() == PBX && text.starts_with("BYE ")),
+        "{:?}",
+        statuses(&sent)
+    );
     assert_eq!(up.bench.settle().len(), 2);
+}
+
+#[test]
+fn under_overload_no_transfer_begins_a_call() {
+    let mut up = Up::new(Refer::Consume);
+    let mut shed = 0;
+    for sequence in 7..407 {
+        up.bench.now += Duration::from_millis(1);
+        up.bench.edge.handle(Input::Waited(Duration::from_millis(50)), up.bench.now);
+        let refer = up.by_pbx("REFER", sequence, "Refer-To: <sip:999@nowhere>\r\n");
+        let sent = up.bench.receive(PBX, &refer);
+        let taken = statuses(&sent)[0] == "SIP/2.0 202 Accepted";
+        assert!(taken || statuses(&sent) == ["SIP/2.0 503 Service Unavailable"], "{sent:?}");
+        shed += u64::from(!taken);
+    }
+    assert!(shed > 0 && up.bench.edge.counters().calls_shed == shed, "{shed} were shed");
+    up.bench.settle();
+}
+
+#[test]
+fn of_a_report_only_the_status_crosses() {
+    for (body, told) in [
+        ("SIP/2.0 486 Ask 10.9.8.7\r\nTo: <sip:a@192.0.2.7>\r\n", Some("SIP/2.0 486 Busy Here\r\n")),
+        ("SIP/2.0 200", Some("SIP/2.0 200 OK\r\n")),
+        ("SIP/2.0 2000 OK\r\n", None),
+        ("SIP/2.0 999 No\r\n", None),
+        ("INVITE sip:a@192.0.2.7 SIP/2.0\r\n", None),
+        ("To: <sip:a@192.0.2.7>\r\nSIP/2.0 200 OK\r\n", None),
+    ] {
+        let mut up = Up::new(Refer::Pass);
+        let refer = only(&up.refer(TO_DESK), "REFER ").1.clone();
+        up.bench.receive(CARRIER, &answer(&refer, "202 Accepted", "", CARRIER, ""));
+        let number = header(&refer, "CSeq:").split(' ').next().unwrap().to_owned();
+        let notify = by_carrier(&up.ok, "NOTIFY", 2, body)
+            .replace("application/sdp", "message/sipfrag")
+            .replace("Max-F", &format!("Event: refer;id={number}\r\nSubscription-State: active\r\nMax-F"));
+        let sent = up.bench.receive(CARRIER, &notify);
+        let (_, fragment) = only(&sent, "NOTIFY ").1.split_once("\r\n\r\n").unwrap();
+        assert_eq!(fragment, told.unwrap_or_default(), "{body}");
+        up.bench.settle();
+    }
 }
 
 #[test]

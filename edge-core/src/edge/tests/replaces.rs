@@ -90,6 +90,34 @@ fn a_dialog_that_is_being_set_up_is_not_replaced() {
     assert_eq!(bench.settle().len(), 2);
 }
 
+#[test]
+fn a_dialog_that_its_trunk_has_hung_up_is_not_replaced() {
+    let mut up = Up::new(Refer::Consume);
+    up.bench.receive(PBX, &by_pbx(&up.invite, "REFER", 7, "Refer-To: <sip:7001@a>\r\n"));
+    up.bench.receive(PBX, &by_pbx(&up.invite, "BYE", 8, ""));
+    let sent = up.bench.receive(PBX, &replacing(&dialog_of_pbx(&up.invite)));
+    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 603 Decline"));
+    assert_eq!(up.bench.settle().len(), 3);
+}
+
+#[test]
+fn a_joined_call_lasts_no_longer_than_the_oldest_of_those_that_it_was() {
+    let mut up = Up::new(Refer::Refuse);
+    let hour = 3600;
+    up.bench.wait(7 * hour);
+    let sent = up.bench.receive(PBX, &replacing(&dialog_of_pbx(&up.invite)));
+    let ok = only(&sent, "SIP/2.0 200").1.clone();
+    let ack = in_dialog("ACK", 1, header(&ok, "From:"), header(&ok, "To:"), header(&ok, "Call-ID:"), PBX, "");
+    let sent = up.bench.receive(PBX, &ack);
+    let change = only(&sent, "INVITE ").1.clone();
+    up.bench.receive(CARRIER, &answer(&change, "200 OK", "", CARRIER, SDP));
+    up.bench.wait(5 * hour - 60);
+    assert_eq!(up.bench.edge.counters().calls_standing, 1);
+    up.bench.wait(120);
+    assert_eq!(up.bench.records.last().map(|record| record.cause.name()), Some("too_long"));
+    up.bench.settle();
+}
+
 /// Two calls of the carrier's to the PBX, which refers the first to the second.
 fn attended(refer: Refer) -> (Up, String, String, Sent) {
     let first = Up::new(refer);

@@ -207,6 +207,8 @@ fn one_who_may_not_refresh_while_he_is_transferred_does_not_lose_the_call_for_it
     let refer = by_pbx(&up.invite, "REFER", 7, TO_DESK);
     let to_desk = only(&up.bench.receive(PBX, &refer), "INVITE ").1.clone();
     up.bench.receive(DESK, &answer(&to_desk, "180 Ringing", "d", DESK, ""));
+    // Who has referred him hangs up, so that there is nobody to agree with.
+    up.bench.receive(PBX, &by_pbx(&up.invite, "BYE", 8, ""));
     up.bench.wait(45);
     let refresh = by_carrier(&up.ok, "INVITE", 2, SDP);
     assert_eq!(statuses(&up.bench.receive(CARRIER, &refresh)), ["SIP/2.0 491 Request Pending"]);
