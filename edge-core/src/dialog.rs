@@ -96,6 +96,12 @@ impl Dialog {
         }
     }
 
+    /// The same, by way of `routes` until the peer has said which ones its answer took.
+    #[must_use]
+    pub fn through(self, routes: Vec<Bytes>) -> Self {
+        Self { route_set: routes, ..self }
+    }
+
     /// Takes tag, target and route set from the 2xx to our INVITE (RFC 3261 section 12.1.2).
     pub fn confirm(&mut self, response: &Response) {
         self.remote_tag = response.to.tag().map(owned);

@@ -257,7 +257,10 @@ impl Edge {
             }
             Input::Told(note) => self.on_note(note, now),
             Input::Waited(waited) => return self.on_wait(waited, now),
-            Input::SendFailed { path } => self.resources.transactions.on_unreachable(path, now),
+            Input::SendFailed { path } => {
+                self.resources.transactions.on_unreachable(path, now);
+                self.relations.on_unreachable(path, &self.policy, &mut self.resources.at(now));
+            }
             Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
             Input::MediaAccepted { call } => self.with_call(call, now, Call::on_media_accepted),
             Input::MediaRefused { call, refusal } => {
@@ -282,7 +285,7 @@ impl Edge {
                     Draining::Until(at) => Draining::Until(at.min(now + grace)),
                     Draining::HungUp | Draining::Done => self.draining,
                 };
-                self.relations.end(&mut self.resources.at(now));
+                self.relations.end(&self.policy, &mut self.resources.at(now));
             }
             Input::CalendarRead(time) => self.resources.note_calendar(time, now),
             Input::HandedOver => self.refuse_unanswered(now),
@@ -366,7 +369,7 @@ impl Edge {
         while let Some((id, owner)) = self.resources.transactions.poll_timed_out() {
             if let Owner::Relation(relation, errand) = owner {
                 let mut ctx = self.resources.at(now);
-                self.relations.on_outcome((relation, errand), id, &Outcome::Failed, &mut ctx);
+                self.relations.on_outcome((relation, errand), id, &Outcome::Failed, &self.policy, &mut ctx);
             } else if let Some(key) = owner.call() {
                 self.with_call(key, now, |call, ctx| call.on_timed_out(owner, ctx));
             }
@@ -399,7 +402,7 @@ impl Edge {
                 self.with_call(key, now, |call, ctx| call.terminate(Cause::Drained, ctx));
             }
         }
-        if self.draining == Draining::HungUp && self.calls.is_empty() {
+        if self.draining == Draining::HungUp && self.calls.is_empty() && self.relations.is_empty() {
             self.draining = Draining::Done;
             self.resources.commands.push_back(Command::Drained);
         }

@@ -93,12 +93,18 @@ pub(super) fn called_dialog(
     Dialog::calling(
         call_id(ctx),
         tag(ctx),
-        presented_caller(invite, (&from.numbers, &to.numbers), &sent_by),
+        presented_caller(invite, (&from.numbers, &to.numbers), &presented_at(to, &sent_by)),
         format!("<{target}>").into(),
         target.into(),
         sent_by,
         path,
     )
+    .through(to.routes())
+}
+
+/// The host of callers as `trunk` knows them: where we are registered, they are that domain's.
+fn presented_at(trunk: &Trunk, sent_by: &Bytes) -> Bytes {
+    trunk.register.as_ref().map_or_else(|| sent_by.clone(), |register| register.domain.clone().into())
 }
 
 /// Our `host:port` on a path.

@@ -235,7 +235,8 @@ impl Arrival<'_> {
 
     /// The number that is asked for, as routes match it.
     fn dialled(&self) -> Number {
-        self.policy.trunk(self.trunk).numbers.read(&self.invite.uri)
+        let trunk = self.policy.trunk(self.trunk);
+        trunk.numbers.read(&trunk.called_by(&self.invite))
     }
 
     /// The number of who calls, as routes match it.
@@ -277,8 +278,7 @@ impl Arrival<'_> {
         let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
         let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
         let number = self.dialled().routed(destination.number.clone());
-        let (trunks, asked) =
-            ((&**self.policy.trunk(self.trunk), &**called), (&number, called.host.to_string()));
+        let (trunks, asked) = ((&**self.policy.trunk(self.trunk), &**called), (&number, called.domain()));
         let dialog_b = called_dialog(self.policy, trunks, asked, way, &self.invite, ctx);
         let mut near = early_leg(caller, dialog_a, streams.first(Side::A).local.ip(), Some(room_a), ctx);
         near.learn(&self.invite.message);
@@ -300,7 +300,7 @@ impl Arrival<'_> {
             b: None,
             route: None,
             caller: self.invite.from.uri().number().unwrap_or_default().into_owned(),
-            number_dialled: self.invite.uri.number().unwrap_or_default().into_owned(),
+            number_dialled: trunk.called_by(&self.invite).number().unwrap_or_default().into_owned(),
             number_sent: None,
             redirects: 0,
             from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),

@@ -188,7 +188,7 @@ impl Call {
         let refuse_with = self.leg(Side::A).trunk.limits.refuse_with;
         let admission = admit((trunk, Role::Called), Importance::Ordinary, refuse_with, ctx)?;
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
-        let host = target.host.map_or_else(|| trunk.host.to_string(), |host| host.to_string());
+        let host = target.host.map_or_else(|| trunk.domain(), |host| host.to_string());
         let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&target.number, host));
         let dialog = called_dialog(&policy, trunks, asked, way, &exchange.request, ctx);
         let end = End::of(trunk, way.peer.ip());

@@ -39,7 +39,10 @@ impl Edge {
             return;
         }
         match self.parse(path, bytes).and_then(|incoming| self.within_bounds(incoming)) {
-            Ok(Incoming::Request(request)) => self.on_request(trunk, path, request, now),
+            Ok(Incoming::Request(request)) => match self.asker(trunk, path, &request) {
+                Some(trunk) => self.on_request(trunk, path, request, now),
+                None => self.on_nobody(path, &request, now),
+            },
             Ok(Incoming::Response(response)) => self.on_response(&response, now),
             Ok(Incoming::KeepAlive) => {}
             Err(ParseError::BadRequest { message, status, reason }) => {
@@ -71,6 +74,24 @@ impl Edge {
             if response.len() <= sent {
                 self.resources.at(now).send(reply_path(path, message), response);
             }
+        }
+    }
+
+    /// Who asks for something. At the address of a registrar that we register with, what a request outside of dialogs is for
+    /// says whose it is, and whether it is anybody's.
+    fn asker(&self, trunk: TrunkId, path: Path, request: &Request) -> Option<TrunkId> {
+        if path.proven.is_some() || request.to.tag().is_some() {
+            return Some(trunk);
+        }
+        self.policy.asker(path.listener.realm, path.peer, request)
+    }
+
+    /// A request from the address of a registrar, for nothing that we have registered there.
+    fn on_nobody(&mut self, path: Path, request: &Request, now: Instant) {
+        tracing::debug!(peer = %path.peer, "a request is for nothing that is registered there");
+        self.counters.strangers += 1;
+        if self.policy.strangers == Strangers::Forbid && request.method != Method::Ack {
+            self.answer_with(path, request, StatusCode::FORBIDDEN, now);
         }
     }
 
@@ -272,7 +293,8 @@ impl Edge {
             }
             Matched::Deliver(id, Owner::Relation(relation, errand)) if response.code.is_final() => {
                 let outcome = Outcome::Answered(response);
-                self.relations.on_outcome((relation, errand), id, &outcome, &mut self.resources.at(now));
+                let mut ctx = self.resources.at(now);
+                self.relations.on_outcome((relation, errand), id, &outcome, &self.policy, &mut ctx);
             }
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
             Matched::Nothing => self.on_unknown_response(response, now),

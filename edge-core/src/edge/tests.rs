@@ -16,6 +16,7 @@ mod passing;
 mod reason;
 mod redirect;
 mod refer;
+mod registration;
 mod reliable;
 mod replaces;
 mod routes;

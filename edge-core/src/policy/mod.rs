@@ -18,6 +18,7 @@ mod number;
 mod outcomes;
 mod readiness;
 mod realm;
+mod registration;
 mod routing;
 mod seizure;
 mod shield;
@@ -49,6 +50,7 @@ pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unpref
 pub use outcomes::Tally;
 pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
+pub use registration::{Account, Register, Registered, Retry, TOKEN};
 pub use routing::{
     Destination, Hours, Miss, NumberMatch, NumberRewrite, Pattern, PatternError, Precedence, Route, RouteId,
     RouteQuery, Routes,
@@ -208,8 +210,9 @@ impl Policy {
                 let same = stays && !old.former && trunk.targets == old.targets;
                 let targets = Arc::clone(if same { &old.targets } else { &trunk.targets });
                 let usage = Arc::clone(&old.usage);
+                let registered = Arc::clone(&old.registered);
                 let state = old.state_under(trunk);
-                *trunk = Arc::new(Trunk { key, targets, usage, state, ..Trunk::clone(trunk) });
+                *trunk = Arc::new(Trunk { key, targets, usage, registered, state, ..Trunk::clone(trunk) });
             }
             if !stays {
                 self.trunks.extend(old.left());

@@ -27,7 +27,7 @@ impl Policy {
         }
         let usable = |transport: Transport| match transport {
             Transport::Tls => !trunk.names.is_empty(),
-            Transport::Udp | Transport::Tcp => trunk.auth == Auth::Address,
+            Transport::Udp | Transport::Tcp => trunk.auth != Auth::Certificate,
         };
         let listeners = self.realm(trunk.realm).sip.iter().copied();
         let listeners: Vec<_> = listeners.filter(|listener| usable(listener.transport)).collect();
@@ -55,7 +55,7 @@ impl Policy {
             })
         };
         let mut trunks: Vec<_> = self.trunks.iter().map(led).collect();
-        let by_address = |trunk: &&Arc<Trunk>| trunk.auth == Auth::Address;
+        let by_address = |trunk: &&Arc<Trunk>| trunk.auth != Auth::Certificate;
         trunks.extend(
             self.trunks
                 .iter()

@@ -59,6 +59,9 @@ pub enum Doubt {
     /// Its breaker is open, or half open while one call tries it.
     #[error("the breaker is open")]
     Breaker,
+    /// It wants us to register, and does not know where we are.
+    #[error("we are not registered there")]
+    Unregistered,
 }
 
 impl Doubt {
@@ -69,6 +72,7 @@ impl Doubt {
             Self::Down => "down",
             Self::Avoided => "avoided",
             Self::Breaker => "breaker",
+            Self::Unregistered => "unregistered",
         }
     }
 }
@@ -166,6 +170,9 @@ impl Trunk {
         // Without any target it is not doubted but unresolved, which the call finds out.
         let doubted = self.targets.iter().all(|target| target.is_doubtful(since_epoch));
         match () {
+            () if self.register.is_some() && !self.registered.is_now() => {
+                Readiness::Doubtful(Doubt::Unregistered)
+            }
             () if self.health() == Health::Down => Readiness::Doubtful(Doubt::Down),
             () if doubted && !self.targets.is_empty() => Readiness::Doubtful(Doubt::Avoided),
             () if self.breaker.is_some() && self.state.breaker().is_in_doubt(milliseconds(since_epoch)) => {

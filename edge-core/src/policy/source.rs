@@ -17,6 +17,8 @@ pub(super) struct Sources {
     trunks: HashMap<(RealmId, IpNet), TrunkId>,
     /// Prefix lengths in use, longest first.
     lengths: Vec<u8>,
+    /// The addresses of registrars that we register with. Several trunks may be there.
+    registrars: HashMap<(RealmId, IpAddr), Vec<TrunkId>>,
 }
 
 impl Sources {
@@ -32,21 +34,37 @@ impl Sources {
                 index.lengths.push(net.prefix_len());
             }
         }
+        let registering = |(_, trunk): &(usize, &Arc<Trunk>)| trunk.auth == Auth::Registration;
+        for (position, trunk) in trunks.iter().enumerate().filter(registering) {
+            for target in trunk.targets.iter() {
+                let here = index.registrars.entry((trunk.realm, target.address.ip())).or_default();
+                if here.last() != Some(&TrunkId::new(position)) {
+                    here.push(TrunkId::new(position));
+                }
+            }
+        }
         index.lengths.sort_unstable_by(|a, b| b.cmp(a));
         index.lengths.dedup();
         index
     }
 
-    /// Every prefix, with its realm.
+    /// Every prefix, with its realm; that of a registrar is its one address.
     pub(super) fn prefixes(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
-        self.trunks.keys().copied()
+        let registrars = self.registrars.keys().map(|(realm, address)| (*realm, IpNet::from(*address)));
+        self.trunks.keys().copied().chain(registrars)
     }
 
-    /// The trunk with the most specific prefix that holds `source`.
+    /// The trunk with the most specific prefix that holds `source`, else one that registers there.
     pub(super) fn find(&self, realm: RealmId, source: IpAddr) -> Option<TrunkId> {
-        self.lengths.iter().find_map(|length| {
+        let by_address = self.lengths.iter().find_map(|length| {
             let net = IpNet::new(source, *length).ok()?.trunc();
             self.trunks.get(&(realm, net)).copied()
-        })
+        });
+        by_address.or_else(|| self.registered(realm, source).first().copied())
+    }
+
+    /// The trunks that register at an address.
+    pub(super) fn registered(&self, realm: RealmId, source: IpAddr) -> &[TrunkId] {
+        self.registrars.get(&(realm, source)).map_or(&[], Vec::as_slice)
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    BreakerRule, CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer,
-    Targets, Transport, TrunkState, TrunkUsage,
+    BreakerRule, CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer, Register,
+    Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
@@ -50,6 +50,8 @@ pub enum Auth {
     Address,
     /// By its certificate, wherever it comes from: the trunk is who can prove to have one of its names.
     Certificate,
+    /// By the registration that we have with it: by its address, and by the Contact that its requests are for.
+    Registration,
 }
 
 /// A peer that may call, be called, or both.
@@ -108,6 +110,10 @@ pub struct Trunk {
     pub keepalive: Option<Keepalive>,
     /// How it writes numbers.
     pub numbers: Arc<NumberPlan>,
+    /// How we register with it, when it is known by that.
+    pub register: Option<Arc<Register>>,
+    /// What came of that; shared by all shards and inherited by a reload.
+    pub registered: Arc<Registered>,
     /// Who we are when it challenges us; `None` leaves its challenges unanswered.
     pub login: Option<Arc<Login>>,
     /// When its breaker opens; `None` for one that never does.
@@ -186,6 +192,8 @@ impl Trunk {
             keepalive: None,
             breaker: None,
             numbers: Arc::default(),
+            register: None,
+            registered: Arc::default(),
             login: None,
             usage: Arc::default(),
             state: Arc::default(),
@@ -207,7 +215,9 @@ impl Trunk {
     /// Whether `self` is still found by what `other` is found by: the same addresses, or its number.
     pub(super) fn is_where(&self, other: &Self) -> bool {
         let same_place = match other.auth {
-            Auth::Address => self.targets == other.targets && self.sources == other.sources,
+            Auth::Address | Auth::Registration => {
+                self.targets == other.targets && self.sources == other.sources
+            }
             Auth::Certificate => true,
         };
         self.realm == other.realm && self.auth == other.auth && same_place
@@ -217,7 +227,7 @@ impl Trunk {
     #[must_use]
     pub const fn to_be_proven(&self) -> Option<TrunkKey> {
         match self.auth {
-            Auth::Address => None,
+            Auth::Address | Auth::Registration => None,
             Auth::Certificate => Some(self.key),
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Addresses {
     pub(crate) from: Bytes,
     /// To, as a name-addr.
     pub(crate) to: Bytes,
+    /// Routes that it has to take.
+    pub(crate) routes: Vec<Bytes>,
 }
 
 /// A request of the edge's own to one target of a trunk.
@@ -44,8 +46,8 @@ impl Inquiry {
     ) -> Option<Self> {
         let path = Path::to(policy, trunk, target)?;
         let sent_by = sent_by(policy, path);
-        let Addresses { uri, from, to } = addresses(&sent_by);
-        let dialog = Dialog::calling(call_id(ctx), tag(ctx), from, to, uri, sent_by, path);
+        let Addresses { uri, from, to, routes } = addresses(&sent_by);
+        let dialog = Dialog::calling(call_id(ctx), tag(ctx), from, to, uri, sent_by, path).through(routes);
         Some(Self { method, dialog, path, open: None })
     }
 
@@ -82,6 +84,11 @@ impl Inquiry {
         let Some((id, _branch)) = ctx.send_again(trunk, challenged, sequence) else { return false };
         self.open = Some(id);
         true
+    }
+
+    /// Whether it goes over this path.
+    pub(crate) fn goes_over(&self, path: Path) -> bool {
+        self.path == path
     }
 
     /// Whether this is the newest try.

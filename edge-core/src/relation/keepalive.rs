@@ -130,9 +130,9 @@ impl Keepalive {
         ctx: &mut Context<'_>,
     ) {
         let addresses = |sent_by: &bytes::Bytes| {
-            let uri = format!("sip:{}{}", trunk.host, target.transport.uri_param());
+            let uri = format!("sip:{}{}", trunk.domain(), target.transport.uri_param());
             let from = [b"<sip:", sent_by.as_ref(), b">"].concat().into();
-            Addresses { from, to: format!("<{uri}>").into(), uri: uri.into() }
+            Addresses { from, to: format!("<{uri}>").into(), uri: uri.into(), routes: trunk.routes() }
         };
         let made = Inquiry::new(Method::Options, policy, (trunk, target), addresses, ctx);
         let Some(mut inquiry) = made else { return };

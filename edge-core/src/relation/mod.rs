@@ -9,6 +9,7 @@
 
 mod inquiry;
 mod keepalive;
+mod registration;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -19,11 +20,12 @@ use crate::call::{Context, Owner};
 use crate::edge::Shard;
 use crate::policy::{AdminState, Health, Policy, Sign, Target, Trunk};
 use crate::sip::Response;
-use crate::transaction::{Challenged, TransactionId};
+use crate::transaction::{Challenged, Path, TransactionId};
 
 pub(crate) use inquiry::{Addresses, Inquiry};
 use keepalive::Keepalive;
 pub(crate) use keepalive::sign_of_answer;
+use registration::{Of, Registration};
 
 /// Number of a relation within its shard; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +36,8 @@ pub(crate) struct RelationId(u32);
 pub(crate) enum Errand {
     /// To find out whether a target is alive.
     Keepalive,
+    /// To be known where we are.
+    Registration,
 }
 
 /// What came of a request.
@@ -52,6 +56,8 @@ pub(crate) struct Relations {
     by_name: HashMap<String, RelationId>,
     /// The deadline of each relation that has one.
     deadlines: BTreeSet<(Instant, RelationId)>,
+    /// The edge is being stopped: none begins.
+    ended: bool,
     next: u32,
 }
 
@@ -60,6 +66,9 @@ pub(crate) struct Relations {
 struct Relation {
     trunk: Arc<Trunk>,
     keepalive: Option<Keepalive>,
+    registration: Option<Registration>,
+    /// It is to end, and is forgotten once it has.
+    leaving: bool,
     /// The deadline that is noted for it.
     scheduled: Option<Instant>,
 }
@@ -67,6 +76,9 @@ struct Relation {
 impl Relations {
     /// Keeps relations as `policy` wants them from now on: those of trunks that stay go on, by name.
     pub(crate) fn renew(&mut self, policy: &Policy, ctx: &mut Context<'_>) {
+        if self.ended {
+            return;
+        }
         let mut before = std::mem::take(&mut self.by_name);
         let ours = |trunk: &&Arc<Trunk>| !trunk.former && shard_of(trunk, ctx.shard) == ctx.shard.index;
         for trunk in policy.trunks.iter().filter(ours) {
@@ -79,21 +91,28 @@ impl Relations {
             relation.trunk = Arc::clone(trunk);
         }
         for id in before.into_values() {
-            if let Some(mut gone) = self.relations.remove(&id) {
-                gone.end(ctx);
-                gone.scheduled.map(|at| self.deadlines.remove(&(at, id)));
-            }
+            self.with(id, |relation| relation.end(id, policy, ctx));
         }
         let ids: Vec<RelationId> = self.by_name.values().copied().collect();
         for id in ids {
-            self.with(id, |relation| relation.renew(id, ctx));
+            self.with(id, |relation| relation.renew(id, policy, ctx));
         }
     }
 
-    /// Ends all of them: the edge is being stopped.
-    pub(crate) fn end(&mut self, ctx: &mut Context<'_>) {
-        self.relations.values_mut().for_each(|relation| relation.end(ctx));
-        *self = Self { next: self.next, ..Self::default() };
+    /// Ends all of them: the edge is being stopped. What a registrar has to hear is still answered.
+    pub(crate) fn end(&mut self, policy: &Policy, ctx: &mut Context<'_>) {
+        self.ended = true;
+        self.by_name.clear();
+        let mut ids: Vec<RelationId> = self.relations.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with(id, |relation| relation.end(id, policy, ctx));
+        }
+    }
+
+    /// Whether none is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.relations.is_empty()
     }
 
     /// When [`Relations::on_time`] is wanted.
@@ -118,9 +137,13 @@ impl Relations {
         (id, errand): (RelationId, Errand),
         transaction: TransactionId,
         outcome: &Outcome<'_>,
+        policy: &Policy,
         ctx: &mut Context<'_>,
     ) {
         self.with(id, |relation| match errand {
+            Errand::Registration => relation.registration(id, policy, |registration, of| {
+                registration.on_outcome(transaction, outcome, of, ctx);
+            }),
             Errand::Keepalive => {
                 if let Some(keepalive) = &mut relation.keepalive {
                     keepalive.on_outcome(&relation.trunk, transaction, outcome, ctx);
@@ -139,9 +162,26 @@ impl Relations {
     ) -> bool {
         let Some(relation) = self.relations.get_mut(&id) else { return false };
         match errand {
+            Errand::Registration => relation.registration.as_mut().is_some_and(|registration| {
+                registration.answer_challenge(&relation.trunk, challenged, response, ctx)
+            }),
             Errand::Keepalive => relation.keepalive.as_mut().is_some_and(|keepalive| {
                 keepalive.answer_challenge(&relation.trunk, challenged, response, ctx)
             }),
+        }
+    }
+
+    /// Nothing goes over `path` any more: what would call us over it cannot.
+    pub(crate) fn on_unreachable(&mut self, path: Path, policy: &Policy, ctx: &mut Context<'_>) {
+        let over = |(_, relation): &(&RelationId, &Relation)| {
+            relation.registration.as_ref().is_some_and(|registration| registration.goes_over(path))
+        };
+        let mut ids: Vec<RelationId> = self.relations.iter().filter(over).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with(id, |relation| {
+                relation.registration(id, policy, |registration, of| registration.on_unreachable(of, ctx));
+            });
         }
     }
 
@@ -149,6 +189,12 @@ impl Relations {
     fn with(&mut self, id: RelationId, act: impl FnOnce(&mut Relation)) {
         let Some(relation) = self.relations.get_mut(&id) else { return };
         act(relation);
+        if relation.leaving && relation.is_over() {
+            let scheduled = relation.scheduled;
+            self.relations.remove(&id);
+            scheduled.map(|at| self.deadlines.remove(&(at, id)));
+            return;
+        }
         let deadline = relation.next_deadline();
         if deadline != relation.scheduled {
             relation.scheduled.map(|at| self.deadlines.remove(&(at, id)));
@@ -160,10 +206,16 @@ impl Relations {
 
 impl Relation {
     fn new(trunk: &Arc<Trunk>) -> Self {
-        Self { trunk: Arc::clone(trunk), keepalive: None, scheduled: None }
+        Self {
+            trunk: Arc::clone(trunk),
+            keepalive: None,
+            registration: None,
+            leaving: false,
+            scheduled: None,
+        }
     }
 
-    fn renew(&mut self, _id: RelationId, ctx: &mut Context<'_>) {
+    fn renew(&mut self, id: RelationId, policy: &Policy, ctx: &mut Context<'_>) {
         match (self.trunk.keepalive, &mut self.keepalive) {
             (Some(rule), None) => self.keepalive = Some(Keepalive::new(rule, ctx)),
             (Some(rule), Some(keepalive)) => keepalive.renew(rule, ctx),
@@ -173,22 +225,48 @@ impl Relation {
                 }
             }
         }
+        let register = self.trunk.register.clone();
+        if let (Some(register), None) = (&register, &self.registration) {
+            self.registration = Some(Registration::new(register));
+        }
+        self.registration(id, policy, |registration, of| match &register {
+            Some(register) => registration.renew(register, of, ctx),
+            None => registration.end(of, ctx),
+        });
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.keepalive.as_ref().map(Keepalive::next_deadline)
+        let keepalive = self.keepalive.as_ref().map(Keepalive::next_deadline);
+        let registration = self.registration.as_ref().and_then(Registration::next_deadline);
+        [keepalive, registration].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, id: RelationId, policy: &Policy, ctx: &mut Context<'_>) {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.on_time(id, policy, &self.trunk, ctx);
         }
+        let leaving = self.leaving;
+        self.registration(id, policy, |registration, of| registration.on_time(leaving, of, ctx));
     }
 
-    fn end(&mut self, ctx: &mut Context<'_>) {
-        if let Some(keepalive) = &mut self.keepalive {
+    fn end(&mut self, id: RelationId, policy: &Policy, ctx: &mut Context<'_>) {
+        self.leaving = true;
+        if let Some(mut keepalive) = self.keepalive.take() {
             keepalive.end(ctx);
         }
+        self.registration(id, policy, |registration, of| registration.end(of, ctx));
+    }
+
+    /// Whether nothing more is to be heard.
+    fn is_over(&self) -> bool {
+        self.keepalive.is_none() && self.registration.as_ref().is_none_or(Registration::is_over)
+    }
+
+    /// Lets the registration act, if there is one; one that has ended and is not wanted is forgotten.
+    fn registration(&mut self, id: RelationId, policy: &Policy, act: impl FnOnce(&mut Registration, Of<'_>)) {
+        let Some(registration) = &mut self.registration else { return };
+        act(registration, Of { id, policy, trunk: &self.trunk });
+        self.registration.take_if(|registration| registration.is_over() && self.trunk.register.is_none());
     }
 }
 

@@ -1,0 +1,412 @@
+//! Our registration with a trunk that wants us to register like a phone (RFC 3261 section 10.2, RFC 5626 section 4.5, RFC 6140).
+//!
+//! The table is in [`machine`]; here is what its effects do: who is asked, with which Contact, and when again. The targets of the
+//! trunk are asked in turn; when none takes it, all of them are asked again after a wait that grows with each failure.
+//!
+//! Invariants: at most one REGISTER is under way; the loss of a registration is said once, and so is a failure until one succeeds;
+//! what a registrar says of other Contacts than ours counts for nothing.
+
+mod answer;
+mod machine;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
+use crate::policy::{Account, Policy, Register, Target, Trunk};
+use crate::sip::{HeaderName, MessageWriter, Method, Response, Uri};
+use crate::transaction::{Challenged, Path, T1, TransactionId};
+
+use super::{Addresses, Errand, Inquiry, Outcome, RelationId, may_ask};
+use answer::Verdict;
+use machine::{Effect, Input, State};
+
+/// How long a farewell is waited for when the edge ends: a registrar that says nothing more shall not keep the process.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the operator has switched the trunk off or on.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long one target may take over an answer (RFC 3261 timer F).
+const PATIENCE: Duration = T1.saturating_mul(64);
+
+/// The registration of one trunk.
+#[derive(Debug)]
+pub(super) struct Registration {
+    register: Arc<Register>,
+    state: State,
+    inquiry: Option<Inquiry>,
+    /// Who is asked.
+    target: Option<Target>,
+    /// Our Contact there, without brackets.
+    contact: Bytes,
+    /// Who is asked next.
+    left: VecDeque<Target>,
+    /// What is asked for.
+    asked: Duration,
+    /// What was granted.
+    granted: Duration,
+    /// Failures in a row.
+    failures: u32,
+    /// When the machine's timer fires.
+    due_at: Option<Instant>,
+    /// When it is looked whether the operator still wants the trunk.
+    look_at: Option<Instant>,
+    /// When the target that is asked is given up.
+    patient_until: Option<Instant>,
+    /// What is known, as it is published.
+    account: Account,
+}
+
+/// The relation that a registration belongs to, with the operator's decisions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) id: RelationId,
+    pub(super) policy: &'a Policy,
+    pub(super) trunk: &'a Trunk,
+}
+
+impl Registration {
+    pub(super) fn new(register: &Arc<Register>) -> Self {
+        Self {
+            register: Arc::clone(register),
+            state: State::Unregistered,
+            inquiry: None,
+            target: None,
+            contact: Bytes::new(),
+            left: VecDeque::new(),
+            asked: register.expires,
+            granted: Duration::ZERO,
+            failures: 0,
+            due_at: None,
+            look_at: None,
+            patient_until: None,
+            account: Account::default(),
+        }
+    }
+
+    /// Goes on as the operator wants it now.
+    pub(super) fn renew(&mut self, register: &Arc<Register>, of: Of<'_>, ctx: &mut Context<'_>) {
+        let wanted = may_ask(of.trunk);
+        self.look_at = Some(ctx.now + LOOK_EVERY);
+        let same = self.register == *register;
+        let moved =
+            self.target.as_ref().is_some_and(|target| !of.trunk.targets.iter().any(|now| now == target));
+        if !same {
+            self.register = Arc::clone(register);
+            self.asked = register.expires;
+        }
+        self.step(if wanted { Input::Wanted } else { Input::Unwanted }, of, ctx);
+        if wanted && (!same || moved) {
+            // Where it was is not where calls would find us from now on.
+            self.inquiry = None;
+            self.step(Input::Lost, of, ctx);
+        }
+        if wanted && self.state == State::Waiting {
+            // What was wrong may have been put right.
+            self.failures = 0;
+            self.step(Input::Due, of, ctx);
+        }
+    }
+
+    /// Asks the registrar to forget us.
+    pub(super) fn end(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        self.look_at = None;
+        self.step(Input::Unwanted, of, ctx);
+    }
+
+    /// Whether nothing more is to be heard.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Unregistered)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let until = self.account.until.filter(|_| self.state.is_bound());
+        [self.due_at, self.patient_until, self.look_at, until].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(super) fn on_time(&mut self, leaving: bool, of: Of<'_>, ctx: &mut Context<'_>) {
+        if self.look_at.is_some_and(|at| at <= ctx.now) {
+            self.look_at = Some(ctx.now + LOOK_EVERY);
+            let wanted = may_ask(of.trunk) && !leaving;
+            self.step(if wanted { Input::Wanted } else { Input::Unwanted }, of, ctx);
+        }
+        let due = |at: &mut Instant| *at <= ctx.now;
+        if self.state.is_bound() && self.account.until.take_if(due).is_some() {
+            self.step(Input::Expired, of, ctx);
+        }
+        if self.patient_until.take_if(|at| *at <= ctx.now).is_some() {
+            self.give_up("does not answer", of, ctx);
+        }
+        if self.due_at.take_if(|at| *at <= ctx.now).is_some() {
+            self.step(Input::Due, of, ctx);
+        }
+    }
+
+    /// The REGISTER has come to its end.
+    pub(super) fn on_outcome(
+        &mut self,
+        transaction: TransactionId,
+        outcome: &Outcome<'_>,
+        of: Of<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        if !self.inquiry.as_ref().is_some_and(|inquiry| inquiry.is_open(transaction)) {
+            return;
+        }
+        self.patient_until = None;
+        match outcome {
+            Outcome::Answered(response) => self.on_answer(response, of, ctx),
+            Outcome::Failed => self.give_up("does not answer", of, ctx),
+        }
+    }
+
+    /// The REGISTER was challenged; says whether it was sent again.
+    pub(super) fn answer_challenge(
+        &mut self,
+        trunk: &Trunk,
+        challenged: &Challenged<Owner>,
+        response: &Response,
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        let inquiry = self.inquiry.as_mut();
+        inquiry.is_some_and(|inquiry| inquiry.answer_challenge(trunk, challenged, response, ctx))
+    }
+
+    /// Nothing goes any more over the path that the registrar would call us over.
+    pub(super) fn on_unreachable(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        self.step(Input::Lost, of, ctx);
+    }
+
+    /// Whether the registrar would call us over `path`.
+    pub(super) fn goes_over(&self, path: Path) -> bool {
+        self.inquiry.as_ref().is_some_and(|inquiry| inquiry.goes_over(path))
+    }
+
+    fn on_answer(&mut self, response: &Response, of: Of<'_>, ctx: &mut Context<'_>) {
+        let contact = Uri::parse(self.contact.clone());
+        let verdict = match (&contact, self.state) {
+            (_, State::Deregistering) | (Err(_), _) => Verdict::Elsewhere,
+            (Ok(contact), _) => Verdict::of(response, &self.register, contact, self.asked),
+        };
+        let wait = retry_after(&response.message).map(|seconds| Duration::from_secs(seconds.into()));
+        let wait = wait.map(|wait| wait.min(RETRY_AFTER_MAX));
+        match verdict {
+            Verdict::Granted(granted) => {
+                self.on_granted(granted, response, ctx);
+                self.step(Input::Accepted, of, ctx);
+            }
+            Verdict::AtLeast(least) => {
+                self.asked = least;
+                self.step(Input::TooBrief, of, ctx);
+            }
+            Verdict::Elsewhere => {
+                if let (Some(target), Some(wait)) = (&self.target, wait) {
+                    target.avoid(ctx.since_epoch + wait);
+                }
+                self.account.failure = Some(answer::said(response));
+                self.step(if self.left.is_empty() { Input::Failed } else { Input::NotTaken }, of, ctx);
+            }
+            Verdict::Refused(why) => {
+                self.account.failure = Some(why);
+                self.step(Input::Failed, of, ctx);
+            }
+        }
+        if let (Some(wait), State::Waiting | State::Lapsing) = (wait, self.state) {
+            self.due_at = self.due_at.map(|at| at.max(ctx.now + wait));
+        }
+    }
+
+    fn on_granted(&mut self, granted: Duration, response: &Response, ctx: &Context<'_>) {
+        self.granted = granted;
+        self.failures = 0;
+        self.account = Account {
+            state: self.account.state,
+            until: Some(ctx.now + granted),
+            failure: None,
+            registrar: self.target.as_ref().map(|target| target.address),
+            service_route: answer::service_route(&response.message),
+            associated: answer::associated(&response.message),
+        };
+    }
+
+    /// The target that is asked is not there.
+    fn give_up(&mut self, why: &str, of: Of<'_>, ctx: &mut Context<'_>) {
+        if let Some(target) = &self.target {
+            self.account.failure = Some(format!("{} {why}", target.address));
+        }
+        self.inquiry = None;
+        self.step(if self.left.is_empty() { Input::Failed } else { Input::NotTaken }, of, ctx);
+    }
+
+    /// Goes on by the table, and lets the world know.
+    fn step(&mut self, input: Input, of: Of<'_>, ctx: &mut Context<'_>) {
+        let before = self.state;
+        let (state, effect) = before.step(input);
+        self.state = state;
+        match effect {
+            Some(Effect::Ask) => self.ask_first(of, ctx),
+            Some(Effect::AskAgain) => self.ask(of, ctx),
+            Some(Effect::AskNext) => self.ask_next(of, ctx),
+            Some(Effect::Withdraw) => self.withdraw(of, ctx),
+            Some(Effect::PlanRefresh) => self.due_at = Some(ctx.now + refresh_after(self.granted, ctx)),
+            Some(Effect::PlanRetry) => {
+                self.failures = self.failures.saturating_add(1);
+                let wait = self.register.retry.after(self.failures, ctx.random.next());
+                self.due_at = Some(ctx.now + wait);
+            }
+            Some(Effect::Rest) => self.rest(ctx),
+            None => {}
+        }
+        self.publish(before, of.trunk);
+    }
+
+    /// Asks the targets anew, the one that has us first.
+    fn ask_first(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        self.due_at = None;
+        let mut order = of.trunk.targets.order(ctx.since_epoch, || ctx.random.next());
+        if self.state == State::Refreshing && self.inquiry.is_some() {
+            order.sort_by_key(|target| Some(target) != self.target.as_ref());
+        }
+        self.left = order.into();
+        self.ask_next(of, ctx);
+    }
+
+    fn ask_next(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        while let Some(target) = self.left.pop_front() {
+            if self.target.as_ref() != Some(&target) || self.inquiry.is_none() {
+                self.inquiry = self.inquiry_to(&target, of, ctx);
+                self.target = Some(target);
+            }
+            if self.inquiry.is_some() {
+                return self.ask(of, ctx);
+            }
+        }
+        self.account.failure = Some(format!("nothing is known of where {} is", of.trunk.host));
+        self.step(Input::Failed, of, ctx);
+    }
+
+    /// Sends the REGISTER to the target at hand.
+    fn ask(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        let seconds = self.asked.as_secs();
+        if self.send(seconds, of, ctx) {
+            self.patient_until = Some(ctx.now + PATIENCE);
+        } else {
+            self.step(Input::Failed, of, ctx);
+        }
+    }
+
+    /// Says that we are not there any more, where we are known to be.
+    fn withdraw(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        self.patient_until = None;
+        self.account.until = None;
+        if self.inquiry.is_some() && self.send(0, of, ctx) {
+            self.due_at = Some(ctx.now + FAREWELL_MAX);
+        } else {
+            self.state = State::Unregistered;
+            self.rest(ctx);
+        }
+    }
+
+    fn rest(&mut self, ctx: &mut Context<'_>) {
+        if let Some(mut inquiry) = self.inquiry.take() {
+            inquiry.drop_open(ctx);
+        }
+        (self.due_at, self.patient_until, self.failures) = (None, None, 0);
+        self.account = Account::default();
+    }
+
+    fn inquiry_to(&mut self, target: &Target, of: Of<'_>, ctx: &mut Context<'_>) -> Option<Inquiry> {
+        let register = Arc::clone(&self.register);
+        let mut contact = Bytes::new();
+        let addresses = |sent_by: &Bytes| {
+            contact = contact_at(&register, sent_by, target);
+            let party: Bytes = format!("<sip:{}@{}>", register.user, register.domain).into();
+            Addresses {
+                uri: format!("sip:{}", register.domain).into(),
+                from: party.clone(),
+                to: party,
+                routes: of.trunk.proxy_route(&register).into_iter().collect(),
+            }
+        };
+        let inquiry = Inquiry::new(Method::Register, of.policy, (of.trunk, target), addresses, ctx);
+        self.contact = contact;
+        inquiry
+    }
+
+    fn send(&mut self, seconds: u64, of: Of<'_>, ctx: &mut Context<'_>) -> bool {
+        let Some(inquiry) = &mut self.inquiry else { return false };
+        let owner = Owner::Relation(of.id, Errand::Registration);
+        let (register, contact) = (&self.register, &self.contact);
+        let asked = inquiry.ask(of.trunk, owner, |request| say(request, register, contact, seconds), ctx);
+        if let Err(full) = &asked {
+            self.account.failure = Some(format!("REGISTER not sent: {full}"));
+        }
+        asked.is_ok()
+    }
+
+    /// Tells all shards and whoever asks, and the log what it has not said yet.
+    fn publish(&mut self, before: State, trunk: &Trunk) {
+        self.account.state = self.state.as_str();
+        if !self.state.is_bound() {
+            self.account.until = None;
+        }
+        let (name, user, domain) = (&trunk.name, &self.register.user, &self.register.domain);
+        let failure = self.account.failure.as_deref().unwrap_or("it ran out");
+        match (before.is_bound(), self.state.is_bound()) {
+            (false, true) => {
+                tracing::info!(trunk = name, user, domain, "registered for {} s", self.granted.as_secs())
+            }
+            (true, false) if self.state != State::Deregistering && self.state != State::Unregistered => {
+                tracing::warn!(trunk = name, user, domain, "registration lost: {failure}");
+            }
+            (false, false) if self.state == State::Waiting && self.failures == 1 && before != self.state => {
+                tracing::warn!(trunk = name, user, domain, "not registered: {failure}");
+            }
+            (true, true) if self.state == State::Lapsing && before != self.state => {
+                tracing::info!(trunk = name, user, domain, "registration not refreshed yet: {failure}");
+            }
+            (true | false, true | false) => {}
+        }
+        trunk.registered.note(self.state.is_bound(), self.account.clone());
+    }
+}
+
+/// What only a REGISTER says.
+fn say(request: MessageWriter, register: &Register, contact: &Bytes, seconds: u64) -> MessageWriter {
+    let contact = format!("<{}>;expires={seconds}", String::from_utf8_lossy(contact));
+    let request =
+        request.header(HeaderName::Contact, contact).header(HeaderName::Expires, seconds.to_string());
+    if !register.bulk {
+        return request.header(HeaderName::Supported, "path");
+    }
+    // RFC 6140 section 5.2.
+    let request = request.header(HeaderName::Supported, "path, gin");
+    request.header(HeaderName::Require, "gin").header(HeaderName::ProxyRequire, "gin")
+}
+
+/// Our Contact, as `sip:user@host:port`: for all numbers of the account at once it has no user (RFC 6140 section 5.2).
+fn contact_at(register: &Register, sent_by: &Bytes, target: &Target) -> Bytes {
+    let (at, transport) = (String::from_utf8_lossy(sent_by), target.transport.uri_param());
+    let (user, token) = (&register.user, &register.token);
+    if register.bulk {
+        format!("sip:{at}{transport};bnc;line={token}").into()
+    } else {
+        format!("sip:{user}@{at}{transport};line={token}").into()
+    }
+}
+
+/// When a registration is refreshed: ten minutes before its end, or half-way when it is short; up to a tenth earlier, so that a
+/// thousand trunks do not ask at once.
+fn refresh_after(granted: Duration, ctx: &mut Context<'_>) -> Duration {
+    let latest =
+        if granted > Duration::from_secs(1200) { granted - Duration::from_secs(600) } else { granted / 2 };
+    let early_ms = u64::try_from(latest.as_millis() / 10).unwrap_or(0).max(1);
+    latest - Duration::from_millis(ctx.random.next() % early_ms)
+}
