@@ -227,7 +227,12 @@ impl Policy {
     pub fn log_in(&mut self, of: impl Fn(&str) -> Option<Arc<Login>>) {
         for trunk in &mut self.trunks {
             if let Some(login) = of(&trunk.name) {
-                *trunk = Arc::new(Trunk { login: Some(login), ..Trunk::clone(trunk) });
+                let token = |register: &Arc<Register>| {
+                    let token = login.token(&[&self.node, &trunk.name]);
+                    Arc::new(Register { token, ..Register::clone(register) })
+                };
+                let register = trunk.register.as_ref().map(token);
+                *trunk = Arc::new(Trunk { login: Some(login), register, ..Trunk::clone(trunk) });
             }
         }
     }

@@ -23,8 +23,10 @@ pub const TOKEN: &[u8] = b"line";
 pub struct Register {
     /// The user of our address of record, escaped as a URI wants it.
     pub user: String,
-    /// The domain of our address of record, and of what we ask the trunk for.
+    /// The domain of our address of record.
     pub domain: String,
+    /// The registrar, and the domain of what we ask the trunk for: `host` or `host:port`.
+    pub server: String,
     /// Whether requests go to an outbound proxy rather than to the domain; then they say so in a Route.
     pub through_proxy: bool,
     /// The number that calls to us are for when they name none.
@@ -123,7 +125,7 @@ impl Trunk {
     /// The domain of requests to it, as a URI has it.
     #[must_use]
     pub fn domain(&self) -> String {
-        self.register.as_ref().map_or_else(|| self.host.to_string(), |register| register.domain.clone())
+        self.register.as_ref().map_or_else(|| self.host.to_string(), |register| register.server.clone())
     }
 
     /// The headers that lead a request of ours outside of dialogs to it: its outbound proxy, and what its registrar has said

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    BreakerRule, CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer, Register,
-    Registered, Targets, Transport, TrunkState, TrunkUsage,
+    BreakerRule, CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer,
+    Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};

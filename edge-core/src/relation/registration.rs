@@ -329,7 +329,7 @@ impl Registration {
             contact = contact_at(&register, sent_by, target);
             let party: Bytes = format!("<sip:{}@{}>", register.user, register.domain).into();
             Addresses {
-                uri: format!("sip:{}", register.domain).into(),
+                uri: format!("sip:{}", register.server).into(),
                 from: party.clone(),
                 to: party,
                 routes: of.trunk.proxy_route(&register).into_iter().collect(),

@@ -11,6 +11,7 @@ mod door;
 mod metrics;
 mod node;
 mod page;
+mod registration;
 mod shield;
 mod trunks;
 
@@ -35,6 +36,7 @@ pub use calls::{Call, Leg, Received};
 pub use client::{Client, ClientError};
 pub use door::start;
 pub use node::{Counted, Node, ShieldCounted};
+pub use registration::Registration;
 pub use shield::{Shield, ShieldEntry};
 pub use trunks::Trunk;
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::runtime::Control;
 
-use super::{Complaint, Failure};
+use super::{Complaint, Failure, Registration};
 
 /// A trunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +25,8 @@ pub struct Trunk {
     pub direction: String,
     /// `enabled`, `draining` or `disabled`. One that is no more in the file is disabled while its last calls run.
     pub state: String,
+    /// Our registration with it, where it is known by that.
+    pub registration: Option<Registration>,
     /// Calls that stand on it.
     pub calls: u32,
     /// Most that may.
@@ -73,6 +75,7 @@ impl Trunk {
                 .collect(),
             direction: direction.to_owned(),
             state: trunk.admin_state().as_str().to_owned(),
+            registration: Registration::of(trunk),
             calls: trunk.usage.calls(),
             max_calls: trunk.limits.calls_max,
             max_cps: trunk.limits.calls_per_second_max,

@@ -1,7 +1,9 @@
 //! Who we are for a trunk that challenges, in a sentence.
 
 use edge_core::digest::Algorithms;
+use edge_core::policy::Register;
 
+use super::Span;
 use crate::config::{PasswordSource, TrunkLogin};
 
 /// What becomes of a trunk's challenges.
@@ -21,4 +23,18 @@ fn restricted(algorithms: Algorithms) -> String {
     }
     let names: Vec<&str> = algorithms.iter().map(|hash| hash.as_str()).collect();
     format!(", by {} alone", names.join(" or "))
+}
+
+/// How we register with a trunk.
+pub(super) fn registered(register: &Register) -> String {
+    let Register { user, domain, server, through_proxy, number, expires, bulk, retry, token: _ } = register;
+    let all = if *bulk { ", all its numbers at once (GIN)" } else { "" };
+    let proxy = if *through_proxy { " through its outbound proxy" } else { "" };
+    let number = number
+        .as_ref()
+        .map_or_else(String::new, |number| format!("; calls without a number are for {number}"));
+    let (expires, base, max) = (Span(*expires), Span(retry.base), Span(retry.max));
+    format!(
+        "as {user}@{domain} with {server}{proxy} for {expires}{all}; a failure waits for {base}, then ever longer, up to {max}{number}"
+    )
 }

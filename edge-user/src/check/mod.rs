@@ -154,12 +154,18 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         (Direction::Inbound | Direction::Both, Auth::Certificate) => {
             "over TLS, with its certificate, from anywhere".to_owned()
         }
+        (Direction::Inbound | Direction::Both, Auth::Registration) => {
+            "from where we register, for the Contact that we have registered".to_owned()
+        }
     };
     row(f, "it calls us", format_args!("{caller}"))?;
     row(f, "we call it", format_args!("{}", called(*direction, host)))?;
     if let Some(authority) = config.tls.authorities.get(&trunk.name) {
         let (names, authority) = (trunk.names.join(" or "), authority.display());
         row(f, "its certificate", format_args!("is for {names}, and signed by a CA in {authority}"))?;
+    }
+    if let Some(register) = &trunk.register {
+        row(f, "we register", format_args!("{}", login::registered(register)))?;
     }
     if let Some(login) = config.logins.get(&trunk.name) {
         row(f, "its challenges", format_args!("are {}", login::said(login)))?;

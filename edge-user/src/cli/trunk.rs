@@ -60,7 +60,8 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
 pub(super) fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
     let bound = |bound: Option<u32>| bound.map_or_else(|| "-".to_owned(), |bound| bound.to_string());
     let row = |trunk: &Trunk| {
-        let Trunk { name, realm, host, targets, direction, state, calls, max_calls, max_cps } = trunk;
+        let Trunk { name, realm, host, targets, direction, state, registration, calls, max_calls, max_cps } =
+            trunk;
         [
             name.clone(),
             realm.clone(),
@@ -68,11 +69,13 @@ pub(super) fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()
             targets.first().cloned().unwrap_or_else(|| "unknown yet".to_owned()),
             direction.clone(),
             state.clone(),
+            registration.as_ref().map_or_else(|| "-".to_owned(), |registration| registration.state.clone()),
             calls.to_string(),
             bound(*max_calls),
             bound(*max_cps),
         ]
     };
-    let headings = ["TRUNK", "REALM", "HOST", "NOW AT", "DIRECTION", "STATE", "CALLS", "OF", "CPS MAX"];
+    let headings =
+        ["TRUNK", "REALM", "HOST", "NOW AT", "DIRECTION", "STATE", "REGISTERED", "CALLS", "OF", "CPS MAX"];
     table::write(out, headings, &trunks.iter().map(row).collect::<Vec<_>>())
 }

@@ -142,14 +142,13 @@ impl Choice for Transport {
 
 impl<'a> FromToml<'a> for Auth {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
-        const BUILT: &str = "\"ip\" or \"tls\"";
+        const BUILT: &str = "\"ip\", \"tls\" or \"register\"";
         match <&str>::from_toml(value)? {
             "ip" => Ok(Self::Address),
             "tls" => Ok(Self::Certificate),
+            "register" => Ok(Self::Registration),
             "none" => Err(Fault::Unauthenticated { found: "is \"none\"" }),
-            found @ ("register" | "digest") => {
-                Err(Fault::PlannedValue { found: found.to_owned(), instead: BUILT })
-            }
+            found @ "digest" => Err(Fault::PlannedValue { found: found.to_owned(), instead: BUILT }),
             found => Err(form(found, BUILT)),
         }
     }

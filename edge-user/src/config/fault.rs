@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use super::login::LoginFault;
 use super::plan::PlanFault;
+use super::register::RegisterFault;
 use super::tls::TlsFault;
 
 /// Everything that is wrong with one file.
@@ -95,8 +96,8 @@ pub enum Fault {
     },
     /// A trunk without authentication.
     #[error(
-        "{found}: there is no unauthenticated trunk; write auth = \"ip\" and let `sources` say who it is, or \
-         auth = \"tls\" and let its certificate"
+        "{found}: there is no unauthenticated trunk; write auth = \"ip\" and let `sources` say who it is, \
+         auth = \"tls\" and let its certificate, or auth = \"register\" where we register like a phone"
     )]
     Unauthenticated {
         /// "is missing" or "is \"none\"".
@@ -348,6 +349,9 @@ pub enum Fault {
         /// The value.
         found: &'static str,
     },
+    /// Something about a registration.
+    #[error(transparent)]
+    Register(#[from] RegisterFault),
     /// Something about a login.
     #[error(transparent)]
     Login(#[from] LoginFault),

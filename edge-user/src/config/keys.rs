@@ -170,8 +170,9 @@ pub(super) const TRUNK: Keys = &[
     built("auth_username"),
     built("auth_realm"),
     built("auth_algorithms"),
-    planned("outbound_proxy"),
-    planned("virtual_number"),
+    built("outbound_proxy"),
+    built("virtual_number"),
+    built("register"),
 ];
 
 /// `numbers` of a trunk.
@@ -198,6 +199,9 @@ pub(super) const TRUNK_NUMBERS_OUT: Keys = &[
     built("user_phone"),
     built("parameters"),
 ];
+
+/// `register` of a trunk.
+pub(super) const TRUNK_REGISTER: Keys = &[built("expires"), built("gin"), built("retry"), built("retry_max")];
 
 /// `tls` of a trunk.
 pub(super) const TRUNK_TLS: Keys = &[built("names"), built("ca")];

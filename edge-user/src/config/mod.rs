@@ -20,6 +20,7 @@ pub(crate) mod nearest;
 mod node;
 mod plan;
 mod realm;
+mod register;
 mod route;
 mod shield;
 mod tls;
@@ -47,6 +48,7 @@ use trunk::TrunkDraft;
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
 pub use login::{LoginFault, PasswordSource, TrunkLogin};
 pub use plan::PlanFault;
+pub use register::RegisterFault;
 pub use tls::{RealmTls, TlsFault};
 
 /// Largest file that is read, in bytes: ten thousand trunks take four million, 200,000 routes about 25.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
+use edge_core::policy::Register;
 use edge_core::policy::{
     Auth, Codec, CodecPolicy, DelayedOffer, Direction, Host, Keepalive, Limits, NumberPlan, RealmId,
     Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey,
@@ -23,6 +24,7 @@ use super::login::{self, TrunkLogin};
 use super::names::Names;
 use super::node::{Bounds, duration};
 use super::plan;
+use super::register;
 use super::tls::{self, TlsFault, TrunkTls};
 use super::value::Within;
 
@@ -38,6 +40,7 @@ pub(super) struct TrunkDraft<'a> {
     pub(super) auth: Auth,
     pub(super) tls: TrunkTls,
     pub(super) login: Option<TrunkLogin>,
+    register: Option<Register>,
     pub(super) sources: Vec<At<IpNet>>,
     pub(super) direction: Direction,
     enabled: bool,
@@ -64,7 +67,10 @@ impl<'a> TrunkDraft<'a> {
         let realm = realm(&section, realms);
         let host = host(&section);
         let tls = tls::of_trunk(&section, auth, host.as_ref());
-        let sources = sources(&section, auth.value, host.as_ref());
+        let next_hop = register::next_hop(&section, host.as_ref());
+        let sources = sources(&section, auth.value, next_hop.as_ref());
+        let login = login::read(&section);
+        let register = register::read(&section, &auth, host.as_ref(), login.as_ref());
         let has_transport = section.has("transport");
         let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
@@ -78,11 +84,12 @@ impl<'a> TrunkDraft<'a> {
         Some(Self {
             name,
             realm: realm?,
-            host: host?,
+            host: next_hop?,
             transport_line,
             auth: auth.value,
             tls,
-            login: login::read(&section),
+            login,
+            register,
             sources: sources?,
             direction,
             enabled,
@@ -124,6 +131,7 @@ impl<'a> TrunkDraft<'a> {
             refer,
             large_over_tcp,
             reliable_provisional,
+            register,
             numbers,
             keepalive,
             ..
@@ -155,6 +163,8 @@ impl<'a> TrunkDraft<'a> {
             numbers: Arc::new(numbers),
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
+            register: register.map(Arc::new),
+            registered: Arc::default(),
             login: None,
             breaker: None,
             keepalive,
@@ -213,6 +223,9 @@ impl Within<1, 65_535> {
 /// Who may send as the trunk beside its host, or what DNS makes of that, which always may; by default nobody. One that is
 /// known by its certificate has none.
 fn sources(section: &Section<'_>, auth: Auth, host: Option<&At<Host>>) -> Option<Vec<At<IpNet>>> {
+    if auth == Auth::Registration {
+        return Some(Vec::new());
+    }
     if auth == Auth::Certificate {
         if section.has("sources") {
             section.note(section.line_of("sources"), "sources", TlsFault::Sources.into());

@@ -17,6 +17,7 @@ fn register(trunk: &mut Trunk, token: &str, change: impl FnOnce(&mut Register)) 
     let mut register = Register {
         user: "acct42".to_owned(),
         domain: "sip.carrier.example".to_owned(),
+        server: "sip.carrier.example".to_owned(),
         through_proxy: false,
         number: Some("+442071838750".to_owned()),
         expires: Duration::from_secs(3600),

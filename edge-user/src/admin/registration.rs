@@ -1,0 +1,41 @@
+//! How far our registration with a trunk is.
+
+use edge_core::policy;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::runtime::clock;
+
+/// Our registration with a trunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Registration {
+    /// `registered`; `refreshing` or `lapsing` while it still counts and is asked for anew; `registering` or `waiting` when it does not
+    /// count; `deregistering` or `unregistered` when it is not wanted.
+    pub state: String,
+    /// Seconds until it runs out, unless it is refreshed.
+    pub expires_in_s: Option<u64>,
+    /// What went wrong last, since the last success.
+    pub failure: Option<String>,
+    /// The registrar's address.
+    pub registrar: Option<String>,
+    /// Where our requests have to pass (RFC 3608).
+    pub service_route: Vec<String>,
+    /// Who we are there (P-Associated-URI).
+    pub associated: Vec<String>,
+}
+
+impl Registration {
+    pub(super) fn of(trunk: &policy::Trunk) -> Option<Self> {
+        trunk.register.as_ref()?;
+        let account = trunk.registered.account();
+        let text = |part: &bytes::Bytes| String::from_utf8_lossy(part).into_owned();
+        Some(Self {
+            state: account.state.to_owned(),
+            expires_in_s: account.until.map(|until| until.saturating_duration_since(clock::now()).as_secs()),
+            failure: account.failure.clone(),
+            registrar: account.registrar.map(|address| address.to_string()),
+            service_route: account.service_route.iter().map(text).collect(),
+            associated: account.associated.iter().map(text).collect(),
+        })
+    }
+}
