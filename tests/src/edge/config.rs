@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::certificates::{self, Certificates};
 use crate::lab::{Family, Lab, Side};
-use crate::peers::Transport;
+use crate::peers::{Transport, registrar};
 use crate::sipp::{SIP_PORT, TLS_PORT};
 
 /// Where edge pins its maps and links, below the lab's bpffs.
@@ -21,6 +21,7 @@ pub struct EdgeConfig {
     trunk_keys: Vec<(Side, String)>,
     over_tcp: Vec<Side>,
     over_tls: Vec<Side>,
+    registering: Vec<Side>,
     over_ipv6: Vec<Side>,
     media_of_both: Vec<Side>,
     names: Vec<(Side, String)>,
@@ -38,6 +39,7 @@ impl Default for EdgeConfig {
             trunk_keys: Vec::new(),
             over_tcp: Vec::new(),
             over_tls: Vec::new(),
+            registering: Vec::new(),
             over_ipv6: Vec::new(),
             media_of_both: Vec::new(),
             names: Vec::new(),
@@ -62,6 +64,12 @@ impl EdgeConfig {
     pub fn named(mut self, side: Side, name: &str) -> Self {
         self.names.push((side, name.to_owned()));
         self
+    }
+
+    /// Registers with a trunk, as the account that [`crate::peers::registrar`] knows.
+    pub fn registering(mut self, side: Side, register: &str) -> Self {
+        self.registering.push(side);
+        self.trunk(side, &format!("username = \"{}\"\nregister = {{ {register} }}", registrar::USER))
     }
 
     /// Reaches a trunk over TCP. Edge listens for both transports in any case.
@@ -153,7 +161,7 @@ impl EdgeConfig {
             text.push_str(&self.realm(side, lab));
         }
         for side in Side::BOTH {
-            text.push_str(&self.trunk_section(side));
+            text.push_str(&self.trunk_section(side, lab));
         }
         text.push_str(&routes());
         text
@@ -199,13 +207,17 @@ impl EdgeConfig {
         )
     }
 
-    fn trunk_section(&self, side: Side) -> String {
+    fn trunk_section(&self, side: Side, lab: &Lab) -> String {
         let (name, realm, peer) = (side.name(), side.edge_device(), side.peer(self.family(side)));
         let transport = if self.over_tcp.contains(&side) { "tcp" } else { "udp" };
         let named = self.names.iter().find(|(of, _)| *of == side).map(|(_, name)| name);
         let host = named.cloned().unwrap_or_else(|| peer.to_string());
         let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{host}\"\n");
-        if named.is_some() {
+        if self.registering.contains(&side) {
+            let file = registrar::password_file(lab);
+            let _ = writeln!(text, "port = {SIP_PORT}\ntransport = \"{transport}\"\nauth = \"register\"");
+            let _ = writeln!(text, "password_file = {file:?}");
+        } else if named.is_some() {
             text.push_str("auth = \"ip\"\n");
         } else if self.over_tls.contains(&side) {
             let domain = certificates::domain(side);

@@ -86,23 +86,28 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it and waits until it takes connections.
     pub fn start(lab: &Lab, proxy: &Proxy) -> Result<Self> {
-        Self::run(lab, proxy, contained(&installed("kamailio", "kamailio")?))
+        Self::start_with(lab, proxy.side, &proxy.config(lab))
+    }
+
+    /// Starts it on `side` with a configuration of one's own.
+    pub fn start_with(lab: &Lab, side: Side, config: &str) -> Result<Self> {
+        Self::run(lab, side, config, contained(&installed("kamailio", "kamailio")?))
     }
 
     /// Starts the one of a newer Debian.
     pub fn start_newer(lab: &Lab, proxy: &Proxy, debian: &NewerDebian) -> Result<Self> {
-        Self::run(lab, proxy, debian.command("kamailio", lab.directory()))
+        Self::run(lab, proxy.side, &proxy.config(lab), debian.command("kamailio", lab.directory()))
     }
 
-    fn run(lab: &Lab, proxy: &Proxy, mut command: Command) -> Result<Self> {
-        let directory = lab.directory().join(format!("kamailio-{}", proxy.side.name()));
+    fn run(lab: &Lab, side: Side, config: &str, mut command: Command) -> Result<Self> {
+        let directory = lab.directory().join(format!("kamailio-{}", side.name()));
         std::fs::create_dir_all(&directory)?;
         let file = directory.join("kamailio.cfg");
-        std::fs::write(&file, proxy.config(lab))?;
+        std::fs::write(&file, config)?;
         command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(&file).arg("-Y").arg(&directory);
-        let namespace = lab.peer(proxy.side);
+        let namespace = lab.peer(side);
         let mut process = Process::start(command, namespace, &directory.join("output"))?;
-        let address = SocketAddrV4::new(proxy.side.peer_address(), SIP_PORT);
+        let address = SocketAddrV4::new(side.peer_address(), SIP_PORT);
         wait_until_listening(namespace, address, &mut process).context("Kamailio does not start")?;
         Ok(Self { process, address })
     }

@@ -8,6 +8,7 @@ pub mod baresip;
 pub mod kamailio;
 pub mod newer_debian;
 pub mod pjsua2;
+pub mod registrar;
 
 use std::env;
 use std::net::{SocketAddrV4, TcpStream};
@@ -22,6 +23,7 @@ pub use baresip::Baresip;
 pub use kamailio::{Kamailio, Proxy};
 pub use newer_debian::NewerDebian;
 pub use pjsua2::{Digit, Pjsua2};
+pub use registrar::Registrar;
 
 use crate::namespace::Namespace;
 use crate::process::{Process, wait_until};

@@ -1,0 +1,64 @@
+//! Kamailio as the registrar of a carrier that wants edge to register like a phone, and to prove who it is.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::kamailio::{AGENT_PORT, Kamailio};
+use crate::lab::{Lab, Side};
+use crate::sipp::SIP_PORT;
+
+const CONFIG: &str = include_str!("../../peers/registrar.cfg");
+
+/// Whom the registrar knows.
+pub const USER: &str = "acct42";
+/// And by what.
+pub const PASSWORD: &str = "zanzibar";
+
+/// How a registrar is to challenge.
+#[derive(Clone, Copy, Debug)]
+pub struct Registrar {
+    side: Side,
+    algorithm: &'static str,
+    expires_s: u32,
+}
+
+impl Registrar {
+    /// A registrar on `side`, with the hash function of this name.
+    pub const fn of(side: Side, algorithm: &'static str) -> Self {
+        Self { side, algorithm, expires_s: 3600 }
+    }
+
+    /// Grants no more than so many seconds.
+    pub const fn grants(self, expires_s: u32) -> Self {
+        Self { expires_s, ..self }
+    }
+
+    /// Starts it and waits until it takes requests.
+    pub fn start(self, lab: &Lab) -> Result<Kamailio> {
+        let text = [
+            ("address", self.side.peer_address().to_string()),
+            ("port", SIP_PORT.to_string()),
+            ("agent", AGENT_PORT.to_string()),
+            ("edge", self.side.edge_address().to_string()),
+            ("algorithm", self.algorithm.to_owned()),
+            ("expires", self.expires_s.to_string()),
+            ("realm", "carrier.example".to_owned()),
+            ("user", USER.to_owned()),
+            ("password", PASSWORD.to_owned()),
+        ]
+        .iter()
+        .fold(CONFIG.to_owned(), |text, (key, value)| text.replace(&format!("[{key}]"), value));
+        Kamailio::start_with(lab, self.side, &text)
+    }
+}
+
+/// Writes a password where edge's configuration says that it is.
+pub fn write_password(lab: &Lab, password: &str) -> Result<()> {
+    Ok(std::fs::write(password_file(lab), format!("{password}\n"))?)
+}
+
+/// Where it is.
+pub fn password_file(lab: &Lab) -> PathBuf {
+    lab.directory().join("carrier.secret")
+}
