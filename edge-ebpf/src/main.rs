@@ -17,7 +17,7 @@ use aya_ebpf::btf_maps::PerCpuArray;
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::warn;
-use edge_ebpf::abi::{Stage, Word};
+use edge_ebpf::abi::{STAMP, Stage, Word};
 use edge_ebpf::forward::forward;
 use edge_ebpf::frame::Frame;
 use edge_ebpf::shield::{ShieldVerdict, shield};
@@ -33,6 +33,11 @@ use xdp::maps::{DEVICES, Maps, count, count_at};
 /// Whether unexpected sources are logged. Read-only once loaded, so the verifier removes what a 0 leaves unused.
 #[unsafe(no_mangle)]
 static DIAGNOSTICS: Global<u8> = Global::new(0);
+
+/// What the process looks for before it loads this.
+#[used]
+#[unsafe(no_mangle)]
+static ABI_STAMP: [u8; STAMP.len()] = STAMP;
 
 /// When this CPU logged last, on `CLOCK_MONOTONIC`.
 #[btf_map]

@@ -27,6 +27,7 @@ mod media_address;
 mod next_hop;
 mod shield;
 mod stage;
+mod stamp;
 mod state;
 mod word;
 
@@ -45,6 +46,7 @@ pub use shield::{
     TRUST_REALM_BITS, TRUSTED, TRUSTED_MAX, UNKNOWN_DROP, UNKNOWN_LIMIT, UNKNOWN_PASS, trust_key,
 };
 pub use stage::Stage;
+pub use stamp::{STAMP, stamped};
 pub use state::{DROP_SLOTS, EndpointState};
 pub use word::Word;
 

@@ -144,3 +144,12 @@ fn uniform(number: u32) -> Endpoint {
         ..Endpoint::FREE
     }
 }
+
+#[test]
+fn an_object_says_which_version_it_was_built_for() {
+    let object = |version: u32| [b"\x7fELF..", &STAMP[..12], &version.to_le_bytes()[..], b".."].concat();
+    assert_eq!(stamped(&[b"\x7fELF..", &STAMP[..], b".."].concat()), Some(ABI_VERSION));
+    assert_eq!(stamped(&object(3)), Some(3));
+    assert_eq!(stamped(b"\x7fELF of an older build"), None);
+    assert_eq!(stamped(&STAMP[..15]), None);
+}

@@ -12,6 +12,18 @@ pub enum DatapathError {
     /// The binary was built without the eBPF object.
     #[error("this binary was built without the XDP program: run `cargo xtask build`")]
     NoProgram,
+    /// The binary was built with the eBPF object of other sources.
+    #[error(
+        "the XDP program in this binary was built for tables of {}, and edge itself for those of ABI v{ours}: \
+         build both from the same sources, by `cargo xtask build`",
+        .found.map_or_else(|| "an ABI before v4".to_owned(), |found| format!("ABI v{found}"))
+    )]
+    OtherObject {
+        /// Version of the tables that the object knows, when it says one.
+        found: Option<u32>,
+        /// Version of this binary.
+        ours: u32,
+    },
     /// The pin root is not on a BPF file system.
     #[error("{path} is not on a BPF file system: run `mount -t bpf bpf {existing}`")]
     NotBpffs {

@@ -12,7 +12,9 @@ use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
-use edge_ebpf::abi::{DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES};
+use edge_ebpf::abi::{
+    ABI_VERSION, DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES, stamped,
+};
 use zerocopy::transmute;
 
 use super::error::is_busy;
@@ -99,6 +101,10 @@ impl Program {
     pub(super) fn load(pins: &Pins, layout: &Layout, diagnostics: bool) -> Result<Self, DatapathError> {
         if OBJECT.is_empty() {
             return Err(DatapathError::NoProgram);
+        }
+        match stamped(OBJECT) {
+            Some(ABI_VERSION) => {}
+            found => return Err(DatapathError::OtherObject { found, ours: ABI_VERSION }),
         }
         sys::raise_memlock_limit();
         let flag = u8::from(diagnostics);

@@ -82,3 +82,18 @@ fn realm(name: &str, addresses: &[&str]) -> Realm {
     let media = addresses.iter().map(range).collect();
     Realm { name: name.to_owned(), device: name.to_owned(), sip: Vec::new(), media }
 }
+
+#[test]
+fn an_object_of_other_sources_is_named_with_what_to_do() {
+    let said = |found| DatapathError::OtherObject { found, ours: 9 }.to_string();
+    assert!(
+        said(Some(8)).contains("tables of ABI v8, and edge itself for those of ABI v9"),
+        "{}",
+        said(Some(8))
+    );
+    assert!(
+        said(None).contains("an ABI before v4") && said(None).contains("cargo xtask build"),
+        "{}",
+        said(None)
+    );
+}
