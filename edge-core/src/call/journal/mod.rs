@@ -7,7 +7,7 @@
 //!
 //! Invariants:
 //! - Nothing is guessed: another [`VERSION`] is refused, and bytes that are no snapshot are an error, never a panic.
-//!   Whoever changes anything that is written here raises the version (`tests` hold the layout).
+//!   Whoever changes anything that is written here raises the version (`edge::tests::journal` holds the layout).
 //! - A call is written down from its first dialog that stands, before a message that follows from that leaves the shard.
 //! - A number that a peer may have seen of us is never used again: the CSeq that is written is one that was not used yet.
 //!
@@ -106,6 +106,12 @@ impl Journaled {
         self.0.legs.each_ref().map(|leg| leg.dialog.call_id())
     }
 
+    /// How it is written.
+    #[cfg(test)]
+    pub(crate) fn encoded(&self) -> Vec<u8> {
+        self.0.encode().unwrap()
+    }
+
     /// Its sides: who is where.
     pub(crate) const fn legs(&self) -> &[LegSnapshot; 2] {
         &self.0.legs
@@ -132,6 +138,13 @@ pub(super) struct Snapshot {
     lines: MediaLines,
     record: RecordSnapshot,
     phase_over_at: Option<At>,
+}
+
+impl Snapshot {
+    /// How it is written: the version, and what there is.
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_extend(self, vec![VERSION])
+    }
 }
 
 /// A moment, in nanoseconds since the instant that the writing process counted from; negative before it.

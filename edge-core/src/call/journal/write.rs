@@ -11,7 +11,7 @@ use crate::transaction::Path;
 use super::super::leg::LegState;
 use super::super::streams::EndSnapshot;
 use super::super::{Call, CallRecord, Context, Side};
-use super::{Clock, LegSnapshot, LegStanding, RecordSnapshot, Snapshot, VERSION, Way};
+use super::{Clock, LegSnapshot, LegStanding, RecordSnapshot, Snapshot, Way};
 
 /// What the journal has of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Call {
             record: RecordSnapshot::of(record, clock),
             phase_over_at: self.phase_over_at.map(|at| clock.write(at)),
         };
-        match postcard::to_extend(&snapshot, vec![VERSION]) {
+        match snapshot.encode() {
             Ok(bytes) => Some(bytes.into()),
             Err(error) => {
                 tracing::error!(call = record.id, "the call cannot be written down: {error}");
