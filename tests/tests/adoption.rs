@@ -8,6 +8,7 @@ use edge_tests::edge::{Cdr, counters, pins, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::Scenario;
+use edge_tests::stream::{StreamPeer, accepted, listen};
 use edge_tests::{EdgeConfig, EdgeProcess, Sipp, Witness, scenario};
 
 /// Calls of each pair. Together with the others as many as two processors carry with a witness beside them.
@@ -131,6 +132,31 @@ fn an_upgrade_leaves_calls_to_its_successor_without_a_packet_lost() -> Result<()
         pair.succeed()?;
         assert_eq!(witness.finish()?.faults(), [""; 0]);
         assert_eq!(ended(&wait_for_cdrs(lab, 8, PATIENCE)?, "a"), 8);
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_peer_over_tcp_is_connected_to_anew() -> Result<()> {
+    with_edge(EdgeConfig::default().over_tcp(Side::Pbx), |lab, edge| {
+        let pbx = listen(lab, Side::Pbx)?;
+        let carrier = caller(Side::Carrier, scenario!("caller-hangs-up-in-silence")).seconds(2).start(lab)?;
+        let first = StreamPeer::accept(&pbx, PATIENCE)?;
+        let invite = first.expect(PATIENCE, "INVITE ")?;
+        first.send(&accepted(&invite, Side::Pbx, 6000)?)?;
+        first.expect(PATIENCE, "ACK ")?;
+        // That it takes the place of the former one, the answer, our 2xx, and its ACK.
+        edge.wait_for_count("journal_written", 4, PATIENCE)?;
+        edge.kill()?;
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", 1, PATIENCE)?;
+        let second = StreamPeer::accept(&pbx, PATIENCE)?;
+        let bye = second.expect(PATIENCE, "BYE ")?;
+        second.send(&accepted(&bye, Side::Pbx, 6000)?)?;
+        carrier.wait_for_success(PATIENCE)?;
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        assert_eq!((cdrs[0].cause(), cdrs[0].ended_by()), ("hangup", "a"));
         edge.stop()
     })
 }

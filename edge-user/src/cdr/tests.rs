@@ -68,3 +68,26 @@ fn a_refused_call_has_no_other_side_and_no_duration() {
 fn days_are_those_of_utc() {
     assert_eq!(day(SystemTime::UNIX_EPOCH + Duration::from_hours(24)), "1970-01-02");
 }
+
+#[test]
+fn calls_that_have_a_record_are_found_in_the_newest_two_files_of_their_node() {
+    let directory = std::env::temp_dir().join(format!("edge-recorded-{}", std::process::id()));
+    drop(std::fs::remove_dir_all(&directory));
+    std::fs::create_dir_all(&directory).unwrap();
+    let text = |id: &str| {
+        let record = CallRecord { id: id.to_owned(), ..record() };
+        format!("{}\n", serde_json::to_string(&Line::new(&record, |_| SystemTime::UNIX_EPOCH)).unwrap())
+    };
+    for (file, lines) in [
+        ("n-2026-01-01.jsonl", text("too-old")),
+        ("n-2026-01-02.jsonl", text("yesterday")),
+        ("n-2026-01-03.jsonl", text("today") + &text("another") + "{\"id\":\"cut"),
+        ("n-2-2026-01-04.jsonl", text("of-another-node")),
+    ] {
+        std::fs::write(directory.join(file), lines).unwrap();
+    }
+    let ids = ["too-old", "yesterday", "today", "never", "of-another-node"].map(str::to_owned).into();
+    let found = super::recorded(&directory, "n", &ids).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(found, ["yesterday", "today"].map(str::to_owned).into());
+}

@@ -186,7 +186,7 @@ impl Process {
         (sockets, streams): (&Arc<HashMap<ListenerId, UdpSocket>>, mpsc::Sender<Outgoing>),
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
-        let mut kept = HashSet::new();
+        let (mut kept, found) = (HashSet::new(), heritage.heirs.iter().map(Vec::len).sum::<usize>());
         let count = self.config.shards;
         let (shards, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(NOTICES_MAX)).unzip();
         self.shards = shards;
@@ -209,6 +209,12 @@ impl Process {
                 status,
             };
             kept.extend(self.start_shard(index, host, heirs)?);
+        }
+        if found > 0 {
+            tracing::info!(
+                calls = found,
+                "found in the journal: calls of an earlier run go on, or are ended"
+            );
         }
         self.end_heritage(&kept);
         Ok(())
@@ -339,7 +345,13 @@ impl Process {
     }
 
     fn publish(&self) {
-        let status = Arc::new(Status::gather(&self.reception, &self.streams, &self.statuses, &self.records));
+        let status = Arc::new(Status::gather(
+            &self.reception,
+            &self.streams,
+            &self.statuses,
+            &self.records,
+            &self.journal,
+        ));
         self.node.publish(Arc::clone(&status));
         if let Err(error) = status.write(&self.config.node.run_dir) {
             let said = self.unpublished.swap(true, Ordering::Relaxed);

@@ -17,6 +17,8 @@ use utoipa::ToSchema;
 use crate::cdr;
 
 use super::clock;
+use crate::journal::Journal;
+
 use super::listener::Reception;
 use super::shard::ShardStatus;
 use super::stream::StreamCounters;
@@ -59,6 +61,7 @@ impl Status {
         streams: &StreamCounters,
         shards: &[Arc<ShardStatus>],
         records: &cdr::Writer,
+        journal: &Journal,
     ) -> Self {
         let mut sip = BTreeMap::new();
         let mut handling: Option<Histogram<u64>> = None;
@@ -87,6 +90,8 @@ impl Status {
         ];
         sip.extend(shield.map(|(name, value)| (name.to_owned(), value)));
         sip.insert("sends_refused".to_owned(), refused);
+        sip.insert("journal_written".to_owned(), journal.written());
+        sip.insert("journal_lost".to_owned(), journal.lost());
         sip.extend(streams.named().map(|(name, value)| (name.to_owned(), value)));
         let records = [("written", records.written()), ("lost", lost + records.failed())];
         Self {

@@ -8,7 +8,8 @@
 //! Invariants:
 //! - Nothing is guessed: another [`VERSION`] is refused, and bytes that are no snapshot are an error, never a panic.
 //!   Whoever changes anything that is written here raises the version (`edge::tests::journal` holds the layout).
-//! - A call is written down from its first dialog that stands, before a message that follows from that leaves the shard.
+//! - A call is handed over from its first dialog that stands, in the same turn as the messages that follow from that: a kill
+//!   within the moment that the host takes to write it loses it, as one that was not answered yet.
 //! - A number that a peer may have seen of us is never used again: the CSeq that is written is one that was not used yet.
 //!
 //! What is not kept: requests on their way, transfers that are tried, other forks. A change of the session that was not
