@@ -13,6 +13,8 @@ pub(crate) enum Bench {
     Datapath(Options),
     /// CPU milliseconds a call and the highest rate of calls, beside Kamailio, rtpengine and Asterisk
     Sip(SipOptions),
+    /// Calls a second and set-up time under a flood of strangers, with the shield and without
+    Shield(SipOptions),
     /// Microseconds a SIP message, beside the rsip crate
     Wire(Options),
 }
@@ -50,22 +52,27 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
             build::ebpf()?;
             measure("datapath", options.json, &[])
         }
-        Bench::Sip(options) => sip(options),
+        Bench::Sip(options) => sip("sip", SIP_PACKAGES, options),
+        Bench::Shield(options) => sip("shield", &[], options),
         Bench::Wire(options) => measure("wire", options.json, &[]),
     }
 }
 
-/// Asterisk takes part when `cargo xtask interop` has fetched it.
-fn sip(SipOptions { rounds, seconds, json }: &SipOptions) -> Result<ExitCode> {
+/// Calls through edge in namespaces. Asterisk takes part when `cargo xtask interop` has fetched it.
+fn sip(
+    binary: &str,
+    packages: &'static [&'static str],
+    SipOptions { rounds, seconds, json }: &SipOptions,
+) -> Result<ExitCode> {
     if !setup::is_root() {
         bail!("the bench makes network namespaces and loads an XDP program; run it as root");
     }
     setup::ensure()?;
-    setup::ensure_packages(SIP_PACKAGES)?;
+    setup::ensure_packages(packages)?;
     build::ebpf()?;
     build::edge()?;
     let arguments = ["--rounds".to_owned(), rounds.to_string(), "--seconds".to_owned(), seconds.to_string()];
-    measure("sip", *json, &arguments)
+    measure(binary, *json, &arguments)
 }
 
 fn measure(binary: &str, json: bool, arguments: &[String]) -> Result<ExitCode> {
