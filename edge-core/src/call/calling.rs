@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use crate::dialog::Dialog;
 use crate::media::MediaReport;
-use crate::policy::{Admission, Importance, Number, Policy, Readiness, RealmId, RefuseWith, Role, Trunk};
+use crate::policy::{
+    Admission, Closed, Importance, Number, Policy, Readiness, RealmId, RefuseWith, Role, Trunk,
+};
 use crate::sip::Request;
 use crate::transaction::Path;
 
@@ -28,8 +30,14 @@ pub(crate) fn tag(ctx: &mut Context<'_>) -> Bytes {
 pub(super) fn may_go_to(trunk: &Trunk, ctx: &Context<'_>) -> Result<(), Refused> {
     match trunk.outbound(ctx.since_epoch) {
         Readiness::Ready | Readiness::Doubtful(_) => Ok(()),
-        Readiness::Closed(closed) => Err(Refused::Closed { trunk: trunk.name.clone(), closed }),
+        Readiness::Closed(closed) => Err(closed_to(trunk, closed)),
     }
+}
+
+/// A trunk has no new calls of this kind.
+pub(super) fn closed_to(trunk: &Trunk, closed: Closed) -> Refused {
+    trunk.count_closed(closed);
+    Refused::Closed { trunk: trunk.name.clone(), closed }
 }
 
 /// A Call-ID that names our shard.

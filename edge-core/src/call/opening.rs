@@ -23,7 +23,7 @@ use super::asks::{check_accept, check_scheme};
 use super::attempt::ways_to;
 use super::body::{ACCEPTED, IDENTITY, session_body};
 use super::calling::{
-    admit, called_dialog, early_leg, leg_record, may_go_to, no_port, record_name, sent_by, tag,
+    admit, called_dialog, closed_to, early_leg, leg_record, may_go_to, no_port, record_name, sent_by, tag,
 };
 use super::exchange::Exchange;
 use super::join::{Joining, OnBehalf, Source};
@@ -194,7 +194,7 @@ impl Arrival<'_> {
         if self.draining {
             return Err(Refused::Draining);
         }
-        trunk.inbound().map_err(|closed| Refused::Closed { trunk: trunk.name.clone(), closed })?;
+        trunk.inbound().map_err(|closed| closed_to(trunk, closed))?;
         check_scheme(&self.invite)?;
         if self.invite.max_forwards == Some(0) {
             return Err(Refused::TooManyHops);

@@ -156,7 +156,7 @@ impl Call {
         if self.redirection.tried.is_empty() {
             let number = self.record.as_ref().and_then(|record| record.number_sent.clone());
             let number = trunk.numbers.read_text(&number.unwrap_or_default());
-            let first = Target { trunk: id, number, host: None, route: None };
+            let first = Target { trunk: id, dialled: number.clone(), number, host: None, route: None };
             self.redirection.tried.push(first);
         }
         contacts(response).iter().filter_map(|(uri, _)| self.target(id, &trunk, uri, time)).collect()

@@ -215,10 +215,20 @@ impl Trunk {
     pub fn admit(
         &self,
         role: Role,
-        precedence: Importance,
+        importance: Importance,
         since_epoch: Duration,
     ) -> Result<Admission, Refusal> {
-        let limits = match precedence {
+        let admission = self.take_room(role, importance, since_epoch);
+        admission.inspect_err(|refusal| self.state.refused.count_refusal(*refusal))
+    }
+
+    fn take_room(
+        &self,
+        role: Role,
+        importance: Importance,
+        since_epoch: Duration,
+    ) -> Result<Admission, Refusal> {
+        let limits = match importance {
             Importance::Ordinary => self.limits,
             Importance::Priority => Limits::default(),
         };

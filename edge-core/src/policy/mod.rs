@@ -18,6 +18,7 @@ mod number;
 mod outcomes;
 mod readiness;
 mod realm;
+mod refused;
 mod registration;
 mod routing;
 mod seizure;

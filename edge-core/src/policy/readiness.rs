@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::breaker::{Breaker, SharedBreaker, milliseconds};
 use super::outcomes::Outcomes;
+use super::refused::Refused;
 use super::{Direction, Health, Trunk};
 
 /// What the operator wants of a trunk.
@@ -112,6 +113,8 @@ pub struct TrunkState {
     pub(super) outcomes: Outcomes,
     /// What is concluded of that.
     pub(super) breaker: SharedBreaker,
+    /// Calls that it could not have.
+    pub(super) refused: Refused,
 }
 
 impl TrunkState {
@@ -119,6 +122,11 @@ impl TrunkState {
     #[must_use]
     pub fn breaker(&self) -> Breaker {
         self.breaker.now()
+    }
+
+    /// Calls that it could not have, by reason.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.refused.named()
     }
 
     /// How often its breaker has opened.
@@ -161,6 +169,11 @@ impl Trunk {
         self.open(Direction::Outbound)
     }
 
+    /// Takes note of a call that it could not have.
+    pub fn count_closed(&self, closed: Closed) {
+        self.state.refused.count_closed(closed);
+    }
+
     /// Whether a new call may go out over it, at a time since the instant that all shards share.
     #[must_use]
     pub fn outbound(&self, since_epoch: Duration) -> Readiness {
@@ -179,6 +192,19 @@ impl Trunk {
                 Readiness::Doubtful(Doubt::Breaker)
             }
             () => Readiness::Ready,
+        }
+    }
+
+    /// How it is, in a word: what the operator has ordered, else why others are tried first, else whether it answers.
+    #[must_use]
+    pub fn status(&self, since_epoch: Duration) -> &'static str {
+        match (self.admin_state(), self.outbound(since_epoch)) {
+            (closed @ (AdminState::Draining | AdminState::Disabled), _) => closed.as_str(),
+            (AdminState::Enabled, Readiness::Doubtful(doubt)) => doubt.name(),
+            (AdminState::Enabled, Readiness::Ready | Readiness::Closed(_)) => match self.health() {
+                Health::Unknown => AdminState::Enabled.as_str(),
+                known @ (Health::Up | Health::Down) => known.as_str(),
+            },
         }
     }
 

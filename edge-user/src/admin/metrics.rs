@@ -4,6 +4,7 @@
 //! what came from the network: the number of series is bounded.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -27,7 +28,7 @@ pub(super) async fn metrics(State(control): State<Control>) -> Response {
         Err(error) => tracing::warn!("packet counters cannot be read: {error}"),
     }
     text.process(&node.status());
-    text.trunks(&control.policy());
+    text.trunks(&control.policy(), node.since_epoch());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text.0).into_response()
 }
 
@@ -91,7 +92,7 @@ impl Text {
         }
     }
 
-    fn trunks(&mut self, policy: &Policy) {
+    fn trunks(&mut self, policy: &Policy, since_epoch: Duration) {
         self.family("edge_trunk_calls", "gauge", "Calls that stand on a trunk.");
         for trunk in &policy.trunks {
             self.sample("edge_trunk_calls", &[("trunk", &trunk.name)], trunk.usage.calls());
@@ -104,6 +105,27 @@ impl Text {
         for trunk in &policy.trunks {
             if let Some(most) = trunk.limits.calls_max {
                 self.sample("edge_trunk_calls_max", &[("trunk", &trunk.name)], most);
+            }
+        }
+        self.trunk_states(policy, since_epoch);
+    }
+
+    fn trunk_states(&mut self, policy: &Policy, since_epoch: Duration) {
+        let name = "edge_trunk_state";
+        self.family(name, "gauge", "1 for the state that a trunk is in, as `edge trunk list` has it.");
+        for trunk in &policy.trunks {
+            self.sample(name, &[("trunk", &trunk.name), ("state", trunk.status(since_epoch))], 1);
+        }
+        let name = "edge_trunk_breaker_opened_total";
+        self.family(name, "counter", "Times that a trunk's breaker has opened.");
+        for trunk in &policy.trunks {
+            self.sample(name, &[("trunk", &trunk.name)], trunk.state.breaker_opened());
+        }
+        let name = "edge_trunk_refused_total";
+        self.family(name, "counter", "Calls that a trunk could not have, by reason.");
+        for trunk in &policy.trunks {
+            for (reason, count) in trunk.state.refused() {
+                self.sample(name, &[("trunk", &trunk.name), ("reason", reason)], count);
             }
         }
     }

@@ -62,6 +62,9 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(shield::deny))
         .routes(routes!(shield::allow))
         .routes(routes!(shield::forget))
+        .routes(routes!(trunks::enable))
+        .routes(routes!(trunks::drain))
+        .routes(routes!(trunks::disable))
         .split_for_parts()
 }
 

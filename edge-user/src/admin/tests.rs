@@ -29,5 +29,8 @@ fn the_document_lists_every_route() {
     POST /v1/shield/forget
     GET /v1/trunks
     GET /v1/trunks/{name}
+    POST /v1/trunks/{name}/disable
+    POST /v1/trunks/{name}/drain
+    POST /v1/trunks/{name}/enable
     ");
 }

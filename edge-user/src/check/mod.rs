@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    Auth, CodecPolicy, DelayedOffer, Direction, Host, Hysteresis, Keepalive, Limits, Listener, Realm,
-    Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Trunk,
+    Auth, BreakerRule, CodecPolicy, DelayedOffer, Direction, Host, Hysteresis, Keepalive, Limits, Listener,
+    Realm, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Trunk,
 };
 use ipnet::IpNet;
 
@@ -140,6 +140,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         usage: _,
         state: _,
         keepalive,
+        breaker,
         ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
@@ -183,6 +184,9 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         let (fails, oks) = (counted(usize::from(*fails), "silence"), counted(usize::from(*oks), "answer"));
         let every = Span(*interval);
         row(f, "is it alive", format_args!("asked each {every}; down after {fails}, up after {oks}"))?;
+    }
+    if let Some(rule) = breaker {
+        row(f, "breaker", format_args!("{}", opens(rule)))?;
     }
     if let Some(interval) = session_timer {
         row(f, "session timer", format_args!("{} is proposed to it", Span(*interval)))?;
@@ -262,6 +266,20 @@ fn called(direction: Direction, host: &Host) -> String {
             }
         },
     }
+}
+
+/// When a breaker opens, and for how long.
+fn opens(rule: &BreakerRule) -> String {
+    let BreakerRule { asr_min, pdd_max, loss_max, window, calls_min, rest } = rule;
+    let faults = [
+        asr_min.map(|least| format!("fewer than {:.0} % are answered", least * 100.0)),
+        pdd_max.map(|most| format!("they ring after {} or more", Span(most))),
+        loss_max.map(|most| format!("more than {:.1} % of RTP is lost", most * 100.0)),
+    ];
+    let faults: Vec<_> = faults.into_iter().flatten().collect();
+    let (calls, window, rest) =
+        (counted(usize::try_from(*calls_min).unwrap_or_default(), "call"), Span(*window), Span(*rest));
+    format!("opens for {rest} when, of at least {calls} to it in {window}, {}", faults.join(", or "))
 }
 
 fn limited(limits: Limits) -> String {

@@ -3,13 +3,18 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+use hyper::Method;
 
 use super::{ConfigPath, Outcome, table};
 use crate::admin::Trunk;
 
 pub(super) const EXAMPLES: &str = "\
+What drain, disable and enable order outlives a reload, unless the file then says something new of `enabled`; it does not \
+outlive a restart, for which `enabled = false` is in the file.
+
 Examples:
   edge trunk list
+  edge trunk drain carrier-a                  before its maintenance; `edge trunk show` says when it has no calls left
   edge trunk show carrier-a
   edge trunk list --json | jq '.[] | select(.calls > 0)'";
 
@@ -30,12 +35,29 @@ enum Command {
         json: bool,
     },
     /// One trunk, as JSON.
-    Show {
-        #[command(flatten)]
-        config: ConfigPath,
-        /// Its name.
-        name: String,
-    },
+    Show(Named),
+    /// Let a trunk have no new calls; those that stand go on to their end.
+    Drain(Named),
+    /// Let a trunk have no new calls, and ask it nothing.
+    Disable(Named),
+    /// Let a trunk have calls again.
+    Enable(Named),
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Name of the trunk.
+    name: String,
+}
+
+impl Named {
+    fn order(&self, order: &str, said: &str, out: &mut impl Write) -> anyhow::Result<()> {
+        self.config.running().order(Method::POST, &format!("/v1/trunks/{}/{order}", self.name))?;
+        writeln!(out, "trunk {}: {said}", self.name)?;
+        Ok(())
+    }
 }
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
@@ -49,33 +71,49 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
                 list(out, &trunks)?;
             }
         }
-        Command::Show { config, name } => {
+        Command::Show(Named { config, name }) => {
             let trunk: Trunk = config.running().get(&format!("/v1/trunks/{name}"))?;
             writeln!(out, "{}", serde_json::to_string_pretty(&trunk)?)?;
         }
+        Command::Drain(trunk) => trunk.order("drain", "no new calls; those that stand go on", out)?,
+        Command::Disable(trunk) => trunk.order("disable", "no new calls, and no keepalive", out)?,
+        Command::Enable(trunk) => trunk.order("enable", "has calls again", out)?,
     }
     Ok(Outcome::Good)
 }
 
-pub(super) fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
-    let bound = |bound: Option<u32>| bound.map_or_else(|| "-".to_owned(), |bound| bound.to_string());
+fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
+    let or_none = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), String::clone);
     let row = |trunk: &Trunk| {
-        let Trunk { name, realm, host, targets, direction, state, registration, calls, max_calls, max_cps } =
-            trunk;
+        let of = trunk.max_calls.map(|max| format!("/{max}")).unwrap_or_default();
         [
-            name.clone(),
-            realm.clone(),
-            host.clone(),
-            targets.first().cloned().unwrap_or_else(|| "unknown yet".to_owned()),
-            direction.clone(),
-            state.clone(),
-            registration.as_ref().map_or_else(|| "-".to_owned(), |registration| registration.state.clone()),
-            calls.to_string(),
-            bound(*max_calls),
-            bound(*max_cps),
+            trunk.name.clone(),
+            trunk.realm.clone(),
+            trunk.host.clone(),
+            trunk.direction.clone(),
+            or_none(trunk.username.as_ref()),
+            or_none(trunk.transport.as_ref()),
+            or_none(Some(&trunk.encryption.join("+")).filter(|text| !text.is_empty())),
+            trunk.state.clone(),
+            or_none(trunk.registration.as_ref().map(|registration| &registration.state)),
+            format!("{}{of}", trunk.calls),
+            format!("{:.1}", trunk.cps),
+            trunk.asr.map_or_else(|| "-".to_owned(), |asr| format!("{:.0} %", asr * 100.0)),
         ]
     };
-    let headings =
-        ["TRUNK", "REALM", "HOST", "NOW AT", "DIRECTION", "STATE", "REGISTERED", "CALLS", "OF", "CPS MAX"];
+    let headings = [
+        "TRUNK",
+        "REALM",
+        "HOST",
+        "DIRECTION",
+        "USER",
+        "TRANSPORT",
+        "ENCRYPTION",
+        "STATUS",
+        "REGISTERED",
+        "CALLS",
+        "CALLS/S",
+        "ASR",
+    ];
     table::write(out, headings, &trunks.iter().map(row).collect::<Vec<_>>())
 }

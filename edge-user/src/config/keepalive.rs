@@ -25,7 +25,7 @@ pub(super) fn keepalive(section: &Section<'_>) -> Option<Keepalive> {
         return None;
     }
     // A peer answers OPTIONS beside its calls: more often would be a load, more rarely would tell nothing.
-    let bounds = Bounds { min: ("5s", Duration::from_secs(5)), max: ("1h", Duration::from_secs(3600)) };
+    let bounds = Bounds { min: ("2s", Duration::from_secs(2)), max: ("1h", Duration::from_secs(3600)) };
     let times = |key, usual| {
         let written = section.get::<Within<1, 10>>(key);
         written.and_then(|times| u8::try_from(times.value.0).ok()).unwrap_or(usual)

@@ -150,6 +150,7 @@ pub(super) const TRUNK: Keys = &[
     only("direct_media", Literal::False),
     built("keepalive_fails"),
     built("keepalive_oks"),
+    built("breaker"),
     built("max_calls_in"),
     built("max_calls_out"),
     planned("failover_group"),
@@ -202,6 +203,16 @@ pub(super) const TRUNK_NUMBERS_OUT: Keys = &[
 
 /// `register` of a trunk.
 pub(super) const TRUNK_REGISTER: Keys = &[built("expires"), built("gin"), built("retry"), built("retry_max")];
+
+/// `breaker` of a trunk.
+pub(super) const TRUNK_BREAKER: Keys = &[
+    built("asr_min"),
+    built("pdd_max"),
+    built("loss_max"),
+    built("window"),
+    built("calls_min"),
+    built("rest"),
+];
 
 /// `tls` of a trunk.
 pub(super) const TRUNK_TLS: Keys = &[built("names"), built("ca")];

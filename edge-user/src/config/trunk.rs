@@ -8,13 +8,14 @@ use std::time::Duration;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::Register;
 use edge_core::policy::{
-    Auth, Codec, CodecPolicy, DelayedOffer, Direction, Host, Keepalive, Limits, NumberPlan, RealmId,
-    Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey,
-    TrunkUsage,
+    Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Host, Keepalive, Limits, NumberPlan,
+    RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk,
+    TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
+use super::breaker::breaker;
 use super::choice::MediaSource;
 use super::document::{At, Section};
 use super::fault::Fault;
@@ -58,6 +59,7 @@ pub(super) struct TrunkDraft<'a> {
     large_over_tcp: bool,
     numbers: NumberPlan,
     keepalive: Option<Keepalive>,
+    breaker: Option<BreakerRule>,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -109,6 +111,7 @@ impl<'a> TrunkDraft<'a> {
             large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
             numbers: plan::of_trunk(&section),
             keepalive: keepalive(&section),
+            breaker: breaker(&section),
             section,
         })
     }
@@ -133,6 +136,7 @@ impl<'a> TrunkDraft<'a> {
             reliable_provisional,
             register,
             numbers,
+            breaker,
             keepalive,
             ..
         } = self;
@@ -166,7 +170,7 @@ impl<'a> TrunkDraft<'a> {
             register: register.map(Arc::new),
             registered: Arc::default(),
             login: None,
-            breaker: None,
+            breaker,
             keepalive,
         }
     }

@@ -153,7 +153,7 @@ impl Process {
         let reception = Arc::new(reception.sending_elsewhere(elsewhere));
         let (drained_sender, drained) = bounded(config.shards);
         let (streams, outgoing) = stream::queue();
-        let node = Arc::new(Node::new(&config, datapath.attached()));
+        let node = Arc::new(Node::new(&config, datapath.attached(), epoch));
         let mut process = Self {
             config,
             policy,

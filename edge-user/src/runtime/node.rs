@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::datapath::{Attached, Counter, DatapathError, read_counters};
@@ -20,6 +20,8 @@ pub struct Node {
     pub name: String,
     /// Since when it runs.
     pub started: SystemTime,
+    /// The instant that all shards count from.
+    epoch: Instant,
     /// The devices that have the XDP program.
     pub devices: Vec<Attached>,
     /// Its shards.
@@ -30,8 +32,9 @@ pub struct Node {
 }
 
 impl Node {
-    pub(super) fn new(config: &Config, devices: &[Attached]) -> Self {
+    pub(super) fn new(config: &Config, devices: &[Attached], epoch: Instant) -> Self {
         Self {
+            epoch,
             name: config.node.name.clone(),
             started: clock::today(),
             devices: devices.to_vec(),
@@ -40,6 +43,12 @@ impl Node {
             draining: AtomicBool::new(false),
             status: Mutex::default(),
         }
+    }
+
+    /// The time since the instant that all shards count from.
+    #[must_use]
+    pub fn since_epoch(&self) -> Duration {
+        clock::now().saturating_duration_since(self.epoch)
     }
 
     /// Whether it takes no new calls, because it is going to end.

@@ -66,6 +66,8 @@ fn trunk() -> Trunk {
     serde_json::from_value(serde_json::json!({
         "name": "carrier", "realm": "outside", "host": "198.51.100.10", "targets": ["udp:198.51.100.10:5060"],
         "direction": "both", "state": "enabled", "calls": 2, "max_calls": 500, "max_cps": null,
+        "transport": "udp", "encryption": [], "username": null, "target_health": ["unknown"], "breaker": "closed",
+        "calls_in": 2, "calls_out": 0, "cps": 0.1, "asr": null, "pdd_ms": null, "refused": {},
     }))
     .unwrap()
 }

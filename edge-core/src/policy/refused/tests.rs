@@ -1,0 +1,20 @@
+//! Each reason has its counter.
+
+use super::*;
+
+#[test]
+fn each_reason_is_counted_by_its_name() {
+    let refused = Refused::default();
+    let closed = [Closed::Direction, Closed::Draining, Closed::Disabled];
+    let full = [
+        Refusal::Calls { max: 1 },
+        Refusal::CallsIn { max: 1 },
+        Refusal::CallsOut { max: 1 },
+        Refusal::Rate { max: 1 },
+    ];
+    closed.into_iter().for_each(|closed| refused.count_closed(closed));
+    full.into_iter().for_each(|refusal| refused.count_refusal(refusal));
+    assert!(refused.named().all(|(_, count)| count == 1), "{:?}", refused.named().collect::<Vec<_>>());
+    refused.count_refusal(Refusal::Rate { max: 2 });
+    assert_eq!(refused.named().last(), Some(("max_cps", 2)));
+}
