@@ -76,8 +76,8 @@ fn a_trunk_that_is_drained_under_load_takes_nothing_new_and_ends_what_it_has() -
             refused(Side::Carrier, 503).ports(5080, 7100).start(lab)?.wait_for_success(PATIENCE)?;
             assert_eq!(pbx(lab)?["refused"][format!("trunk_{state}")], 1);
         }
-        let carrier = edge_tests::edge::ask(lab, &["trunk", "drain", "nobody"]).expect_err("no such trunk");
-        ensure!(carrier.to_string().contains("no trunk nobody"), "{carrier}");
+        let nobody = ask(lab, &["trunk", "drain", "nobody"]).expect_err("no such trunk");
+        ensure!(nobody.to_string().contains("no trunk nobody"), "{nobody}");
         pair.succeed()?;
         let records = wait_for_cdrs(lab, CALLS as usize + 2, PATIENCE)?;
         let count = |cause: &str| records.iter().filter(|record| record.cause() == cause).count();
@@ -112,6 +112,21 @@ fn a_breaker_opens_when_no_call_is_answered_and_closes_with_the_first_that_is() 
         edge.wait_for_log("breaker closed: the trunk works again", PATIENCE)?;
         let trunk = pbx(lab)?;
         assert_eq!((&trunk["asr"], &trunk["state"]), (&1.0.into(), &"enabled".into()), "{trunk}");
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_guard_stops_what_a_trunk_may_not_call_and_says_why() -> Result<()> {
+    let guards = "guards = { deny = [\"+4420718387\"] }";
+    with_edge(EdgeConfig::default().trunk(Side::Carrier, guards), |lab, edge| {
+        refused(Side::Carrier, 403).start(lab)?.wait_for_success(PATIENCE)?;
+        edge.wait_for_log("numbers that begin with +4420718387 are denied", PATIENCE)?;
+        let records = wait_for_cdrs(lab, 1, PATIENCE)?;
+        assert_eq!(records[0].cause(), "guard_denied");
+        let carrier: Value = serde_json::from_str(&ask(lab, &["trunk", "show", Side::Carrier.name()])?)?;
+        assert_eq!(carrier["refused"]["guard_denied"], 1, "{carrier}");
         edge.stop()
     })
 }

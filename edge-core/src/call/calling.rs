@@ -60,6 +60,17 @@ pub(super) fn admit(
     })
 }
 
+/// Has the guards of the trunk that calls look at a call, both numbers as routes match them.
+pub(super) fn guard(
+    trunk: &Trunk,
+    numbers: (&str, &str),
+    room: &mut Admission,
+    ctx: &mut Context<'_>,
+) -> Result<(), Refused> {
+    let guarded = trunk.guard(numbers, room, ctx.since_epoch, || ctx.random.next());
+    guarded.map_err(|guarded| Refused::Guarded { trunk: trunk.name.clone(), guarded })
+}
+
 /// A leg without an answer yet, whose media comes to `local`.
 pub(super) fn early_leg(
     trunk: &Arc<Trunk>,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: this is the only place that turns a cause into a status code.
 
-use crate::policy::{Closed, Refusal, RefuseWith};
+use crate::policy::{Closed, Guarded, Refusal, RefuseWith};
 use crate::sdp::SdpError;
 use crate::sip::StatusCode;
 
@@ -120,6 +120,14 @@ pub enum Refused {
         /// What the caller is to hear.
         refuse_with: RefuseWith,
     },
+    /// A guard of the caller's trunk stops it.
+    #[error("trunk {trunk}: {guarded}")]
+    Guarded {
+        /// Name of the trunk.
+        trunk: String,
+        /// Which guard.
+        guarded: Guarded,
+    },
     /// No route takes the number.
     #[error("no route for {number}")]
     NoRoute {
@@ -216,7 +224,8 @@ impl Refused {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Closed { closed: Closed::Direction, .. } => StatusCode::FORBIDDEN,
+            // No other way is the remedy, so nothing that sends a caller's PBX to look for one.
+            Self::Guarded { .. } | Self::Closed { closed: Closed::Direction, .. } => StatusCode::FORBIDDEN,
             Self::Closed { closed: Closed::Draining | Closed::Disabled, .. }
             | Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
             | Self::Unresolved { .. }
@@ -348,6 +357,7 @@ impl Refused {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Closed { closed, .. } => closed.name(),
+            Self::Guarded { guarded, .. } => guarded.name(),
             Self::Limit { refusal, .. } => refusal.name(),
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",

@@ -224,7 +224,9 @@ impl Call {
     }
 
     pub(super) fn note_answered(&mut self, ctx: &Context<'_>) {
-        self.phase_over_at = Some(ctx.now + self.policy.timers.call_max);
+        let guard = self.leg(Side::A).trunk.guards.as_ref().and_then(|guards| guards.call_max);
+        let call_max = guard.map_or(self.policy.timers.call_max, |max| max.min(self.policy.timers.call_max));
+        self.phase_over_at = Some(ctx.now + call_max);
         self.leg_mut(Side::A).state = LegState::Confirmed;
         if let Some(record) = &mut self.record {
             record.answered = Some(ctx.now);

@@ -23,7 +23,8 @@ use super::asks::{check_accept, check_scheme};
 use super::attempt::ways_to;
 use super::body::{ACCEPTED, IDENTITY, session_body};
 use super::calling::{
-    admit, called_dialog, closed_to, early_leg, leg_record, may_go_to, no_port, record_name, sent_by, tag,
+    admit, called_dialog, closed_to, early_leg, guard, leg_record, may_go_to, no_port, record_name, sent_by,
+    tag,
 };
 use super::exchange::Exchange;
 use super::join::{Joining, OnBehalf, Source};
@@ -244,13 +245,14 @@ impl Arrival<'_> {
         self.policy.trunk(self.trunk).numbers.read(self.invite.from.uri())
     }
 
-    fn admit(&self, destination: &Destination, ctx: &Context<'_>) -> Result<[Admission; 2], Refused> {
+    fn admit(&self, destination: &Destination, ctx: &mut Context<'_>) -> Result<[Admission; 2], Refused> {
         let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
         may_go_to(called, ctx)?;
         // The caller's trunk says what its peer expects to hear, whichever bound is reached.
         let refuse_with = caller.limits.refuse_with;
-        let room = |trunk, role| admit((trunk, role), Importance::Ordinary, refuse_with, ctx);
-        Ok([room(caller, Role::Caller)?, room(called, Role::Called)?])
+        let mut near = admit((caller, Role::Caller), Importance::Ordinary, refuse_with, ctx)?;
+        guard(caller, (self.caller().as_str(), self.dialled().as_str()), &mut near, ctx)?;
+        Ok([near, admit((called, Role::Called), Importance::Ordinary, refuse_with, ctx)?])
     }
 
     /// What the caller offers, as it is written and as it is understood.
@@ -342,6 +344,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
         Refused::Offer(error) => response.header(HeaderName::Warning, warning(*error)),
         Refused::Closed { .. }
+        | Refused::Guarded { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
         | Refused::NoNumber

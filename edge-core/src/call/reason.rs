@@ -3,7 +3,7 @@
 //! Invariants: what crosses is a cause of `SIP` or `Q.850`, one of each, read and written anew; a text crosses as a quoted
 //! string of ours, and not when it names a host. A response carries only `Q.850`: its own code is the other one.
 
-use crate::policy::{Closed, Refusal};
+use crate::policy::{Closed, Guarded, Refusal};
 use crate::sip::{HeaderName, Message, MessageWriter, NameAddr};
 
 use super::identity::names_a_host;
@@ -104,6 +104,11 @@ const fn of_refused(refused: &Refused) -> (u16, &'static str) {
                 (34, "Too many calls")
             }
             Refusal::Rate { .. } => (42, "Too many calls a second"),
+        },
+        Refused::Guarded { guarded, .. } => match guarded {
+            Guarded::Denied { .. } => (21, "Destination not allowed"),
+            Guarded::Caller { .. } => (21, "Too many calls of this caller"),
+            Guarded::Calls { .. } | Guarded::Rate { .. } => (21, "Too many calls to this destination"),
         },
         Refused::NoRoute { .. } => (3, "No route"),
         Refused::NoNumber => (28, "No number"),

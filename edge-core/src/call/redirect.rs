@@ -21,7 +21,7 @@ use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusCl
 use crate::transaction::Path;
 
 use super::attempt::{Attempts, ways_to};
-use super::calling::{admit, called_dialog, early_leg, leg_record, may_go_to, no_port};
+use super::calling::{admit, called_dialog, early_leg, guard, leg_record, may_go_to, no_port};
 use super::leg::{Leg, LegState};
 use super::streams::{End, Streams};
 use super::{Call, Cause, Context, MediaState, Refused, Side};
@@ -54,6 +54,8 @@ struct Target {
     /// One address of the trunk; `None` for whichever it has.
     host: Option<SocketAddr>,
     route: Option<RouteId>,
+    /// Where the response pointed, as routes match it.
+    dialled: Number,
 }
 
 impl PartialEq for Target {
@@ -167,7 +169,7 @@ impl Call {
         if let Some(ip) = uri.host_ip().filter(|ip| trunk.is_at(*ip)) {
             let host = (!is_host(trunk, ip, uri.port()))
                 .then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)));
-            return Some(Target { trunk: id, number, host, route: None });
+            return Some(Target { trunk: id, dialled: number.clone(), number, host, route: None });
         }
         // It would be that trunk's call, so it must be one that may call.
         let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
@@ -175,8 +177,8 @@ impl Call {
         let query = RouteQuery { from: id, number: number.as_str(), caller: caller.as_str(), time };
         let destination = self.policy.routes.find(query).filter(|_| trunk.inbound().is_ok())?;
         let route = Some(destination.route);
-        let number = number.routed(destination.number);
-        Some(Target { trunk: destination.trunk, number, host: None, route })
+        let (dialled, number) = (number.clone(), number.routed(destination.number));
+        Some(Target { trunk: destination.trunk, number, host: None, route, dialled })
     }
 
     /// Puts a new called side in the place of the one that refused.
@@ -186,7 +188,13 @@ impl Call {
         may_go_to(trunk, ctx)?;
         let (way, attempts) = ways(&policy, target, ctx)?;
         let refuse_with = self.leg(Side::A).trunk.limits.refuse_with;
-        let admission = admit((trunk, Role::Called), Importance::Ordinary, refuse_with, ctx)?;
+        let mut admission = admit((trunk, Role::Called), Importance::Ordinary, refuse_with, ctx)?;
+        if target.route.is_some() {
+            // It is as if the trunk that points there had called.
+            let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
+            let pointing = Arc::clone(&self.leg(Side::B).trunk);
+            guard(&pointing, (caller, target.dialled.as_str()), &mut admission, ctx)?;
+        }
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
         let host = target.host.map_or_else(|| trunk.domain(), |host| host.to_string());
         let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&target.number, host));

@@ -40,9 +40,9 @@ use crate::call::{CallKey, CallRecord};
 use crate::edge::Shard;
 use crate::media::{MediaPlan, MediaRefusal, MediaReport};
 use crate::policy::{
-    AdminState, CallTimers, Codec, Direction, Limits, Listener, ListenerId, MediaRange, NumberMatch,
-    NumberRewrite, Policy, PortRange, Realm, RealmId, RefuseWith, Route, Strangers, Transport, Trunk,
-    TrunkId,
+    AdminState, CallTimers, Codec, Direction, Guards, Limits, Listener, ListenerId, MediaRange, NumberMatch,
+    NumberRewrite, Policy, PortRange, PrefixGuard, Realm, RealmId, RefuseWith, Route, Strangers, Transport,
+    Trunk, TrunkId,
 };
 use crate::transaction::Path;
 use crate::{Command, Edge, Input};
@@ -366,6 +366,59 @@ fn the_operators_order_closes_a_trunk_to_new_calls_and_says_so() {
             assert_eq!(bench.receive("192.0.2.10:5060", &invite(3)).1, []);
         }
     }
+}
+
+#[test]
+fn guards_of_the_callers_trunk_stop_calls() {
+    let guard = |prefix: &str, calls_max, calls_per_minute_max| PrefixGuard {
+        prefix: prefix.to_owned(),
+        calls_max,
+        calls_per_minute_max,
+        usage: Arc::default(),
+    };
+    let of = |prefixes| Guards { prefixes, ..Guards::default() };
+    let denied = Guards { deny: vec!["+4420".to_owned()], ..Guards::default() };
+    let caller = Guards { calls_per_caller_max: Some(1), ..Guards::default() };
+    for (guards, passes, cause, text) in [
+        (denied, 0, "guard_denied", "Destination not allowed"),
+        (caller, 1, "guard_calls_per_caller", "Too many calls of this caller"),
+        (of(vec![guard("+44", Some(1), None)]), 1, "guard_calls", "Too many calls to this destination"),
+        (
+            of(vec![guard("+44", None, Some(1))]),
+            1,
+            "guard_calls_per_minute",
+            "Too many calls to this destination",
+        ),
+    ] {
+        let mut bench = Bench::new(|trunks, _| trunks[0].guards = Some(Arc::new(guards)));
+        for number in 1..=passes {
+            assert_eq!(bench.receive("192.0.2.10:5060", &invite(number)).1, [], "{cause}");
+        }
+        let (sent, records) = bench.receive("192.0.2.10:5060", &invite(9));
+        assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 403 Forbidden"), "{cause}");
+        assert!(sent[1].1.contains(&format!("Reason: Q.850;cause=21;text=\"{text}\"\r\n")), "{}", sent[1].1);
+        assert_eq!(records[0].cause.name(), cause);
+        let counted = bench.edge.policy.trunks[0].state.refused().find(|(name, _)| *name == cause);
+        assert_eq!(counted, Some((cause, 1)));
+        assert_eq!(bench.edge.policy.trunks[0].usage.calls(), passes, "a refusal takes nothing");
+    }
+}
+
+#[test]
+fn a_guard_ends_a_call_that_lasts_too_long() {
+    let guards = Guards { call_max: Some(Duration::from_secs(60)), ..Guards::default() };
+    let mut bench = control::bench(|trunks| trunks[0].guards = Some(Arc::new(guards)));
+    let (carrier, pbx) = (standing::CARRIER, standing::PBX);
+    let sent = bench.receive(carrier, &invite(1));
+    let out = control::only(&sent, "INVITE ").1.clone();
+    let sent = bench.receive(pbx, &standing::answer(&out, "200 OK", "b", pbx, &control::sdp_of(pbx)));
+    let to = standing::header(&control::only(&sent, "SIP/2.0 200").1, "To:").to_owned();
+    let ack = invite(1).replace("INVITE", "ACK").replace("z9hG4bK", "z9hG4bKack");
+    bench.receive(carrier, &ack.replace("To: <sip:+442071838750@192.0.2.1>", &format!("To: {to}")));
+    let byes = |sent: &control::Sent| sent.iter().filter(|(_, text)| text.starts_with("BYE ")).count();
+    assert_eq!(byes(&bench.wait(59)), 0);
+    assert!(byes(&bench.wait(1)) >= 2, "both sides are hung up");
+    assert_eq!(bench.settle()[0].cause.name(), "too_long");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::seizure::Seizure;
-use super::{Targets, Trunk};
+use super::{Held, Targets, Trunk};
 use crate::sip::StatusCode;
 
 /// Bounds of one trunk; `None` means no bound.
@@ -138,9 +138,16 @@ pub struct Admission {
     targets: Arc<Targets>,
     /// How it fares, when the trunk is called.
     seizure: Option<Seizure>,
+    /// What it holds of the trunk's guards, when the trunk calls.
+    guarded: Option<Held>,
 }
 
 impl Admission {
+    /// Holds what a guard has counted for as long as the room.
+    pub(super) fn hold(&mut self, guarded: Held) {
+        self.guarded = Some(guarded);
+    }
+
     /// The INVITE to the trunk leaves.
     pub fn sent(&mut self, since_epoch: Duration) {
         self.seizure.iter_mut().for_each(|seizure| seizure.sent(since_epoch));
@@ -250,7 +257,7 @@ impl Trunk {
         self.targets.call_began();
         self.state.outcomes.begun(self.window(), since_epoch);
         let seizure = (role == Role::Called).then(|| Seizure::new(self));
-        Ok(Admission { _rooms: [all, one_way], targets: Arc::clone(&self.targets), seizure })
+        Ok(Admission { _rooms: [all, one_way], targets: Arc::clone(&self.targets), seizure, guarded: None })
     }
 
     /// Takes the room of a call that has it already, whatever the bounds: it was admitted, and answered, by another process.
@@ -262,7 +269,7 @@ impl Trunk {
         };
         self.targets.call_began();
         let rooms = [&self.usage.calls, one_way].map(Room::take_another);
-        Admission { _rooms: rooms, targets: Arc::clone(&self.targets), seizure: None }
+        Admission { _rooms: rooms, targets: Arc::clone(&self.targets), seizure: None, guarded: None }
     }
 }
 

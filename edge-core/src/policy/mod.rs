@@ -9,6 +9,7 @@ mod certificate;
 mod codec;
 mod control;
 mod delayed_offer;
+mod guards;
 mod health;
 mod limits;
 mod listener;
@@ -43,6 +44,7 @@ pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
 pub use control::{Redirects, Refer};
 pub use delayed_offer::DelayedOffer;
+pub use guards::{Callers, Guarded, Guards, Held, PrefixGuard, PrefixUsage};
 pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use limits::{Admission, Importance, Limits, Refusal, RefuseWith, Role, TrunkUsage};
 pub use listener::{Listener, ListenerId, Transport};
@@ -213,7 +215,9 @@ impl Policy {
                 let usage = Arc::clone(&old.usage);
                 let registered = Arc::clone(&old.registered);
                 let state = old.state_under(trunk);
-                *trunk = Arc::new(Trunk { key, targets, usage, registered, state, ..Trunk::clone(trunk) });
+                let guards = trunk.guards_after(old);
+                *trunk =
+                    Arc::new(Trunk { key, targets, usage, registered, state, guards, ..Trunk::clone(trunk) });
             }
             if !stays {
                 self.trunks.extend(old.left());

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Closed, Refusal};
+use super::{Closed, Guarded, Refusal};
 
 /// Every reason by its stable name, as CDRs have it.
-const REASONS: [&str; 7] = [
+const REASONS: [&str; 11] = [
     "direction",
     "trunk_draining",
     "trunk_disabled",
@@ -13,6 +13,10 @@ const REASONS: [&str; 7] = [
     "max_calls_in",
     "max_calls_out",
     "max_cps",
+    "guard_denied",
+    "guard_calls_per_caller",
+    "guard_calls",
+    "guard_calls_per_minute",
 ];
 
 /// The counters of one trunk.
@@ -26,6 +30,10 @@ impl Refused {
 
     pub(super) fn count_refusal(&self, refusal: Refusal) {
         self.count(refusal.name());
+    }
+
+    pub(super) fn count_guarded(&self, guarded: &Guarded) {
+        self.count(guarded.name());
     }
 
     pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    BreakerRule, CodecPolicy, DelayedOffer, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects, Refer,
-    Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
+    BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects,
+    Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
@@ -116,6 +116,8 @@ pub struct Trunk {
     pub registered: Arc<Registered>,
     /// Who we are when it challenges us; `None` leaves its challenges unanswered.
     pub login: Option<Arc<Login>>,
+    /// What is looked at before its calls are placed; `None` for nothing.
+    pub guards: Option<Arc<Guards>>,
     /// When its breaker opens; `None` for one that never does.
     pub breaker: Option<BreakerRule>,
     /// How much it is doing now; shared by all shards and inherited by a reload.
@@ -190,6 +192,7 @@ impl Trunk {
             delayed_offer: DelayedOffer::default(),
             refer: Refer::default(),
             keepalive: None,
+            guards: None,
             breaker: None,
             numbers: Arc::default(),
             register: None,

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    Auth, BreakerRule, CodecPolicy, DelayedOffer, Direction, Host, Hysteresis, Keepalive, Limits, Listener,
-    Realm, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Trunk,
+    Auth, BreakerRule, CodecPolicy, DelayedOffer, Direction, Guards, Host, Hysteresis, Keepalive, Limits,
+    Listener, PrefixGuard, Realm, Redirects, Refer, RefuseWith, ReliableProvisional, Strangers, Trunk,
 };
 use ipnet::IpNet;
 
@@ -141,6 +141,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         state: _,
         keepalive,
         breaker,
+        guards,
         ..
     } = trunk;
     let disabled = if *enabled { "" } else { ": DISABLED, it neither calls nor is called" };
@@ -184,6 +185,9 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         let (fails, oks) = (counted(usize::from(*fails), "silence"), counted(usize::from(*oks), "answer"));
         let every = Span(*interval);
         row(f, "is it alive", format_args!("asked each {every}; down after {fails}, up after {oks}"))?;
+    }
+    if let Some(guards) = guards {
+        row(f, "its guards", format_args!("{}", guarded(guards)))?;
     }
     if let Some(rule) = breaker {
         row(f, "breaker", format_args!("{}", opens(rule)))?;
@@ -266,6 +270,26 @@ fn called(direction: Direction, host: &Host) -> String {
             }
         },
     }
+}
+
+/// What stops a trunk's calls.
+fn guarded(guards: &Guards) -> String {
+    let Guards { deny, calls_per_caller_max, call_max, prefixes, callers: _ } = guards;
+    let denied = (!deny.is_empty())
+        .then(|| format!("it never calls {}", listed(deny.iter().map(|p| format!("{p}...")))));
+    let each = calls_per_caller_max.map(|max| format!("{max} at once of one caller"));
+    let longest = call_max.map(|max| format!("none longer than {}", Span(max)));
+    let to = prefixes.iter().map(|PrefixGuard { prefix, calls_max, calls_per_minute_max, usage: _ }| {
+        let bounds = [
+            calls_max.map(|max| format!("{max} at once")),
+            calls_per_minute_max.map(|max| format!("{max} a minute")),
+        ];
+        let bounds: Vec<_> = bounds.into_iter().flatten().collect();
+        let to = if prefix.is_empty() { "all numbers".to_owned() } else { format!("{prefix}...") };
+        format!("{} to {to}", bounds.join(" and "))
+    });
+    let all: Vec<_> = denied.into_iter().chain(each).chain(longest).chain(to).collect();
+    all.join("; ")
 }
 
 /// When a breaker opens, and for how long.

@@ -151,6 +151,7 @@ pub(super) const TRUNK: Keys = &[
     built("keepalive_fails"),
     built("keepalive_oks"),
     built("breaker"),
+    built("guards"),
     built("max_calls_in"),
     built("max_calls_out"),
     planned("failover_group"),
@@ -203,6 +204,13 @@ pub(super) const TRUNK_NUMBERS_OUT: Keys = &[
 
 /// `register` of a trunk.
 pub(super) const TRUNK_REGISTER: Keys = &[built("expires"), built("gin"), built("retry"), built("retry_max")];
+
+/// `guards` of a trunk.
+pub(super) const TRUNK_GUARDS: Keys =
+    &[built("deny"), built("calls_per_caller"), built("call_max"), built("prefixes")];
+
+/// An element of `prefixes` of `guards`.
+pub(super) const GUARD_PREFIX: Keys = &[built("prefix"), built("calls"), built("calls_per_minute")];
 
 /// `breaker` of a trunk.
 pub(super) const TRUNK_BREAKER: Keys = &[

@@ -13,6 +13,7 @@ mod choice;
 mod conflict;
 mod document;
 mod fault;
+mod guards;
 mod keepalive;
 mod keys;
 mod login;

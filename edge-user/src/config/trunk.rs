@@ -8,9 +8,9 @@ use std::time::Duration;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::Register;
 use edge_core::policy::{
-    Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Host, Keepalive, Limits, NumberPlan,
-    RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport, Trunk,
-    TrunkKey, TrunkUsage,
+    Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Keepalive, Limits,
+    NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport,
+    Trunk, TrunkKey, TrunkUsage,
 };
 use ipnet::IpNet;
 
@@ -19,6 +19,7 @@ use super::breaker::breaker;
 use super::choice::MediaSource;
 use super::document::{At, Section};
 use super::fault::Fault;
+use super::guards::guards;
 use super::keepalive::keepalive;
 use super::keys;
 use super::login::{self, TrunkLogin};
@@ -60,6 +61,7 @@ pub(super) struct TrunkDraft<'a> {
     numbers: NumberPlan,
     keepalive: Option<Keepalive>,
     breaker: Option<BreakerRule>,
+    guards: Option<Arc<Guards>>,
 }
 
 impl<'a> TrunkDraft<'a> {
@@ -112,6 +114,7 @@ impl<'a> TrunkDraft<'a> {
             numbers: plan::of_trunk(&section),
             keepalive: keepalive(&section),
             breaker: breaker(&section),
+            guards: guards(&section),
             section,
         })
     }
@@ -137,6 +140,7 @@ impl<'a> TrunkDraft<'a> {
             register,
             numbers,
             breaker,
+            guards,
             keepalive,
             ..
         } = self;
@@ -171,6 +175,7 @@ impl<'a> TrunkDraft<'a> {
             registered: Arc::default(),
             login: None,
             breaker,
+            guards,
             keepalive,
         }
     }

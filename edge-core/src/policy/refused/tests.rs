@@ -14,7 +14,15 @@ fn each_reason_is_counted_by_its_name() {
     ];
     closed.into_iter().for_each(|closed| refused.count_closed(closed));
     full.into_iter().for_each(|refusal| refused.count_refusal(refusal));
+    let prefix = || "+37".to_owned();
+    let guarded = [
+        Guarded::Denied { prefix: prefix() },
+        Guarded::Caller { max: 1 },
+        Guarded::Calls { prefix: prefix(), max: 1 },
+        Guarded::Rate { prefix: prefix(), max: 1 },
+    ];
+    guarded.iter().for_each(|guarded| refused.count_guarded(guarded));
     assert!(refused.named().all(|(_, count)| count == 1), "{:?}", refused.named().collect::<Vec<_>>());
     refused.count_refusal(Refusal::Rate { max: 2 });
-    assert_eq!(refused.named().last(), Some(("max_cps", 2)));
+    assert_eq!(refused.named().find(|(name, _)| *name == "max_cps"), Some(("max_cps", 2)));
 }
