@@ -73,6 +73,15 @@ pub enum Input {
         /// The connection.
         path: Path,
     },
+    /// A router or the host at the other end of `path` said that a datagram of ours could not be delivered (RFC 3261 section
+    /// 18.4), and quoted its beginning. Nothing happens unless it quotes a new call, or a question of the edge's own, that waits
+    /// for its first answer: who forges such a report would have to know a branch.
+    Undelivered {
+        /// Where it was sent.
+        path: Path,
+        /// What of it was quoted.
+        beginning: Bytes,
+    },
     /// The datapath relays what [`Command::InstallMedia`] asked for.
     MediaInstalled {
         /// The call.
@@ -261,6 +270,7 @@ impl Edge {
                 self.resources.transactions.on_unreachable(path, now);
                 self.relations.on_unreachable(path, &self.policy, &mut self.resources.at(now));
             }
+            Input::Undelivered { path, beginning } => self.on_undelivered(path, &beginning, now),
             Input::MediaInstalled { call } => self.with_call(call, now, Call::on_media_installed),
             Input::MediaAccepted { call } => self.with_call(call, now, Call::on_media_accepted),
             Input::MediaRefused { call, refusal } => {

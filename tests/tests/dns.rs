@@ -55,6 +55,26 @@ fn a_dead_target_is_passed_over_for_the_next_one() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn a_target_that_says_that_nobody_listens_is_passed_over_at_once() -> Result<()> {
+    Lab::drill(|lab| {
+        let records = [
+            "srv-host=_sip._udp.pbx.example,dead.example,5060,10,1",
+            "srv-host=_sip._udp.pbx.example,live.example,5060,20,1",
+        ];
+        let _dns = DnsServer::start(lab, &records, &[("dead.example", DEAD), ("live.example", LIVE)])?;
+        let name = EdgeConfig::default().named(Side::Pbx, "pbx.example");
+        let config = name.section(&format!("[dns]\nservers = [\"{DNS_ADDRESS}\"]"));
+        // Silence alone would cost the call: nobody waits for the next target for so long.
+        let config = config.section("[timers]\ntry_next = \"10s\"\nanswer_max = \"5s\"");
+        let edge = EdgeProcess::start(lab, &config)?;
+        call(lab, LIVE)?;
+        assert_eq!(reached(lab, 1)?, format!("{LIVE}:5060"));
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn a_trunk_moves_with_its_record() -> Result<()> {
     Lab::drill(|lab| {
         let dns = DnsServer::start(lab, &[], &[("pbx.example", DEAD)])?;

@@ -160,7 +160,7 @@ impl Call {
 
     /// Whether `side` is called and has not answered. It has nothing to hang up then (RFC 3261 section 15), and other places
     /// may still ring.
-    fn has_not_answered(&self, side: Side) -> bool {
+    pub(crate) fn has_not_answered(&self, side: Side) -> bool {
         side == Side::B && self.leg(side).state == LegState::Early
     }
 

@@ -257,6 +257,26 @@ impl Edge {
         self.answer_with(path, options, code, now);
     }
 
+    /// A request did not arrive. Within a call that is not believed at once: who starts again is back before it comes again, and
+    /// the call would be lost for nothing.
+    pub(super) fn on_undelivered(&mut self, path: Path, beginning: &[u8], now: Instant) {
+        let Some((id, owner)) = self.resources.transactions.sender_of(beginning, path) else { return };
+        let fails = match owner {
+            Owner::Invite(key, side) => self.calls.get(&key).is_some_and(|call| call.has_not_answered(side)),
+            Owner::Relation(..) => true,
+            Owner::GivenUp(..)
+            | Owner::Invited(..)
+            | Owner::Update(..)
+            | Owner::Refresh(..)
+            | Owner::Bye(..)
+            | Owner::Passage(..)
+            | Owner::Nobody => false,
+        };
+        if fails {
+            self.resources.transactions.on_undelivered(id, now);
+        }
+    }
+
     fn on_response(&mut self, response: &Response, now: Instant) {
         // The transaction forgets its request with the answer.
         let challenged = self.resources.transactions.challenged_by(response);

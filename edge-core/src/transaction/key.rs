@@ -54,6 +54,16 @@ impl ClientKey {
     }
 }
 
+impl ClientKey {
+    /// The transaction that sent this request of ours, of which there may be no more than its beginning.
+    pub(super) fn of_request(beginning: &[u8]) -> Option<Self> {
+        let method = Method::parse(&Bytes::copy_from_slice(&beginning[..memchr::memchr(b' ', beginning)?]))?;
+        let first = beginning.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Via: "))?;
+        let branch = first.split(|byte| *byte == b';').find_map(|param| param.strip_prefix(b"branch="))?;
+        Some(Self { branch: Branch::parse(branch.trim_ascii_end())?, method })
+    }
+}
+
 /// Identity of a server transaction: what the client chose, and who it is. A branch is unique only where its
 /// client tells the truth, so no other peer's message can belong to the transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

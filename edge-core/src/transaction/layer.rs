@@ -232,6 +232,19 @@ impl<O: Copy> Transactions<O> {
         }
     }
 
+    /// The client that sent `datagram` (or more of one than its first Via) over `path`, and who owns it.
+    #[must_use]
+    pub fn sender_of(&self, datagram: &[u8], path: Path) -> Option<(TransactionId, O)> {
+        let id = *self.clients.get(&ClientKey::of_request(datagram)?)?;
+        let transaction = self.table.get(&id).filter(|transaction| transaction.path == path)?;
+        Some((id, transaction.owner))
+    }
+
+    /// The request of a client could not be delivered: it times out now, if it has heard nothing.
+    pub fn on_undelivered(&mut self, id: TransactionId, now: Instant) {
+        self.advance(id, now, Machine::on_unreachable);
+    }
+
     /// Fires every timer that is due. Transactions that timed out come from [`Transactions::poll_timed_out`].
     pub fn on_time(&mut self, now: Instant) {
         while let Some(&Reverse((at, id))) = self.deadlines.peek()

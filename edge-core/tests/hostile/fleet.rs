@@ -36,6 +36,7 @@ impl Fleet {
             | Input::HangupRequested { call } => self.owners.get(call).copied(),
             Input::Told(_)
             | Input::CallFound { .. }
+            | Input::Undelivered { .. }
             | Input::HandedOver
             | Input::Waited(_)
             | Input::SendFailed { .. }

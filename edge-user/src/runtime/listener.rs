@@ -21,7 +21,7 @@ use crate::tls::Keyring;
 
 use super::clock;
 use super::shard::{NOTICES_MAX, Notice};
-use super::udp::Inbox;
+use super::udp::{Inbox, reports::take_reports};
 
 /// What all receivers share.
 #[derive(Debug)]
@@ -141,10 +141,25 @@ pub(super) fn receive(
                 }
             }
         });
+        take_reports(socket, |peer, quoted| {
+            report(shards, Path { listener, peer, proven: None }, quoted);
+        });
         if let Err(error) = outcome {
             tracing::warn!(?listener, "receiving: {error}");
             std::thread::sleep(PAUSE);
         }
+    }
+}
+
+/// Tells all shards of a datagram that was not delivered: which one sent it, only its transactions know. Where there is
+/// much to do it is not told; the request comes again, or times out.
+fn report(shards: &[Sender<Notice>], path: Path, quoted: &[u8]) {
+    if !has_leisure(shards) {
+        return;
+    }
+    let beginning = Bytes::copy_from_slice(quoted);
+    for shard in shards {
+        drop(shard.try_send(Notice::Undelivered { path, beginning: beginning.clone() }));
     }
 }
 

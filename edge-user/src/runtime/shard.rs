@@ -56,6 +56,13 @@ pub(super) enum Notice {
     },
     /// What another shard says.
     Told(ShardNote),
+    /// A datagram could not be delivered.
+    Undelivered {
+        /// Where it was sent.
+        path: Path,
+        /// What of it was quoted.
+        beginning: Bytes,
+    },
     /// A connection could not be opened, or has ended after something was given to it.
     SendFailed {
         /// The connection.
@@ -228,6 +235,7 @@ impl Running {
                     Input::Received { path, bytes }
                 }
                 Notice::Told(note) => Input::Told(note),
+                Notice::Undelivered { path, beginning } => Input::Undelivered { path, beginning },
                 Notice::SendFailed { path } => Input::SendFailed { path },
                 Notice::Policy(policy) => Input::PolicyReplaced(policy),
                 Notice::ShowCalls { filter, reply } => {

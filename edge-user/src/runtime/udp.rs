@@ -19,6 +19,17 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Kernel buffer of a listening socket, in bytes: a tenth of a second of the largest rate that we aim at.
 static RECEIVE_BUFFER_BYTES: libc::c_int = 8 << 20;
 
+/// Reports of earlier datagrams that one batch may meet; with more of them a refusal is one.
+const REPORTS_MAX: usize = 64;
+
+/// Whether an error is not about what was just asked for, but a report that a datagram was not delivered: the kernel tells
+/// it to whoever uses the socket next.
+fn is_report(error: &io::Error) -> bool {
+    let reports = [libc::ECONNREFUSED, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::EHOSTDOWN, libc::EPROTO];
+    error.raw_os_error().is_some_and(|code| reports.contains(&code))
+        || error.raw_os_error() == Some(libc::ENOPROTOOPT)
+}
+
 /// Opens the socket of one listening address. It takes only what comes in through `device`: an address of a trunk is
 /// believed on that trunk's network, and nowhere else.
 ///
@@ -27,6 +38,7 @@ static RECEIVE_BUFFER_BYTES: libc::c_int = 8 << 20;
 pub(super) fn listen(address: SocketAddr, device: &str) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     bind_to_device(&socket, device)?;
+    want_errors(&socket, address)?;
     // So that a receiver looks up from an idle socket and sees that it is to stop.
     socket.set_read_timeout(Some(Duration::from_millis(200)))?;
     if set_receive_buffer(&socket, libc::SO_RCVBUFFORCE).is_err() {
@@ -46,6 +58,21 @@ pub(super) fn bind_to_device(socket: &impl AsRawFd, device: &str) -> io::Result<
             device.as_ptr().cast(),
             device.len() as libc::socklen_t,
         )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has the kernel keep reports of datagrams that could not be delivered, with what they quote.
+fn want_errors(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
+    static ON: libc::c_int = 1;
+    let (level, option) = match address {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    };
+    // SAFETY: the option's value is a c_int that lives for ever, and its size is given.
+    let result = unsafe {
+        let length = size_of_val(&ON) as libc::socklen_t;
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const ON).cast(), length)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -118,7 +145,7 @@ impl Inbox {
         let Ok(received) = usize::try_from(received) else {
             let error = io::Error::last_os_error();
             let idle = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
-            return if idle { Ok(()) } else { Err(error) };
+            return if idle || is_report(&error) { Ok(()) } else { Err(error) };
         };
         for (index, header) in headers.iter().take(received).enumerate() {
             if let Some(sender) = address_of(&self.senders[index]) {
@@ -134,7 +161,7 @@ impl Inbox {
 ///
 /// Returns how many were refused.
 pub(super) fn send_all(socket: &UdpSocket, datagrams: &[(SocketAddr, Bytes)]) -> usize {
-    let mut refused = 0;
+    let (mut refused, mut reports) = (0, 0);
     let mut rest = datagrams;
     while !rest.is_empty() {
         let batch = &rest[..rest.len().min(BATCH)];
@@ -142,6 +169,8 @@ pub(super) fn send_all(socket: &UdpSocket, datagrams: &[(SocketAddr, Bytes)]) ->
         match send_batch(socket, batch) {
             Ok(sent) => rest = &rest[sent..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // That of an earlier datagram: this one was not tried yet.
+            Err(error) if is_report(&error) && reports < REPORTS_MAX => reports += 1,
             Err(_refused) => {
                 refused += 1;
                 rest = &rest[1..];
@@ -224,5 +253,6 @@ fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, usize) {
     (storage, length)
 }
 
+pub(super) mod reports;
 #[cfg(test)]
 mod tests;

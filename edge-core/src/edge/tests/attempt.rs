@@ -1,6 +1,7 @@
 //! A trunk with several targets, of which some do not take the call (RFC 3263 section 4.3).
 
 use super::control::{Control, Sent, bench, bench_with, only, sdp_of};
+use super::refer::by_carrier;
 use super::standing::{CARRIER, answer, header};
 use super::*;
 use crate::policy::{Candidate, Host, Keepalive, Target, Targets};
@@ -41,6 +42,41 @@ fn silent_first(bench: &mut Control) -> [String; 2] {
 pub(super) fn at<'a>(sent: &'a Sent, peer: &str) -> Vec<&'a str> {
     let there = sent.iter().filter(|(to, _)| to.to_string() == peer);
     there.map(|(_, text)| text.split(' ').next().unwrap()).collect()
+}
+
+#[test]
+fn a_target_that_nothing_can_be_delivered_to_is_given_up_at_once() {
+    let report = |bench: &mut Control, peer: &str, quoted: &str| {
+        let listener = ListenerId { realm: RealmId::new(1), index: 0, transport: Transport::Udp };
+        let path = Path { listener, peer: peer.parse().unwrap(), proven: None };
+        let beginning = Bytes::from(quoted.to_owned());
+        bench.edge.handle(Input::Undelivered { path, beginning }, bench.now);
+        bench.carry_out()
+    };
+    let mut bench = two_targets(None);
+    let first = only(&bench.receive(CARRIER, &invite(1)), "INVITE ").1.clone();
+    let digit = branch(&first).chars().last().unwrap();
+    let other = format!("{}{}", &branch(&first)[..22], if digit == '0' { '1' } else { '0' });
+    for forged in
+        [first.replace(branch(&first), &other), first.replace("INVITE", "BYE"), first[..60].to_owned()]
+    {
+        assert_eq!(report(&mut bench, FIRST, &forged), []);
+    }
+    assert_eq!(report(&mut bench, SECOND, &first), [], "it was sent elsewhere");
+    // A router quotes what it likes of it, the branch among it.
+    let sent = report(&mut bench, FIRST, &first[..first.find("From:").unwrap()]);
+    let (to, second) = only(&sent, "INVITE ");
+    assert_eq!(to.to_string(), SECOND);
+    let sent = bench.receive(SECOND, &answer(second, "200 OK", "b", SECOND, &sdp_of(SECOND)));
+    let ok = only(&sent, "SIP/2.0 200").1.clone();
+    bench.receive(CARRIER, &by_carrier(&ok, "ACK", 1, ""));
+    // Within a call a report ends nothing: what was not delivered comes again.
+    let sent = bench.receive(CARRIER, &by_carrier(&ok, "INVITE", 2, SDP));
+    let change = only(&sent, "INVITE ").1.clone();
+    assert_eq!(report(&mut bench, SECOND, &change), []);
+    assert_eq!(at(&bench.wait(1), SECOND), ["INVITE"]);
+    assert_eq!(bench.edge.counters().calls_standing, 1);
+    bench.settle();
 }
 
 #[test]

@@ -44,3 +44,27 @@ fn a_refused_datagram_does_not_stop_the_others() {
     }
     assert_eq!(received, [b"one".to_vec(), b"two".to_vec()]);
 }
+
+#[test]
+fn a_datagram_to_a_port_that_is_closed_is_reported_with_what_it_said_and_costs_no_other_one() {
+    let (from, to) = (listen(loopback(), "lo").unwrap(), listen(loopback(), "lo").unwrap());
+    let closed = listen(loopback(), "lo").unwrap().local_addr().unwrap();
+    let target = to.local_addr().unwrap();
+    let mut reported = Vec::new();
+    for number in 0..10 {
+        let datagrams = [(closed, Bytes::from(format!("lost {number}"))), (target, Bytes::from("taken"))];
+        assert_eq!(send_all(&from, &datagrams), 0);
+    }
+    let mut inbox = Inbox::default();
+    inbox.receive(&from, |_, _| panic!("nobody has answered")).unwrap();
+    super::reports::take_reports(&from, |peer, quoted| reported.push((peer, quoted.to_vec())));
+    let wanted: Vec<_> = (0..10).map(|number| (closed, format!("lost {number}").into_bytes())).collect();
+    // The kernel limits how many reports it makes in a second.
+    assert!(!reported.is_empty() && reported.iter().all(|report| wanted.contains(report)), "{reported:?}");
+
+    let mut received = 0;
+    for _ in 0..10 {
+        inbox.receive(&to, |_, bytes| received += usize::from(bytes == b"taken")).unwrap();
+    }
+    assert_eq!(received, 10);
+}
