@@ -94,23 +94,34 @@ impl Registration {
     pub(super) fn renew(&mut self, register: &Arc<Register>, of: Of<'_>, ctx: &mut Context<'_>) {
         let wanted = may_ask(of.trunk);
         self.look_at = Some(ctx.now + LOOK_EVERY);
-        let same = self.register == *register;
-        let moved =
-            self.target.as_ref().is_some_and(|target| !of.trunk.targets.iter().any(|now| now == target));
-        if !same {
+        let targets = &of.trunk.targets;
+        let moved = match &self.target {
+            Some(target) => !targets.iter().any(|now| now == target),
+            None => self.state == State::Waiting && !targets.is_empty(),
+        };
+        // Another password is another token.
+        let changed = self.register != *register;
+        if changed {
             self.register = Arc::clone(register);
             self.asked = register.expires;
         }
         self.step(if wanted { Input::Wanted } else { Input::Unwanted }, of, ctx);
-        if wanted && (!same || moved) {
-            // Where it was is not where calls would find us from now on.
-            self.inquiry = None;
-            self.step(Input::Lost, of, ctx);
+        if wanted && (changed || moved) {
+            self.begin_anew(of, ctx);
         }
-        if wanted && self.state == State::Waiting {
-            // What was wrong may have been put right.
-            self.failures = 0;
-            self.step(Input::Due, of, ctx);
+    }
+
+    /// Where we were, or as whom, is not what the operator wants from now on; what was wrong may have been put right.
+    fn begin_anew(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        if let Some(mut inquiry) = self.inquiry.take() {
+            inquiry.drop_open(ctx);
+        }
+        self.failures = 0;
+        match self.state {
+            State::Waiting | State::Lapsing => self.step(Input::Due, of, ctx),
+            State::Registered => self.step(Input::Lost, of, ctx),
+            State::Registering | State::Refreshing => self.ask_first(of, ctx),
+            State::Unregistered | State::Deregistering => {}
         }
     }
 

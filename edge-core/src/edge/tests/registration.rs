@@ -327,3 +327,30 @@ fn all_numbers_of_an_account_are_registered_at_once_where_the_operator_wants_it(
     let sent = bench.receive(CARRIER, &invite_for(&uri, "sip:+442071838799@sip.carrier.example", 1));
     assert!(only(&sent, "INVITE ").1.starts_with("INVITE sip:442071838799@"));
 }
+
+#[test]
+fn a_wait_is_not_cut_short_by_what_does_not_concern_it() {
+    let mut bench = registering(|_| {});
+    let sent = first(&mut bench);
+    bench.receive(CARRIER, &answer(&only(&sent, "REGISTER ").1, "403 Forbidden", "r", CARRIER, ""));
+    let same = Arc::clone(&bench.edge.policy);
+    bench.edge.handle(Input::PolicyReplaced(same), bench.now);
+    assert!(bench.carry_out().is_empty());
+    assert_eq!(state(&bench), "waiting");
+}
+
+#[test]
+fn a_registrar_whose_name_dns_tells_late_is_asked_at_once() {
+    let mut bench = bench(|trunks| {
+        register(&mut trunks[0], TOKEN, |_| {});
+        trunks[0].host = Host::Name { name: "sip.carrier.example".to_owned(), port: None, transport: None };
+        trunks[0].targets = Arc::default();
+    });
+    assert!(first(&mut bench).is_empty());
+    assert_eq!(state(&bench), "waiting");
+    let question = bench.edge.policy.questions().first().unwrap().clone();
+    let led =
+        bench.edge.policy.led(&question, Targets::one(CARRIER.parse().unwrap(), Transport::Udp)).unwrap();
+    bench.edge.handle(Input::PolicyReplaced(Arc::new(led)), bench.now);
+    only(&bench.carry_out(), "REGISTER ");
+}
