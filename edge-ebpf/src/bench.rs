@@ -13,8 +13,8 @@ use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_TX};
 use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
-use edge_ebpf::abi::{EndpointSlot, EndpointState, MediaAddress, NextHopSlot, Word};
-use edge_ebpf::forward::forward;
+use edge_ebpf::abi::{EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, Word};
+use edge_ebpf::forward;
 use edge_ebpf::frame::Frame;
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::Verdict;
@@ -121,6 +121,11 @@ impl Tables for Hashed {
     fn next_hop(&self, row: u32) -> Option<&NextHopSlot> {
         Maps.next_hop(row)
     }
+
+    #[inline(always)]
+    fn profile(&self, row: u32) -> Option<&ProfileSlot> {
+        Maps.profile(row)
+    }
 }
 
 /// Anything but a relay is a fault of the bench, and aborts.
@@ -128,7 +133,7 @@ impl Tables for Hashed {
 fn decide(ctx: &XdpContext, tables: &impl Tables) -> Option<u32> {
     let mut frame = XdpFrame::new(ctx);
     prepare(&mut frame)?;
-    let verdict = forward(&mut frame, tables);
+    let verdict = forward::decide(&mut frame, tables).verdict;
     count(verdict);
     match verdict {
         Verdict::Relay(_) => Some(XDP_TX),

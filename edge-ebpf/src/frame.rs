@@ -15,8 +15,8 @@ pub trait Frame {
         self.len() == 0
     }
 
-    /// Copies a value out; `None` when it would reach beyond the end. The offset is even, and so is the alignment
-    /// of `T` at most.
+    /// Copies a value out; `None` when it would reach beyond the end. The offset suits
+    /// the alignment of `T`, which is two at most.
     fn read<T: FromBytes>(&self, offset: usize) -> Option<T>;
 
     /// Copies a value in; `None`, with nothing written, when it would reach beyond the end.

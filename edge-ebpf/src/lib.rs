@@ -2,8 +2,10 @@
 //!
 //! - [`forward`] is that decision: a pure function of one [`frame`] and the [`tables`], ending in one [`verdict`];
 //! - [`shield`](mod@shield) is the one about what is for SIP;
+//! - [`payload`] is the rest of it, for the few packets whose payload changes;
 //! - [`abi`] is the layout of the maps, shared with the process that fills them;
-//! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550;
+//! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550, [`budget`] how many
+//!   packets may come;
 //! - `testing` (feature) holds a packet builder, tables in memory and the table of cases for every host.
 //!
 //! Hosts of [`forward::forward`] and [`shield::shield`]: the XDP programs in `main.rs`, the tests, the bench.
@@ -20,8 +22,10 @@ extern crate alloc;
 extern crate std;
 
 pub mod abi;
+pub mod budget;
 pub mod forward;
 pub mod frame;
+pub mod payload;
 pub mod shield;
 pub mod stats;
 pub mod tables;

@@ -1,5 +1,6 @@
-//! The XDP programs. `edge_media` hands each frame to [`forward`](edge_ebpf::forward::forward) and does what it says;
-//! what is not media and may be SIP goes on to `edge_shield`, which does the same with [`shield`].
+//! The XDP programs. `edge_media` hands each frame to [`decide`](edge_ebpf::forward::decide) and does what it says; a packet
+//! whose payload is to change goes on to `edge_payload`, and what is not media and may be SIP to `edge_shield`, which does
+//! what [`shield`] says.
 
 #![no_std]
 #![no_main]
@@ -18,8 +19,9 @@ use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::warn;
 use edge_ebpf::abi::{STAMP, Stage, Word};
-use edge_ebpf::forward::forward;
+use edge_ebpf::forward::{Decision, decide};
 use edge_ebpf::frame::Frame;
+use edge_ebpf::payload;
 use edge_ebpf::shield::{ShieldVerdict, shield};
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
 use edge_ebpf::wire::ethernet::{self, Ethernet};
@@ -50,7 +52,12 @@ const LOG_INTERVAL_NS: u64 = 1_000_000_000;
 #[xdp(frags)]
 pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
-    let (verdict, action) = act(forward(&mut frame, &Maps));
+    let Decision { verdict, work } = decide(&mut frame, &Maps);
+    let (mut verdict, mut action) = act(verdict);
+    if let (Verdict::Relay(_), Some(work)) = (verdict, work) {
+        stages::hand_over(&ctx, &work, verdict, action);
+        (verdict, action) = (Verdict::Drop(DropReason::NoStage), XDP_DROP);
+    }
     if let Verdict::Pass(reason) = verdict
         && reason.may_be_sip()
     {
@@ -71,6 +78,17 @@ pub(crate) fn edge_shield(ctx: XdpContext) -> u32 {
     match verdict {
         ShieldVerdict::Drop(_) => XDP_DROP,
         ShieldVerdict::Elsewhere | ShieldVerdict::Pass(_) | ShieldVerdict::Spare(_) => XDP_PASS,
+    }
+}
+
+/// Where packets go on to whose payload changes. They leave as the media program has decided.
+#[xdp(frags)]
+pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
+    count_at(stages::handed_on());
+    let Some((work, action)) = stages::handed_over() else { return XDP_DROP };
+    match payload::carry_out(&mut XdpFrame::new(&ctx), &work) {
+        Some(()) => action,
+        None => XDP_DROP,
     }
 }
 

@@ -104,15 +104,17 @@ impl Jitter {
     /// From its stored form.
     #[inline(always)]
     #[must_use]
-    pub const fn from_ns_x16(ns_x16: u64) -> Self {
-        Self { ns_x16 }
+    pub const fn from_quarter_ns(quarter_ns: u32) -> Self {
+        Self { ns_x16: (quarter_ns as u64) << 2 }
     }
 
-    /// Its stored form.
+    /// Its stored form: quarters of a nanosecond, up to a second of them.
     #[inline(always)]
     #[must_use]
-    pub const fn ns_x16(self) -> u64 {
-        self.ns_x16
+    #[expect(clippy::cast_possible_truncation, reason = "checked in the same line")]
+    pub const fn quarter_ns(self) -> u32 {
+        let quarters = self.ns_x16 >> 2;
+        if quarters > u32::MAX as u64 { u32::MAX } else { quarters as u32 }
     }
 
     /// In nanoseconds.

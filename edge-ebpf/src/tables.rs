@@ -2,7 +2,7 @@
 
 use crate::abi::{
     Address, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, NextHopSlot, PROBES_MAX,
-    first_row,
+    ProfileSlot, first_row,
 };
 use crate::verdict::PassReason;
 
@@ -19,6 +19,9 @@ pub trait Tables {
 
     /// Row of the next hops.
     fn next_hop(&self, row: u32) -> Option<&NextHopSlot>;
+
+    /// Row of the profiles.
+    fn profile(&self, row: u32) -> Option<&ProfileSlot>;
 }
 
 /// Index of the endpoint that owns a local address and port.

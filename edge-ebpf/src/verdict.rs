@@ -81,6 +81,9 @@ reasons! {
         TooBig = 20, "too_big", "longer than the MTU of the device it should leave by; IPv6 takes 20 bytes more than IPv4";
         NoUdpChecksum = 21, "no_udp_checksum", "UDP without a checksum over IPv6 (RFC 8200 section 8.1), or bound for it and too long to be given one";
         NoHeadroom = 22, "no_headroom", "the driver left no room to make an IPv6 header of an IPv4 header";
+        PayloadType = 23, "payload_type", "a payload type that was not negotiated";
+        OverRate = 24, "over_rate", "more packets or bytes a second than the negotiated codecs need";
+        NoStage = 25, "no_stage", "the program that changes payloads is not there: a fault of ours";
     }
 }
 

@@ -20,7 +20,7 @@ const PER_ADDRESS: u16 = 31_250;
 const FIRST_LOCAL: u32 = u32::from_be_bytes([10, 0, 0, 0]);
 const FIRST_PORT: u16 = 1024;
 /// Row of the next hop of all flows, which leaves by the device that `BPF_PROG_TEST_RUN` presents.
-const NEXT_HOP: u32 = 1;
+const NEXT_HOP: u16 = 1;
 const LOOPBACK: u32 = 1;
 const XDP_TX: u32 = 3;
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -117,7 +117,7 @@ fn fill(ebpf: &mut Ebpf) -> Result<()> {
         destination: Some(station(2)),
     });
     let hop: [u8; size_of::<NextHopSlot>()] = transmute!(hop);
-    next_hops.set(NEXT_HOP, hop, 0)?;
+    next_hops.set(NEXT_HOP.into(), hop, 0)?;
     let mut endpoints: Array<_, [u8; ENDPOINT_LEN]> = map(ebpf, ENDPOINTS)?.try_into()?;
     for index in 0..FLOWS {
         endpoints.set(index, endpoint_bytes(index), 0)?;

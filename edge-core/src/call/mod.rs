@@ -151,6 +151,8 @@ pub(crate) struct Call {
     waiting: VecDeque<Waiting>,
     /// Codec of an answer that the datapath has not agreed to yet.
     codec: Option<String>,
+    /// And that of the other side, when it is converted.
+    transcoded: Option<String>,
     media: MediaState,
     /// The record so far; taken when it is written.
     record: Option<Box<CallRecord>>,
@@ -224,6 +226,7 @@ impl Call {
             streams,
             waiting: VecDeque::new(),
             codec: None,
+            transcoded: None,
             media: MediaState::Installing,
             record: Some(record),
             ending: false,

@@ -307,6 +307,7 @@ impl Arrival<'_> {
             redirects: 0,
             from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),
             codec: None,
+            transcoded: None,
             started: ctx.now,
             ringing: None,
             answered: None,

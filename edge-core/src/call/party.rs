@@ -131,6 +131,7 @@ fn joined_record(
         from_call: Some(from_call),
         redirects: 0,
         codec: None,
+        transcoded: None,
         started: now,
         ringing: None,
         answered: None,

@@ -30,6 +30,8 @@ pub struct CallRecord {
     pub redirects: u8,
     /// Codec of the answer, when there was one.
     pub codec: Option<String>,
+    /// Codec of the side that answered, when it is another one and is converted.
+    pub transcoded: Option<String>,
     /// The INVITE came in.
     pub started: Instant,
     /// The called side first said that it rings (18x).

@@ -164,7 +164,7 @@ impl Call {
             return;
         }
         if let (Some(record), Some(codec)) = (&mut self.record, self.codec.take()) {
-            record.codec = Some(codec);
+            (record.codec, record.transcoded) = (Some(codec), self.transcoded.take());
         }
         match then {
             Then::Extend => self.once_relayed(Then::SendOn, ctx),

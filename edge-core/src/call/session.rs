@@ -203,6 +203,7 @@ impl Call {
     ) -> Result<(Agreement, Bytes), SdpError> {
         let agreed = self.streams.agree(&self.policy, side, &mut self.legs, proposal, sdp)?;
         self.codec = agreed.0.codec_name().map(str::to_owned);
+        self.transcoded = agreed.0.transcoded().map(str::to_owned);
         Ok(agreed)
     }
 }

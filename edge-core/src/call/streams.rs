@@ -14,7 +14,7 @@ use crate::media::{
     Dscp, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia, SourcePolicy,
     Traffic,
 };
-use crate::policy::{Policy, RealmId, Trunk};
+use crate::policy::{Policing, Policy, RealmId, Trunk};
 use crate::sdp::{
     Agreement, Answer, LegLines, MediaLines, MediaStream, Offer, Origin, Proposal, SdpError, Terms,
 };
@@ -44,6 +44,7 @@ pub(super) struct End {
     family: Family,
     source_policy: SourcePolicy,
     dscp: Option<Dscp>,
+    policing: Policing,
 }
 
 impl End {
@@ -54,6 +55,7 @@ impl End {
             family: Family::of(signalling),
             source_policy: trunk.source_policy(signalling),
             dscp: trunk.rtp_dscp,
+            policing: trunk.media.policing,
         }
     }
 
@@ -63,9 +65,17 @@ impl End {
     }
 
     const fn endpoint(self, local: SocketAddr) -> MediaEndpoint {
-        let Self { realm: _, family: _, source_policy, dscp } = self;
+        let Self { realm: _, family: _, source_policy, dscp, policing: _ } = self;
         let traffic = Traffic::Rtp;
-        MediaEndpoint { local, remote: None, source_policy, traffic, dscp, clock_rate: CLOCK_RATE }
+        MediaEndpoint {
+            local,
+            remote: None,
+            source_policy,
+            traffic,
+            dscp,
+            clock_rate: CLOCK_RATE,
+            sends: None,
+        }
     }
 }
 
@@ -337,14 +347,16 @@ impl Streams {
                 continue;
             };
             let clock_rate = agreed.answered.clock_rate();
+            let sides = [answering.other(), answering];
+            let [offers, answers] = agreed.sends(sides.map(|side| self.ends[side.index()].policing));
             let ends = [
-                (answering.other(), &agreed.offered, agreed.offered_mux()),
-                (answering, &agreed.answered, agreed.answered_mux()),
+                (sides[0], &agreed.offered, agreed.offered_mux(), offers),
+                (sides[1], &agreed.answered, agreed.answered_mux(), answers),
             ];
-            for (side, described, rtcp_mux) in ends {
+            for (side, described, rtcp_mux, sends) in ends {
                 let end = stream.end_mut(side);
                 (end.remote, end.traffic) = (described.remote, described.traffic(rtcp_mux));
-                end.clock_rate = clock_rate;
+                (end.clock_rate, end.sends) = (clock_rate, sends);
             }
         }
     }

@@ -5,10 +5,12 @@
 //! Invariants: a port pair belongs to at most one call, and rests after its call before the next one gets it.
 
 mod ports;
+mod sends;
 
 use std::net::{IpAddr, SocketAddr};
 
 pub use ports::{PortLease, PortPool};
+pub use sends::{Handling, PAYLOADS_MAX, Payload, Sends};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
@@ -55,6 +57,8 @@ pub struct MediaEndpoint {
     pub dscp: Option<Dscp>,
     /// RTP timestamp ticks a second (RFC 3551), for jitter.
     pub clock_rate: u32,
+    /// What the leg may send; `None` for anything, as long as nothing is agreed on.
+    pub sends: Option<Sends>,
 }
 
 /// What a leg sends to its endpoint, and takes from it.
@@ -167,21 +171,29 @@ pub struct MediaReport {
     pub jitter_us: u64,
     /// Packets dropped at this endpoint, by the datapath's name for the reason; only reasons that occurred.
     pub drops: Vec<(&'static str, u64)>,
+    /// Packets that crossed though they were not what was agreed on, because the trunk's are only counted: by the name of
+    /// the reason that would have dropped them.
+    pub let_pass: Vec<(&'static str, u64)>,
 }
 
 impl MediaReport {
     /// Takes in what came in at another endpoint of the same leg. The jitter of the two is the worse one.
     pub fn add(&mut self, other: Self) {
-        let Self { packets, bytes, lost, jitter_us, drops } = other;
+        let Self { packets, bytes, lost, jitter_us, drops, let_pass } = other;
         self.packets += packets;
         self.bytes += bytes;
         self.lost += lost;
         self.jitter_us = self.jitter_us.max(jitter_us);
-        for (reason, count) in drops {
-            match self.drops.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, sum)) => *sum += count,
-                None => self.drops.push((reason, count)),
-            }
+        add_counts(&mut self.drops, drops);
+        add_counts(&mut self.let_pass, let_pass);
+    }
+}
+
+fn add_counts(sums: &mut Vec<(&'static str, u64)>, counts: Vec<(&'static str, u64)>) {
+    for (reason, count) in counts {
+        match sums.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((reason, count)),
         }
     }
 }

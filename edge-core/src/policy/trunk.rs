@@ -93,6 +93,8 @@ pub struct Trunk {
     pub media_source: SourcePolicy,
     /// How RTP and RTCP to it are marked; `None` leaves them as they came.
     pub rtp_dscp: Option<Dscp>,
+    /// What its media packets are held to, and what may be done to them.
+    pub media: super::MediaRules,
     /// Session interval that is proposed on this trunk's side of a call (RFC 4028), at least 90 s: a side that dies without
     /// a word is noticed within it. `None` proposes none; one that the peer asks for is kept all the same.
     pub session_timer: Option<Duration>,
@@ -185,6 +187,7 @@ impl Trunk {
             nat: false,
             media_source: SourcePolicy::Strict,
             rtp_dscp: None,
+            media: super::MediaRules::default(),
             session_timer: Some(SESSION_TIMER),
             redirects: Redirects::default(),
             reliable_provisional: ReliableProvisional::default(),

@@ -44,8 +44,23 @@ impl MediaFormat {
         self.is(&other.encoding) && self.clock_rate == other.clock_rate && channels(self) == channels(other)
     }
 
+    /// Whether one is A-law and the other mu-law of G.711, otherwise the same.
+    pub(super) fn is_other_law_of(&self, other: &Self) -> bool {
+        let law = |format: &Self| {
+            let speech =
+                format.clock_rate == 8_000 && format.parameters.as_deref().is_none_or(|count| count == "1");
+            (speech && format.is("PCMA"), speech && format.is("PCMU"))
+        };
+        matches!((law(self), law(other)), ((true, false), (false, true)) | ((false, true), (true, false)))
+    }
+
+    /// The other law of G.711, under its static number (RFC 3551 table 4); `None` of another format.
+    pub(super) fn other_law(&self) -> Option<Self> {
+        [0, 8].into_iter().filter_map(static_format).find(|other| other.is_other_law_of(self))
+    }
+
     /// Payload types that it packs into itself: `red`'s (RFC 2198) and `rtx`'s (RFC 4588).
-    fn carried(&self) -> Vec<u8> {
+    pub(super) fn carried(&self) -> Vec<u8> {
         let of_red = self.is("red").then(|| self.fmtp.iter().flat_map(|value| value.split('/')));
         let of_rtx = self.is("rtx").then(|| self.fmtp.iter().flat_map(|value| value.split(';')));
         let apt = |field: &str| field.trim().strip_prefix("apt=").and_then(|number| number.parse().ok());

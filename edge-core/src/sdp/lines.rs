@@ -8,6 +8,8 @@
 //! Invariants: an offer's answer has its lines, in its order; what is told to a leg names streams that both legs agreed to
 //! relay or are asked about; nothing here changes until an offer is answered.
 
+mod payloads;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::MediaFormat;
 use super::offer::{Answer, Line, Offer, failure};
+use super::pairing::Pair;
 use super::stream::{Kind, MediaStream};
 use super::terms::Terms;
 use super::write::{Written, description};
@@ -75,6 +78,8 @@ pub struct Agreed {
     rtcp_mux: bool,
     /// What the leg that offered is told.
     told: MediaStream,
+    /// The formats of both legs.
+    pairs: Vec<Pair>,
 }
 
 /// An offer and its answer.
@@ -282,10 +287,10 @@ impl Proposal {
                 Some(Ok(answered)) => answered,
             };
             may_be(answered)?;
-            let told = Terms::answered(offered, &crossing.told, answered)?;
+            let (told, pairs) = Terms::answered(offered, &crossing.told, answered)?;
             let (offered, answered) = (offered.clone(), answered.clone());
             let rtcp_mux = crossing.told.rtcp_mux && answered.rtcp_mux;
-            streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told });
+            streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told, pairs });
         }
         Ok(Agreement { proposal: self.clone(), streams })
     }

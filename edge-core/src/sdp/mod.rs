@@ -2,8 +2,8 @@
 //! audio and fax (ITU-T T.38).
 //!
 //! Each leg talks to the edge only: what goes out is written anew from what is understood, with our addresses
-//! and an allow-list of attributes, so that nothing of the other side's network gets through. Payload types
-//! are kept, because the media path does not rewrite them: a leg hears the numbers that the other one uses.
+//! and an allow-list of attributes, so that nothing of the other side's network gets through. An offer keeps its
+//! payload type numbers, and its leg hears the answer in them; the datapath puts them in the place of the other leg's.
 //!
 //! Invariants:
 //! - An [`Offer`] has a stream that could be relayed. Offer and Answer are different types.
@@ -17,6 +17,8 @@ mod format;
 mod lines;
 mod offer;
 mod own;
+mod pairing;
+mod rate;
 mod session;
 mod stream;
 mod terms;

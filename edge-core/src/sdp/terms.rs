@@ -1,12 +1,17 @@
 //! What two legs let cross: one stream, said anew in the terms of both their trunks.
 
 use super::format::{MediaFormat, select};
+use super::pairing::{Pair, pair};
 use super::stream::{Kind, MediaStream, may_share_a_port};
 use super::{Protocol, SdpError};
+use crate::media::PAYLOADS_MAX;
 use crate::policy::{Codec, CodecPolicy, Srtp, Trunk};
 
 /// What a T.38 stream is called where codecs are denied.
 const T38: &str = "T38";
+
+/// Formats that a leg is told; the longest lists in use have about 25. The datapath has room for these, numbered twice.
+const FORMATS_TOLD_MAX: usize = PAYLOADS_MAX / 2;
 
 /// The terms of an offer's way from one leg, near, to the other, far.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +20,8 @@ pub struct Terms<'a> {
     far: &'a CodecPolicy,
     /// Whether keys may cross: both trunks want that.
     secure: bool,
+    /// Whether G.711 may cross as the other law: either trunk wants that.
+    converts_law: bool,
 }
 
 impl<'a> Terms<'a> {
@@ -22,7 +29,8 @@ impl<'a> Terms<'a> {
     #[must_use]
     pub fn between(near: &'a Trunk, far: &'a Trunk) -> Self {
         let passes = |trunk: &Trunk| trunk.srtp == Srtp::Passthrough;
-        Self { near: &near.codecs, far: &far.codecs, secure: passes(near) && passes(far) }
+        let converts_law = near.media.converts_law || far.media.converts_law;
+        Self { near: &near.codecs, far: &far.codecs, secure: passes(near) && passes(far), converts_law }
     }
 
     /// What the far leg is offered of a stream.
@@ -45,9 +53,17 @@ impl<'a> Terms<'a> {
         if stream.protocol.is_secure() && stream.crypto.is_empty() {
             return Err(SdpError::NoCommonKeys);
         }
-        let mut formats = select(&stream.formats, |format| self.permits(format));
+        let candidates = self.candidates(stream);
+        let mut formats = select(&candidates, |format| {
+            if is_of(stream, format) { self.permits(format) } else { self.far.permits(&format.encoding) }
+        });
+        formats.truncate(FORMATS_TOLD_MAX);
         if !self.far.allow.is_empty() {
             formats.sort_by_key(|format| (!format.is_codec(), self.far.preference(&format.encoding)));
+        }
+        // What has to be converted is taken where nothing else can be.
+        if formats.iter().any(|format| !is_of(stream, format)) {
+            formats.sort_by_key(|format| (!format.is_codec(), !is_of(stream, format)));
         }
         has_codec(&formats)?;
         let crypto = if self.secure { stream.crypto.clone() } else { Vec::new() };
@@ -56,8 +72,9 @@ impl<'a> Terms<'a> {
 
     /// What the near leg, which offered `first`, hears of the far leg's answer to what it was `told`.
     ///
-    /// Formats are the answer's, limited to what was told, under the answer's numbers; the direction is the answer's as
-    /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it.
+    /// Formats are the answer's, limited to what was told, under the offer's numbers; the direction is the answer's as
+    /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it. With it the formats
+    /// of both legs, each with the other's.
     ///
     /// # Errors
     /// What is wrong with the answer.
@@ -65,15 +82,20 @@ impl<'a> Terms<'a> {
         first: &MediaStream,
         told: &MediaStream,
         answer: &MediaStream,
-    ) -> Result<MediaStream, SdpError> {
+    ) -> Result<(MediaStream, Vec<Pair>), SdpError> {
         if answer.kind != told.kind {
             return Err(SdpError::NoMedia);
         }
         if answer.protocol.is_secure() != told.protocol.is_secure() {
             return Err(SdpError::Protocol { protocol: answer.protocol });
         }
-        let offered = |format: &MediaFormat| told.formats.iter().any(|other| other.same_encoding(format));
-        let formats = select(&answer.formats, offered);
+        let pairs = pair(&first.formats, &told.formats, &answer.formats, !told.protocol.is_secure());
+        let mut formats: Vec<MediaFormat> = Vec::with_capacity(pairs.len());
+        for Pair { near, .. } in &pairs {
+            if formats.iter().all(|format| format.payload_type != near.payload_type) {
+                formats.push(near.clone());
+            }
+        }
         if told.kind != Kind::Fax {
             has_codec(&formats)?;
         }
@@ -82,14 +104,32 @@ impl<'a> Terms<'a> {
         if told.protocol.is_secure() && crypto.is_empty() {
             return Err(SdpError::NoCommonKeys);
         }
-        Ok(MediaStream {
+        let heard = MediaStream {
             protocol: first.protocol,
             direction: answer.direction.answering(first.direction),
             rtcp_mux: first.rtcp_mux && may_share_a_port(&formats),
             formats,
             crypto,
             ..answer.clone()
-        })
+        };
+        Ok((heard, pairs))
+    }
+
+    /// The formats of an offer, and behind those of G.711 the other law, if it may cross as that and is not there itself.
+    fn candidates(&self, stream: &MediaStream) -> Vec<MediaFormat> {
+        let mut candidates = stream.formats.clone();
+        if !self.converts_law || stream.protocol.is_secure() || !stream.crypto.is_empty() {
+            return candidates;
+        }
+        for format in stream.formats.iter().filter(|format| self.near.permits(&format.encoding)) {
+            let Some(other) = format.other_law() else { continue };
+            let known =
+                |known: &MediaFormat| known.payload_type == other.payload_type || known.same_encoding(&other);
+            if !candidates.iter().any(known) {
+                candidates.push(other);
+            }
+        }
+        candidates
     }
 
     fn permits(&self, format: &MediaFormat) -> bool {
@@ -111,6 +151,11 @@ impl Protocol {
             Self::Avp | Self::Avpf | Self::Dtls | Self::Udptl | Self::Other => false,
         }
     }
+}
+
+/// Whether a format is one that the stream's owner has described itself.
+fn is_of(stream: &MediaStream, format: &MediaFormat) -> bool {
+    stream.formats.iter().any(|own| own.payload_type == format.payload_type && own.same_encoding(format))
 }
 
 fn has_codec(formats: &[MediaFormat]) -> Result<(), SdpError> {

@@ -48,7 +48,9 @@ pub struct Endpoint {
     /// Index of the endpoint where packets that arrive here leave.
     pub peer: u32,
     /// Row of the next-hop table for packets that leave here; 0 for none.
-    pub next_hop: u32,
+    pub next_hop: u16,
+    /// Row of the profiles for packets that arrive here; 0 takes every payload type as it is, and any number of packets.
+    pub profile: u16,
     /// Local address. Together with `local_port` it repeats the key of the entry.
     pub local: Address,
     /// Local RTP port, even; RTCP is on the next one.
@@ -81,6 +83,7 @@ impl Endpoint {
         call: 0,
         peer: 0,
         next_hop: 0,
+        profile: 0,
         local: Address::UNSPECIFIED,
         local_port: 0,
         remote: Address::UNSPECIFIED,
@@ -146,7 +149,8 @@ struct Entry {
     version: u32,
     call: u32,
     peer: u32,
-    next_hop: u32,
+    next_hop: u16,
+    profile: u16,
     local_port: u16,
     remote_rtp_port: u16,
     remote_rtcp_port: u16,
@@ -166,7 +170,7 @@ const _: () = assert!(size_of::<Entry>() == WORDS * 8);
 impl Entry {
     #[inline(always)]
     fn new(version: u32, endpoint: &Endpoint) -> Self {
-        let Endpoint { call, peer, next_hop, local, local_port, remote, .. } = *endpoint;
+        let Endpoint { call, peer, next_hop, profile, local, local_port, remote, .. } = *endpoint;
         let Endpoint { remote_rtp_port, remote_rtcp_port, source_policy, source_prefix, .. } = *endpoint;
         let Endpoint { generation, dscp, flags, ns_per_tick, .. } = *endpoint;
         Self {
@@ -174,6 +178,7 @@ impl Entry {
             call,
             peer,
             next_hop,
+            profile,
             local_port,
             remote_rtp_port,
             remote_rtcp_port,
@@ -190,15 +195,14 @@ impl Entry {
 
     #[inline(always)]
     fn endpoint(self) -> Endpoint {
-        let Self { version: _, call, peer, next_hop, local_port, remote_rtp_port, remote_rtcp_port, .. } =
-            self;
-        let Self {
-            source_policy, source_prefix, ns_per_tick, generation, dscp, flags, local, remote, ..
-        } = self;
+        let Self { version: _, call, peer, next_hop, profile, local_port, .. } = self;
+        let Self { remote_rtp_port, remote_rtcp_port, source_policy, source_prefix, .. } = self;
+        let Self { ns_per_tick, generation, dscp, flags, local, remote, .. } = self;
         Endpoint {
             call,
             peer,
             next_hop,
+            profile,
             local,
             local_port,
             remote,

@@ -7,6 +7,7 @@
 //! | [`ENDPOINTS`] | media address and port | userspace |
 //! | [`STATES`] | as `ENDPOINTS` | the kernel |
 //! | [`NEXT_HOPS`] | row that an endpoint names | userspace |
+//! | [`PROFILES`] | row that an endpoint names | userspace |
 //! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
 //! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
@@ -25,6 +26,7 @@ mod endpoint;
 mod latch;
 mod media_address;
 mod next_hop;
+mod profile;
 mod shield;
 mod stage;
 mod stamp;
@@ -39,6 +41,10 @@ pub use endpoint::{
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
+pub use profile::{
+    Handling, PAYLOAD_TYPES, PROFILE_COUNTS_ONLY, PROFILE_MASKS_EVENTS, PROFILE_TELLS_EVENTS, PayloadRule,
+    Profile, ProfileSlot,
+};
 pub use shield::{
     CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES, LISTENERS,
     LISTENERS_MAX, Listed, Listener, ListenerKey, MODE_OFF, MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS,
@@ -63,6 +69,8 @@ pub const ENDPOINTS: &str = "ENDPOINTS";
 pub const STATES: &str = "STATES";
 /// Name of the map of [`NextHopSlot`]s.
 pub const NEXT_HOPS: &str = "NEXT_HOPS";
+/// Name of the map of [`ProfileSlot`]s.
+pub const PROFILES: &str = "PROFILES";
 /// Name of the per-CPU map of packet counters, one `u64` for each reason.
 pub const COUNTERS: &str = "COUNTERS";
 /// Name of the devmap that redirects use.
@@ -78,7 +86,10 @@ pub const MEDIA_ADDRESSES_MAX: u32 = 64;
 /// million of them take 384 MiB of kernel memory.
 pub const ENDPOINTS_MAX: u32 = 1 << 20;
 /// Rows of [`NEXT_HOPS`]; row 0 stays empty and stands for "none".
-pub const NEXT_HOPS_MAX: u32 = 4096;
+pub const NEXT_HOPS_MAX: u16 = 4096;
+/// Rows of [`PROFILES`]; row 0 stays empty and stands for "none". Trunks that number their codecs in a few ways need a few
+/// rows for each pair of them.
+pub const PROFILES_MAX: u16 = 8192;
 /// Slots of [`DEVICES`].
 pub const DEVICES_MAX: u32 = 64;
 /// Slots of [`COUNTERS`]; reasons keep their slot for ever, so there are gaps.

@@ -10,11 +10,13 @@
 pub enum Stage {
     /// Looks at what is for SIP, and passes everything else.
     Shield = 0,
+    /// Changes the payload of packets that are relayed. Without it they are dropped.
+    Payload = 1,
 }
 
 impl Stage {
     /// Every stage, in the order of its slot.
-    pub const ALL: &[Self] = &[Self::Shield];
+    pub const ALL: &[Self] = &[Self::Shield, Self::Payload];
 
     /// Its slot of [`STAGES`](super::STAGES).
     #[inline(always)]
@@ -28,6 +30,7 @@ impl Stage {
     pub const fn program(self) -> &'static str {
         match self {
             Self::Shield => "edge_shield",
+            Self::Payload => "edge_payload",
         }
     }
 }

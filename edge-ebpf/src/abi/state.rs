@@ -13,6 +13,7 @@
 
 use super::latch::{Latch, LatchWord};
 use super::word::{Word, load_barrier, store_barrier};
+use crate::budget::{Budget, Rate};
 use crate::stats::{Arrival, Jitter, Run, Step};
 use crate::verdict::DropReason;
 use crate::wire::Stream;
@@ -26,12 +27,13 @@ pub const DROP_SLOTS: usize = 32;
 #[repr(C)]
 pub struct EndpointState {
     call_ssrc: Word,
-    packets: Word,
+    /// Packets, which wrap after years, and jitter, which stays at a second when it is more.
+    packets_jitter: Word,
     bytes: Word,
     arrival_ns: Word,
     timestamp_bad: Word,
     sequence_first_last: Word,
-    jitter_ns_x16: Word,
+    budget: Word,
     rtp_latch: LatchWord,
 
     /// Two's complement: duplicates make it negative.
@@ -42,7 +44,9 @@ pub struct EndpointState {
     rtcp_arrival_ns: Word,
     rtcp_latch: LatchWord,
     drops: [Word; DROP_SLOTS / 2],
-    reserved: [Word; 2],
+    /// Packets that crossed though their payload type was not negotiated, and though they exceeded the rate.
+    let_pass: Word,
+    reserved: Word,
 }
 
 const _: () = assert!(size_of::<EndpointState>() == 256);
@@ -53,9 +57,9 @@ impl EndpointState {
     /// Counts a relayed RTP packet, and follows its sequence number and timing.
     #[inline(always)]
     pub fn record_rtp(&self, arrival: &Arrival, ns_per_tick: u32) {
-        let before = self.packets.load();
-        let bad = self.follow(arrival, before, ns_per_tick);
-        self.packets.store(before + 1);
+        let (before, jitter) = self.packets_jitter.load_halves();
+        let (bad, jitter) = self.follow(arrival, before, jitter, ns_per_tick);
+        self.packets_jitter.store_halves(before.wrapping_add(1), jitter);
         self.bytes.add(arrival.bytes);
         self.arrival_ns.store(arrival.ns);
         self.timestamp_bad.store_halves(arrival.timestamp, bad);
@@ -67,7 +71,8 @@ impl EndpointState {
     pub fn record_udptl(&self, arrival_ns: u64, bytes: u64) {
         let (call, _) = self.call_ssrc.load_halves();
         self.call_ssrc.store_halves(call, 0);
-        self.packets.add(1);
+        let (packets, jitter) = self.packets_jitter.load_halves();
+        self.packets_jitter.store_halves(packets.wrapping_add(1), jitter);
         self.packets_outside.add(1);
         self.bytes.add(bytes);
         self.arrival_ns.store(arrival_ns);
@@ -93,6 +98,32 @@ impl EndpointState {
         }
     }
 
+    /// Takes a packet of `bytes` from what `rate` leaves to the endpoint; says whether there was enough.
+    #[inline(always)]
+    #[must_use]
+    pub fn spend(&self, now_ns: u64, bytes: u64, rate: Rate) -> bool {
+        let (packets, of_bytes) = self.budget.load_halves();
+        let Some(left) = (Budget { packets, bytes: of_bytes }).after(now_ns, bytes, rate) else {
+            return false;
+        };
+        self.budget.store_halves(left.packets, left.bytes);
+        true
+    }
+
+    /// Counts a packet that crossed though its payload type was not negotiated.
+    #[inline(always)]
+    pub fn record_foreign_type(&self) {
+        let (types, rate) = self.let_pass.load_halves();
+        self.let_pass.store_halves(types.wrapping_add(1), rate);
+    }
+
+    /// Counts a packet that crossed though it exceeded the rate.
+    #[inline(always)]
+    pub fn record_excess(&self) {
+        let (types, rate) = self.let_pass.load_halves();
+        self.let_pass.store_halves(types, rate.wrapping_add(1));
+    }
+
     /// Makes this the state of `call`: clears what another one left. `owner` is what [`call`](Self::call) said,
     /// and every recording is preceded by this.
     #[inline(always)]
@@ -106,7 +137,7 @@ impl EndpointState {
 
     #[inline(always)]
     fn begin_call(&self, call: u32) {
-        for word in [&self.packets, &self.bytes, &self.arrival_ns, &self.jitter_ns_x16, &self.lost_before] {
+        for word in [&self.packets_jitter, &self.bytes, &self.arrival_ns, &self.budget, &self.lost_before] {
             word.store(0);
         }
         for word in [&self.packets_outside, &self.rtcp_packets, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
@@ -115,6 +146,7 @@ impl EndpointState {
         for halves in &self.drops {
             halves.store_halves(0, 0);
         }
+        self.let_pass.store(0);
         self.rtp_latch.clear();
         self.rtcp_latch.clear();
         store_barrier();
@@ -133,41 +165,40 @@ impl EndpointState {
     /// from another one until then.
     #[inline(always)]
     pub fn expect_rtp(&self, ssrc: u32, sequence: u16) {
-        if self.packets.load() == 0 {
+        if self.packets_jitter.load_halves().0 == 0 {
             let run = Run::starting_at(sequence);
             self.call_ssrc.store_halves(self.call(), ssrc);
             self.sequence_first_last.store_halves(run.first, run.last);
         }
     }
 
-    /// Sequence numbers and jitter; returns the number to expect after a stray. `before` is the number of RTP
-    /// packets before this one.
+    /// Sequence numbers and jitter; returns the number to expect after a stray, and the jitter. `before` is the number of
+    /// RTP packets before this one, and `jitter` what it was then.
     #[inline(always)]
-    fn follow(&self, arrival: &Arrival, before: u64, ns_per_tick: u32) -> u32 {
+    fn follow(&self, arrival: &Arrival, before: u32, jitter: u32, ns_per_tick: u32) -> (u32, u32) {
         let (call, ssrc) = self.call_ssrc.load_halves();
         if before == 0 || ssrc != arrival.ssrc {
             self.call_ssrc.store_halves(call, arrival.ssrc);
-            return self.begin_run(arrival, before);
+            return (self.begin_run(arrival, before), jitter);
         }
         let mut run = self.run();
         match run.step(arrival.sequence) {
             Step::Counted => self.sequence_first_last.store_halves(run.first, run.last),
             Step::Stray => self.packets_outside.add(1),
-            Step::Restarted => return self.begin_run(arrival, before),
+            Step::Restarted => return (self.begin_run(arrival, before), jitter),
         }
         let (timestamp, _) = self.timestamp_bad.load_halves();
-        let mut jitter = Jitter::from_ns_x16(self.jitter_ns_x16.load());
+        let mut jitter = Jitter::from_quarter_ns(jitter);
         let elapsed_ns = arrival.ns.wrapping_sub(self.arrival_ns.load());
         jitter.observe(elapsed_ns, arrival.timestamp.wrapping_sub(timestamp), ns_per_tick);
-        self.jitter_ns_x16.store(jitter.ns_x16());
-        run.bad
+        (run.bad, jitter.quarter_ns())
     }
 
     /// Starts counting anew at this packet: the first one, another source, or a source that jumped.
     #[inline(always)]
-    fn begin_run(&self, arrival: &Arrival, before: u64) -> u32 {
+    fn begin_run(&self, arrival: &Arrival, before: u32) -> u32 {
         self.lost_before.store(self.lost().cast_unsigned());
-        self.packets_outside.store(before);
+        self.packets_outside.store(before.into());
         let run = Run::starting_at(arrival.sequence);
         self.sequence_first_last.store_halves(run.first, run.last);
         run.bad
@@ -211,8 +242,9 @@ impl EndpointState {
 
     /// RTP packets relayed.
     #[must_use]
+    #[inline(always)]
     pub fn rtp_packets(&self) -> u64 {
-        self.packets.load()
+        self.packets_jitter.load_halves().0.into()
     }
 
     /// Their bytes on the wire, Ethernet header included.
@@ -243,7 +275,7 @@ impl EndpointState {
     #[inline(always)]
     #[must_use]
     pub fn lost(&self) -> i64 {
-        let received = self.packets.load().saturating_sub(self.packets_outside.load());
+        let received = self.rtp_packets().saturating_sub(self.packets_outside.load());
         let run = if received == 0 { 0 } else { self.run().lost(received) };
         self.lost_before.load().cast_signed().wrapping_add(run)
     }
@@ -251,7 +283,7 @@ impl EndpointState {
     /// Interarrival jitter in nanoseconds, by RFC 3550 appendix A.8.
     #[must_use]
     pub fn jitter_ns(&self) -> u64 {
-        Jitter::from_ns_x16(self.jitter_ns_x16.load()).ns()
+        Jitter::from_quarter_ns(self.packets_jitter.load_halves().1).ns()
     }
 
     /// Packets dropped at this endpoint for `reason`.
@@ -260,6 +292,18 @@ impl EndpointState {
         let slot = reason as usize;
         let (even, odd) = self.drops.get(slot / 2).map_or((0, 0), Word::load_halves);
         if slot.is_multiple_of(2) { even } else { odd }
+    }
+
+    /// Packets that crossed though their payload type was not negotiated.
+    #[must_use]
+    pub fn foreign_types(&self) -> u32 {
+        self.let_pass.load_halves().0
+    }
+
+    /// Packets that crossed though they exceeded the rate.
+    #[must_use]
+    pub fn excess(&self) -> u32 {
+        self.let_pass.load_halves().1
     }
 
     #[inline(always)]

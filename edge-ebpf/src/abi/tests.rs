@@ -134,7 +134,8 @@ fn uniform(number: u32) -> Endpoint {
     Endpoint {
         call: number,
         peer: number,
-        next_hop: number,
+        next_hop: port,
+        profile: port,
         local: Address::v4(octets),
         local_port: port,
         remote: Address::v4(octets),

@@ -18,7 +18,7 @@ const IP_OFFSET: usize = ethernet::LEN;
 /// Where the payload of a datagram without IP options lies.
 pub(super) const V4_PAYLOAD_OFFSET: usize = IP_OFFSET + ipv4::LEN + udp::LEN;
 /// Where the payload of a datagram without extension headers lies.
-const V6_PAYLOAD_OFFSET: usize = IP_OFFSET + ipv6::LEN + udp::LEN;
+pub(super) const V6_PAYLOAD_OFFSET: usize = IP_OFFSET + ipv6::LEN + udp::LEN;
 
 /// A UDP datagram for a media port. Its lengths and checksum are not checked yet.
 pub(super) struct Datagram {
@@ -32,7 +32,7 @@ pub(super) struct Datagram {
 #[derive(Clone, Copy)]
 pub(super) struct Carried {
     offset: usize,
-    len: usize,
+    pub(super) len: usize,
 }
 
 /// A well-formed payload.

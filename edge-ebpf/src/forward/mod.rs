@@ -1,43 +1,72 @@
 //! The media decision: what becomes of one frame.
 //!
-//! In this order: parse, is it ours, check, look up, admit, rewrite, count. What is not ours passes untouched
+//! In this order: parse, is it ours, check, look up, admit, police, rewrite, count. What is not ours passes untouched
 //! before anything else is asked of it; from then on a packet is either relayed or dropped with a reason.
 //!
 //! Invariants: a packet leaves only with the addresses of an endpoint that is live and linked to the one it
-//! arrived at; nothing outside the Ethernet, IP and UDP headers changes; the frame keeps its length within an IP
+//! arrived at; nothing outside the Ethernet, IP and UDP headers changes but what a [`payload::Work`] says; the frame keeps its length within an IP
 //! family; a frame that is not relayed is not changed.
 
 mod datagram;
 mod ip;
+mod police;
 mod rewrite;
 mod source;
 mod unsummed;
 
-use crate::abi::{Endpoint, EndpointState, NextHop};
+use crate::abi::{Endpoint, EndpointState, NextHop, PayloadRule};
 use crate::frame::Frame;
+use crate::payload::{self, Work};
 use crate::stats::Arrival;
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
-use datagram::{Datagram, Media};
+use crate::wire::udp;
+use datagram::{Datagram, Media, V4_PAYLOAD_OFFSET, V6_PAYLOAD_OFFSET};
 
-/// Decides about one frame, and rewrites it when it is to be relayed.
+/// What becomes of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// The one thing to count.
+    pub verdict: Verdict,
+    /// What is still to be done to the payload of a frame that is relayed.
+    pub work: Option<Work>,
+}
+
+/// Decides about one frame, and rewrites it when it is to be relayed: all of it, for hosts that do not have to divide it.
 #[inline(always)]
 pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
+    let Decision { verdict, work } = decide(frame, tables);
+    if let Some(work) = work {
+        // What cannot be done is work of another frame, and there is none.
+        let done = payload::carry_out(frame, &work);
+        debug_assert!(done.is_some(), "the decision measured the frame: {work:?}");
+    }
+    verdict
+}
+
+/// Decides about one frame, and rewrites its headers when it is to be relayed.
+#[inline(always)]
+pub fn decide(frame: &mut impl Frame, tables: &impl Tables) -> Decision {
+    let dropped_or_passed = |verdict| Decision { verdict, work: None };
     let datagram = match Datagram::parse(frame, tables) {
         Ok(datagram) => datagram,
-        Err(reason) => return Verdict::Pass(reason),
+        Err(reason) => return dropped_or_passed(Verdict::Pass(reason)),
     };
     match relay(frame, tables, &datagram) {
-        Ok(path) => Verdict::Relay(path),
+        Ok((path, work)) => Decision { verdict: Verdict::Relay(path), work },
         Err(reason) => {
             charge(tables, datagram.endpoint, reason);
-            Verdict::Drop(reason)
+            dropped_or_passed(Verdict::Drop(reason))
         }
     }
 }
 
 #[inline(always)]
-fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> Result<RelayPath, DropReason> {
+fn relay(
+    frame: &mut impl Frame,
+    tables: &impl Tables,
+    datagram: &Datagram,
+) -> Result<(RelayPath, Option<Work>), DropReason> {
     // Read long before it is used: at many flows state and endpoint both come from memory, and this way the
     // processor fetches them at the same time.
     let state = tables.state(datagram.endpoint).map(|state| (state, state.call()));
@@ -46,6 +75,11 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let media = datagram.media(frame, carried, &near)?;
     let state = state.map(|(state, owner)| state.adopted(owner, near.call));
     source::admit(&near, state, datagram, &media)?;
+    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
+    let rule = police::police(tables, &near, state, &media, (ns, bytes))?;
+    if rule.is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX {
+        return Err(DropReason::TooBig);
+    }
     let far = far(tables, &near)?;
     // Each leg has its RTCP where it agreed to have it.
     let payload = media.payload();
@@ -54,15 +88,16 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let (hop, station) = next_hop(tables, &far)?;
     let stations = [station, hop.source];
     let rewritten = rewrite::Rewrite { far: &far, stream, to, stations, mtu: hop.mtu };
-    let bytes = frame.len() as u64;
     rewritten.apply(frame, datagram)?;
     if let Some(state) = state {
-        let (ns, ns_per_tick) = (frame.arrival_ns(), near.ns_per_tick);
-        record(state, &media, ns, bytes, ns_per_tick);
+        record(state, &media, ns, bytes, near.ns_per_tick);
     }
     let same = hop.ifindex == frame.ingress_ifindex();
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
-    Ok(RelayPath { payload, egress })
+    let offset = if far.local.is_v4() { V4_PAYLOAD_OFFSET } else { V6_PAYLOAD_OFFSET };
+    let (offset, len) = ((offset - udp::LEN) as u16, carried.len as u16);
+    let work = rule.map(|rule| Work { near: datagram.endpoint, offset, len, rule });
+    Ok((RelayPath { payload, egress }, work))
 }
 
 /// The endpoint that the packet arrived at.
@@ -97,7 +132,7 @@ fn next_hop(tables: &impl Tables, far: &Endpoint) -> Result<(NextHop, [u8; 6]), 
     if far.next_hop == 0 {
         return Err(DropReason::NoNextHop);
     }
-    let hop = tables.next_hop(far.next_hop).ok_or(DropReason::NoNextHop)?.read();
+    let hop = tables.next_hop(far.next_hop.into()).ok_or(DropReason::NoNextHop)?.read();
     let destination = hop.destination.ok_or(DropReason::NextHopUnresolved)?;
     Ok((hop, destination))
 }

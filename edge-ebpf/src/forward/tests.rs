@@ -30,9 +30,10 @@ fn every_reason_has_a_case() {
     for reason in PassReason::ALL {
         assert!(seen.contains(&Verdict::Pass(*reason)), "no case passes for {reason:?}");
     }
-    // The devmap is asked after the decision: only the loaded program can miss a device. And an entry that changes
+    // The devmap is asked after the decision: only the loaded program can miss a device, or a stage. And an entry that changes
     // under three reads takes a writer that does nothing else, not a table. Headroom is `families`' affair.
-    let elsewhere = [DropReason::NoDevice, DropReason::EntryChanging, DropReason::NoHeadroom];
+    let elsewhere =
+        [DropReason::NoDevice, DropReason::NoStage, DropReason::EntryChanging, DropReason::NoHeadroom];
     for reason in DropReason::ALL.iter().filter(|reason| !elsewhere.contains(reason)) {
         assert!(seen.contains(&Verdict::Drop(*reason)), "no case drops for {reason:?}");
     }

@@ -102,7 +102,7 @@ fn change_endpoint(endpoint: &mut Endpoint, choices: &mut Choices<'_>) {
     match choices.byte() % 8 {
         0 => endpoint.call = choices.number(),
         1 => endpoint.peer = choices.number(),
-        2 => endpoint.next_hop = choices.number(),
+        2 => (endpoint.next_hop, endpoint.profile) = (choices.short(), choices.short()),
         3 => (endpoint.local, endpoint.local_port) = (choices.address(), choices.short()),
         4 => (endpoint.remote, endpoint.remote_rtp_port) = (choices.address(), choices.short()),
         5 => (endpoint.source_policy, endpoint.source_prefix) = (choices.byte(), choices.byte()),

@@ -2,6 +2,7 @@
 
 mod ipv6;
 mod payloads;
+mod profiles;
 mod sources;
 
 use alloc::vec;
@@ -45,6 +46,8 @@ pub struct Tally {
     pub rtcp: (u64, u64),
     /// RTP packets lost.
     pub lost: i64,
+    /// Packets that crossed in spite of their payload type, and of their rate.
+    pub let_pass: (u32, u32),
     /// The reason that was counted, and how often.
     pub drop: Option<(DropReason, u32)>,
 }
@@ -56,6 +59,7 @@ impl From<&EndpointState> for Tally {
             rtp: (state.rtp_packets(), state.rtp_bytes()),
             rtcp: (state.rtcp_packets(), state.rtcp_bytes()),
             lost: state.lost(),
+            let_pass: (state.foreign_types(), state.excess()),
             drop: drops.find(|(_, packets)| *packets > 0),
         }
     }
@@ -65,7 +69,8 @@ impl From<&EndpointState> for Tally {
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let plain = [relayed(), passed(), malformed(), not_admitted(), not_deliverable()];
-    plain.into_iter().chain([payloads::cases(), sources::cases(), ipv6::cases()]).flatten().collect()
+    let others = [payloads::cases(), profiles::cases(), sources::cases(), ipv6::cases()];
+    plain.into_iter().chain(others).flatten().collect()
 }
 
 fn relayed() -> Vec<Case> {
@@ -189,7 +194,7 @@ fn not_deliverable() -> Vec<Case> {
         drops_in("peer_outside_the_table", StalePeer, scene().near(|e| e.peer = 0xffff_ffff)),
         drops_in("peer_on_hold", NoRemote, scene().far(|e| e.remote_rtp_port = 0)),
         drops_in("no_next_hop", NoNextHop, scene().far(|e| e.next_hop = 0)),
-        drops_in("next_hop_outside_the_table", NoNextHop, scene().far(|e| e.next_hop = 0xffff_ffff)),
+        drops_in("next_hop_outside_the_table", NoNextHop, scene().far(|e| e.next_hop = 0xffff)),
         drops_in("next_hop_silent", NextHopUnresolved, scene().hop(|hop| hop.destination = None)),
     ]
 }

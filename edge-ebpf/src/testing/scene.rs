@@ -7,7 +7,7 @@ use zerocopy::IntoBytes;
 
 use crate::abi::{
     Address, Endpoint, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot,
-    first_row,
+    Profile, ProfileSlot, first_row,
 };
 use crate::tables::Tables;
 
@@ -40,6 +40,8 @@ const FIRST_PORT: u16 = 20000;
 const PAIRS: u16 = 10;
 const ENDPOINTS: u32 = 20;
 const NEXT_HOPS: u32 = 4;
+/// Rows of the profiles: none, the carrier's, and the PBX's.
+const PROFILES: u32 = 3;
 
 /// The IP family of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct Scene {
     pub torn: Option<u32>,
     /// All rows of the next hops; `None` for an empty one.
     pub next_hops: Vec<Option<NextHop>>,
+    /// All rows of the profiles; `None` for an empty one.
+    pub profiles: Vec<Option<Profile>>,
 }
 
 /// A locally administered MAC that ends in `last`.
@@ -105,7 +109,8 @@ impl Scene {
             };
             media_addresses[first_row(ip) as usize] = row;
         }
-        Self { media_addresses, endpoints, torn: None, next_hops }
+        let profiles = vec![None; PROFILES as usize];
+        Self { media_addresses, endpoints, torn: None, next_hops, profiles }
     }
 
     /// This scene with a change to the endpoint that faces the carrier.
@@ -120,6 +125,20 @@ impl Scene {
     pub fn far(mut self, change: impl FnOnce(&mut Endpoint)) -> Self {
         change(&mut self.endpoints[FAR as usize]);
         self
+    }
+
+    /// This scene with a profile of what the carrier sends.
+    #[must_use]
+    pub fn carrier_sends(mut self, profile: Profile) -> Self {
+        self.profiles[1] = Some(profile);
+        self.near(|endpoint| endpoint.profile = 1)
+    }
+
+    /// This scene with a profile of what the PBX sends.
+    #[must_use]
+    pub fn pbx_sends(mut self, profile: Profile) -> Self {
+        self.profiles[2] = Some(profile);
+        self.far(|endpoint| endpoint.profile = 2)
     }
 
     /// This scene with the PBX endpoint stopped half-way through a change.
@@ -150,6 +169,16 @@ impl Scene {
         slot
     }
 
+    /// A profile as it lies in the map.
+    #[must_use]
+    pub fn profile_slot(&self, row: u32) -> ProfileSlot {
+        let slot = ProfileSlot::default();
+        if let Some(profile) = &self.profiles[row as usize] {
+            slot.write(profile);
+        }
+        slot
+    }
+
     /// A next hop as it lies in the map.
     #[must_use]
     pub fn next_hop_slot(&self, row: u32) -> NextHopSlot {
@@ -174,7 +203,7 @@ const fn at_v6((octets, port): ([u8; 16], u16)) -> (Address, u16) {
     (Address::v6(octets), port)
 }
 
-fn endpoint(local: (Address, u16), remote: (Address, u16), peer: u32, next_hop: u32) -> Endpoint {
+fn endpoint(local: (Address, u16), remote: (Address, u16), peer: u32, next_hop: u16) -> Endpoint {
     Endpoint {
         call: CALL,
         peer,
@@ -201,6 +230,7 @@ pub struct MemoryTables {
     endpoints: Vec<EndpointSlot>,
     states: Vec<EndpointState>,
     next_hops: Vec<NextHopSlot>,
+    profiles: Vec<ProfileSlot>,
 }
 
 impl From<&Scene> for MemoryTables {
@@ -210,6 +240,7 @@ impl From<&Scene> for MemoryTables {
             endpoints: (0..ENDPOINTS).map(|index| scene.slot(index)).collect(),
             states: (0..ENDPOINTS).map(|_| EndpointState::default()).collect(),
             next_hops: (0..NEXT_HOPS).map(|row| scene.next_hop_slot(row)).collect(),
+            profiles: (0..PROFILES).map(|row| scene.profile_slot(row)).collect(),
         }
     }
 }
@@ -229,5 +260,9 @@ impl Tables for MemoryTables {
 
     fn next_hop(&self, row: u32) -> Option<&NextHopSlot> {
         self.next_hops.get(row as usize)
+    }
+
+    fn profile(&self, row: u32) -> Option<&ProfileSlot> {
+        self.profiles.get(row as usize)
     }
 }

@@ -21,6 +21,9 @@ pub struct Change {
 }
 
 impl Change {
+    /// Nothing changed.
+    pub const NONE: Self = Self { sum: 0 };
+
     /// One more 16-bit word changed.
     #[inline(always)]
     #[must_use]

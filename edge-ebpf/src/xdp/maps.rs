@@ -6,7 +6,7 @@ use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::DevMap;
 use edge_ebpf::abi::{
     COUNTERS_MAX, DEVICES_MAX, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, Meta,
-    NEXT_HOPS_MAX, NextHopSlot, Word,
+    NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot, Word,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::Verdict;
@@ -23,6 +23,8 @@ pub(crate) static ENDPOINTS: Array<EndpointSlot, 1, SHARED> = Array::new();
 pub(crate) static STATES: Array<EndpointState, 1, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static NEXT_HOPS: Array<NextHopSlot, { NEXT_HOPS_MAX as usize }, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static PROFILES: Array<ProfileSlot, { PROFILES_MAX as usize }, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<Word, { COUNTERS_MAX as usize }> = PerCpuArray::new();
 #[map]
@@ -50,6 +52,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn next_hop(&self, row: u32) -> Option<&NextHopSlot> {
         NEXT_HOPS.get(row)
+    }
+
+    #[inline(always)]
+    fn profile(&self, row: u32) -> Option<&ProfileSlot> {
+        PROFILES.get(row)
     }
 }
 

@@ -1,10 +1,11 @@
 //! From the media program to the next one. The stages of [`edge_ebpf::abi::Stage`] run on the CPU that called them, one
-//! after the other, so one word a CPU is enough to tell them what they are to count.
+//! after the other, so a few words a CPU are enough to tell them what they are to do.
 
 use aya_ebpf::btf_maps::{PerCpuArray, ProgramArray};
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::XdpContext;
 use edge_ebpf::abi::{STAGES_MAX, Stage, Word};
+use edge_ebpf::payload::Work;
 use edge_ebpf::verdict::{PassReason, Verdict};
 
 #[btf_map]
@@ -21,6 +22,28 @@ pub(crate) fn go_on(ctx: &XdpContext, stage: Stage, verdict: Verdict) {
     counter.store(u64::from(verdict.counter()));
     // SAFETY: the context is that of this run. Nothing that would have to be dropped is alive here.
     unsafe { STAGES.tail_call(ctx, stage.slot()) };
+}
+
+/// What the payload program is to do, and the action that it is to end with.
+#[btf_map]
+static WORK: PerCpuArray<[Word; 3], 1> = PerCpuArray::new();
+
+/// Hands a packet on to have its payload changed. Comes back only when the stage is not there.
+#[inline(always)]
+pub(crate) fn hand_over(ctx: &XdpContext, work: &Work, verdict: Verdict, action: u32) {
+    let Some([first, second, then]) = WORK.get(0) else { return };
+    let [one, two] = work.to_words();
+    first.store(one);
+    second.store(two);
+    then.store(action.into());
+    go_on(ctx, Stage::Payload, verdict);
+}
+
+/// What was handed over, and the action to end with.
+#[inline(always)]
+pub(crate) fn handed_over() -> Option<(Work, u32)> {
+    let [first, second, then] = WORK.get(0)?;
+    Some((Work::from_words([first.load(), second.load()])?, then.load() as u32))
 }
 
 /// The counter that the packet was handed on with.

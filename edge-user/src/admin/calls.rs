@@ -78,6 +78,9 @@ pub struct Received {
     pub jitter_ms: f64,
     /// Packets that were dropped here, by reason.
     pub drops: BTreeMap<String, u64>,
+    /// Packets that crossed though they were not agreed on, by the reason that would have dropped them.
+    #[serde(default)]
+    pub let_pass: BTreeMap<String, u64>,
 }
 
 /// Which calls are asked for.
@@ -195,13 +198,19 @@ impl Leg {
 
 impl Received {
     fn of(report: &MediaReport) -> Self {
-        let MediaReport { packets, bytes, lost, jitter_us, drops } = report;
+        let MediaReport { packets, bytes, lost, jitter_us, drops, let_pass } = report;
         Self {
             packets: *packets,
             bytes: *bytes,
             lost: *lost,
             jitter_ms: *jitter_us as f64 / 1000.0,
-            drops: drops.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
+            drops: named(drops),
+            let_pass: named(let_pass),
         }
     }
+}
+
+/// Counts by reason.
+fn named(counts: &[(&'static str, u64)]) -> BTreeMap<String, u64> {
+    counts.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
 }

@@ -36,6 +36,9 @@ pub(super) struct Line<'a> {
     /// Times that the called side sent the call elsewhere, and it went.
     redirects: u8,
     codec: Option<&'a str>,
+    /// The called side's codec, when it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcoded: Option<&'a str>,
     a: Leg<'a>,
     b: Option<Leg<'a>>,
 }
@@ -58,6 +61,9 @@ struct Received<'a> {
     lost: i64,
     jitter_ms: f64,
     drops: BTreeMap<&'a str, u64>,
+    /// What crossed though it was not agreed on, by the reason that would have dropped it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    let_pass: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> Line<'a> {
@@ -74,6 +80,7 @@ impl<'a> Line<'a> {
             from_call,
             redirects,
             codec,
+            transcoded,
             started,
             ringing,
             answered,
@@ -101,6 +108,7 @@ impl<'a> Line<'a> {
             from_call: from_call.as_deref(),
             redirects: *redirects,
             codec: codec.as_deref(),
+            transcoded: transcoded.as_deref(),
             a: Leg::new(a),
             b: b.as_ref().map(Leg::new),
         }
@@ -110,7 +118,7 @@ impl<'a> Line<'a> {
 impl<'a> Leg<'a> {
     fn new(leg: &'a LegRecord) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media } = leg;
-        let MediaReport { packets, bytes, lost, jitter_us, drops } = media;
+        let MediaReport { packets, bytes, lost, jitter_us, drops, let_pass } = media;
         Self {
             trunk,
             call_id,
@@ -123,6 +131,7 @@ impl<'a> Leg<'a> {
                 lost: *lost,
                 jitter_ms: *jitter_us as f64 / 1000.0,
                 drops: drops.iter().copied().collect(),
+                let_pass: let_pass.iter().copied().collect(),
             },
         }
     }

@@ -20,6 +20,7 @@ fn record() -> CallRecord {
             lost: 2,
             jitter_us: 1_250,
             drops: vec![("unexpected_source", 7)],
+            let_pass: vec![("payload_type", 3)],
         },
     };
     CallRecord {
@@ -33,6 +34,7 @@ fn record() -> CallRecord {
         from_call: None,
         redirects: 0,
         codec: Some("PCMA".to_owned()),
+        transcoded: Some("PCMU".to_owned()),
         started,
         ringing: Some(started + Duration::from_millis(40)),
         answered: Some(started + Duration::from_millis(140)),

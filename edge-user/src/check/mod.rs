@@ -131,6 +131,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         nat,
         media_source,
         rtp_dscp,
+        media: rules,
         session_timer,
         redirects,
         refer,
@@ -210,7 +211,26 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     }
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its transfers", format_args!("{}", referred(*refer)))?;
+    media_rules(f, *rules)?;
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
+}
+
+/// What is not as it is by default.
+fn media_rules(f: &mut Formatter<'_>, rules: edge_core::policy::MediaRules) -> fmt::Result {
+    let edge_core::policy::MediaRules { policing, converts_law } = rules;
+    match policing {
+        edge_core::policy::Policing::Drop => {}
+        edge_core::policy::Policing::Count => {
+            row(f, "policing", format_args!("media that was not agreed on crosses, counted"))?
+        }
+        edge_core::policy::Policing::Off => {
+            row(f, "policing", format_args!("media that was not agreed on crosses"))?
+        }
+    }
+    if converts_law {
+        row(f, "transcoding", format_args!("PCMA and PCMU, where one side has only the one"))?;
+    }
+    Ok(())
 }
 
 /// What becomes of a 3xx.

@@ -76,6 +76,11 @@ impl Choice for Unprefixed {
         &[("local", Self::Local), ("national", Self::National), ("plain", Self::Plain)];
 }
 
+impl Choice for edge_core::policy::Policing {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("drop", Self::Drop), ("count", Self::Count), ("off", Self::Off)];
+}
+
 impl Choice for Redirects {
     const WORDS: &'static [(&'static str, Self)] =
         &[("refuse", Self::Refuse), ("pass", Self::Pass), ("follow", Self::Follow)];

@@ -341,6 +341,22 @@ pub enum Fault {
     /// A list of codecs that no call can use.
     #[error("leaves no audio codec: telephone-event and CN need one beside them; add for example \"PCMA\"")]
     NoAudio,
+    /// A codec that is not converted into another one.
+    #[error(
+        "names \"{found}\", which is not converted: write transcode = [\"PCMA\", \"PCMU\"], or remove the key"
+    )]
+    NotTranscoded {
+        /// The codec.
+        found: String,
+    },
+    /// A conversion of which one end is missing, or said twice.
+    #[error(
+        "is [{found}], but a conversion has two ends: write transcode = [\"PCMA\", \"PCMU\"], or remove the key"
+    )]
+    TranscodeNeedsBoth {
+        /// What is there.
+        found: String,
+    },
     /// A rule about the SDP's address for a peer whose SDP has a wrong one.
     #[error(
         "is {found}, and nat = true lets media come only from where its signalling does: remove one of them"

@@ -143,6 +143,8 @@ pub(super) const TRUNK: Keys = &[
     built("deny"),
     built("nat"),
     built("media_source"),
+    built("policing"),
+    built("transcode"),
     built("srtp"),
     built("dscp"),
     built("keepalive"),

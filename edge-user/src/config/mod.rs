@@ -17,6 +17,7 @@ mod guards;
 mod keepalive;
 mod keys;
 mod login;
+mod media;
 mod names;
 pub(crate) mod nearest;
 mod node;

@@ -23,6 +23,7 @@ use super::guards::guards;
 use super::keepalive::keepalive;
 use super::keys;
 use super::login::{self, TrunkLogin};
+use super::media::media_rules;
 use super::names::Names;
 use super::node::{Bounds, duration};
 use super::plan;
@@ -54,6 +55,7 @@ pub(super) struct TrunkDraft<'a> {
     session_timer: Option<Duration>,
     reliable_provisional: ReliableProvisional,
     rtp_dscp: Option<Dscp>,
+    media: edge_core::policy::MediaRules,
     redirects: Redirects,
     delayed_offer: DelayedOffer,
     refer: Refer,
@@ -107,6 +109,7 @@ impl<'a> TrunkDraft<'a> {
                 .get("reliable_provisional")
                 .map_or_else(Default::default, |at| at.value),
             rtp_dscp,
+            media: media_rules(&section),
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
@@ -132,6 +135,7 @@ impl<'a> TrunkDraft<'a> {
             media_source,
             session_timer,
             rtp_dscp,
+            media,
             redirects,
             delayed_offer,
             refer,
@@ -162,6 +166,7 @@ impl<'a> TrunkDraft<'a> {
             nat,
             media_source,
             rtp_dscp,
+            media,
             session_timer,
             redirects,
             reliable_provisional,

@@ -247,6 +247,12 @@ pub enum InstallError {
         /// How many fit.
         max: u32,
     },
+    /// No row is free for another set of payload types.
+    #[error("{max} different sets of payload types are in use")]
+    ProfilesFull {
+        /// How many fit.
+        max: u32,
+    },
 }
 
 impl From<InstallError> for MediaRefusal {
@@ -262,7 +268,8 @@ impl From<InstallError> for MediaRefusal {
             | InstallError::NotMedia { .. }
             | InstallError::InUse { .. }
             | InstallError::Moved { .. }
-            | InstallError::NextHopsFull { .. } => Self::Datapath { reason },
+            | InstallError::NextHopsFull { .. }
+            | InstallError::ProfilesFull { .. } => Self::Datapath { reason },
         }
     }
 }

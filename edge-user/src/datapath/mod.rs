@@ -17,6 +17,7 @@ mod layout;
 mod netlink;
 mod next_hops;
 mod pins;
+mod profiles;
 mod program;
 mod shield;
 mod stages;
@@ -41,6 +42,7 @@ use layout::Layout;
 use netlink::Device;
 use next_hops::NextHops;
 use pins::Pins;
+use profiles::Profiles;
 use program::Program;
 use tables::SharedTables;
 
@@ -77,6 +79,7 @@ pub struct Datapath {
     pins: Pins,
     tables: Arc<SharedTables>,
     next_hops: Arc<NextHops>,
+    profiles: Arc<Profiles>,
     diagnostics: Option<Mutex<EbpfLogger<&'static dyn log::Log>>>,
 }
 
@@ -127,9 +130,10 @@ impl Datapath {
         let mut program = Program::load(&pins, &layout, settings.diagnostics)?;
         let tables = Arc::new(SharedTables::open(&pins, layout, settings.flows_max)?);
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
+        let profiles = Arc::new(Profiles::new(Arc::clone(&tables)));
         program.attach(&pins, devices, settings.mode)?;
         let diagnostics = program.take_logger()?.map(Mutex::new);
-        Ok(Self { program, pins, tables, next_hops, diagnostics })
+        Ok(Self { program, pins, tables, next_hops, profiles, diagnostics })
     }
 
     /// The tables of the SIP shield.
@@ -145,7 +149,11 @@ impl Datapath {
     /// # Errors
     /// [`DatapathError`] when no netlink socket can be had.
     pub fn writer(&self) -> Result<DatapathWriter, DatapathError> {
-        Ok(DatapathWriter::new(Arc::clone(&self.tables), Arc::clone(&self.next_hops)))
+        Ok(DatapathWriter::new(
+            Arc::clone(&self.tables),
+            Arc::clone(&self.next_hops),
+            Arc::clone(&self.profiles),
+        ))
     }
 
     /// Reads the neighbours of all next hops in use again, so that running media follows late ARP answers and
@@ -153,6 +161,7 @@ impl Datapath {
     /// logged, when diagnostics are on. To be called once a second.
     pub fn refresh_next_hops(&self) {
         self.next_hops.refresh();
+        self.profiles.retire();
         if let Some(logger) = &self.diagnostics {
             logger.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }

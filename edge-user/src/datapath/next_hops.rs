@@ -48,15 +48,15 @@ struct State {
     devices: Vec<Device>,
     rows: HashMap<RouteHop, Row>,
     /// Rows that no neighbour has; the last is taken first.
-    free: Vec<u32>,
+    free: Vec<u16>,
     /// Rows of an earlier process that packets go by: they stay as they are until somebody knows what they are for.
-    left: HashSet<u32>,
+    left: HashSet<u16>,
     /// Routes found since the last refresh, by remote and local address.
     routes: HashMap<(IpAddr, IpAddr), RouteHop>,
 }
 
 struct Row {
-    index: u32,
+    index: u16,
     users: u32,
     /// Refreshes that found no user.
     rested: u32,
@@ -71,7 +71,7 @@ impl NextHops {
         realms: &[Realm],
     ) -> Result<Self, DatapathError> {
         let (_, left) = tables.in_use();
-        let free: Vec<u32> = (1..NEXT_HOPS_MAX).rev().filter(|row| !left.contains(row)).collect();
+        let free: Vec<u16> = (1..NEXT_HOPS_MAX).rev().filter(|row| !left.contains(row)).collect();
         free.iter().for_each(|row| tables.next_hop(*row).clear());
         let state = State {
             netlink: Netlink::open()?,
@@ -92,7 +92,7 @@ impl NextHops {
     }
 
     /// The row for packets from `local` to `remote`, counted as one more user.
-    pub(super) fn acquire(&self, remote: IpAddr, local: IpAddr) -> Result<u32, InstallError> {
+    pub(super) fn acquire(&self, remote: IpAddr, local: IpAddr) -> Result<u16, InstallError> {
         self.acquire_left(remote, local, 0)
     }
 
@@ -102,8 +102,8 @@ impl NextHops {
         &self,
         remote: IpAddr,
         local: IpAddr,
-        former: u32,
-    ) -> Result<u32, InstallError> {
+        former: u16,
+    ) -> Result<u16, InstallError> {
         if remote.is_ipv4() != local.is_ipv4() {
             return Err(InstallError::OtherFamily { remote, local });
         }
@@ -131,7 +131,7 @@ impl NextHops {
     }
 
     /// Takes a user away from a row.
-    pub(super) fn release(&self, index: u32) {
+    pub(super) fn release(&self, index: u16) {
         let mut state = self.lock();
         if let Some(row) = state.rows.values_mut().find(|row| row.index == index) {
             row.users -= 1;
@@ -216,7 +216,7 @@ impl NextHops {
         rows.keys().copied().collect()
     }
 
-    fn row(&self, state: &mut State, hop: RouteHop, device: usize, former: u32) -> Result<u32, InstallError> {
+    fn row(&self, state: &mut State, hop: RouteHop, device: usize, former: u16) -> Result<u16, InstallError> {
         let State { netlink, devices, rows, free, left, routes: _ } = state;
         if let Some(row) = rows.get_mut(&hop) {
             row.users += 1;
@@ -224,7 +224,7 @@ impl NextHops {
         }
         let kept = left.take(&former);
         let index = kept.or_else(|| free.pop());
-        let index = index.ok_or(InstallError::NextHopsFull { max: NEXT_HOPS_MAX - 1 })?;
+        let index = index.ok_or(InstallError::NextHopsFull { max: u32::from(NEXT_HOPS_MAX) - 1 })?;
         let believed = || kept.and_then(|row| self.tables.next_hop(row).read().destination);
         let mac = resolve_soon(netlink, hop).or_else(believed);
         let row = Row { index, users: 1, rested: 0, device, mac };

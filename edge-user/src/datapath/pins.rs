@@ -8,7 +8,7 @@ use std::{fs, io};
 use aya::maps::{Array, Map, MapData, MapInfo};
 use edge_ebpf::abi::{
     ABI_VERSION, CLASSES, COUNTERS, DEVICES, ENDPOINTS, LISTED, LISTENERS, MEDIA_ADDRESSES, META,
-    MediaAddress, NEXT_HOPS, SHIELD, STANDINGS, STATES, STRANGERS, TRUSTED,
+    MediaAddress, NEXT_HOPS, PROFILES, SHIELD, STANDINGS, STATES, STRANGERS, TRUSTED,
 };
 
 use super::DatapathError;
@@ -18,12 +18,13 @@ use super::layout::Layout;
 const BPFFS_MAGIC: libc::__fsword_t = 0xcafe_4a11;
 
 /// Every map that outlives the process.
-pub(super) const PINNED_MAPS: [&str; 14] = [
+pub(super) const PINNED_MAPS: [&str; 15] = [
     META,
     MEDIA_ADDRESSES,
     ENDPOINTS,
     STATES,
     NEXT_HOPS,
+    PROFILES,
     COUNTERS,
     DEVICES,
     SHIELD,

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
-use edge_ebpf::abi::{EndpointSlot, EndpointState, Meta, NextHopSlot, ShieldSettings};
+use edge_ebpf::abi::{EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings};
 
 /// A value of a map that may be shared with the kernel.
 pub(super) trait Shared: sealed::Shared {}
@@ -23,7 +23,7 @@ mod sealed {
 macro_rules! shared {
     ($($value:ty),+) => { $(impl sealed::Shared for $value {} impl Shared for $value {})+ };
 }
-shared!(EndpointSlot, EndpointState, Meta, NextHopSlot, ShieldSettings);
+shared!(EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings);
 
 /// The values of an array map, shared with the kernel for as long as this lives.
 pub(super) struct Mapping<T: Shared> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use edge_core::media::MediaReport;
 use edge_ebpf::abi::{
     ABI_VERSION, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META, Meta, NEXT_HOPS, NEXT_HOPS_MAX,
-    NextHopSlot, STATES,
+    NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, STATES,
 };
 use edge_ebpf::verdict::DropReason;
 
@@ -23,6 +23,7 @@ pub(super) struct SharedTables {
     endpoints: Mapping<EndpointSlot>,
     states: Mapping<EndpointState>,
     next_hops: Mapping<NextHopSlot>,
+    profiles: Mapping<ProfileSlot>,
     flows_max: u32,
     flows: AtomicU32,
 }
@@ -35,7 +36,8 @@ impl SharedTables {
             meta: open(pins, META, 1)?,
             endpoints: open(pins, ENDPOINTS, endpoints)?,
             states: open(pins, STATES, endpoints)?,
-            next_hops: open(pins, NEXT_HOPS, NEXT_HOPS_MAX)?,
+            next_hops: open(pins, NEXT_HOPS, NEXT_HOPS_MAX.into())?,
+            profiles: open(pins, PROFILES, PROFILES_MAX.into())?,
             layout,
             flows_max,
             flows: AtomicU32::new(0),
@@ -45,12 +47,21 @@ impl SharedTables {
     }
 
     /// The endpoints that are installed, and the rows of next hops that they name.
-    pub(super) fn in_use(&self) -> (Vec<u32>, HashSet<u32>) {
+    pub(super) fn in_use(&self) -> (Vec<u32>, HashSet<u16>) {
         let used = (0..).zip(self.endpoints.iter()).filter(|(_, slot)| slot.call() != 0);
         let used: Vec<u32> = used.map(|(index, _)| index).collect();
         let hop = |index: &u32| self.endpoint(*index).read().map_or(0, |endpoint| endpoint.next_hop);
         let rows = used.iter().map(hop).filter(|row| (1..NEXT_HOPS_MAX).contains(row)).collect();
         (used, rows)
+    }
+
+    /// Rows of the profiles that endpoints in use name.
+    pub(super) fn profiles_in_use(&self) -> HashSet<u16> {
+        let used = self.endpoints.iter().filter(|slot| slot.call() != 0);
+        used.filter_map(|slot| slot.read().ok())
+            .map(|endpoint| endpoint.profile)
+            .filter(|row| *row != 0)
+            .collect()
     }
 
     /// Frees every endpoint that is not among `kept`; returns how many there were.
@@ -73,8 +84,13 @@ impl SharedTables {
     }
 
     /// A row of the next hops, below [`NEXT_HOPS_MAX`].
-    pub(super) fn next_hop(&self, row: u32) -> &NextHopSlot {
-        &self.next_hops[row as usize]
+    pub(super) fn next_hop(&self, row: u16) -> &NextHopSlot {
+        &self.next_hops[usize::from(row)]
+    }
+
+    /// A row of the profiles, below [`PROFILES_MAX`].
+    pub(super) fn profile(&self, row: u16) -> &ProfileSlot {
+        &self.profiles[usize::from(row)]
     }
 
     /// A number that no call before it had; never 0.
@@ -91,12 +107,18 @@ impl SharedTables {
             return MediaReport::default();
         }
         let drops = DropReason::ALL.iter().map(|reason| (reason.name(), u64::from(state.drops(*reason))));
+        let let_pass = [
+            (DropReason::PayloadType.name(), state.foreign_types().into()),
+            (DropReason::OverRate.name(), state.excess().into()),
+        ];
+        let let_pass = let_pass.into_iter();
         MediaReport {
             packets: state.rtp_packets() + state.rtcp_packets(),
             bytes: state.rtp_bytes() + state.rtcp_bytes(),
             lost: state.lost(),
             jitter_us: state.jitter_ns() / 1000,
             drops: drops.filter(|(_, packets)| *packets > 0).collect(),
+            let_pass: let_pass.filter(|(_, packets)| *packets > 0).collect(),
         }
     }
 

@@ -14,6 +14,7 @@ use edge_ebpf::abi::{
 use super::InstallError;
 use super::layout::key;
 use super::next_hops::NextHops;
+use super::profiles::Profiles;
 use super::tables::SharedTables;
 
 const NS_PER_SECOND: u32 = 1_000_000_000;
@@ -23,6 +24,7 @@ const NS_PER_SECOND: u32 = 1_000_000_000;
 pub struct DatapathWriter {
     tables: Arc<SharedTables>,
     next_hops: Arc<NextHops>,
+    profiles: Arc<Profiles>,
     /// Changes of routes that this writer's calls have followed.
     routes_followed: u64,
 }
@@ -50,9 +52,9 @@ impl std::fmt::Debug for DatapathWriter {
 }
 
 impl DatapathWriter {
-    pub(super) fn new(tables: Arc<SharedTables>, next_hops: Arc<NextHops>) -> Self {
+    pub(super) fn new(tables: Arc<SharedTables>, next_hops: Arc<NextHops>, profiles: Arc<Profiles>) -> Self {
         let routes_followed = next_hops.route_changes();
-        Self { tables, next_hops, routes_followed }
+        Self { tables, next_hops, profiles, routes_followed }
     }
 
     /// Whether routes may have changed since this was asked last: then every installed call wants a
@@ -66,14 +68,14 @@ impl DatapathWriter {
     /// that it may not take, goes on as it was.
     pub fn follow_routes(&mut self, installed: &Installed) {
         for leg in installed.streams.iter().flatten() {
-            let Ok(next_hop) = self.acquire_leg(&leg.endpoint) else { continue };
+            let Ok(next_hop) = self.acquire_next_hop(&leg.endpoint) else { continue };
             let slot = self.tables.endpoint(leg.index);
             match slot.read() {
                 Ok(entry) if entry.next_hop != next_hop => {
                     slot.write(&Endpoint { next_hop, ..entry });
-                    self.release(&[[entry.next_hop, 0]]);
+                    self.release_next_hop(entry.next_hop);
                 }
-                Ok(_) | Err(Torn) => self.release(&[[next_hop, 0]]),
+                Ok(_) | Err(Torn) => self.release_next_hop(next_hop),
             }
         }
     }
@@ -96,18 +98,18 @@ impl DatapathWriter {
     /// [`InstallError`]; then the call goes on as it was.
     pub fn update(&mut self, installed: &mut Installed, plan: &MediaPlan) -> Result<(), InstallError> {
         let fresh = self.fresh(installed, plan)?;
-        let hops = self.acquire(plan)?;
-        self.tables.reserve_streams(fresh.len()).inspect_err(|_full| self.release(&hops))?;
-        let (old, known) = (self.hops(installed), installed.streams.len());
+        let rows = self.acquire(plan)?;
+        self.tables.reserve_streams(fresh.len()).inspect_err(|_full| self.release(&rows))?;
+        let (old, known) = (self.rows(installed), installed.streams.len());
         installed.streams.extend(fresh);
-        let pairs = installed.streams.iter_mut().zip(&plan.streams).zip(hops);
-        for (index, ((legs, stream), hops)) in pairs.enumerate() {
+        let pairs = installed.streams.iter_mut().zip(&plan.streams).zip(rows);
+        for (index, ((legs, stream), rows)) in pairs.enumerate() {
             let mut moved = [index >= known; 2];
             for ((leg, endpoint), moved) in legs.iter_mut().zip([stream.a, stream.b]).zip(&mut moved) {
                 *moved |= far_side(&leg.endpoint) != far_side(&endpoint);
                 leg.endpoint = endpoint;
             }
-            self.write(installed.call, legs, hops, moved);
+            self.write(installed.call, legs, rows, moved);
         }
         self.release(&old);
         Ok(())
@@ -118,14 +120,14 @@ impl DatapathWriter {
     /// # Errors
     /// [`InstallError`], as an update to this plan would give it.
     pub fn check(&self, plan: &MediaPlan) -> Result<(), InstallError> {
-        let hops = self.acquire(plan)?;
-        self.release(&hops);
+        let rows = self.acquire(plan)?;
+        self.release(&rows);
         Ok(())
     }
 
     /// Ends the media of a call, and tells what came in at its endpoints: leg A's, then leg B's.
     pub fn remove(&mut self, installed: Installed) -> [MediaReport; 2] {
-        let old = self.hops(&installed);
+        let old = self.rows(&installed);
         for leg in installed.streams.iter().flatten() {
             self.tables.endpoint(leg.index).write(&Endpoint::FREE);
         }
@@ -183,28 +185,33 @@ impl DatapathWriter {
     }
 
     /// `moved` says which legs' far sides are described anew.
-    fn write(&self, call: u32, [a, b]: &[Leg; 2], hops: [u32; 2], moved: [bool; 2]) {
-        for (leg, peer, next_hop, moved) in [(a, b, hops[0], moved[0]), (b, a, hops[1], moved[1])] {
+    fn write(&self, call: u32, [a, b]: &[Leg; 2], rows: [Rows; 2], moved: [bool; 2]) {
+        for (leg, peer, rows, moved) in [(a, b, rows[0], moved[0]), (b, a, rows[1], moved[1])] {
             let slot = self.tables.endpoint(leg.index);
             let kept = slot.read().ok().filter(|_| !moved).map(|former| former.generation);
             let generation = kept.unwrap_or_else(|| slot.next_generation());
-            slot.write(&Endpoint { call, peer: peer.index, next_hop, generation, ..entry(&leg.endpoint) });
+            let Rows { next_hop, profile } = rows;
+            let peer = peer.index;
+            slot.write(&Endpoint { call, peer, next_hop, profile, generation, ..entry(&leg.endpoint) });
         }
     }
 
-    /// Next hops of both legs of each stream, counted; 0 for a leg without a remote address.
-    fn acquire(&self, plan: &MediaPlan) -> Result<Vec<[u32; 2]>, InstallError> {
-        let mut hops = vec![[0; 2]; plan.streams.len()];
+    /// The rows of both legs of each stream, counted.
+    fn acquire(&self, plan: &MediaPlan) -> Result<Vec<[Rows; 2]>, InstallError> {
+        let mut rows = vec![[Rows::default(); 2]; plan.streams.len()];
         for (index, stream) in plan.streams.iter().enumerate() {
             for (leg, endpoint) in [&stream.a, &stream.b].into_iter().enumerate() {
-                let hop = self.acquire_leg(endpoint);
-                hops[index][leg] = hop.inspect_err(|_| self.release(&hops))?;
+                let hop = self.acquire_next_hop(endpoint);
+                rows[index][leg].next_hop = hop.inspect_err(|_| self.release(&rows))?;
+                let profile = self.acquire_profile(endpoint);
+                rows[index][leg].profile = profile.inspect_err(|_| self.release(&rows))?;
             }
         }
-        Ok(hops)
+        Ok(rows)
     }
 
-    fn acquire_leg(&self, endpoint: &MediaEndpoint) -> Result<u32, InstallError> {
+    /// 0 for a leg without a remote address.
+    fn acquire_next_hop(&self, endpoint: &MediaEndpoint) -> Result<u16, InstallError> {
         match endpoint.remote {
             Some(remote) => {
                 self.next_hops.acquire(far_address(&remote, endpoint.source_policy), endpoint.local.ip())
@@ -213,17 +220,41 @@ impl DatapathWriter {
         }
     }
 
-    fn release(&self, hops: &[[u32; 2]]) {
-        for hop in hops.iter().flatten().filter(|hop| **hop != 0) {
-            self.next_hops.release(*hop);
+    /// 0 for a leg that may send anything.
+    fn acquire_profile(&self, endpoint: &MediaEndpoint) -> Result<u16, InstallError> {
+        endpoint.sends.map_or(Ok(0), |sends| self.profiles.acquire(&sends))
+    }
+
+    fn release(&self, rows: &[[Rows; 2]]) {
+        for Rows { next_hop, profile } in rows.iter().flatten() {
+            self.release_next_hop(*next_hop);
+            if *profile != 0 {
+                self.profiles.release(*profile);
+            }
         }
     }
 
-    /// The next hops that the entries of a call name. This writer wrote them, so the read cannot be torn.
-    fn hops(&self, installed: &Installed) -> Vec<[u32; 2]> {
-        let hop = |leg: &Leg| self.tables.endpoint(leg.index).read().map_or(0, |endpoint| endpoint.next_hop);
-        installed.streams.iter().map(|[a, b]| [hop(a), hop(b)]).collect()
+    fn release_next_hop(&self, next_hop: u16) {
+        if next_hop != 0 {
+            self.next_hops.release(next_hop);
+        }
     }
+
+    /// The rows that the entries of a call name. This writer wrote them, so the read cannot be torn.
+    fn rows(&self, installed: &Installed) -> Vec<[Rows; 2]> {
+        let rows = |leg: &Leg| match self.tables.endpoint(leg.index).read() {
+            Ok(Endpoint { next_hop, profile, .. }) => Rows { next_hop, profile },
+            Err(Torn) => Rows::default(),
+        };
+        installed.streams.iter().map(|[a, b]| [rows(a), rows(b)]).collect()
+    }
+}
+
+/// What an entry names of the tables that entries share; 0 is none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rows {
+    next_hop: u16,
+    profile: u16,
 }
 
 /// What a latch belongs to.
@@ -277,7 +308,7 @@ const fn flags(traffic: Traffic) -> u8 {
 
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, traffic, dscp, clock_rate } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, traffic, dscp, clock_rate, sends: _ } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy, local.ip());
     let described = Endpoint {
         local: key(local.ip()),

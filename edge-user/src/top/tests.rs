@@ -17,7 +17,14 @@ fn leg(trunk: &str, packets: u64, lost: i64) -> Leg {
         signalling: "10.0.0.20:5060".parse().unwrap(),
         media_local: None,
         media_remote: None,
-        received: Some(Received { packets, bytes: 0, lost, jitter_ms: 0.0, drops: [].into() }),
+        received: Some(Received {
+            packets,
+            bytes: 0,
+            lost,
+            jitter_ms: 0.0,
+            drops: [].into(),
+            let_pass: [].into(),
+        }),
     }
 }
 

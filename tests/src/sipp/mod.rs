@@ -31,8 +31,10 @@ pub const CALLED_MEDIA_PORT: u16 = 6000;
 /// RTP port of the calling SIPp of a peer.
 pub const CALLER_MEDIA_PORT: u16 = 7000;
 
-const CALLER_TONE_HZ: f64 = 400.0;
-const CALLED_TONE_HZ: f64 = 700.0;
+/// Where the caller's tone begins.
+pub const CALLER_TONE_HZ: f64 = 400.0;
+/// Where that of who is called begins.
+pub const CALLED_TONE_HZ: f64 = 700.0;
 /// What a call lasts beyond its media, so that BYE comes after the last packet of both streams.
 const MARGIN_MS: u32 = 1500;
 const START_PATIENCE: Duration = Duration::from_secs(5);

@@ -96,14 +96,19 @@ struct RtpBase {
     checksums_right: bool,
 }
 
+/// What tells one payload from another: the same in every run.
+pub fn hash(audio: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(audio);
+    hasher.finish()
+}
+
 fn rtp(payload: &[u8], base: &RtpBase) -> Option<RtpSighting> {
     let audio = payload.get(12..)?;
     let payload_type = payload.get(1)? & 0x7F;
     if payload.first()? >> 6 != 2 || RTCP_TYPES.contains(&payload_type) {
         return None;
     }
-    let mut hasher = DefaultHasher::new();
-    hasher.write(audio);
     let RtpBase { at_ns, crossing, from, to, dscp, checksums_right } = *base;
     Some(RtpSighting {
         at_ns,
@@ -115,7 +120,7 @@ fn rtp(payload: &[u8], base: &RtpBase) -> Option<RtpSighting> {
         timestamp: double_word(payload, 4)?,
         payload_type,
         dscp,
-        payload: hasher.finish(),
+        payload: hash(audio),
         checksums_right,
     })
 }

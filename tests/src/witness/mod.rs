@@ -16,6 +16,7 @@ use anyhow::Result;
 
 pub use account::{Account, Stream};
 use capture::{Capture, Running};
+pub use frame::hash as audio_hash;
 
 use crate::lab::{Lab, Side};
 use crate::raw;

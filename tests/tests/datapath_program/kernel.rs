@@ -87,6 +87,12 @@ impl Kernel {
             let bytes: [u8; size_of::<abi::NextHopSlot>()] = transmute!(scene.next_hop_slot(row));
             next_hops.set(row, bytes, 0).expect("the row exists");
         }
+        let mut profiles: Array<_, [u8; size_of::<abi::ProfileSlot>()]> =
+            self.map(abi::PROFILES).try_into().expect("an array");
+        for (row, _) in (0..).zip(&scene.profiles) {
+            let bytes: [u8; size_of::<abi::ProfileSlot>()] = transmute!(scene.profile_slot(row));
+            profiles.set(row, bytes, 0).expect("the row exists");
+        }
     }
 
     /// Runs the program over one frame of at least 14 bytes.

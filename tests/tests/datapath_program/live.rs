@@ -367,6 +367,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         traffic: Traffic::Rtp,
         dscp: None,
         clock_rate: 8000,
+        sends: None,
     };
     MediaPlan::of(endpoint(Side::Carrier, carrier_port), endpoint(Side::Pbx, pbx_port))
 }

@@ -40,7 +40,7 @@ pub(super) use stage::{Stage, Unheard};
 pub(super) use write::Written;
 
 /// Version of everything that is written.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Why something is no snapshot of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -219,6 +219,7 @@ struct RecordSnapshot {
     from_call: Option<String>,
     redirects: u8,
     codec: Option<String>,
+    transcoded: Option<String>,
     started: At,
     ringing: Option<At>,
     answered: Option<At>,

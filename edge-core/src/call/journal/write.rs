@@ -123,7 +123,9 @@ impl LegStanding {
 impl RecordSnapshot {
     fn of(record: &CallRecord, clock: Clock) -> Self {
         let CallRecord { id, a, b, route, caller, number_dialled, number_sent, from_call, .. } = record;
-        let CallRecord { redirects, codec, started, ringing, answered, ended: _, cause: _, .. } = record;
+        let CallRecord {
+            redirects, codec, transcoded, started, ringing, answered, ended: _, cause: _, ..
+        } = record;
         Self {
             id: id.clone(),
             media_local: [a.media_local, b.as_ref().and_then(|b| b.media_local)],
@@ -134,6 +136,7 @@ impl RecordSnapshot {
             from_call: from_call.clone(),
             redirects: *redirects,
             codec: codec.clone(),
+            transcoded: transcoded.clone(),
             started: clock.write(*started),
             ringing: ringing.map(|at| clock.write(at)),
             answered: answered.map(|at| clock.write(at)),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::{Dscp, Family, MediaPlan, PortPool, STREAMS_MAX, SourcePolicy};
-use crate::policy::RealmId;
+use crate::policy::{Policing, RealmId};
 use crate::sdp::MediaLines;
 
 use super::{End, Streams};
@@ -14,6 +14,7 @@ pub(in crate::call) struct EndSnapshot {
     family: Family,
     source_policy: SourcePolicy,
     dscp: Option<Dscp>,
+    policing: Policing,
 }
 
 impl Streams {
@@ -24,7 +25,12 @@ impl Streams {
 
     /// The lines, and what the ends have in common, side A's first.
     pub(in crate::call) fn snapshot(&self) -> (MediaLines, [EndSnapshot; 2]) {
-        let end = |End { realm: _, family, source_policy, dscp }| EndSnapshot { family, source_policy, dscp };
+        let end = |End { realm: _, family, source_policy, dscp, policing }| EndSnapshot {
+            family,
+            source_policy,
+            dscp,
+            policing,
+        };
         (self.lines.clone(), self.ends.map(end))
     }
 
@@ -47,8 +53,13 @@ impl Streams {
                 leases.push(lease);
             }
         }
-        let end =
-            |(realm, EndSnapshot { family, source_policy, dscp })| End { realm, family, source_policy, dscp };
+        let end = |(realm, EndSnapshot { family, source_policy, dscp, policing })| End {
+            realm,
+            family,
+            source_policy,
+            dscp,
+            policing,
+        };
         Some(Self { plan, lines, ends: ends.map(end), leases })
     }
 }

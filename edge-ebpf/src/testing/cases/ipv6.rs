@@ -222,7 +222,7 @@ fn latched() -> Vec<Case> {
 }
 
 /// RTP from the carrier, bound for the PBX.
-fn from_carrier(family: Family) -> Packet {
+pub(super) fn from_carrier(family: Family) -> Packet {
     match family {
         V4 => Packet::udp(CARRIER, LOCAL_A, rtp(1, 160, 9, 160)),
         V6 => Packet::udp_v6(CARRIER_V6, LOCAL_A_V6, rtp(1, 160, 9, 160)),
@@ -264,7 +264,7 @@ fn fragment(next_header: u8, offset_more: u16) -> Packet {
 
 /// What must leave towards the PBX. Within a family everything stays that is not an address or the hop limit; from
 /// one to the other only the traffic class and what UDP carries.
-fn leaves((from, to): (Family, Family), sent: &Packet) -> Packet {
+pub(super) fn leaves((from, to): (Family, Family), sent: &Packet) -> Packet {
     let ports = sent.destination.1 - LOCAL_A.1;
     let packet = match to {
         V4 => sent.clone().between_v4((LOCAL_B.0, LOCAL_B.1 + ports), (PBX.0, PBX.1 + ports)),

@@ -9,7 +9,7 @@ use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport};
 use edge_ebpf::abi::Endpoint;
 
 use super::super::{Datapath, InstallError};
-use super::{DatapathWriter, Installed, Leg, entry, far_address};
+use super::{DatapathWriter, Installed, Leg, Rows, entry, far_address};
 
 impl Datapath {
     /// Whether all endpoints of a plan are installed for this call.
@@ -41,6 +41,7 @@ impl Datapath {
     pub fn remove_others(&self, kept: &HashSet<u32>) -> u32 {
         let removed = self.tables.remove_others(kept);
         self.next_hops.take_over_the_rest();
+        self.profiles.take_over_the_rest();
         removed
     }
 }
@@ -57,15 +58,18 @@ impl DatapathWriter {
         }
         self.tables.reserve_streams(streams.len())?;
         let give_back = || self.tables.release_streams(streams.len());
-        let hops = self.acquire_left(&streams).inspect_err(|_| give_back())?;
-        for (legs, hops) in streams.iter().zip(hops) {
+        let rows = self.acquire_left(&streams).inspect_err(|_| give_back())?;
+        for (legs, rows) in streams.iter().zip(rows) {
             let moved = [(0, 1), (1, 0)].map(|(leg, peer)| self.is_moved(&legs[leg], &legs[peer]));
             let stays = |leg: usize| {
                 let slot = self.tables.endpoint(legs[leg].index).read();
-                !moved[leg] && slot.is_ok_and(|slot| slot.next_hop == hops[leg])
+                !moved[leg]
+                    && slot.is_ok_and(|slot| {
+                        (slot.next_hop, slot.profile) == (rows[leg].next_hop, rows[leg].profile)
+                    })
             };
             if !(stays(0) && stays(1)) {
-                self.write(call, legs, hops, moved);
+                self.write(call, legs, rows, moved);
             }
         }
         Ok(Installed { call, streams })
@@ -85,24 +89,26 @@ impl DatapathWriter {
         let planned = entry(&leg.endpoint);
         let slot = self.tables.endpoint(leg.index).read().ok();
         slot.is_none_or(|found| {
-            let Endpoint { call, next_hop, generation, .. } = found;
-            found != Endpoint { call, next_hop, generation, peer: peer.index, ..planned }
+            let Endpoint { call, next_hop, profile, generation, .. } = found;
+            found != Endpoint { call, next_hop, profile, generation, peer: peer.index, ..planned }
         })
     }
 
-    /// Next hops of all legs, counted; those that the endpoints name already, where they lead to the same place.
-    fn acquire_left(&self, streams: &[[Leg; 2]]) -> Result<Vec<[u32; 2]>, InstallError> {
-        let mut hops = vec![[0; 2]; streams.len()];
+    /// The rows of all legs, counted; the next hops that the endpoints name already, where they lead to the same place.
+    fn acquire_left(&self, streams: &[[Leg; 2]]) -> Result<Vec<[Rows; 2]>, InstallError> {
+        let mut rows = vec![[Rows::default(); 2]; streams.len()];
         for (index, legs) in streams.iter().enumerate() {
             for (number, leg) in legs.iter().enumerate() {
+                let profile = self.acquire_profile(&leg.endpoint);
+                rows[index][number].profile = profile.inspect_err(|_| self.release(&rows))?;
                 let Some(remote) = leg.endpoint.remote else { continue };
                 let former = self.tables.endpoint(leg.index).read().map_or(0, |slot| slot.next_hop);
                 let far = far_address(&remote, leg.endpoint.source_policy);
                 let hop = self.next_hops.acquire_left(far, leg.endpoint.local.ip(), former);
-                hops[index][number] = hop.inspect_err(|_| self.release(&hops))?;
+                rows[index][number].next_hop = hop.inspect_err(|_| self.release(&rows))?;
             }
         }
-        Ok(hops)
+        Ok(rows)
     }
 }
 

@@ -1,0 +1,112 @@
+//! What a leg may send, as its description and the other leg's agreed on it: payload types and how many packets, and what
+//! becomes of each on its way to the other leg.
+//!
+//! Invariants: a payload type has one meaning at most; calls that agree on the same have equal values, so the datapath keeps
+//! one for all of them.
+
+use serde::{Deserialize, Serialize};
+
+/// Payload types of one leg. The longest lists in use have about 25, and a peer that answers with other numbers than it was
+/// offered may use both.
+pub const PAYLOADS_MAX: usize = 64;
+
+/// What becomes of what a payload type carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Handling {
+    /// It crosses as it is.
+    #[default]
+    Plain,
+    /// It is a telephone-event (RFC 4733).
+    Event,
+    /// It is G.711 A-law, and the other leg takes mu-law.
+    AlawToUlaw,
+    /// It is G.711 mu-law, and the other leg takes A-law.
+    UlawToAlaw,
+}
+
+impl Handling {
+    /// Whether the other leg gets another codec.
+    #[must_use]
+    pub const fn converts(self) -> bool {
+        match self {
+            Self::AlawToUlaw | Self::UlawToAlaw => true,
+            Self::Plain | Self::Event => false,
+        }
+    }
+}
+
+/// One payload type of a leg, 0 to 127.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Payload {
+    /// As the leg sends it.
+    pub arrives_as: u8,
+    /// As the other leg gets it.
+    pub leaves_as: u8,
+    /// What becomes of what it carries.
+    pub handling: Handling,
+}
+
+/// What a leg may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Sends {
+    payloads: [Payload; PAYLOADS_MAX],
+    count: usize,
+    /// RTP and RTCP, or UDPTL, with room for tones and jitter.
+    pub packets_per_second: u32,
+    /// Their bytes on the wire, Ethernet header included.
+    pub bytes_per_second: u32,
+    /// Whether what was not agreed on crosses, and is only counted.
+    pub counts_only: bool,
+}
+
+/// As a journal holds it: no more payload types than there are.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    payloads: Vec<Payload>,
+    packets_per_second: u32,
+    bytes_per_second: u32,
+    counts_only: bool,
+}
+
+impl From<Sends> for Written {
+    fn from(sends: Sends) -> Self {
+        let Sends { packets_per_second, bytes_per_second, counts_only, .. } = sends;
+        Self { payloads: sends.payloads().to_vec(), packets_per_second, bytes_per_second, counts_only }
+    }
+}
+
+impl From<Written> for Sends {
+    fn from(written: Written) -> Self {
+        let Written { payloads, packets_per_second, bytes_per_second, counts_only } = written;
+        let nothing = Self::nothing(packets_per_second, bytes_per_second, counts_only);
+        payloads.into_iter().fold(nothing, Self::with)
+    }
+}
+
+impl Sends {
+    /// No payload type yet.
+    #[must_use]
+    pub const fn nothing(packets_per_second: u32, bytes_per_second: u32, counts_only: bool) -> Self {
+        let none = Payload { arrives_as: 0, leaves_as: 0, handling: Handling::Plain };
+        let payloads = [none; PAYLOADS_MAX];
+        Self { payloads, count: 0, packets_per_second, bytes_per_second, counts_only }
+    }
+
+    /// One payload type more; nothing changes when it has a meaning already, or there is no room.
+    #[must_use]
+    pub fn with(mut self, payload: Payload) -> Self {
+        let known = self.payloads().iter().any(|other| other.arrives_as == payload.arrives_as);
+        if !known && let Some(place) = self.payloads.get_mut(self.count) {
+            *place = payload;
+            self.count += 1;
+        }
+        self
+    }
+
+    /// Every payload type.
+    #[must_use]
+    pub fn payloads(&self) -> &[Payload] {
+        &self.payloads[..self.count]
+    }
+}

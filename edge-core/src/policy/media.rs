@@ -1,0 +1,24 @@
+//! What a trunk's media packets are held to, and what may be done to them.
+
+use serde::{Deserialize, Serialize};
+
+/// What becomes of packets that a leg did not agree on: other payload types, and more of them than its codecs need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Policing {
+    /// They are dropped, counted.
+    #[default]
+    Drop,
+    /// They cross, counted.
+    Count,
+    /// They cross, and how many there are is not looked at.
+    Off,
+}
+
+/// A trunk's decisions about its media packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MediaRules {
+    /// What becomes of packets that were not agreed on.
+    pub policing: Policing,
+    /// Whether G.711 A-law may become mu-law and back where the other side has only the one.
+    pub converts_law: bool,
+}

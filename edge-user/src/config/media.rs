@@ -1,0 +1,35 @@
+//! What a trunk says of its media packets beside who may send them.
+
+use edge_core::policy::{Codec, MediaRules, Policing};
+
+use super::document::{At, Section};
+use super::fault::Fault;
+
+/// The two that may be converted into each other.
+const LAWS: [&str; 2] = ["PCMA", "PCMU"];
+
+pub(super) fn media_rules(section: &Section<'_>) -> MediaRules {
+    MediaRules {
+        policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
+        converts_law: converts_law(section),
+    }
+}
+
+/// Both laws of G.711, by name: a list that could say something else is refused rather than guessed at.
+fn converts_law(section: &Section<'_>) -> bool {
+    let Some(codecs) = section.list::<Codec>("transcode") else { return false };
+    let known = |At { value, .. }: &At<Codec>| LAWS.iter().any(|law| value.is(law));
+    let names = |law: &&str| codecs.iter().any(|codec| codec.value.is(law));
+    match codecs.iter().find(|codec| !known(codec)) {
+        Some(other) => {
+            let fault = Fault::NotTranscoded { found: other.value.to_string() };
+            section.note(other.line, "transcode", fault);
+        }
+        None if codecs.len() == LAWS.len() && LAWS.iter().all(names) => return true,
+        None => {
+            let found = codecs.iter().map(|codec| codec.value.to_string()).collect::<Vec<_>>().join(", ");
+            section.note(section.line_of("transcode"), "transcode", Fault::TranscodeNeedsBoth { found });
+        }
+    }
+    false
+}
