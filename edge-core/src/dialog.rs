@@ -7,11 +7,14 @@
 mod journal;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::policy::Transport;
-use crate::sip::{HeaderName, Message, MessageWriter, Method, NameAddr, Request, Response, Scheme, Uri};
+use crate::sip::{
+    HeaderName, HeaderRules, Message, MessageWriter, Method, NameAddr, Request, Response, Scheme, Uri,
+};
 use crate::transaction::{Branch, Path};
 
 pub(crate) use journal::DialogSnapshot;
@@ -40,6 +43,8 @@ pub struct Dialog {
     local_seq: u32,
     remote_seq: Option<u32>,
     path: Path,
+    /// What the operator changes of our requests.
+    rules: Option<Arc<HeaderRules>>,
 }
 
 /// Why a request does not fit its dialog.
@@ -66,6 +71,7 @@ impl Dialog {
             local_seq: 0,
             remote_seq: Some(invite.cseq),
             path,
+            rules: None,
         }
     }
 
@@ -93,6 +99,7 @@ impl Dialog {
             local_seq: 0,
             remote_seq: None,
             path,
+            rules: None,
         }
     }
 
@@ -175,7 +182,8 @@ impl Dialog {
         }
         let strict = self.strict_router();
         let request_uri = strict.as_ref().map_or(self.remote_target.as_ref(), Uri::as_bytes);
-        let mut request = MessageWriter::request(method, request_uri).header(HeaderName::Via, via);
+        let request = MessageWriter::request(method, request_uri).ruled(self.rules.as_ref());
+        let mut request = request.header(HeaderName::Via, via);
         for route in self.route_set.iter().skip(usize::from(strict.is_some())) {
             request = request.header(HeaderName::Route, route);
         }
@@ -251,6 +259,29 @@ impl Dialog {
         let named = named.filter(|address| known(address.ip()));
         let peer = named.unwrap_or(self.path.peer);
         Path { peer, ..self.path }
+    }
+
+    /// From now on our messages are changed by these rules.
+    pub fn rule(&mut self, rules: Option<Arc<HeaderRules>>) {
+        self.rules = rules;
+    }
+
+    /// What the operator changes of our messages.
+    #[must_use]
+    pub const fn rules(&self) -> Option<&Arc<HeaderRules>> {
+        self.rules.as_ref()
+    }
+
+    /// Our address in Via and Contact, as `host:port`.
+    #[must_use]
+    pub fn sent_by(&self) -> &[u8] {
+        &self.sent_by
+    }
+
+    /// Request-URI of our requests, but for a strict router.
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        &self.remote_target
     }
 
     /// Asks someone else for this dialog, which nobody has answered yet.

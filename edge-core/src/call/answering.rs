@@ -16,7 +16,7 @@ impl Call {
         let initial = self.leg(side).state == LegState::Early;
         let Some(exchange) = &mut self.exchange else { return };
         exchange.answered = true;
-        exchange.note(&response.message);
+        exchange.note(&response.message, &self.legs[side.index()].trunk);
         let wants_ack = exchange.onward == Method::Invite;
         if initial {
             self.confirm(side, response);

@@ -29,6 +29,7 @@ impl Asked {
     pub(super) fn response(&self, leg: &Leg, code: StatusCode) -> MessageWriter {
         let tag = Some(leg.dialog.local_tag.as_ref());
         response_to(&self.request.message, code, code.default_reason(), self.source, tag)
+            .ruled(leg.dialog.rules())
             .header(HeaderName::Allow, ALLOW)
     }
 }

@@ -16,7 +16,7 @@ use crate::sip::Request;
 use crate::transaction::Path;
 
 use super::attempt::Attempts;
-use super::identity::presented_caller;
+use super::identity::Caller;
 use super::leg::{Leg, LegState, LocalSession, Said};
 use super::session_timer::SessionTimer;
 use super::{CallKey, Context, LegRecord, Refused};
@@ -74,11 +74,12 @@ pub(super) fn guard(
 /// A leg without an answer yet, whose media comes to `local`.
 pub(super) fn early_leg(
     trunk: &Arc<Trunk>,
-    dialog: Dialog,
+    mut dialog: Dialog,
     local: IpAddr,
     admission: Option<Admission>,
     ctx: &mut Context<'_>,
 ) -> Leg {
+    dialog.rule(trunk.headers.outbound.clone());
     Leg {
         trunk: Arc::clone(trunk),
         dialog,
@@ -112,7 +113,7 @@ pub(super) fn called_dialog(
     Dialog::calling(
         call_id(ctx),
         tag(ctx),
-        presented_caller(invite, (&from.numbers, &to.numbers), &presented_at(to, &sent_by)),
+        Caller::of(invite, from).from(to, &presented_at(to, &sent_by)),
         format!("<{target}>").into(),
         target.into(),
         sent_by,
@@ -122,8 +123,11 @@ pub(super) fn called_dialog(
 }
 
 /// The host of callers as `trunk` knows them: where we are registered, they are that domain's.
-fn presented_at(trunk: &Trunk, sent_by: &Bytes) -> Bytes {
-    trunk.register.as_ref().map_or_else(|| sent_by.clone(), |register| register.domain.clone().into())
+pub(super) fn presented_at(trunk: &Trunk, sent_by: &[u8]) -> Bytes {
+    trunk
+        .register
+        .as_ref()
+        .map_or_else(|| Bytes::copy_from_slice(sent_by), |register| register.domain.clone().into())
 }
 
 /// Our `host:port` on a path.

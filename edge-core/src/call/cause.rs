@@ -164,6 +164,9 @@ pub enum Refused {
     /// Max-Forwards is used up.
     #[error("Max-Forwards is 0")]
     TooManyHops,
+    /// The caller asks for a privacy that nobody here knows, and for no call without it (RFC 3323).
+    #[error("Privacy is critical, and asks for a service that is not known")]
+    Privacy,
     /// The body is not SDP.
     #[error("body of type {content_type} where SDP was expected")]
     MediaType {
@@ -247,7 +250,7 @@ impl Refused {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Self::Offer(_) | Self::MediaAddress { .. } => StatusCode::NOT_ACCEPTABLE_HERE,
-            Self::Datapath { .. } => StatusCode::SERVER_INTERNAL_ERROR,
+            Self::Datapath { .. } | Self::Privacy => StatusCode::SERVER_INTERNAL_ERROR,
         }
     }
 }
@@ -369,6 +372,7 @@ impl Refused {
             Self::NoAnswerWanted => "accept",
             Self::Loop => "loop",
             Self::TooManyHops => "too_many_hops",
+            Self::Privacy => "privacy",
             Self::MediaType { .. } => "media_type",
             Self::Encoding { .. } => "content_encoding",
             Self::Disposition { .. } => "content_disposition",

@@ -19,6 +19,7 @@ use crate::transaction::{Branch, T1, T2, TransactionId};
 
 use super::asked::Asked;
 use super::early::EarlyDialogs;
+use super::introduction::keep_permitted;
 use super::leg::Leg;
 use super::offer_answer::OfferAnswer;
 use super::passage::crossing;
@@ -82,6 +83,8 @@ pub(super) struct Exchange {
     pub(super) answer: Option<Bytes>,
     /// INFO packages that the other side takes, as its newest response says (RFC 6086 section 5.2).
     recv_info: Vec<Bytes>,
+    /// Headers of that response that its operator lets pass.
+    permitted: Vec<(Bytes, Bytes)>,
     /// Our 2xx, until it is acknowledged.
     pub(super) unacknowledged: Option<Unacknowledged>,
     /// Our 2xx was acknowledged.
@@ -159,6 +162,7 @@ impl Exchange {
             plan_before: None,
             answer: None,
             recv_info: Vec::new(),
+            permitted: Vec::new(),
             unacknowledged: None,
             acknowledged: false,
             answer_awaited: false,
@@ -222,7 +226,8 @@ impl Exchange {
     }
 
     /// Takes note of what a response of the other side says beside its description.
-    pub(super) fn note(&mut self, heard: &Message) {
+    pub(super) fn note(&mut self, heard: &Message, trunk: &Trunk) {
+        self.permitted = keep_permitted(heard, trunk);
         self.recv_info = crossing(heard, HeaderName::RecvInfo).map(|value| heard.share(value)).collect();
     }
 
@@ -230,7 +235,13 @@ impl Exchange {
     pub(super) fn response(&self, leg: &Leg, code: StatusCode) -> MessageWriter {
         let tag = Some(leg.dialog.local_tag.as_ref());
         let response = response_to(&self.request.message, code, code.default_reason(), self.source, tag);
-        if code == StatusCode::TRYING || code.as_u16() >= 300 {
+        let response = response.ruled(leg.dialog.rules());
+        if code == StatusCode::TRYING {
+            return response;
+        }
+        let response =
+            self.permitted.iter().fold(response, |response, (name, value)| response.raw(name, value));
+        if code.as_u16() >= 300 {
             return response;
         }
         let name = HeaderName::RecvInfo;

@@ -1,5 +1,7 @@
 //! An INVITE or UPDATE crossing the edge: sent on, answered, acknowledged, withdrawn.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCode};
@@ -9,6 +11,7 @@ use super::authentication::prove;
 use super::body::SDP;
 use super::cause::not_timed_out;
 use super::exchange::{Exchange, Sent, Unacknowledged};
+use super::introduction::{introduce, permit};
 use super::join::tell_referrer;
 use super::leg::{LegState, SentAck};
 use super::opening::hops_left;
@@ -31,6 +34,7 @@ impl Call {
             return;
         }
         let to = exchange.from.other();
+        let near = Arc::clone(&self.legs[exchange.from.index()].trunk);
         let leg = &mut self.legs[to.index()];
         let branch = ctx.random.branch();
         let sequence = leg.dialog.next_sequence();
@@ -38,7 +42,9 @@ impl Call {
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
         let request = exchange.propose(leg, request.header(HeaderName::Allow, ALLOW));
         let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
-        let request = self.redirection.tell(request);
+        let others = (&self.redirection, self.joining.as_ref());
+        let request = introduce(request, (&exchange.request, &near), leg, others);
+        let request = permit(request, &exchange.request.message, &near);
         let request = tell_referrer(self.joining.as_ref(), leg, request);
         let request = finish(request, exchange.body.clone());
         if leg.turns_to_tcp(request.len() + ctx.logins.length_of(&leg.trunk), &self.policy, ctx) {
@@ -120,6 +126,9 @@ impl Call {
         }
         if self.outlives_refusal(response, ctx) {
             return;
+        }
+        if let Some(exchange) = &mut self.exchange {
+            exchange.note(&response.message, &self.legs[side.index()].trunk);
         }
         self.reason = Reason::of(&response.message);
         self.retry_after = retry_after(&response.message);

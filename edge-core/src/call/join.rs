@@ -101,6 +101,11 @@ impl Joining {
         Self { from, arrived, since: None, referrer, request, step: Step::Opening, tries: 0, again_at: None }
     }
 
+    /// Who has sent the call on, when somebody has.
+    pub(super) const fn referrer(&self) -> Option<&Number> {
+        self.referrer.as_ref()
+    }
+
     /// The sides that are taken over, and where from.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Side, Source)> {
         let [a, b] = self.from;

@@ -27,6 +27,7 @@ use super::calling::{
     tag,
 };
 use super::exchange::Exchange;
+use super::identity::check_privacy;
 use super::join::{Joining, OnBehalf, Source};
 use super::leg::{Leg, Said};
 use super::party::Party;
@@ -204,6 +205,7 @@ impl Arrival<'_> {
             return Err(Refused::Loop);
         }
         check_extensions(&self.invite.message)?;
+        check_privacy(&self.invite.message)?;
         check_reliability(&self.invite.message, trunk)?;
         check_accept(&self.invite.message)?;
         check_interval(&self.invite.message)
@@ -353,6 +355,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::Scheme
         | Refused::NoAnswerWanted
         | Refused::TooManyHops
+        | Refused::Privacy
         | Refused::Loop
         | Refused::Unresolved { .. }
         | Refused::NoMediaPort { .. }

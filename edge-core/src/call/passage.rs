@@ -8,6 +8,8 @@
 //! Invariants: what crossed is answered once, by the other side, by its silence, or by the end of the call; a call has
 //! at most [`PASSAGES_MAX`] of them open.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::sip::{HeaderName, Message, MessageWriter, Method, Response, StatusCode};
@@ -17,6 +19,7 @@ use super::asked::Asked;
 use super::body::carries_session;
 use super::cause::{across, not_timed_out};
 use super::identity::names_an_address;
+use super::introduction::permit;
 use super::leg::LegState;
 use super::opening::{check_extensions, hops_left};
 use super::{Call, Cause, Context, Owner, Refused, Side};
@@ -78,6 +81,7 @@ impl Call {
             // RFC 3515 section 2.2: it may refresh the target, so its answer does.
             answer = answer.header(HeaderName::Contact, self.leg(asked.side).dialog.contact());
         }
+        let answer = permit(answer, &response.message, &self.leg(asked.side.other()).trunk);
         ctx.respond(server, code, carry(answer, &response.message));
         if ends_call(&asked.request.method, response.code) {
             self.terminate(Cause::Lost(asked.side.other()), ctx);
@@ -103,10 +107,12 @@ impl Call {
     fn forward(&mut self, asked: &Asked, ctx: &mut Context<'_>) -> Result<(), crate::transaction::Full> {
         let owner = Owner::Passage(self.key, asked.server);
         let event = self.event_across(asked);
+        let near = Arc::clone(&self.leg(asked.side).trunk);
         let leg = self.leg_mut(asked.side.other());
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
         let method = asked.request.method.clone();
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&asked.request));
+        let request = permit(request, &asked.request.message, &near);
         let request = match event {
             Some(event) => carry_report(request.header(HeaderName::Event, event), &asked.request.message),
             None => carry(request, &asked.request.message),

@@ -3,6 +3,8 @@
 //! A reliable response of the side that was invited is acknowledged here, at once, unless it makes an offer: then its PRACK
 //! carries the answer of the other side. What goes back to the side that invited is a response of our own.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::sdp::{Offer, SdpError};
@@ -22,9 +24,10 @@ impl Call {
     /// A provisional response from the side that was invited.
     pub(super) fn on_provisional(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         self.leg_mut(side).attempts.heard();
+        let trunk = Arc::clone(&self.leg(side).trunk);
         let Some(exchange) = self.crossing_to(side) else { return };
         exchange.provisional_seen = true;
-        exchange.note(&response.message);
+        exchange.note(&response.message, &trunk);
         if exchange.cancel_wanted {
             exchange.cancel_wanted = false;
             self.send_cancel(side, ctx);

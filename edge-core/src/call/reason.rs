@@ -125,6 +125,7 @@ const fn of_refused(refused: &Refused) -> (u16, &'static str) {
         | Refused::Interval
         | Refused::Scheme
         | Refused::NoAnswerWanted
+        | Refused::Privacy
         | Refused::MediaType { .. }
         | Refused::Encoding { .. }
         | Refused::Disposition { .. } => (127, "Interworking"),

@@ -22,6 +22,7 @@ use crate::transaction::Path;
 
 use super::attempt::{Attempts, ways_to};
 use super::calling::{admit, called_dialog, early_leg, guard, leg_record, may_go_to, no_port};
+use super::diversion::Diverted;
 use super::leg::{Leg, LegState};
 use super::streams::{End, Streams};
 use super::{Call, Cause, Context, MediaState, Refused, Side};
@@ -41,7 +42,7 @@ pub(super) struct Redirection {
     /// Where it has been.
     tried: Vec<Target>,
     /// What the next one is told of the one before (RFC 5806).
-    diversion: Option<String>,
+    diversion: Option<Diverted>,
     /// What the caller is told, when it is to go there itself.
     contacts: Vec<String>,
 }
@@ -66,10 +67,9 @@ impl PartialEq for Target {
 }
 
 impl Redirection {
-    /// Adds what a new target hears of where the call was before.
-    pub(super) fn tell(&self, invite: MessageWriter) -> MessageWriter {
-        let diversion = self.diversion.iter();
-        diversion.fold(invite, |invite, value| invite.header(HeaderName::Diversion, value))
+    /// What a new target hears of where the call was before.
+    pub(super) const fn diverted(&self) -> Option<&Diverted> {
+        self.diversion.as_ref()
     }
 
     /// Adds where the caller may go.
@@ -271,10 +271,8 @@ impl Call {
             if let Some(route) = target.route {
                 record.route = Some(self.policy.routes.route(route).name.clone());
             }
-            let number = self.legs[0].trunk.numbers.read_text(&record.number_dialled);
-            let number = leg.dialog.address_of_user(&leg.trunk.numbers.write_user(&number));
-            let count = record.redirects;
-            self.redirection.diversion = Some(format!("{number};reason=deflection;counter={count}"));
+            let by = self.legs[0].trunk.numbers.read_text(&record.number_dialled);
+            self.redirection.diversion = Some(Diverted::by_deflection(by, record.redirects));
         }
         self.forget_waiting();
         self.relayed = self.streams.plan.clone();

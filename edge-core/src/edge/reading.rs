@@ -53,6 +53,17 @@ impl Edge {
         }
     }
 
+    /// A message as the operator wants to have it from its trunk; as it came where it could not be read then.
+    pub(super) fn ruled(&self, trunk: TrunkId, incoming: Incoming) -> Incoming {
+        let Some(rules) = &self.policy.trunk(trunk).headers.inbound else { return incoming };
+        let bytes = match &incoming {
+            Incoming::Request(request) => request.message.bytes().clone(),
+            Incoming::Response(response) => response.message.bytes().clone(),
+            Incoming::KeepAlive => return incoming,
+        };
+        Incoming::parse(rules.apply(bytes), &self.limits).unwrap_or(incoming)
+    }
+
     /// What was not even read for its size counts as over the bound, too.
     pub(super) const fn count_framing(&mut self, error: &ParseError) {
         let ParseError::Framing(framing) = error else { return };

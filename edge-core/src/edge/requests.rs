@@ -38,7 +38,8 @@ impl Edge {
         if self.passes_over(trunk, path, &bytes, now) {
             return;
         }
-        match self.parse(path, bytes).and_then(|incoming| self.within_bounds(incoming)) {
+        let read = self.parse(path, bytes).and_then(|incoming| self.within_bounds(incoming));
+        match read.map(|incoming| self.ruled(trunk, incoming)) {
             Ok(Incoming::Request(request)) => match self.asker(trunk, path, &request) {
                 Some(trunk) => self.on_request(trunk, path, request, now),
                 None => self.on_nobody(path, &request, now),

@@ -13,6 +13,7 @@ mod lines;
 mod media;
 mod numbers;
 mod passing;
+mod presentation;
 mod reason;
 mod redirect;
 mod refer;

@@ -12,6 +12,7 @@ use super::{
     BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects,
     Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
+use super::{Diversions, HeaderPolicy, IdentityPolicy};
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
 
@@ -84,6 +85,12 @@ pub struct Trunk {
     pub limits: Limits,
     /// Codecs it may use.
     pub codecs: CodecPolicy,
+    /// How callers are presented to it, and whether its own are believed.
+    pub identity: IdentityPolicy,
+    /// What it is told of where a call was before.
+    pub diversions: Diversions,
+    /// What becomes of its headers.
+    pub headers: HeaderPolicy,
     /// What becomes of encrypted media.
     pub srtp: Srtp,
     /// Whether it is behind a NAT, so that addresses in its messages mean nothing here: requests go where its
@@ -183,6 +190,9 @@ impl Trunk {
             former: false,
             limits: Limits::default(),
             codecs: CodecPolicy::default(),
+            identity: IdentityPolicy::default(),
+            diversions: Diversions::default(),
+            headers: HeaderPolicy::default(),
             srtp: Srtp::Off,
             nat: false,
             media_source: SourcePolicy::Strict,

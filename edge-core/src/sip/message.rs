@@ -168,6 +168,13 @@ impl Message {
         }
     }
 
+    /// The first line, without its end.
+    #[must_use]
+    pub fn start_line(&self) -> &[u8] {
+        let start = self.bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or_default();
+        grammar::split_where(&self.bytes[start..], |byte| byte == b'\r').0
+    }
+
     /// Request-URI as written, with any white space that does not belong there.
     #[must_use]
     pub fn request_uri(&self) -> Option<&[u8]> {

@@ -19,6 +19,7 @@ mod method;
 mod multipart;
 mod name_addr;
 mod reply;
+mod rules;
 mod status;
 mod stream;
 mod uri;
@@ -34,6 +35,10 @@ pub use method::Method;
 pub use multipart::{Part, parts};
 pub use name_addr::{NameAddr, NameAddrError};
 pub use reply::response_to;
+pub use rules::{
+    AddedHeader, HEADER_RULES_MAX, HeaderChange, HeaderPattern, HeaderRule, HeaderRuleError, HeaderRules,
+    ReplacedHeader, RuledMessages,
+};
 pub use status::{StatusClass, StatusCode};
 pub use stream::{StreamDecoder, StreamFault, StreamItem};
 pub use uri::{Scheme, Uri, UriError, escape_user};

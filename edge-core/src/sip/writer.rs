@@ -4,10 +4,12 @@
 //! comes out on one line with the same meaning (RFC 3261 section 7.3.1); NUL, which would cut the message
 //! short for a peer that reads C strings, becomes a question mark.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::grammar::is_token;
-use super::{HeaderName, Message, Method, StatusCode};
+use super::{HeaderName, HeaderRules, Message, Method, StatusCode};
 
 /// Room for a trunk INVITE with SDP, so that the buffer rarely grows.
 const CAPACITY: usize = 2048;
@@ -17,12 +19,13 @@ const CAPACITY: usize = 2048;
 #[must_use = "a message is complete only after `body` or `empty`"]
 pub struct MessageWriter {
     out: Vec<u8>,
+    rules: Option<Arc<HeaderRules>>,
 }
 
 impl MessageWriter {
     /// Starts a request.
     pub fn request(method: &Method, uri: impl AsRef<[u8]>) -> Self {
-        let mut writer = Self { out: Vec::with_capacity(CAPACITY) };
+        let mut writer = Self { out: Vec::with_capacity(CAPACITY), rules: None };
         writer.out.extend_from_slice(method.as_bytes());
         writer.out.push(b' ');
         writer.out.extend(uri.as_ref().iter().filter(|byte| **byte > b' '));
@@ -32,13 +35,18 @@ impl MessageWriter {
 
     /// Starts a response; `reason` goes out exactly as it is.
     pub fn response(code: StatusCode, reason: impl AsRef<[u8]>) -> Self {
-        let mut writer = Self { out: Vec::with_capacity(CAPACITY) };
+        let mut writer = Self { out: Vec::with_capacity(CAPACITY), rules: None };
         writer.out.extend_from_slice(b"SIP/2.0 ");
         writer.push_number(usize::from(code.as_u16()));
         writer.out.push(b' ');
         writer.push_value(reason.as_ref());
         writer.out.extend_from_slice(b"\r\n");
         writer
+    }
+
+    /// Changes the message by these rules when it is complete.
+    pub fn ruled(self, rules: Option<&Arc<HeaderRules>>) -> Self {
+        Self { rules: rules.cloned(), ..self }
     }
 
     /// Adds a header of a known name. [`HeaderName::Other`] has no name and adds nothing: use [`Self::raw`].
@@ -80,7 +88,10 @@ impl MessageWriter {
         self.push_number(body.len());
         self.out.extend_from_slice(b"\r\n\r\n");
         self.out.extend_from_slice(body);
-        self.out.into()
+        match self.rules {
+            Some(rules) => rules.apply(self.out.into()),
+            None => self.out.into(),
+        }
     }
 
     fn push_value(&mut self, value: &[u8]) {

@@ -6,6 +6,7 @@
 mod login;
 mod notes;
 mod numbers;
+mod presentation;
 mod routes;
 mod shield;
 
@@ -176,6 +177,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
     numbers::rows(f, &trunk.numbers)?;
+    presentation::rows(f, trunk)?;
     if *nat {
         row(f, "behind a NAT", format_args!("requests go to where its messages come from"))?;
     }

@@ -6,11 +6,14 @@ use edge_core::policy::{
     Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
     ShieldMode, Srtp, Strangers, Transport, Unknown, Unprefixed,
 };
+use edge_core::policy::{Diversions, IdentityHeader};
+use edge_core::sip::RuledMessages;
 use jiff::civil::Weekday;
 use toml::de::DeValue;
 
 use super::document::{FromToml, wrong_type};
 use super::fault::Fault;
+use super::identity::Withheld;
 use super::nearest::nearest;
 use super::value::form;
 use super::{LogFormat, XdpMode};
@@ -69,6 +72,33 @@ impl Choice for NumberFormat {
         ("international", Self::International),
         ("plain", Self::Plain),
     ];
+}
+
+impl Choice for IdentityHeader {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("pai", Self::Asserted),
+        ("rpid", Self::RemoteParty),
+        ("ppi", Self::Preferred),
+        ("none", Self::None),
+    ];
+}
+
+impl Choice for Withheld {
+    const WORDS: &'static [(&'static str, Self)] = &[("hide", Self::Hide), ("pass", Self::Pass)];
+}
+
+impl Choice for Diversions {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("pass", Self::Pass),
+        ("remove", Self::Remove),
+        ("diversion", Self::Diversion),
+        ("history-info", Self::HistoryInfo),
+    ];
+}
+
+impl Choice for RuledMessages {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("requests", Self::Requests), ("responses", Self::Responses), ("all", Self::All)];
 }
 
 impl Choice for Unprefixed {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::headers::HeaderFault;
 use super::login::LoginFault;
 use super::plan::PlanFault;
 use super::register::RegisterFault;
@@ -374,6 +375,9 @@ pub enum Fault {
     /// Something about TLS.
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    /// Something about a rule of headers.
+    #[error(transparent)]
+    Headers(#[from] HeaderFault),
     /// Something about a numbering plan.
     #[error(transparent)]
     Plan(#[from] PlanFault),

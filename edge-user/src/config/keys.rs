@@ -158,8 +158,6 @@ pub(super) const TRUNK: Keys = &[
     built("max_calls_out"),
     planned("failover_group"),
     planned("dtmf"),
-    planned("identity"),
-    planned("trust_identity"),
     built("session_timer"),
     built("redirects"),
     built("reliable_provisional"),
@@ -167,6 +165,13 @@ pub(super) const TRUNK: Keys = &[
     built("large_over_tcp"),
     built("refer"),
     built("numbers"),
+    built("identity"),
+    built("trust_identity"),
+    built("withheld"),
+    built("virtual_number"),
+    built("dids"),
+    built("diversion"),
+    built("headers"),
     planned("cost"),
     built("username"),
     built("password_file"),
@@ -175,7 +180,6 @@ pub(super) const TRUNK: Keys = &[
     built("auth_realm"),
     built("auth_algorithms"),
     built("outbound_proxy"),
-    built("virtual_number"),
     built("register"),
 ];
 
@@ -189,6 +193,13 @@ pub(super) const TRUNK_NUMBERS: Keys = &[
     built("in"),
     built("out"),
 ];
+
+/// `headers` of a trunk.
+pub(super) const TRUNK_HEADERS: Keys = &[built("in"), built("out"), built("pass")];
+
+/// A rule of `headers`.
+pub(super) const TRUNK_HEADER_RULE: Keys =
+    &[built("add"), built("remove"), built("replace"), built("match"), built("with"), built("on")];
 
 /// `in` of `numbers`.
 pub(super) const TRUNK_NUMBERS_IN: Keys =

@@ -14,6 +14,8 @@ mod conflict;
 mod document;
 mod fault;
 mod guards;
+mod headers;
+mod identity;
 mod keepalive;
 mod keys;
 mod login;
@@ -49,6 +51,7 @@ use realm::RealmDraft;
 use trunk::TrunkDraft;
 
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
+pub use headers::HeaderFault;
 pub use login::{LoginFault, PasswordSource, TrunkLogin};
 pub use plan::PlanFault;
 pub use register::RegisterFault;

@@ -19,6 +19,9 @@ pub enum PlanFault {
         "needs `country` beside it, the code of the country that such numbers belong to, as country = \"44\""
     )]
     NoCountry,
+    /// Ranges without the number for all the others.
+    #[error("needs `virtual_number` beside it: what callers of other ranges are presented as")]
+    DidsAlone,
     /// National numbers that nothing tells apart.
     #[error(
         "is \"national\", but nothing says what national numbers begin with; add country and national_prefix to \

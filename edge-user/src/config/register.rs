@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use edge_core::policy::{Auth, Host, Register, Retry, Transport, is_host_name};
+use edge_core::policy::{Auth, Host, IdentityPolicy, Register, Retry, Transport, is_host_name};
 use edge_core::sip::escape_user;
 use toml::de::DeValue;
 
@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::keys;
 use super::login::TrunkLogin;
 use super::node::{Bounds, duration};
-use super::value::{Number, form};
+use super::value::form;
 
 /// What is asked for when the file says nothing: as phones do.
 const EXPIRES: Duration = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ pub enum RegisterFault {
 }
 
 /// Keys that only a registration has.
-const ITS_KEYS: [&str; 3] = ["outbound_proxy", "virtual_number", "register"];
+const ITS_KEYS: [&str; 2] = ["outbound_proxy", "register"];
 
 /// Where requests to the trunk are sent: its outbound proxy, where it has one, else its host.
 pub(super) fn next_hop(section: &Section<'_>, host: Option<&At<Host>>) -> Option<At<Host>> {
@@ -61,6 +61,7 @@ pub(super) fn read(
     auth: &At<Auth>,
     host: Option<&At<Host>>,
     login: Option<&TrunkLogin>,
+    identity: &IdentityPolicy,
 ) -> Option<Register> {
     if auth.value != Auth::Registration {
         for key in ITS_KEYS.into_iter().filter(|key| section.has(key)) {
@@ -77,14 +78,13 @@ pub(super) fn read(
     login?;
     let options = section.section("register", keys::TRUNK_REGISTER);
     let user: At<&str> = section.get("username")?;
-    let number = section.get::<Number>("virtual_number").map(|number| number.value.0);
     let host = &host?.value;
     Some(Register {
         user: escape_user(user.value),
         domain: domain(host),
         server: host.to_string(),
         through_proxy: section.has("outbound_proxy"),
-        number,
+        number: identity.own.as_ref().map(|own| own.number.as_str().to_owned()),
         expires: expires(&options),
         bulk: options.get("gin").is_some_and(|gin| gin.value),
         retry: retry(&options),

@@ -12,6 +12,7 @@ use edge_core::policy::{
     NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport,
     Trunk, TrunkKey, TrunkUsage,
 };
+use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy};
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
@@ -26,10 +27,10 @@ use super::login::{self, TrunkLogin};
 use super::media::media_rules;
 use super::names::Names;
 use super::node::{Bounds, duration};
-use super::plan;
 use super::register;
 use super::tls::{self, TlsFault, TrunkTls};
 use super::value::Within;
+use super::{headers, identity, plan};
 
 /// A trunk whose values are right each for itself; `line`s serve the comparison with other trunks.
 #[derive(Debug)]
@@ -49,6 +50,9 @@ pub(super) struct TrunkDraft<'a> {
     enabled: bool,
     limits: Limits,
     codecs: CodecPolicy,
+    identity: IdentityPolicy,
+    diversions: Diversions,
+    headers: HeaderPolicy,
     srtp: Srtp,
     pub(super) nat: bool,
     media_source: SourcePolicy,
@@ -76,7 +80,8 @@ impl<'a> TrunkDraft<'a> {
         let next_hop = register::next_hop(&section, host.as_ref());
         let sources = sources(&section, auth.value, next_hop.as_ref());
         let login = login::read(&section);
-        let register = register::read(&section, &auth, host.as_ref(), login.as_ref());
+        let identity = identity::of_trunk(&section);
+        let register = register::read(&section, &auth, host.as_ref(), login.as_ref(), &identity);
         let has_transport = section.has("transport");
         let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
@@ -87,6 +92,7 @@ impl<'a> TrunkDraft<'a> {
         let srtp = section.get("srtp").map_or_else(Srtp::default, |srtp| srtp.value);
         let dscp = section.table("dscp", keys::TRUNK_DSCP);
         let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
+        let headers = headers::of_trunk(&section, &name);
         Some(Self {
             name,
             realm: realm?,
@@ -101,6 +107,9 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            identity,
+            diversions: section.get("diversion").map_or_else(Default::default, |at| at.value),
+            headers,
             srtp,
             nat,
             media_source,
@@ -130,6 +139,9 @@ impl<'a> TrunkDraft<'a> {
             enabled,
             limits,
             codecs,
+            identity,
+            diversions,
+            headers,
             srtp,
             nat,
             media_source,
@@ -162,6 +174,9 @@ impl<'a> TrunkDraft<'a> {
             former: false,
             limits,
             codecs,
+            identity,
+            diversions,
+            headers,
             srtp,
             nat,
             media_source,

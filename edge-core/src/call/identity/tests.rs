@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
-use super::{names_a_host, names_an_address, presented_caller};
-use crate::policy::NumberPlan;
+use super::{Caller, names_a_host, names_an_address};
+use crate::policy::{RealmId, Trunk};
 use crate::sip::{Incoming, MessageLimits, Request};
 
 fn invite(from: &str, headers: &str) -> Request {
@@ -16,11 +16,8 @@ fn invite(from: &str, headers: &str) -> Request {
 }
 
 fn presented(from: &str, headers: &str) -> String {
-    let crossed = presented_caller(
-        &invite(from, headers),
-        (&NumberPlan::default(), &NumberPlan::default()),
-        b"10.0.0.1:5060",
-    );
+    let trunk = Trunk::new("t", RealmId::new(0), "192.0.2.1:5060".parse().unwrap());
+    let crossed = Caller::of(&invite(from, headers), &trunk).from(&trunk, b"10.0.0.1:5060");
     String::from_utf8(crossed.to_vec()).unwrap()
 }
 
