@@ -262,8 +262,9 @@ impl Dialog {
     }
 
     /// From now on our messages are changed by these rules.
-    pub fn rule(&mut self, rules: Option<Arc<HeaderRules>>) {
-        self.rules = rules;
+    #[must_use]
+    pub fn ruled(self, rules: Option<Arc<HeaderRules>>) -> Self {
+        Self { rules, ..self }
     }
 
     /// What the operator changes of our messages.

@@ -74,12 +74,12 @@ pub(super) fn guard(
 /// A leg without an answer yet, whose media comes to `local`.
 pub(super) fn early_leg(
     trunk: &Arc<Trunk>,
-    mut dialog: Dialog,
+    dialog: Dialog,
     local: IpAddr,
     admission: Option<Admission>,
     ctx: &mut Context<'_>,
 ) -> Leg {
-    dialog.rule(trunk.headers.outbound.clone());
+    let dialog = dialog.ruled(trunk.headers.outbound.clone());
     Leg {
         trunk: Arc::clone(trunk),
         dialog,

@@ -82,6 +82,7 @@ impl DialogSnapshot {
             local_seq: self.local_seq,
             remote_seq: None,
             path,
+            rules: None,
         }
     }
 }

@@ -194,7 +194,7 @@ impl LegSnapshot {
         };
         let admission = (state == LegState::Confirmed).then(|| trunk.readmit(role));
         Some(Leg {
-            dialog: self.dialog.restore(path),
+            dialog: self.dialog.restore(path).ruled(trunk.headers.outbound.clone()),
             state,
             session: self.session,
             takes_update: self.takes_update,
