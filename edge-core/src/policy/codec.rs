@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// An encoding name as SDP writes it, compared without regard to case (RFC 8866 section 6.6).
+/// An encoding name as SDP writes it, compared without regard to case (RFC 8866 section 6.6); or what names begin with,
+/// and `*`.
 #[derive(Debug, Clone, Eq)]
 pub struct Codec(String);
 
@@ -22,7 +23,20 @@ impl Codec {
     /// Whether SDP's `encoding` means this codec.
     #[must_use]
     pub fn is(&self, encoding: &str) -> bool {
-        self.0.eq_ignore_ascii_case(encoding)
+        let Some(beginning) = self.0.strip_suffix('*') else { return self.0.eq_ignore_ascii_case(encoding) };
+        encoding.get(..beginning.len()).is_some_and(|of_name| of_name.eq_ignore_ascii_case(beginning))
+    }
+
+    /// Whether it stands for all names that begin so.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.ends_with('*')
+    }
+
+    /// Whether it takes in all that `other` does.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || (self.is_open() && self.is(other.0.trim_end_matches('*')))
     }
 }
 
@@ -107,7 +121,7 @@ impl CodecPolicy {
             && (self.allow.is_empty() || self.allow.iter().any(|codec| codec.is(encoding)))
     }
 
-    /// Position of `encoding` in the order of preference; what is not listed comes last.
+    /// Position of `encoding` in the order of preference, by the first entry that takes it in; what is not listed comes last.
     #[must_use]
     pub fn preference(&self, encoding: &str) -> usize {
         self.allow.iter().position(|codec| codec.is(encoding)).unwrap_or(usize::MAX)

@@ -319,8 +319,12 @@ fn codecs(section: &Section<'_>) -> CodecPolicy {
     section.refuse_empty("allow", "remove the key to allow every codec");
     let allow = unique_codecs(section, "allow");
     let deny = unique_codecs(section, "deny");
-    for codec in deny.iter().filter(|codec| allow.iter().any(|allowed| allowed.value == codec.value)) {
+    for codec in deny.iter().filter(|codec| allow.iter().any(|allowed| codec.value.covers(&allowed.value))) {
         section.note(codec.line, "deny", Fault::AllowedAndDenied { found: codec.value.to_string() });
+    }
+    for codec in deny.iter().filter(|codec| codec.value.covers(&Codec::new("*"))) {
+        let expected = "the codecs that it may not use; enabled = false switches a trunk off";
+        section.note(codec.line, "deny", Fault::Form { found: codec.value.to_string(), expected });
     }
     if !allow.is_empty() && !allow.iter().any(|codec| carries_audio(&codec.value)) {
         section.note(section.line_of("allow"), "allow", Fault::NoAudio);
@@ -342,5 +346,5 @@ fn unique_codecs(section: &Section<'_>, key: &'static str) -> Vec<At<Codec>> {
 
 /// DTMF events (RFC 4733) and comfort noise (RFC 3389) go beside a codec, never alone.
 fn carries_audio(codec: &Codec) -> bool {
-    !codec.is("telephone-event") && !codec.is("CN")
+    codec.is_open() || (!codec.is("telephone-event") && !codec.is("CN"))
 }

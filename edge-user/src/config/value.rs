@@ -132,13 +132,16 @@ impl<'a> FromToml<'a> for DeviceName {
     }
 }
 
-/// An encoding name of SDP (RFC 8866 section 9: a token).
+/// An encoding name of SDP (RFC 8866 section 9: a token), or what names begin with, and `*`.
 impl<'a> FromToml<'a> for Codec {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
         let text = <&str>::from_toml(value)?;
+        let name = text.strip_suffix('*').unwrap_or(text);
         let token =
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b));
-        token.then(|| Self::new(text)).ok_or_else(|| form(text, "an encoding name such as \"PCMA\""))
+            !text.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b));
+        token
+            .then(|| Self::new(text))
+            .ok_or_else(|| form(text, "an encoding name such as \"PCMA\", or a beginning such as \"AMR*\""))
     }
 }
 

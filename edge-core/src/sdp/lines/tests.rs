@@ -138,7 +138,7 @@ fn an_answer_has_the_lines_of_the_offer() {
 
 #[test]
 fn formats_follow_both_policies_and_the_far_preference() {
-    let table: [PolicyRow; 7] = [
+    let table: [PolicyRow; 13] = [
         (&[], &[], &[], Ok("8 0 18 101")),
         (&["PCMU", "PCMA"], &[], &[], Ok("8 0")),
         (&[], &["telephone-event", "pcmu", "PCMA"], &[], Ok("0 8 101")),
@@ -146,6 +146,12 @@ fn formats_follow_both_policies_and_the_far_preference() {
         (&[], &[], &["G729", "telephone-event"], Ok("8 0")),
         (&["telephone-event"], &[], &[], Err(SdpError::NoCommonCodec)),
         (&["PCMA"], &["PCMU"], &[], Err(SdpError::NoCommonCodec)),
+        (&["*"], &["G729", "*"], &[], Ok("18 8 0 101")),
+        (&["*"], &["telephone-event", "pcm*"], &[], Ok("8 0 101")),
+        (&[], &[], &["tele*", "G7*"], Ok("8 0")),
+        (&["pcmu", "g*"], &[], &["PCM*"], Ok("18")),
+        (&[], &["AMR*"], &[], Err(SdpError::NoCommonCodec)),
+        (&["CN", "telephone-event"], &["*"], &[], Err(SdpError::NoCommonCodec)),
     ];
     for (near, far, deny, expected) in table {
         let formats =
@@ -176,6 +182,31 @@ fn events_go_with_the_codec_of_their_clock_and_copies_with_what_they_copy() {
         let (_, told) =
             Call::between((&[], &[denied]), (&[], &[])).offer(0, &offer(formats)).expect("a codec");
         assert_eq!(audio_formats(&told), expected, "{formats} without {denied}");
+    }
+}
+
+/// What the far side allows and denies, what it is offered, and whether annexb and the events are in it.
+type SaidRow<'a> = (&'a [&'a str], &'a [&'a str], &'a str, bool, bool);
+
+#[test]
+fn what_is_said_of_a_codec_crosses_with_it_and_goes_with_it() {
+    let offer = format!(
+        "{HEAD}m=audio 4000 RTP/AVP 18 0 13 101\r\na=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\n\
+         a=fmtp:101 0-16\r\na=ptime:40\r\na=maxptime:60\r\n"
+    );
+    let table: [SaidRow; 5] = [
+        (&[], &[], "18 0 13 101", true, true),
+        (&[], &["G729"], "0 13 101", false, true),
+        (&["G729"], &[], "18", true, false),
+        (&[], &["CN"], "18 0 101", true, true),
+        (&["PCMU", "G729", "CN"], &[], "0 18 13", true, false),
+    ];
+    for (allow, deny, formats, annexb, events) in table {
+        let (_, told) = Call::between((&[], &[]), (allow, deny)).offer(0, &offer).expect("a codec");
+        assert_eq!(audio_formats(&told), formats, "{allow:?} {deny:?}");
+        assert_eq!(told.contains("a=fmtp:18 annexb=no\r\n"), annexb, "{told}");
+        assert_eq!(told.contains("a=fmtp:101 0-16\r\n"), events, "{told}");
+        assert!(told.contains("a=ptime:40\r\n") && told.contains("a=maxptime:60\r\n"), "{told}");
     }
 }
 
