@@ -5,32 +5,30 @@
 //! so that servers behind both targets do not take it for a copy). An INVITE that is too long for a datagram makes two targets of
 //! one over UDP: the same over TCP comes first (RFC 3261 section 18.1.1).
 //!
-//! Invariants: at most [`crate::policy::ATTEMPTS_MAX`] addresses are tried on a trunk, within `answer_max`; once the caller has
-//! heard an answer in a provisional response, the call stays where it is; whoever was given up and answers all the same is
-//! acknowledged and hung up, so that at most one answer stands.
+//! What comes when a trunk has no target left is [`super::course`]'s affair.
+//!
+//! Invariants: at most [`crate::policy::ATTEMPTS_MAX`] addresses are tried on a trunk, within `answer_max`; whoever was given up and
+//! answers all the same is acknowledged and hung up ([`super::given_up`]), so that at most one answer stands.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::dialog::Dialog;
 use crate::edge::Command;
 use crate::policy::{Policy, Sign, Target, Transport, Trunk};
 use crate::relation::note_sign;
-use crate::sdp::SdpError;
-use crate::sip::{Method, Response, StatusCode};
-use crate::transaction::{Path, T1, TransactionId};
+use crate::sip::{Response, StatusCode};
+use crate::transaction::Path;
 
 use super::calling::{no_port, sent_by};
-use super::exchange::{Exchange, Sent};
-use super::leg::{Leg, LegState, SentAck};
+use super::given_up::GivenUp;
+use super::leg::{Leg, LegState};
 use super::reason::retry_after;
 use super::relay::Then;
 use super::streams::{End, Streams};
-use super::{Call, Context, MediaState, Owner, Refused, Side};
+use super::{Call, Context, MediaState, Refused, Side};
 
 /// How long others are tried before a target that could not be reached: about as long as it takes to find out.
 const AVOIDED: Duration = Duration::from_secs(32);
@@ -44,12 +42,6 @@ const DATAGRAM_MAX: usize = 1300;
 
 /// Longest Retry-After that is kept: a target that comes back earlier should not wait for much longer.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
-
-/// Forks of one target that are hung up after it was given up; a peer that makes more of them is not answered.
-const FORKS_MAX: usize = 8;
-
-/// How long what was given up is remembered: a server that says nothing more by then never will (RFC 3261 section 9.1).
-const LATE_MAX: Duration = T1.saturating_mul(64);
 
 /// A target, and how it is reached.
 #[derive(Debug, Clone)]
@@ -69,12 +61,21 @@ pub(super) struct Attempts {
     left: VecDeque<Attempt>,
     /// When the current one is given up, if it says nothing.
     silent_until: Option<Instant>,
+    /// When it is, if it does not ring.
+    rings_by: Option<Instant>,
+    /// When it is, if it does not answer.
+    answers_by: Option<Instant>,
 }
 
 impl Attempts {
     /// Just this one.
     pub(super) const fn one(target: Target) -> Self {
-        Self { current: Some(target), for_length: false, left: VecDeque::new(), silent_until: None }
+        Self::new(target, VecDeque::new())
+    }
+
+    const fn new(first: Target, left: VecDeque<Attempt>) -> Self {
+        let (silent_until, rings_by, answers_by) = (None, None, None);
+        Self { current: Some(first), for_length: false, left, silent_until, rings_by, answers_by }
     }
 
     /// The current one did not take the INVITE: others come first for a while.
@@ -87,18 +88,16 @@ impl Attempts {
     pub(super) const fn heard(&mut self) {
         self.silent_until = None;
     }
-}
 
-/// An INVITE to a target that was given up before it had answered.
-#[derive(Debug)]
-pub(super) struct GivenUp {
-    sent: Sent,
-    trunk: Arc<Trunk>,
-    dialog: Dialog,
-    path: Path,
-    over_at: Instant,
-    cancelled: bool,
-    acks: Vec<SentAck>,
+    /// The current one rings.
+    pub(super) const fn rang(&mut self) {
+        self.rings_by = None;
+    }
+
+    /// When the next thing is due that the current one has not done.
+    fn due_at(&self) -> Option<Instant> {
+        [self.silent_until, self.rings_by, self.answers_by].into_iter().flatten().min()
+    }
 }
 
 /// The ways to a trunk, of the targets that it has now: where the first one goes, and all of them.
@@ -118,10 +117,16 @@ pub(super) fn ways_to(
     let first = left
         .pop_front()
         .ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })?;
-    Ok((first.path, Attempts { current: Some(first.target), for_length: false, left, silent_until: None }))
+    Ok((first.path, Attempts::new(first.target, left)))
 }
 
 impl Leg {
+    /// Its target says nothing, or cannot be reached: others come first for a while.
+    fn note_silence(&self, since_epoch: Duration) {
+        self.attempts.avoid_current(since_epoch);
+        self.note_sign(Sign::Silent);
+    }
+
     /// What its target says to its first INVITE, or does not, tells whether it is alive. That it does not take TCP for a
     /// long message tells nothing.
     pub(super) fn note_sign(&self, sign: Sign) {
@@ -157,45 +162,65 @@ impl Leg {
 impl Call {
     /// The first INVITE to a side has left. With others at hand, its target has to say something soon.
     pub(super) fn note_attempt(&mut self, side: Side, ctx: &Context<'_>) {
-        let patience = self.policy.timers.try_next;
-        let leg = self.leg_mut(side);
-        leg.admission.iter_mut().for_each(|admission| admission.sent(ctx.since_epoch));
-        let early = leg.state == LegState::Early && !leg.attempts.left.is_empty();
-        leg.attempts.silent_until = early.then(|| ctx.now + patience);
+        let admission = &mut self.leg_mut(side).admission;
+        admission.iter_mut().for_each(|admission| admission.sent(ctx.since_epoch));
+        if self.leg(side).state != LegState::Early {
+            return;
+        }
+        let elsewhere = self.has_another_place();
+        let patience = self.course.patience(&self.leg(side).trunk);
+        let silence = patience.trying.unwrap_or(self.policy.timers.try_next);
+        let leg = &mut self.legs[side.index()];
+        let in_time = |wait: Option<Duration>| wait.filter(|_| elsewhere).map(|wait| ctx.now + wait);
+        let attempts = &mut leg.attempts;
+        attempts.silent_until = (elsewhere || !attempts.left.is_empty()).then(|| ctx.now + silence);
+        (attempts.rings_by, attempts.answers_by) = (in_time(patience.ringing), in_time(patience.answer));
+        let peer = leg.dialog.opened_over().peer;
+        if let Some(record) = &mut self.record {
+            record.attempt_began(peer, ctx.now);
+        }
     }
 
     /// When the called side's target is given up, or what was given up is forgotten.
     pub(super) fn attempts_due_at(&self) -> Option<Instant> {
-        let late = self.given_up.iter().map(|given_up| given_up.over_at).min();
-        [self.silent_until(), late].into_iter().flatten().min()
-    }
-
-    fn silent_until(&self) -> Option<Instant> {
+        let late = self.given_up.iter().map(GivenUp::over_at).min();
         let leg = self.leg(Side::B);
-        leg.attempts.silent_until.filter(|_| leg.state == LegState::Early && !self.ending)
+        let current = leg.attempts.due_at().filter(|_| leg.state == LegState::Early && !self.ending);
+        [current, late].into_iter().flatten().min()
     }
 
     /// Gives up who has been silent for too long, and forgets who was given up long ago.
     pub(super) fn on_attempts_due(&mut self, ctx: &mut Context<'_>) {
-        self.given_up.retain(|given_up| {
-            let over = given_up.over_at <= ctx.now;
-            if over {
-                ctx.transactions.abandon(given_up.sent.id);
+        self.forget_late(ctx);
+        if self.leg(Side::B).state == LegState::Early && !self.ending {
+            self.on_patience_over(ctx);
+        }
+    }
+
+    /// Tries another target of the trunk when this one is silent, and another place when the trunk has none, or takes too long.
+    fn on_patience_over(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now;
+        let attempts = &mut self.leg_mut(Side::B).attempts;
+        let silent = attempts.silent_until.take_if(|at| *at <= now).is_some();
+        let rings_not = attempts.rings_by.take_if(|at| *at <= now).is_some();
+        let answers_not = attempts.answers_by.take_if(|at| *at <= now).is_some();
+        let has_more = !attempts.left.is_empty();
+        if silent {
+            self.leg(Side::B).note_silence(ctx.since_epoch);
+        }
+        if silent && has_more {
+            if let Some(pending) = self.pending_leg(ctx) {
+                self.give_up(pending, ctx);
             }
-            !over
-        });
-        if self.silent_until().is_some_and(|until| until <= ctx.now) {
-            self.leg_mut(Side::B).attempts.heard();
-            self.give_up_target(ctx);
             self.tries_next_target(ctx);
+        } else if silent || rings_not || answers_not {
+            self.passes_over(ctx);
         }
     }
 
     /// The called side's target could not be reached: says whether another one is tried.
     pub(super) fn outlives_unreachable(&mut self, ctx: &mut Context<'_>) -> bool {
-        let leg = self.leg(Side::B);
-        leg.attempts.avoid_current(ctx.since_epoch);
-        leg.note_sign(Sign::Silent);
+        self.leg(Side::B).note_silence(ctx.since_epoch);
         self.tries_next_target(ctx)
     }
 
@@ -217,31 +242,9 @@ impl Call {
         self.tries_next_target(ctx)
     }
 
-    /// Lets nothing more be sent to the target that has the INVITE; what it says all the same is heard.
-    fn give_up_target(&mut self, ctx: &mut Context<'_>) {
-        let leg = &self.legs[Side::B.index()];
-        leg.attempts.avoid_current(ctx.since_epoch);
-        leg.note_sign(Sign::Silent);
-        let Some(sent) = self.exchange.as_ref().and_then(|exchange| exchange.client) else { return };
-        ctx.transactions.give_up(sent.id, Owner::GivenUp(self.key, sent.id));
-        self.given_up.push(GivenUp {
-            sent,
-            trunk: Arc::clone(&leg.trunk),
-            dialog: leg.dialog.clone(),
-            path: leg.path(),
-            over_at: ctx.now + LATE_MAX,
-            cancelled: false,
-            acks: Vec::new(),
-        });
-    }
-
-    /// Sends the INVITE to the next target, if there is one and the caller has heard nothing that binds it to the last.
+    /// Sends the INVITE to the next target, if there is one and nothing binds the call to the last.
     fn tries_next_target(&mut self, ctx: &mut Context<'_>) -> bool {
-        let waits = self.leg(Side::A).state == LegState::Early && !self.ending;
-        let may_go = |exchange: &Exchange| {
-            exchange.from == Side::A && exchange.answer.is_none() && !exchange.withdrawn
-        };
-        if !waits || !self.exchange.as_ref().is_some_and(may_go) {
+        if !self.may_go_elsewhere() {
             return false;
         }
         while let Some(next) = self.leg_mut(Side::B).attempts.left.pop_front() {
@@ -265,10 +268,6 @@ impl Call {
     ) -> Result<(Option<Bytes>, Streams), Refused> {
         let [near, far] = &mut self.legs;
         let Some(exchange) = &mut self.exchange else { return Err(Refused::NoNumber) };
-        // The caller knows it by now, in a reliable response, and can have no other one.
-        if exchange.offer.as_ref().is_some_and(|(side, _)| *side == Side::B) {
-            return Err(Refused::Offer(SdpError::NoMedia));
-        }
         let end = End::of(&far.trunk, peer.ip());
         let streams = self.streams.towards(end, ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(&self.policy, realm))?;
@@ -317,70 +316,13 @@ impl Call {
                 b.media_local = Some(local);
             }
         }
+        self.forget_waiting();
         if moved {
-            self.forget_waiting();
             self.relayed = self.streams.plan.clone();
             self.media = MediaState::Installing;
             ctx.command(Command::InstallMedia { call: self.key, plan: self.relayed.clone() });
         } else {
             self.once_relayed(Then::SendOn, ctx);
-        }
-    }
-
-    /// A target that was given up says something.
-    pub(crate) fn on_late_response(&mut self, id: TransactionId, response: &Response, ctx: &mut Context<'_>) {
-        let Some(position) = self.given_up.iter().position(|given_up| given_up.sent.id == id) else { return };
-        if response.code.is_provisional() {
-            self.given_up[position].cancel(ctx);
-        } else if response.code.is_success() {
-            self.given_up[position].hang_up(response, ctx);
-        } else {
-            self.given_up.swap_remove(position);
-        }
-    }
-
-    /// A target that was given up will never say anything.
-    pub(super) fn forget_given_up(&mut self, id: TransactionId) {
-        self.given_up.retain(|given_up| given_up.sent.id != id);
-    }
-}
-
-impl GivenUp {
-    /// Withdraws the INVITE, now that the target has said that it has it (RFC 3261 section 9.1).
-    fn cancel(&mut self, ctx: &mut Context<'_>) {
-        if std::mem::replace(&mut self.cancelled, true) {
-            return;
-        }
-        self.over_at = ctx.now + LATE_MAX;
-        let Sent { branch, sequence, .. } = self.sent;
-        let cancel = self.dialog.request(&Method::Cancel, branch, sequence).empty();
-        if let Err(full) = ctx.request(&self.trunk, Method::Cancel, branch, cancel, self.path, Owner::Nobody)
-        {
-            tracing::warn!("CANCEL not sent: {full}");
-        }
-    }
-
-    /// Acknowledges an answer that comes too late, and hangs it up; one that comes again is acknowledged again.
-    fn hang_up(&mut self, response: &Response, ctx: &mut Context<'_>) {
-        let tag = response.to.tag();
-        if let Some(ack) = self.acks.iter().find(|ack| ack.remote_tag.as_deref() == tag) {
-            return ctx.send(ack.path, ack.bytes.clone());
-        }
-        if self.acks.len() >= FORKS_MAX {
-            return;
-        }
-        self.over_at = ctx.now + LATE_MAX;
-        let mut fork = self.dialog.clone();
-        fork.confirm(response);
-        let path = fork.path(|address| !self.trunk.nat && self.trunk.is_at(address));
-        let bytes: Bytes = fork.request(&Method::Ack, ctx.random.branch(), response.cseq).empty();
-        let (sequence, remote_tag) = (response.cseq, fork.remote_tag.clone());
-        self.acks.push(SentAck { sequence, remote_tag, bytes: bytes.clone(), path });
-        ctx.send(path, bytes);
-        let (branch, sequence) = (ctx.random.branch(), fork.next_sequence());
-        let bye = fork.request(&Method::Bye, branch, sequence).empty();
-        if let Err(full) = ctx.request(&self.trunk, Method::Bye, branch, bye, path, Owner::Nobody) {
-            tracing::warn!("a late answer was not hung up: {full}");
         }
     }
 }

@@ -128,6 +128,14 @@ pub enum Refused {
         /// Which guard.
         guarded: Guarded,
     },
+    /// The number has a route, and none of its trunks may have the call now.
+    #[error("route {route} has no trunk left: {why}")]
+    NoTrunk {
+        /// Name of the route.
+        route: String,
+        /// Why not, one trunk after the other.
+        why: String,
+    },
     /// No route takes the number.
     #[error("no route for {number}")]
     NoRoute {
@@ -231,6 +239,7 @@ impl Refused {
             Self::Guarded { .. } | Self::Closed { closed: Closed::Direction, .. } => StatusCode::FORBIDDEN,
             Self::Closed { closed: Closed::Draining | Closed::Disabled, .. }
             | Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
+            | Self::NoTrunk { .. }
             | Self::Unresolved { .. }
             | Self::NoMediaPort { .. }
             | Self::Draining
@@ -362,6 +371,7 @@ impl Refused {
             Self::Closed { closed, .. } => closed.name(),
             Self::Guarded { guarded, .. } => guarded.name(),
             Self::Limit { refusal, .. } => refusal.name(),
+            Self::NoTrunk { .. } => "no_trunk",
             Self::NoRoute { .. } => "no_route",
             Self::NoNumber => "no_number",
             Self::Replaces(_) => "replaces",

@@ -62,6 +62,9 @@ impl Call {
                 let over_at = ctx.now + T1 * 64;
                 self.leg_mut(asked.side).said.note(&sdp);
                 self.early_change = Some(EarlyChange { asked, offer, body, sequence: None, over_at });
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.changed = true;
+                }
                 if grows {
                     self.once_relayed(Then::SendUpdate, ctx);
                 } else {

@@ -9,6 +9,7 @@ use crate::transaction::T1;
 
 use super::leg::LegState;
 use super::reason::Reason;
+use super::record::Outcome;
 use super::{Call, Cause, Context, MediaState, Owner, Side};
 
 /// How long a side may take over the last message that it owes us (RFC 3261 section 9.1: 64*T1).
@@ -25,6 +26,7 @@ impl Call {
         self.phase_over_at = None;
         self.closed_by = Some(ctx.now + CLOSING_MAX);
         self.note_reason(&cause);
+        self.end_attempt(Outcome::Withdrawn, ctx);
         let status = cause.status();
         if let Some(record) = &mut self.record {
             record.ended = ctx.now;

@@ -8,11 +8,13 @@ use crate::transaction::TransactionId;
 
 use super::asked::Asked;
 use super::cause::not_timed_out;
+use super::course::{Said, outcome_of};
 use super::exchange::Exchange;
 use super::leg::LegState;
 use super::methods::not_taken;
 use super::passage::passes;
 use super::reason::Reason;
+use super::record::Outcome;
 use super::{Call, Cause, Context, Owner, Side};
 
 impl Call {
@@ -99,11 +101,18 @@ impl Call {
             Owner::Bye(_, side) => self.on_left(side),
             Owner::Invite(_, side) if self.leg(side).state == LegState::Cancelling => self.on_left(side),
             Owner::Invite(_, Side::B) if self.leg(Side::B).state == LegState::Early => {
-                if self.outlives_unreachable(ctx) || self.goes_elsewhere(ctx) {
+                let failure = self.unanswered(ctx);
+                self.end_attempt(outcome_of(failure), ctx);
+                if self.outlives_unreachable(ctx) {
+                    return;
+                }
+                self.course.note(Said::of(Cause::Unreachable));
+                if self.goes_elsewhere(failure, ctx) {
                     return;
                 }
                 self.leg_mut(Side::B).state = LegState::Closed;
-                self.terminate(Cause::Unreachable, ctx);
+                let cause = self.best_end(Cause::Unreachable);
+                self.terminate(cause, ctx);
             }
             Owner::Update(_, side) if self.early_change_goes_to(side) => {
                 self.end_early_change(not_timed_out(StatusCode::REQUEST_TIMEOUT), None, ctx);
@@ -228,6 +237,7 @@ impl Call {
         let call_max = guard.map_or(self.policy.timers.call_max, |max| max.min(self.policy.timers.call_max));
         self.phase_over_at = Some(ctx.now + call_max);
         self.leg_mut(Side::A).state = LegState::Confirmed;
+        self.end_attempt(Outcome::Answered, ctx);
         if let Some(record) = &mut self.record {
             record.answered = Some(ctx.now);
             let to = record.b.as_ref().map(|leg| leg.trunk.as_str());

@@ -57,6 +57,8 @@ pub(super) struct Exchange {
     pub(super) cancel_wanted: bool,
     /// Whether the side that sent it has withdrawn it.
     pub(super) withdrawn: bool,
+    /// Whether another offer has crossed since, before the answer.
+    pub(super) changed: bool,
     /// Whether it was sent again for a session interval that was too short.
     pub(super) interval_raised: bool,
     /// The early dialogs on the other side.
@@ -149,6 +151,7 @@ impl Exchange {
             provisional_seen: false,
             cancel_wanted: false,
             withdrawn: false,
+            changed: false,
             interval_raised: false,
             early: EarlyDialogs::default(),
             asks_reliable: false,
@@ -172,6 +175,12 @@ impl Exchange {
     /// Whether the side that sent it still waits for a final response.
     pub(super) const fn is_unanswered(&self) -> bool {
         self.unacknowledged.is_none() && !self.acknowledged
+    }
+
+    /// Whether it may: it waits for its answer, and what the side that sent it has offered stands.
+    pub(super) fn may_cross_again(&self) -> bool {
+        let offered_back = self.offer.as_ref().is_some_and(|(side, _)| *side != self.from);
+        !offered_back && !self.changed && !self.withdrawn && !self.answered
     }
 
     /// Lets it cross anew, to another side than the one that has refused it. What was said to the side that sent it stands.

@@ -10,6 +10,7 @@ use crate::transaction::{Path, T1, TransactionId};
 use super::authentication::prove;
 use super::body::SDP;
 use super::cause::not_timed_out;
+use super::course::Said;
 use super::exchange::{Exchange, Sent, Unacknowledged};
 use super::introduction::{introduce, permit};
 use super::join::tell_referrer;
@@ -17,6 +18,7 @@ use super::leg::{LegState, SentAck};
 use super::opening::hops_left;
 use super::passage::copy_across;
 use super::reason::{Reason, retry_after};
+use super::record::Outcome;
 use super::relay::Then;
 use super::reliable::Input;
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
@@ -114,6 +116,10 @@ impl Call {
 
     /// A failure of what went on to `side`. One that is about the session interval is put right, once.
     fn refused_by(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let opening = self.leg(Side::A).state == LegState::Early;
+        if opening {
+            self.end_attempt(Outcome::Refused(response.code), ctx);
+        }
         let leg = &mut self.legs[side.index()];
         let first = |exchange: &&mut Exchange| !exchange.interval_raised && !exchange.withdrawn;
         if let Some(exchange) = self.exchange.as_mut().filter(first)
@@ -132,10 +138,16 @@ impl Call {
         }
         self.reason = Reason::of(&response.message);
         self.retry_after = retry_after(&response.message);
+        let cause = Cause::Rejected(response.code);
+        if !opening {
+            return self.invite_failed(cause, ctx);
+        }
+        let (reason, retry_after) = (self.reason.clone(), self.retry_after);
+        self.course.note(Said { cause: cause.clone(), reason, retry_after });
         if self.leads_elsewhere(response, ctx) {
             return;
         }
-        let cause = self.redirected_cause(response).unwrap_or(Cause::Rejected(response.code));
+        let cause = self.redirected_cause(response).unwrap_or_else(|| self.best_end(cause));
         self.invite_failed(cause, ctx);
     }
 

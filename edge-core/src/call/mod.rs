@@ -20,6 +20,7 @@ mod body;
 mod calling;
 mod cause;
 mod context;
+mod course;
 mod diversion;
 mod early;
 mod early_change;
@@ -27,6 +28,7 @@ mod ending;
 mod events;
 mod exchange;
 mod given;
+mod given_up;
 mod identity;
 mod introduction;
 mod invite;
@@ -47,6 +49,7 @@ mod record;
 mod redirect;
 mod refer;
 mod refresh;
+mod refusing;
 mod relay;
 mod reliable;
 mod replaces;
@@ -68,7 +71,7 @@ use crate::transaction::{Path, TransactionId};
 
 pub use cause::{Cause, EndedBy, Refused, Side};
 pub use journal::{Journaled, MediaFound, Unreadable, VERSION as JOURNAL_VERSION};
-pub use record::{CallRecord, LegRecord};
+pub use record::{ATTEMPTS_RECORDED_MAX, AttemptRecord, CallRecord, LegRecord, Outcome};
 pub use view::{CallView, Phase};
 
 pub(crate) use asked::Asked;
@@ -80,16 +83,18 @@ pub(crate) use given::Given;
 pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
 pub(crate) use journal::{Clock, Resumption};
 pub(crate) use methods::outside_a_dialog;
-pub(crate) use opening::{Arrival, check_extensions, explain, refuse};
+pub(crate) use opening::{Arrival, check_extensions};
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 pub(crate) use party::Party;
 pub(crate) use reason::retry_after;
 pub(crate) use refer::ReferTo;
+pub(crate) use refusing::{explain, refuse};
 pub(crate) use replaces::Replaces;
 
-use attempt::GivenUp;
+use course::Course;
 use early_change::EarlyChange;
 use exchange::Exchange;
+use given_up::GivenUp;
 use journal::{Unheard, Written};
 use leg::{Leg, LegState};
 use reason::Reason;
@@ -165,8 +170,10 @@ pub(crate) struct Call {
     retry_after: Option<u32>,
     /// Targets of the called side that may still answer.
     given_up: Vec<GivenUp>,
-    /// Where the called side sends the call.
+    /// Where the called sides send the call, and where it has been.
     redirection: Redirection,
+    /// Where its route still leads.
+    course: Course,
     /// The transfer that one side has asked for, while it is tried.
     referral: Option<Referral>,
     /// REFERs that crossed to the other side.
@@ -199,6 +206,8 @@ pub(crate) struct Begun {
     streams: Streams,
     record: Box<CallRecord>,
     joining: Option<Joining>,
+    redirection: Redirection,
+    course: Course,
 }
 
 /// Where the media is on its way into and out of the datapath.
@@ -213,7 +222,8 @@ enum MediaState {
 impl Call {
     /// A call whose media is being installed.
     pub(crate) fn begin(begun: Begun, policy: &Arc<Policy>, ctx: &mut Context<'_>) -> Self {
-        let Begun { key, origin, legs, exchange, server, streams, record, joining } = begun;
+        let Begun { key, origin, legs, exchange, server, streams, record, joining, redirection, course } =
+            begun;
         ctx.command(Command::InstallMedia { call: key, plan: streams.plan.clone() });
         Self {
             key,
@@ -235,7 +245,8 @@ impl Call {
             reason: Reason::default(),
             retry_after: None,
             given_up: Vec::new(),
-            redirection: Redirection::default(),
+            redirection,
+            course,
             referral: None,
             referred: Vec::new(),
             joining,

@@ -11,31 +11,32 @@ use crate::dialog::{Dialog, MAX_FORWARDS};
 use crate::edge::Command;
 use crate::media::{Family, MediaReport};
 use crate::policy::{
-    Admission, DelayedOffer, Destination, Importance, Number, Policy, ReliableProvisional, Role, RouteQuery,
-    Trunk, TrunkId,
+    Admission, DelayedOffer, Importance, Number, Policy, ReliableProvisional, Role, Route, RouteId,
+    RouteQuery, Trunk, TrunkId,
 };
 use crate::sdp::{Offer, SdpError};
-use crate::sip::{HeaderName, Message, MessageWriter, Request, StatusCode, response_to};
+use crate::sip::{HeaderName, Message, Request, StatusCode};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
 use super::asks::{check_accept, check_scheme};
 use super::attempt::ways_to;
-use super::body::{ACCEPTED, IDENTITY, session_body};
+use super::body::session_body;
 use super::calling::{
     admit, called_dialog, closed_to, early_leg, guard, leg_record, may_go_to, no_port, record_name, sent_by,
     tag,
 };
+use super::course::{Course, Place, places};
 use super::exchange::Exchange;
 use super::identity::check_privacy;
 use super::join::{Joining, OnBehalf, Source};
 use super::leg::{Leg, Said};
 use super::party::Party;
-use super::reason::Reason;
+use super::redirect::Redirection;
 use super::reliable::{REL, can_acknowledge, wants_reliable};
-use super::session_timer::{MIN_SE, TIMER, check_interval};
+use super::session_timer::{TIMER, check_interval};
 use super::streams::{End, Streams};
-use super::{ALLOW, Begun, Call, CallKey, CallRecord, Cause, Context, LegRecord, Origin, Refused, Side};
+use super::{Begun, Call, CallKey, CallRecord, Cause, Context, LegRecord, Origin, Refused, Side, refuse};
 
 /// A new INVITE whose sender is known.
 #[derive(Debug)]
@@ -58,17 +59,39 @@ pub(crate) struct Arrival<'a> {
     pub(crate) on_behalf: Option<OnBehalf>,
 }
 
+/// A call that can begin.
+struct Opened {
+    legs: [Leg; 2],
+    streams: Streams,
+    exchange: Exchange,
+    course: Course,
+    /// Where it goes first.
+    place: Place,
+}
+
 impl Arrival<'_> {
     /// Opens the call, or answers the INVITE with a refusal and writes its record.
     pub(crate) fn open(self, ctx: &mut Context<'_>) -> Result<Call, StatusCode> {
         let key = self.key;
         let mut record = Box::new(self.blank_record(ctx));
         match self.prepare(&mut record, ctx) {
-            Ok((legs, streams, exchange)) => {
+            Ok(Opened { legs, streams, exchange, course, place }) => {
                 let origin = Origin::of(self.trunk, &self.invite, self.ancestor);
                 let (exchange, server) = (Some(exchange), self.server);
                 let joining = self.on_behalf.map(|on_behalf| on_behalf.joining);
-                let begun = Begun { key, origin, legs, exchange, server, streams, record, joining };
+                let redirection = Redirection::from(place);
+                let begun = Begun {
+                    key,
+                    origin,
+                    legs,
+                    exchange,
+                    server,
+                    streams,
+                    record,
+                    joining,
+                    redirection,
+                    course,
+                };
                 Ok(Call::begin(begun, self.policy, ctx))
             }
             Err(refused) => Err(self.turn_away(record, refused, ctx)),
@@ -130,25 +153,61 @@ impl Arrival<'_> {
         status
     }
 
-    fn prepare(
+    fn prepare(&self, record: &mut CallRecord, ctx: &mut Context<'_>) -> Result<Opened, Refused> {
+        self.check_request()?;
+        let id = self.route(record, ctx.time)?;
+        let route = self.policy.routes.route(id);
+        let caller = self.policy.trunk(self.trunk);
+        // The caller's trunk says what its peer expects to hear, whichever bound is reached.
+        let importance = importance_of(route);
+        let mut room = admit((caller, Role::Caller), importance, caller.limits.refuse_with, ctx)?;
+        if importance == Importance::Ordinary {
+            guard(caller, (self.caller().as_str(), self.dialled().as_str()), &mut room, ctx)?;
+        }
+        let offer = self.offer()?;
+        let mut left = places(self.policy, id, &self.dialled(), ctx);
+        let mut refusals = Vec::new();
+        while let Some(place) = left.pop_front() {
+            let sent = self.policy.trunk(place.trunk).numbers.write(&place.number);
+            record.number_sent = Some(sent.clone());
+            match self.open_at(&place, importance, offer.as_ref(), ctx) {
+                Ok((mut legs, streams, exchange)) => {
+                    legs[0].admission = Some(room);
+                    record.a.media_local = Some(streams.first(Side::A).local);
+                    record.b = Some(leg_record(&legs[1], Some(streams.first(Side::B).local)));
+                    let course = Course::new(Arc::clone(&route.plan), importance, left);
+                    return Ok(Opened { legs, streams, exchange, course, place });
+                }
+                Err(refused) => {
+                    record.attempt_skipped(&self.policy.trunk(place.trunk).name, &sent, &refused, ctx.now);
+                    refusals.push(refused);
+                }
+            }
+        }
+        Err(nothing_left(&route.name, refusals))
+    }
+
+    /// Both sides of the call, with its first place called.
+    fn open_at(
         &self,
-        record: &mut CallRecord,
+        place: &Place,
+        importance: Importance,
+        offer: Option<&(Bytes, Offer)>,
         ctx: &mut Context<'_>,
     ) -> Result<([Leg; 2], Streams, Exchange), Refused> {
-        self.check_request()?;
-        let destination = self.route(record, ctx.time)?;
-        let admissions = self.admit(&destination, ctx)?;
-        let offer = self.offer()?;
-        let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
+        let [caller, called] = [self.near(), self.policy.trunk(place.trunk)];
+        may_go_to(called, ctx)?;
+        let refuse_with = self.policy.trunk(self.trunk).limits.refuse_with;
+        let room = admit((called, Role::Called), importance, refuse_with, ctx)?;
         let offered = offer.is_some() || called.delayed_offer == DelayedOffer::Convert;
         self.check_called(called, offered)?;
         let (way, attempts) = ways_to(self.policy, called, ctx)?;
-        let family = self.caller_family(caller, offer.as_ref().map(|(_, offer)| offer));
+        let family = self.caller_family(caller, offer.map(|(_, offer)| offer));
         let near = End::of(caller, self.path.peer.ip()).in_family(family);
         let ends = [near, End::of(called, way.peer.ip())];
         let mut streams =
             Streams::new(ends, ctx.ports, ctx.now).map_err(|realm| no_port(self.policy, realm))?;
-        let mut legs = self.legs(&destination, &streams, admissions, way, ctx);
+        let mut legs = self.legs(place, &streams, room, way, ctx);
         legs[1].attempts = attempts;
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
@@ -161,8 +220,6 @@ impl Arrival<'_> {
             return Err(Refused::Offer(error));
         }
         exchange.decide_reliability(caller, called, ctx.random.next());
-        record.a.media_local = Some(streams.first(Side::A).local);
-        record.b = Some(leg_record(&legs[1], Some(streams.first(Side::B).local)));
         Ok((legs, streams, exchange))
     }
 
@@ -170,7 +227,7 @@ impl Arrival<'_> {
     fn describe(
         &self,
         exchange: &mut Exchange,
-        offer: Option<(Bytes, Offer)>,
+        offer: Option<&(Bytes, Offer)>,
         [near, far]: &mut [Leg; 2],
         streams: &mut Streams,
         ctx: &mut Context<'_>,
@@ -179,9 +236,9 @@ impl Arrival<'_> {
             exchange.body = exchange.offer_for(streams, near, far)?;
             return Ok(());
         };
-        near.said.note(&sdp);
+        near.said.note(sdp);
         let ports = (&mut *ctx.ports, ctx.now);
-        let (proposal, body) = streams.pass_offer(self.policy, Side::A, (near, far), offer, ports)?;
+        let (proposal, body) = streams.pass_offer(self.policy, Side::A, (near, far), offer.clone(), ports)?;
         (exchange.body, exchange.offer) = (Some(body), Some((Side::A, proposal)));
         Ok(())
     }
@@ -219,21 +276,23 @@ impl Arrival<'_> {
         if required && !offered && !can { Err(Refused::Unreliable) } else { Ok(()) }
     }
 
-    fn route(&self, record: &mut CallRecord, time: Option<Timestamp>) -> Result<Destination, Refused> {
+    fn route(&self, record: &mut CallRecord, time: Option<Timestamp>) -> Result<RouteId, Refused> {
         if record.number_dialled.is_empty() {
             return Err(Refused::NoNumber);
         }
         let (dialled, caller) = (self.dialled(), self.caller());
         let (number, caller) = (dialled.as_str(), caller.as_str());
-        let destination = self
+        let route = self
             .policy
             .routes
-            .find(RouteQuery { from: self.trunk, number, caller, time })
+            .taker(RouteQuery { from: self.trunk, number, caller, time })
             .ok_or_else(|| Refused::NoRoute { number: number.to_owned() })?;
-        record.route = Some(self.policy.routes.route(destination.route).name.clone());
-        let called = self.policy.trunk(destination.trunk);
-        record.number_sent = Some(called.numbers.write(&dialled.routed(destination.number.clone())));
-        Ok(destination)
+        let Route { name, priority, .. } = self.policy.routes.route(route);
+        record.route = Some(name.clone());
+        if *priority {
+            tracing::info!(call = record.id, route = name, number, "priority call");
+        }
+        Ok(route)
     }
 
     /// The number that is asked for, as routes match it.
@@ -245,16 +304,6 @@ impl Arrival<'_> {
     /// The number of who calls, as routes match it.
     fn caller(&self) -> Number {
         self.policy.trunk(self.trunk).numbers.read(self.invite.from.uri())
-    }
-
-    fn admit(&self, destination: &Destination, ctx: &mut Context<'_>) -> Result<[Admission; 2], Refused> {
-        let [caller, called] = [self.policy.trunk(self.trunk), self.policy.trunk(destination.trunk)];
-        may_go_to(called, ctx)?;
-        // The caller's trunk says what its peer expects to hear, whichever bound is reached.
-        let refuse_with = caller.limits.refuse_with;
-        let mut near = admit((caller, Role::Caller), Importance::Ordinary, refuse_with, ctx)?;
-        guard(caller, (self.caller().as_str(), self.dialled().as_str()), &mut near, ctx)?;
-        Ok([near, admit((called, Role::Called), Importance::Ordinary, refuse_with, ctx)?])
     }
 
     /// What the caller offers, as it is written and as it is understood.
@@ -273,20 +322,20 @@ impl Arrival<'_> {
 
     fn legs(
         &self,
-        destination: &Destination,
+        place: &Place,
         streams: &Streams,
-        [room_a, room_b]: [Admission; 2],
+        room: Admission,
         way: Path,
         ctx: &mut Context<'_>,
     ) -> [Leg; 2] {
-        let [caller, called] = [self.near(), self.policy.trunk(destination.trunk)];
+        let [caller, called] = [self.near(), self.policy.trunk(place.trunk)];
         let dialog_a = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
-        let number = self.dialled().routed(destination.number.clone());
-        let (trunks, asked) = ((&**self.policy.trunk(self.trunk), &**called), (&number, called.domain()));
+        let trunks = (&**self.policy.trunk(self.trunk), &**called);
+        let asked = (&place.number, called.domain());
         let dialog_b = called_dialog(self.policy, trunks, asked, way, &self.invite, ctx);
-        let mut near = early_leg(caller, dialog_a, streams.first(Side::A).local.ip(), Some(room_a), ctx);
+        let mut near = early_leg(caller, dialog_a, streams.first(Side::A).local.ip(), None, ctx);
         near.learn(&self.invite.message);
-        [near, early_leg(called, dialog_b, streams.first(Side::B).local.ip(), Some(room_b), ctx)]
+        [near, early_leg(called, dialog_b, streams.first(Side::B).local.ip(), Some(room), ctx)]
     }
 
     fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {
@@ -307,6 +356,7 @@ impl Arrival<'_> {
             number_dialled: trunk.called_by(&self.invite).number().unwrap_or_default().into_owned(),
             number_sent: None,
             redirects: 0,
+            attempts: Vec::new(),
             from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),
             codec: None,
             transcoded: None,
@@ -319,72 +369,23 @@ impl Arrival<'_> {
     }
 }
 
-/// Answers an INVITE that does not become a call.
-pub(crate) fn refuse(
-    invite: &Request,
-    path: Path,
-    server: TransactionId,
-    refused: &Refused,
-    ctx: &mut Context<'_>,
-) {
-    let code = refused.status();
-    let to_tag = tag(ctx);
-    let response =
-        response_to(&invite.message, code, code.default_reason(), path.peer, Some(to_tag.as_ref()));
-    let response = Reason::of_refusal(refused).explain(explain(response, refused));
-    ctx.respond(server, code, response.header(HeaderName::Allow, ALLOW).empty());
+/// How much the calls of a route matter.
+const fn importance_of(route: &Route) -> Importance {
+    if route.priority { Importance::Priority } else { Importance::Ordinary }
 }
 
-/// Adds to a refusal what would have been taken.
-pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWriter {
-    match refused {
-        Refused::Extension { options } => response.header(HeaderName::Unsupported, options),
-        Refused::MediaType { .. } | Refused::Disposition { .. } => {
-            response.header(HeaderName::Accept, ACCEPTED)
-        }
-        Refused::Encoding { .. } => response.header(HeaderName::AcceptEncoding, IDENTITY),
-        Refused::Unreliable => response.header(HeaderName::Require, REL),
-        Refused::Interval => response.header(HeaderName::MinSe, MIN_SE.as_secs().to_string()),
-        Refused::Offer(error) => response.header(HeaderName::Warning, warning(*error)),
-        Refused::Closed { .. }
-        | Refused::Guarded { .. }
-        | Refused::Limit { .. }
-        | Refused::NoRoute { .. }
-        | Refused::NoNumber
-        | Refused::Replaces(_)
-        | Refused::Scheme
-        | Refused::NoAnswerWanted
-        | Refused::TooManyHops
-        | Refused::Privacy
-        | Refused::Loop
-        | Refused::Unresolved { .. }
-        | Refused::NoMediaPort { .. }
-        | Refused::MediaAddress { .. }
-        | Refused::Datapath { .. }
-        | Refused::Draining
-        | Refused::Overload => response,
+/// Why a route leads nowhere now: what its only trunk says, or all of them alike; else that none of them is left.
+fn nothing_left(route: &str, mut refusals: Vec<Refused>) -> Refused {
+    let Some(first) = refusals.first().map(Refused::status) else {
+        return Refused::NoTrunk { route: route.to_owned(), why: "it has none".to_owned() };
+    };
+    let alike = refusals.iter().all(|refused| refused.status() == first);
+    let out_of_service = first == StatusCode::SERVICE_UNAVAILABLE;
+    if refusals.len() == 1 || alike && !out_of_service {
+        return refusals.remove(0);
     }
-}
-
-/// What a 488 says of the description (RFC 3261 sections 20.43 and 21.4.26). Our name in it is a pseudonym.
-const fn warning(error: SdpError) -> &'static str {
-    match error {
-        SdpError::OtherFamily => "301 edge \"Incompatible network address formats\"",
-        SdpError::Protocol { .. } | SdpError::Dtls | SdpError::NoCommonKeys => {
-            "302 edge \"Incompatible transport protocol\""
-        }
-        SdpError::NoMedia | SdpError::Video => "304 edge \"Media type not available\"",
-        SdpError::NoCommonCodec => "305 edge \"Incompatible media format\"",
-        SdpError::TooLarge
-        | SdpError::Malformed { .. }
-        | SdpError::NoConnection
-        | SdpError::HostName
-        | SdpError::NotAHost
-        | SdpError::Ours
-        | SdpError::PortCount
-        | SdpError::NoPort
-        | SdpError::Declined => "399 edge \"The session description cannot be used\"",
-    }
+    let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    Refused::NoTrunk { route: route.to_owned(), why }
 }
 
 /// Refuses an INVITE that cannot have its provisional responses as `trunk` wants them: acknowledged, or not.

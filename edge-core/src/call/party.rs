@@ -11,9 +11,11 @@ use crate::transaction::TransactionId;
 
 use super::asked::Asked;
 use super::calling::{early_leg, leg_record, no_port, record_name, tag};
+use super::course::Course;
 use super::exchange::Exchange;
 use super::join::Joining;
 use super::leg::{Leg, Said};
+use super::redirect::Redirection;
 use super::streams::{End, Streams};
 use super::{Begun, Call, CallKey, CallRecord, Cause, Context, Origin, Refused, Side};
 
@@ -80,6 +82,8 @@ impl Begun {
             streams,
             record,
             joining: Some(joining),
+            redirection: Redirection::default(),
+            course: Course::default(),
         })
     }
 
@@ -130,6 +134,7 @@ fn joined_record(
         number_sent: None,
         from_call: Some(from_call),
         redirects: 0,
+        attempts: Vec::new(),
         codec: None,
         transcoded: None,
         started: now,

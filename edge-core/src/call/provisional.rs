@@ -41,6 +41,7 @@ impl Call {
             self.acknowledge(side, at, rack, ctx);
             return;
         }
+        self.leg_mut(side).attempts.rang();
         self.note_ringing(ctx);
         let sdp = session_body(&response.message).unwrap_or_default();
         match (at, rack) {

@@ -110,6 +110,7 @@ const fn of_refused(refused: &Refused) -> (u16, &'static str) {
             Guarded::Caller { .. } => (21, "Too many calls of this caller"),
             Guarded::Calls { .. } | Guarded::Rate { .. } => (21, "Too many calls to this destination"),
         },
+        Refused::NoTrunk { .. } => (34, "No trunk left"),
         Refused::NoRoute { .. } => (3, "No route"),
         Refused::NoNumber => (28, "No number"),
         Refused::Loop => (25, "Loop"),

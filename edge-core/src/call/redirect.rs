@@ -5,29 +5,22 @@
 //! as if it had called, with the room and the rate that this takes. A host counts only when it is an address of that very
 //! trunk: then the call stays there. So no message makes the edge call an address that its operator did not name.
 //!
-//! Invariants: at most [`TARGETS_MAX`] targets are tried for one call, none of them twice; `answer_max` bounds them all
-//! together; and once a caller has heard an answer in a provisional response, the call goes nowhere else.
+//! Invariants: at most [`TARGETS_MAX`] places are taken from redirections of one call, none of them twice. How the call goes there
+//! is [`super::course`]'s affair.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::dialog::SIP_PORT;
-use crate::edge::{Command, tag_number};
-use crate::policy::{self, Importance, Number, Policy, Redirects, Role, RouteId, RouteQuery, Trunk, TrunkId};
-use crate::sdp::SdpError;
+use crate::policy::{Failure, Redirects, RouteQuery, Trunk, TrunkId};
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
-use crate::transaction::Path;
 
-use super::attempt::{Attempts, ways_to};
-use super::calling::{admit, called_dialog, early_leg, guard, leg_record, may_go_to, no_port};
+use super::course::{Place, places};
 use super::diversion::Diverted;
-use super::leg::{Leg, LegState};
-use super::streams::{End, Streams};
-use super::{Call, Cause, Context, MediaState, Refused, Side};
+use super::leg::LegState;
+use super::{Call, CallRecord, Cause, Context, Side};
 
-/// Targets of one call beside its first. Forwarding chains have two or three; each costs a set-up, for which the caller
+/// Places of one call beside its first. Forwarding chains have two or three; each costs a set-up, for which the caller
 /// waits.
 const TARGETS_MAX: usize = 5;
 
@@ -38,35 +31,21 @@ const CONTACTS_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Redirection {
     /// Where it may still go, the best last.
-    waiting: Vec<Target>,
-    /// Where it has been.
-    tried: Vec<Target>,
+    waiting: Vec<Place>,
+    /// Where it has been, or could not go.
+    tried: Vec<Place>,
     /// What the next one is told of the one before (RFC 5806).
     diversion: Option<Diverted>,
     /// What the caller is told, when it is to go there itself.
     contacts: Vec<String>,
 }
 
-/// A trunk, and what it is asked for at which of its addresses.
-#[derive(Debug, Clone)]
-struct Target {
-    trunk: TrunkId,
-    number: Number,
-    /// One address of the trunk; `None` for whichever it has.
-    host: Option<SocketAddr>,
-    route: Option<RouteId>,
-    /// Where the response pointed, as routes match it.
-    dialled: Number,
-}
-
-impl PartialEq for Target {
-    /// Whichever route leads there.
-    fn eq(&self, other: &Self) -> bool {
-        (self.trunk, self.host) == (other.trunk, other.host) && self.number == other.number
-    }
-}
-
 impl Redirection {
+    /// A call that is at `first`.
+    pub(super) fn from(first: Place) -> Self {
+        Self { tried: vec![first], ..Self::default() }
+    }
+
     /// What a new target hears of where the call was before.
     pub(super) const fn diverted(&self) -> Option<&Diverted> {
         self.diversion.as_ref()
@@ -78,12 +57,34 @@ impl Redirection {
         contacts.fold(response, |response, value| response.header(HeaderName::Contact, value))
     }
 
+    /// Keeps what the next place is told: where the call was before.
+    pub(super) fn tell_from(&mut self, near: &Trunk, record: &CallRecord) {
+        let by = near.numbers.read_text(&record.number_dialled);
+        self.diversion = Some(Diverted::by_deflection(by, record.redirects));
+    }
+
+    /// Whether a place waits.
+    pub(super) const fn has_more(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The best place that waits.
+    pub(super) fn next(&mut self) -> Option<Place> {
+        self.waiting.pop()
+    }
+
+    /// The call has been there, or could not be.
+    pub(super) fn note(&mut self, place: Place) {
+        self.tried.push(place);
+    }
+
     /// Puts what was not tried yet in front of what waits.
-    fn learn(&mut self, targets: Vec<Target>) {
-        for target in targets.into_iter().rev() {
-            let known = self.tried.contains(&target) || self.waiting.contains(&target);
-            if !known && self.tried.len() + self.waiting.len() <= TARGETS_MAX {
-                self.waiting.push(target);
+    fn learn(&mut self, places: Vec<Place>) {
+        let redirected = self.tried.iter().filter(|place| place.redirected).count();
+        for place in places.into_iter().rev() {
+            let known = self.tried.contains(&place) || self.waiting.contains(&place);
+            if !known && redirected + self.waiting.len() < TARGETS_MAX {
+                self.waiting.push(place);
             }
         }
     }
@@ -94,8 +95,8 @@ impl Call {
     pub(super) fn leads_elsewhere(&mut self, response: &Response, ctx: &mut Context<'_>) -> bool {
         match response.code.class() {
             StatusClass::Redirection if self.leg(Side::B).trunk.redirects == Redirects::Follow => {
-                let targets = self.targets(response, ctx.time);
-                self.redirection.learn(targets);
+                let places = self.places_of(response, ctx);
+                self.redirection.learn(places);
             }
             // Nobody else can do better (RFC 3261 section 21.6).
             StatusClass::GlobalFailure => self.redirection.waiting.clear(),
@@ -105,30 +106,7 @@ impl Call {
             | StatusClass::RequestFailure
             | StatusClass::ServerFailure => {}
         }
-        self.goes_elsewhere(ctx)
-    }
-
-    /// Takes the next target that takes the call; says whether there was one.
-    pub(super) fn goes_elsewhere(&mut self, ctx: &mut Context<'_>) -> bool {
-        let waits = self.leg(Side::A).state == LegState::Early && !self.ending;
-        let told =
-            self.exchange.as_ref().is_none_or(|exchange| exchange.answer.is_some() || exchange.withdrawn);
-        if !waits || told {
-            return false;
-        }
-        // Who has refused the call needs no room for it any more; the next target may be of the same trunk.
-        if !self.redirection.waiting.is_empty() {
-            drop(self.leg_mut(Side::B).admission.take());
-        }
-        while let Some(target) = self.redirection.waiting.pop() {
-            let outcome = self.go_to(&target, ctx);
-            self.redirection.tried.push(target);
-            match outcome {
-                Ok(()) => return true,
-                Err(refused) => tracing::info!("not redirected: {refused}"),
-            }
-        }
-        false
+        self.goes_elsewhere(Failure::Status(response.code), ctx)
     }
 
     /// What the caller hears of a 3xx that it is to follow itself.
@@ -150,146 +128,33 @@ impl Call {
     }
 
     /// Where a response points, the best first.
-    fn targets(&mut self, response: &Response, time: Option<Timestamp>) -> Vec<Target> {
+    fn places_of(&self, response: &Response, ctx: &mut Context<'_>) -> Vec<Place> {
         let trunk = Arc::clone(&self.leg(Side::B).trunk);
         let Some(id) = self.policy.id_of(&trunk).filter(|_| is_followed(response.code)) else {
             return Vec::new();
         };
-        if self.redirection.tried.is_empty() {
-            let number = self.record.as_ref().and_then(|record| record.number_sent.clone());
-            let number = trunk.numbers.read_text(&number.unwrap_or_default());
-            let first = Target { trunk: id, dialled: number.clone(), number, host: None, route: None };
-            self.redirection.tried.push(first);
-        }
-        contacts(response).iter().filter_map(|(uri, _)| self.target(id, &trunk, uri, time)).collect()
+        contacts(response).iter().flat_map(|(uri, _)| self.places_at(id, &trunk, uri, ctx)).collect()
     }
 
-    fn target(&self, id: TrunkId, trunk: &Trunk, uri: &Uri, time: Option<Timestamp>) -> Option<Target> {
+    /// The places that a Contact leads to.
+    fn places_at(&self, id: TrunkId, trunk: &Trunk, uri: &Uri, ctx: &mut Context<'_>) -> Vec<Place> {
         let number = trunk.numbers.read(uri);
         if let Some(ip) = uri.host_ip().filter(|ip| trunk.is_at(*ip)) {
             let host = (!is_host(trunk, ip, uri.port()))
                 .then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)));
-            return Some(Target { trunk: id, dialled: number.clone(), number, host, route: None });
+            return vec![Place { trunk: id, number, host, route: None, redirected: true, dialled: None }];
         }
         // It would be that trunk's call, so it must be one that may call.
         let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
         let caller = self.leg(Side::A).trunk.numbers.read_text(caller);
-        let query = RouteQuery { from: id, number: number.as_str(), caller: caller.as_str(), time };
-        let destination = self.policy.routes.find(query).filter(|_| trunk.inbound().is_ok())?;
-        let route = Some(destination.route);
-        let (dialled, number) = (number.clone(), number.routed(destination.number));
-        Some(Target { trunk: destination.trunk, number, host: None, route, dialled })
-    }
-
-    /// Puts a new called side in the place of the one that refused.
-    fn go_to(&mut self, target: &Target, ctx: &mut Context<'_>) -> Result<(), Refused> {
-        let policy = Arc::clone(&self.policy);
-        let trunk = policy.trunk(target.trunk);
-        may_go_to(trunk, ctx)?;
-        let (way, attempts) = ways(&policy, target, ctx)?;
-        let refuse_with = self.leg(Side::A).trunk.limits.refuse_with;
-        let mut admission = admit((trunk, Role::Called), Importance::Ordinary, refuse_with, ctx)?;
-        if target.route.is_some() {
-            // It is as if the trunk that points there had called.
-            let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
-            let pointing = Arc::clone(&self.leg(Side::B).trunk);
-            guard(&pointing, (caller, target.dialled.as_str()), &mut admission, ctx)?;
-        }
-        let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
-        let host = target.host.map_or_else(|| trunk.domain(), |host| host.to_string());
-        let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&target.number, host));
-        let dialog = called_dialog(&policy, trunks, asked, way, &exchange.request, ctx);
-        let end = End::of(trunk, way.peer.ip());
-        let mut streams =
-            self.streams.towards(end, ctx.ports, ctx.now).map_err(|realm| no_port(&policy, realm))?;
-        let local = streams.first(Side::B).local.ip();
-        let mut leg = early_leg(trunk, dialog, local, Some(admission), ctx);
-        leg.attempts = attempts;
-        match self.offer_again(&mut streams, &mut leg, ctx) {
-            Ok(()) => {
-                self.streams.turn_to(streams);
-                self.take_side(leg, target, ctx);
-                Ok(())
-            }
-            Err(refused) => {
-                streams.release(ctx.ports, ctx.now);
-                Err(refused)
-            }
-        }
-    }
-
-    /// Says the caller's offer to the new side.
-    fn offer_again(
-        &mut self,
-        streams: &mut Streams,
-        leg: &mut Leg,
-        ctx: &mut Context<'_>,
-    ) -> Result<(), Refused> {
-        let Some(exchange) = &mut self.exchange else { return Ok(()) };
-        // The caller knows it by now, in a reliable response, and can have no other one.
-        if exchange.offer.as_ref().is_some_and(|(side, _)| *side == Side::B) {
-            return Err(Refused::Offer(SdpError::NoMedia));
-        }
-        let offer = exchange.offer.take();
-        let trunk = Arc::clone(&leg.trunk);
-        let body = match offer {
-            Some((_, proposal)) => {
-                let (legs, ports) = ((&self.legs[0], leg), (&mut *ctx.ports, ctx.now));
-                let passed = streams.pass_offer(&self.policy, Side::A, legs, proposal.offer().clone(), ports);
-                let (told, body) = match passed {
-                    Ok(passed) => passed,
-                    Err(error) => {
-                        exchange.offer = Some((Side::A, proposal));
-                        return Err(Refused::Offer(error));
-                    }
-                };
-                exchange.offer = Some((Side::A, told));
-                Some(body)
-            }
-            None => exchange.offer_for(streams, &self.legs[0], leg).map_err(Refused::Offer)?,
+        let query = RouteQuery { from: id, number: number.as_str(), caller: caller.as_str(), time: ctx.time };
+        let Some(route) = self.policy.routes.taker(query).filter(|_| trunk.inbound().is_ok()) else {
+            return Vec::new();
         };
-        exchange.cross_again(body, &trunk);
-        Ok(())
+        let led =
+            |place| Place { route: Some(route), redirected: true, dialled: Some(number.clone()), ..place };
+        places(&self.policy, route, &number, ctx).into_iter().map(led).collect()
     }
-
-    /// From now on the call is with `leg`; its INVITE leaves when its media is installed.
-    fn take_side(&mut self, leg: Leg, target: &Target, ctx: &mut Context<'_>) {
-        let before = std::mem::replace(&mut self.legs[1], leg);
-        for (tag, is_new) in [(&before.dialog.local_tag, false), (&self.legs[1].dialog.local_tag, true)] {
-            match tag_number(tag) {
-                Some(tag) if is_new => drop(ctx.dialogs.insert(tag, (self.key, Side::B))),
-                Some(tag) => drop(ctx.dialogs.remove(&tag)),
-                None => {}
-            }
-        }
-        let leg = &self.legs[1];
-        let port = self.streams.first(Side::B).local;
-        if let Some(record) = &mut self.record {
-            record.redirects = record.redirects.saturating_add(1);
-            record.b = Some(leg_record(leg, Some(port)));
-            record.number_sent = Some(leg.trunk.numbers.write(&target.number));
-            if let Some(route) = target.route {
-                record.route = Some(self.policy.routes.route(route).name.clone());
-            }
-            let by = self.legs[0].trunk.numbers.read_text(&record.number_dialled);
-            self.redirection.diversion = Some(Diverted::by_deflection(by, record.redirects));
-        }
-        self.forget_waiting();
-        self.relayed = self.streams.plan.clone();
-        self.media = MediaState::Installing;
-        ctx.command(Command::InstallMedia { call: self.key, plan: self.relayed.clone() });
-    }
-}
-
-/// Where requests to a target go: to the host that it names, over the transport of its trunk, else to its trunk.
-fn ways(policy: &Policy, target: &Target, ctx: &mut Context<'_>) -> Result<(Path, Attempts), Refused> {
-    let trunk = policy.trunk(target.trunk);
-    let (way, attempts) = ways_to(policy, trunk, ctx)?;
-    let Some(peer) = target.host else { return Ok((way, attempts)) };
-    let host = policy::Target::new(peer, way.listener.transport);
-    let unresolved = || Refused::Unresolved { trunk: trunk.name.clone(), host: peer.to_string() };
-    let listener = policy.listener_to(trunk.realm, &host).ok_or_else(unresolved)?;
-    Ok((Path { listener, peer, ..way }, Attempts::one(host)))
 }
 
 /// Best quality of a Contact, in thousandths, and what it has that says none (RFC 3261 section 20.10).

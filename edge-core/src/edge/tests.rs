@@ -4,6 +4,7 @@ mod attempt;
 mod challenges;
 mod control;
 mod delayed_offer;
+mod failover;
 mod families;
 mod interplay;
 mod joined_lines;

@@ -63,8 +63,9 @@ pub use readiness::{AdminState, Closed, Doubt, Readiness, TrunkState};
 pub use realm::{MediaRange, PortRange, PortRangeError, Realm, RealmId};
 pub use registration::{Account, Register, Registered, Retry, TOKEN};
 pub use routing::{
-    Destination, Hours, Miss, NumberMatch, NumberRewrite, Pattern, PatternError, Precedence, Route, RouteId,
-    RouteQuery, Routes,
+    AsTarget, Cost, Failure, Hours, Look, Miss, NumberMatch, NumberRewrite, Order, Patience, Pattern,
+    PatternError, Plan, Precedence, Route, RouteId, RouteQuery, RouteTarget, Routes, Strategy,
+    TRUNKS_TRIED_MAX, Trigger, Triggers, Turn,
 };
 pub use shield::{ShieldMode, ShieldPolicy, Unknown};
 use source::Sources;
@@ -185,7 +186,11 @@ impl Policy {
         let numbered = (0_u32..).map(TrunkKey).zip(trunks).map(|(key, trunk)| Trunk { key, ..trunk });
         let trunks: Vec<Arc<Trunk>> = numbered.map(Arc::new).collect();
         let known = |id: TrunkId| id.index() < trunks.len();
-        if let Some(route) = routes.iter().find(|r| !known(r.target) || r.from.iter().any(|id| !known(*id))) {
+        let lost = |route: &&Route| {
+            let targets = route.plan.targets.iter().map(|target| target.trunk);
+            !targets.chain(route.from.iter().copied()).all(known)
+        };
+        if let Some(route) = routes.iter().find(lost) {
             return Err(PolicyError::RouteTrunk { route: route.name.clone() });
         }
         Ok(Self {

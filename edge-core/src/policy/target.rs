@@ -271,7 +271,8 @@ impl Targets {
         for rank in self.candidates.chunk_by(|a, b| a.rank == b.rank) {
             let mut left: Vec<&Candidate> = rank.iter().collect();
             while !left.is_empty() {
-                let candidate = left.remove(pick(&left, &mut draw));
+                let weights = left.iter().map(|candidate| candidate.weight);
+                let candidate = left.remove(pick_by_weight(weights, &mut draw));
                 interleave(&candidate.families, &mut draw, &mut ordered);
             }
         }
@@ -281,19 +282,22 @@ impl Targets {
     }
 }
 
-/// Position of the candidate that is next (RFC 2782, "Weight"): those of weight zero stand first and are taken only
+/// Position of the weight that is next (RFC 2782, "Weight"): those of weight zero stand first and are taken only
 /// when the number drawn is zero.
-fn pick(left: &[&Candidate], draw: &mut impl FnMut() -> u64) -> usize {
-    if left.len() == 1 {
+pub(super) fn pick_by_weight(
+    weights: impl ExactSizeIterator<Item = u16> + Clone,
+    draw: &mut impl FnMut() -> u64,
+) -> usize {
+    if weights.len() == 1 {
         return 0;
     }
-    let sum: u64 = left.iter().map(|candidate| u64::from(candidate.weight)).sum();
+    let sum: u64 = weights.clone().map(u64::from).sum();
     let drawn = draw() % (sum + 1);
-    let zeros = left.iter().enumerate().filter(|(_, candidate)| candidate.weight == 0);
-    let others = left.iter().enumerate().filter(|(_, candidate)| candidate.weight > 0);
+    let zeros = weights.clone().enumerate().filter(|(_, weight)| *weight == 0);
+    let others = weights.enumerate().filter(|(_, weight)| *weight > 0);
     let mut running = 0;
-    for (position, candidate) in zeros.chain(others) {
-        running += u64::from(candidate.weight);
+    for (position, weight) in zeros.chain(others) {
+        running += u64::from(weight);
         if running >= drawn {
             return position;
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, NumberPlan, RealmId, Redirects,
-    Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
+    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, NumberPlan, RealmId,
+    Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
 use super::{Diversions, HeaderPolicy, IdentityPolicy};
 use crate::digest::Login;
@@ -113,6 +113,8 @@ pub struct Trunk {
     pub delayed_offer: DelayedOffer,
     /// What becomes of its REFER.
     pub refer: Refer,
+    /// What it is as one of several that a route leads to.
+    pub as_target: AsTarget,
     /// Whether an INVITE that is long for a datagram goes to it over TCP first (RFC 3261 section 18.1.1).
     pub large_over_tcp: bool,
     /// How it is asked whether it is alive; `None` asks nothing.
@@ -201,6 +203,7 @@ impl Trunk {
             session_timer: Some(SESSION_TIMER),
             redirects: Redirects::default(),
             reliable_provisional: ReliableProvisional::default(),
+            as_target: AsTarget::default(),
             large_over_tcp: true,
             delayed_offer: DelayedOffer::default(),
             refer: Refer::default(),

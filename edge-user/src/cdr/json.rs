@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
-use edge_core::call::{CallRecord, LegRecord};
+use edge_core::call::{AttemptRecord, CallRecord, LegRecord, Outcome};
 use edge_core::media::MediaReport;
 use serde::Serialize;
 
@@ -39,8 +39,26 @@ pub(super) struct Line<'a> {
     /// The called side's codec, when it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcoded: Option<&'a str>,
+    /// Where the call was tried, or was not, in this order.
+    attempts: Vec<Attempt<'a>>,
     a: Leg<'a>,
     b: Option<Leg<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Attempt<'a> {
+    trunk: &'a str,
+    target: Option<SocketAddr>,
+    number_sent: &'a str,
+    start: String,
+    /// Until it was answered, refused or given up.
+    duration_ms: u128,
+    outcome: &'static str,
+    /// Status that it was refused with.
+    status: Option<u16>,
+    /// Why it was skipped.
+    reason: Option<&'static str>,
+    detail: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +97,7 @@ impl<'a> Line<'a> {
             number_sent,
             from_call,
             redirects,
+            attempts,
             codec,
             transcoded,
             started,
@@ -109,8 +128,36 @@ impl<'a> Line<'a> {
             redirects: *redirects,
             codec: codec.as_deref(),
             transcoded: transcoded.as_deref(),
+            attempts: attempts.iter().map(|attempt| Attempt::new(attempt, time, *ended)).collect(),
             a: Leg::new(a),
             b: b.as_ref().map(Leg::new),
+        }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// `call_ended` ends what was still under way.
+    fn new(attempt: &'a AttemptRecord, time: impl Fn(Instant) -> String, call_ended: Instant) -> Self {
+        let AttemptRecord { trunk, target, number, began, ended, outcome } = attempt;
+        let (status, reason, detail) = match outcome {
+            Outcome::Refused(status) => (Some(status.as_u16()), None, None),
+            Outcome::Skipped { why, detail } => (None, Some(*why), Some(detail.as_str())),
+            Outcome::Pending
+            | Outcome::Answered
+            | Outcome::Timeout
+            | Outcome::Unreachable
+            | Outcome::Withdrawn => (None, None, None),
+        };
+        Self {
+            trunk,
+            target: *target,
+            number_sent: number,
+            start: time(*began),
+            duration_ms: ended.unwrap_or(call_ended).saturating_duration_since(*began).as_millis(),
+            outcome: outcome.name(),
+            status,
+            reason,
+            detail,
         }
     }
 }

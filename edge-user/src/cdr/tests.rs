@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
-use edge_core::call::{CallRecord, Cause, LegRecord, Side};
+use edge_core::call::{AttemptRecord, CallRecord, Cause, LegRecord, Outcome, Side};
 use edge_core::media::MediaReport;
+use edge_core::sip::StatusCode;
 
 use super::json::{Line, day};
 
@@ -33,6 +34,11 @@ fn record() -> CallRecord {
         number_sent: Some("750".to_owned()),
         from_call: None,
         redirects: 0,
+        attempts: vec![
+            attempt(started, None, Outcome::Skipped { why: "max_calls", detail: "trunk x: full".to_owned() }),
+            attempt(started, Some("192.0.2.9:5060"), Outcome::Refused(StatusCode::SERVICE_UNAVAILABLE)),
+            attempt(started, Some("192.0.2.1:5060"), Outcome::Answered),
+        ],
         codec: Some("PCMA".to_owned()),
         transcoded: Some("PCMU".to_owned()),
         started,
@@ -41,6 +47,13 @@ fn record() -> CallRecord {
         ended: started + Duration::from_millis(2140),
         cause: Cause::Hangup(Side::B),
     }
+}
+
+fn attempt(began: Instant, target: Option<&str>, outcome: Outcome) -> AttemptRecord {
+    let target = target.map(|target| target.parse().unwrap());
+    let (trunk, number, ended) =
+        ("pbx".to_owned(), "750".to_owned(), Some(began + Duration::from_millis(30)));
+    AttemptRecord { trunk, target, number, began, ended, outcome }
 }
 
 fn line(record: &CallRecord) -> serde_json::Value {

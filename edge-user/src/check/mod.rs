@@ -211,6 +211,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     if *delayed_offer == DelayedOffer::Convert {
         row(f, "no offer", format_args!("an INVITE to it that has none gets one of ours"))?;
     }
+    routes::as_target(f, &trunk.as_target)?;
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its transfers", format_args!("{}", referred(*refer)))?;
     media_rules(f, *rules)?;

@@ -162,9 +162,11 @@ fn unknown_codecs(trunk: &Trunk) -> impl Iterator<Item = Note> {
 
 fn disabled_targets(policy: &Policy) -> impl Iterator<Item = Note> {
     let routes = policy.routes.all().iter();
-    routes.filter(|route| !policy.trunk(route.target).enabled).map(|route| Note::DisabledTarget {
-        route: route.name.clone(),
-        trunk: policy.trunk(route.target).name.clone(),
+    routes.filter_map(|route| {
+        let mut trunks = route.plan.targets.iter().map(|target| policy.trunk(target.trunk));
+        let first = trunks.next()?;
+        (!first.enabled && trunks.all(|trunk| !trunk.enabled))
+            .then(|| Note::DisabledTarget { route: route.name.clone(), trunk: first.name.clone() })
     })
 }
 

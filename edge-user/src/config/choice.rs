@@ -4,7 +4,7 @@ use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
-    ShieldMode, Srtp, Strangers, Transport, Unknown, Unprefixed,
+    ShieldMode, Srtp, Strangers, Strategy, Transport, Unknown, Unprefixed,
 };
 use edge_core::policy::{Diversions, IdentityHeader};
 use edge_core::sip::RuledMessages;
@@ -114,6 +114,18 @@ impl Choice for edge_core::policy::Policing {
 impl Choice for Redirects {
     const WORDS: &'static [(&'static str, Self)] =
         &[("refuse", Self::Refuse), ("pass", Self::Pass), ("follow", Self::Follow)];
+}
+
+/// Nothing measures quality yet.
+impl Choice for Strategy {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("priority", Self::Priority),
+        ("weighted", Self::Weighted),
+        ("round-robin", Self::RoundRobin),
+        ("least-cost", Self::LeastCost),
+    ];
+    const PLANNED: (&'static [&'static str], &'static str) =
+        (&["quality"], "\"priority\", \"weighted\", \"round-robin\" or \"least-cost\"");
 }
 
 impl Choice for Weekday {

@@ -406,12 +406,23 @@ pub enum Fault {
         /// Characters stripped.
         strip: usize,
     },
-    /// Several targets.
-    #[error("has {found} trunks: failover is not built yet in this version; write exactly one")]
-    Targets {
-        /// How many.
-        found: usize,
+    /// A target that is neither a trunk nor a group, or both.
+    #[error("has an entry with {found} of `trunk` and `group`; write one of them")]
+    TrunkOrGroup {
+        /// "neither" or "both".
+        found: &'static str,
     },
+    /// A failover group without trunks that are called.
+    #[error("is \"{found}\", but no trunk that we may call has that `failover_group`{}", did_you_mean(nearest.as_ref()))]
+    NoSuchGroup {
+        /// The group.
+        found: String,
+        /// A group that is spelt almost so.
+        nearest: Option<String>,
+    },
+    /// A weight where nothing is weighed.
+    #[error("does nothing unless the route has strategy = \"weighted\"; write that, or remove it")]
+    WeightWithoutStrategy,
     /// A route from a trunk that never calls.
     #[error("has trunk {trunk}, whose direction is outbound: it never calls us")]
     NeverCalls {

@@ -156,7 +156,8 @@ pub(super) const TRUNK: Keys = &[
     built("guards"),
     built("max_calls_in"),
     built("max_calls_out"),
-    planned("failover_group"),
+    built("failover_group"),
+    built("timers"),
     planned("dtmf"),
     built("session_timer"),
     built("redirects"),
@@ -172,7 +173,7 @@ pub(super) const TRUNK: Keys = &[
     built("dids"),
     built("diversion"),
     built("headers"),
-    planned("cost"),
+    built("cost"),
     built("username"),
     built("password_file"),
     built("password_env"),
@@ -248,12 +249,13 @@ pub(super) const ROUTE: Keys = &[
     built("to"),
     built("rewrite_to"),
     built("targets"),
-    only("priority", Literal::False),
+    built("priority"),
     built("from_number"),
     built("when"),
-    planned("strategy"),
-    planned("failover_on"),
-    planned("stop_on"),
+    built("strategy"),
+    built("failover_on"),
+    built("stop_on"),
+    built("timers"),
 ];
 
 /// `to` and `from_number` of a route.
@@ -267,4 +269,7 @@ pub(super) const ROUTE_REWRITE: Keys = &[built("strip"), built("prepend")];
 
 /// An element of `targets` of a route.
 pub(super) const ROUTE_TARGET: Keys =
-    &[built("trunk"), planned("group"), planned("weight"), planned("priority")];
+    &[built("trunk"), built("group"), built("weight"), built("priority"), built("rewrite_to")];
+
+/// `timers` of a trunk or route.
+pub(super) const PATIENCE: Keys = &[built("trying"), built("ringing"), built("answer")];

@@ -8,6 +8,7 @@
 //! host, so a file can be checked anywhere ([`crate::host::check`] compares it with the host).
 
 mod address;
+mod as_target;
 mod breaker;
 mod choice;
 mod conflict;
@@ -35,6 +36,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -276,7 +278,8 @@ fn policy<'a>(
 
     let sections = repeated(root, "route", keys::ROUTE, ROUTES_MAX)?;
     let route_names = Names::read("route", &sections);
-    let known = route::Trunks { names: &trunk_names, drafts: &trunks };
+    let (groups, plans) = (as_target::groups(&trunks), RefCell::default());
+    let known = route::Trunks { names: &trunk_names, drafts: &trunks, groups: &groups, plans: &plans };
     let routes = numbered(sections, |section, index| route::read(&section, route_names.name(index), known));
 
     conflicts(&realms, &trunks);

@@ -8,14 +8,15 @@ use std::time::Duration;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::Register;
 use edge_core::policy::{
-    Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Keepalive, Limits,
-    NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp, Transport,
-    Trunk, TrunkKey, TrunkUsage,
+    AsTarget, Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Keepalive,
+    Limits, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp,
+    Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy};
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
+use super::as_target;
 use super::breaker::breaker;
 use super::choice::MediaSource;
 use super::document::{At, Section};
@@ -63,6 +64,7 @@ pub(super) struct TrunkDraft<'a> {
     redirects: Redirects,
     delayed_offer: DelayedOffer,
     refer: Refer,
+    pub(super) as_target: AsTarget,
     large_over_tcp: bool,
     numbers: NumberPlan,
     keepalive: Option<Keepalive>,
@@ -122,6 +124,7 @@ impl<'a> TrunkDraft<'a> {
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
+            as_target: as_target::read(&section),
             large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
             numbers: plan::of_trunk(&section),
             keepalive: keepalive(&section),
@@ -129,6 +132,11 @@ impl<'a> TrunkDraft<'a> {
             guards: guards(&section),
             section,
         })
+    }
+
+    /// Whether we may ever call it.
+    pub(super) fn is_called(&self) -> bool {
+        self.direction != Direction::Inbound
     }
 
     /// The trunk, when all of the file was right.
@@ -151,6 +159,7 @@ impl<'a> TrunkDraft<'a> {
             redirects,
             delayed_offer,
             refer,
+            as_target,
             large_over_tcp,
             reliable_provisional,
             register,
@@ -187,6 +196,7 @@ impl<'a> TrunkDraft<'a> {
             reliable_provisional,
             delayed_offer,
             refer,
+            as_target,
             large_over_tcp,
             numbers: Arc::new(numbers),
             usage: Arc::new(TrunkUsage::default()),

@@ -13,6 +13,7 @@ use crate::transaction::Path;
 
 use super::super::attempt::Attempts;
 use super::super::calling::leg_record;
+use super::super::course::Course;
 use super::super::exchange::Unacknowledged;
 use super::super::leg::{Leg, LegState};
 use super::super::redirect::Redirection;
@@ -100,6 +101,7 @@ impl Snapshot {
             retry_after: None,
             given_up: Vec::new(),
             redirection: Redirection::default(),
+            course: Course::default(),
             referral: None,
             referred: Vec::new(),
             joining: None,
@@ -242,6 +244,8 @@ impl RecordSnapshot {
             number_sent: self.number_sent,
             from_call: self.from_call,
             redirects: self.redirects,
+            // How it came about is no more known than that it did.
+            attempts: Vec::new(),
             codec: self.codec,
             transcoded: self.transcoded,
             started: clock.read(self.started),

@@ -129,7 +129,7 @@ fn after_503_the_next_target_has_the_call_at_once_and_retry_after_is_kept() {
 }
 
 #[test]
-fn only_503_leads_to_another_target_and_none_does_after_an_answer_was_heard() {
+fn only_503_leads_to_another_target_whether_early_media_was_heard_or_not() {
     let mut bench = two_targets(None);
     let sent = bench.receive(CARRIER, &invite(1));
     let (_, first) = only(&sent, "INVITE ").clone();
@@ -140,7 +140,10 @@ fn only_503_leads_to_another_target_and_none_does_after_an_answer_was_heard() {
     let (_, first) = only(&sent, "INVITE ").clone();
     bench.receive(FIRST, &answer(&first, "183 Session Progress", "a", FIRST, &sdp_of(FIRST)));
     let sent = bench.receive(FIRST, &answer(&first, "503 Service Unavailable", "a", FIRST, ""));
-    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 500 Server Internal Error"));
+    let (to, second) = only(&sent, "INVITE ").clone();
+    assert_eq!(to.to_string(), SECOND);
+    let sent = bench.receive(SECOND, &answer(&second, "200 OK", "b", SECOND, &sdp_of(SECOND)));
+    assert!(only(&sent, "SIP/2.0 200").1.contains("m=audio 20"));
     assert_eq!(bench.settle().len(), 2);
 }
 

@@ -22,6 +22,16 @@ pub(super) fn bench_of(
     change: impl FnOnce(&mut [Trunk; 3]),
     change_realms: impl FnOnce(&mut [Realm; 2]),
 ) -> Control {
+    bench_routing(shards, change, change_realms, |_| {})
+}
+
+/// The same, with other routes.
+pub(super) fn bench_routing(
+    shards: usize,
+    change: impl FnOnce(&mut [Trunk; 3]),
+    change_realms: impl FnOnce(&mut [Realm; 2]),
+    change_routes: impl FnOnce(&mut [Route; 4]),
+) -> Control {
     let realm = |name: &str, ip: &str| Realm {
         name: name.to_owned(),
         device: name.to_owned(),
@@ -42,19 +52,20 @@ pub(super) fn bench_of(
         let rewrite = NumberRewrite { strip, prepend: String::new() };
         Route { rewrite, ..Route::new(name, from, to, TrunkId::new(target)) }
     };
-    let routes = vec![
+    let mut routes = [
         route("did", 0, "+44", 1, 1),
         route("outbound", 1, "+", 0, 0),
         route("desks", 1, "7", 0, 2),
         route("from desks", 2, "", 0, 1),
     ];
+    change_routes(&mut routes);
     let mut realms = [realm("outside", "192.0.2.1"), realm("inside", "10.0.0.1")];
     change_realms(&mut realms);
     let policy = Policy::new(
         "t".to_owned(),
         realms.into(),
         trunks.into(),
-        routes,
+        routes.into(),
         Strangers::Silent,
         CallTimers::default(),
     );

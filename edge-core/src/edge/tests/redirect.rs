@@ -141,14 +141,18 @@ fn a_caller_who_gives_up_is_heard_where_the_call_is_now() {
 }
 
 #[test]
-fn after_an_early_answer_the_call_goes_nowhere_else() {
+fn after_an_early_answer_the_call_still_goes_elsewhere() {
     let mut bench = following();
     let sent = bench.receive(CARRIER, &invite(1));
     let invite = only(&sent, "INVITE ").1.clone();
     bench.receive(PBX, &answer(&invite, "183 Session Progress", "b", PBX, &pbx_sdp()));
     let redirect = answer(&invite, "302 Moved Temporarily", "b", PBX, "");
     let sent = bench.receive(PBX, &redirect.replace("<sip:10.0.0.20:5060>", "<sip:7001@a>"));
-    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 500 Server Internal Error"));
+    let (to, second) = only(&sent, "INVITE ").clone();
+    assert_eq!(to.to_string(), DESK);
+    let sent = bench.receive(DESK, &answer(&second, "200 OK", "c", DESK, &sdp_of(DESK)));
+    only(&sent, "SIP/2.0 200");
+    assert_eq!(bench.settle().len(), 1);
 }
 
 #[test]

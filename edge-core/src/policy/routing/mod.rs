@@ -1,4 +1,4 @@
-//! Routes: from a trunk, a number, a caller and a time to the trunk that takes the call.
+//! Routes: from a trunk, a number, a caller and a time to the trunks that may take the call.
 //!
 //! The order in which routes are tried:
 //! 1. a number that is written out as a whole;
@@ -8,14 +8,16 @@
 //! 4. then the first in the file.
 //!
 //! The first whose conditions all hold has the call. Invariants: the answer depends on nothing but the routes and what is asked,
-//! and a look-up allocates nothing but the number that it gives. Time is an argument; while nobody has said what time it is, no
+//! and a look-up allocates nothing. Time is an argument; while nobody has said what time it is, no
 //! route that asks for a time is open.
 
 mod hours;
 mod index;
 mod number;
+mod plan;
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -24,6 +26,10 @@ use index::Index;
 
 pub use hours::Hours;
 pub use number::{NumberMatch, NumberRewrite, Pattern, PatternError};
+pub use plan::{
+    AsTarget, Cost, Failure, Look, Order, Patience, Plan, RouteTarget, Strategy, TRUNKS_TRIED_MAX, Trigger,
+    Triggers, Turn,
+};
 
 /// Index of a route in its file.
 pub type RouteId = usize;
@@ -43,8 +49,10 @@ pub struct Route {
     pub when: Option<Hours>,
     /// What happens to the number before it is sent.
     pub rewrite: NumberRewrite,
-    /// Trunk that gets the call.
-    pub target: TrunkId,
+    /// Whether its calls are exempt from the bounds of trunks: emergency calls.
+    pub priority: bool,
+    /// Trunks that may get the call; many routes share one.
+    pub plan: Arc<Plan>,
 }
 
 impl Route {
@@ -58,7 +66,8 @@ impl Route {
             caller: None,
             when: None,
             rewrite: NumberRewrite::default(),
-            target,
+            priority: false,
+            plan: Arc::new(Plan::to(target)),
         }
     }
 
@@ -102,17 +111,6 @@ pub enum Miss {
     Closed,
 }
 
-/// Where a call goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// The route that decided.
-    pub route: RouteId,
-    /// Trunk that gets the call.
-    pub trunk: TrunkId,
-    /// Number to ask that trunk for.
-    pub number: String,
-}
-
 /// All routes, indexed for lookup by number.
 #[derive(Debug, Default)]
 pub struct Routes {
@@ -125,14 +123,6 @@ impl Routes {
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
         Self { index: Index::new(&routes), routes }
-    }
-
-    /// The route that takes a call, and the number that it sends.
-    #[must_use]
-    pub fn find(&self, query: RouteQuery<'_>) -> Option<Destination> {
-        let id = self.taker(query)?;
-        let route = &self.routes[id];
-        Some(Destination { route: id, trunk: route.target, number: route.rewrite.apply(query.number) })
     }
 
     /// The route that takes a call.
@@ -165,7 +155,7 @@ impl Routes {
         })
     }
 
-    /// The route behind an id that [`Routes::find`] gave.
+    /// The route behind an id that [`Routes::taker`] gave.
     #[must_use]
     pub fn route(&self, id: RouteId) -> &Route {
         &self.routes[id]

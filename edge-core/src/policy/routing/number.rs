@@ -190,7 +190,7 @@ fn shared<'a>(one: &'a str, other: &str) -> &'a str {
 }
 
 /// A change of the dialled number.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct NumberRewrite {
     /// Characters removed from the front.
     pub strip: usize,

@@ -1,8 +1,9 @@
-use proptest::prelude::*;
-
-use super::*;
+use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::{Hours, Miss, NumberMatch, Pattern, Route, RouteQuery, Routes, TrunkId};
 
 fn id(index: usize) -> TrunkId {
     TrunkId::new(index)
@@ -68,7 +69,7 @@ fn the_most_specific_route_has_the_number() {
         assert_eq!(taken(&routes, query(number)), Some(expected), "{number}");
     }
     let another = RouteQuery { from: id(1), ..query("112") };
-    assert_eq!(routes.find(another), None);
+    assert_eq!(taken(&routes, another), None);
 }
 
 #[test]

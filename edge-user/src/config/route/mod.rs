@@ -1,33 +1,17 @@
-//! `[[route]]`: from trunks and a number, a caller and a time, to the trunk that takes the call.
+//! `[[route]]`: from trunks and a number, a caller and a time, to the trunks that may take the call.
 
 mod hours;
 mod numbers;
+mod targets;
 
 use edge_core::policy::{Direction, NumberMatch, NumberRewrite, Route, TrunkId};
 
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::keys;
-use super::names::Names;
 use super::plan;
-use super::trunk::TrunkDraft;
 
-/// What a route refers to: the trunks of the file, by position.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trunks<'a> {
-    pub(super) names: &'a Names,
-    pub(super) drafts: &'a [Option<TrunkDraft<'a>>],
-}
-
-impl Trunks<'_> {
-    fn resolve(self, section: &Section<'_>, key: &str, name: At<&str>) -> Option<TrunkId> {
-        self.names.resolve(section, key, name).map(TrunkId::new)
-    }
-
-    fn direction(self, id: TrunkId) -> Option<Direction> {
-        self.drafts.get(id.index())?.as_ref().map(|draft| draft.direction)
-    }
-}
+pub(super) use targets::Trunks;
 
 /// Reads one route; `None` when something was noted.
 pub(super) fn read(section: &Section<'_>, name: String, trunks: Trunks<'_>) -> Option<Route> {
@@ -40,10 +24,11 @@ pub(super) fn read(section: &Section<'_>, name: String, trunks: Trunks<'_>) -> O
     let caller = numbers::read(section, "from_number");
     let when = hours::read(section);
     let rewrite = rewrite(section);
-    let target = target(section, trunks);
+    let plan = targets::read(section, trunks);
+    let priority = section.get("priority").is_some_and(|priority| priority.value);
     let (to, rewrite) = (to?, rewrite?);
     refuse_empty_numbers(section, &to, &rewrite);
-    Some(Route { name, from: from?, to, caller, when, rewrite, target: target? })
+    Some(Route { name, from: from?, to, caller, when, rewrite, priority, plan: plan? })
 }
 
 fn from(section: &Section<'_>, trunks: Trunks<'_>) -> Option<Vec<TrunkId>> {
@@ -81,23 +66,4 @@ fn refuse_empty_numbers(section: &Section<'_>, to: &NumberMatch, rewrite: &Numbe
         let fault = Fault::NothingLeft { number: number.clone(), strip: rewrite.strip };
         section.note(section.line_of("rewrite_to"), "rewrite_to", fault);
     }
-}
-
-fn target(section: &Section<'_>, trunks: Trunks<'_>) -> Option<TrunkId> {
-    section.refuse_absent("targets", "targets = [{ trunk = \"...\" }], the trunk that takes the call");
-    section.refuse_empty("targets", "write [{ trunk = \"...\" }], the trunk that takes the call");
-    let targets = section.tables("targets", keys::ROUTE_TARGET);
-    if targets.len() > 1 {
-        section.note(section.line_of("targets"), "targets", Fault::Targets { found: targets.len() });
-    }
-    let target = targets.into_iter().next().flatten()?;
-    if target.has("group") && !target.has("trunk") {
-        return None;
-    }
-    let name: At<&str> = target.require("trunk", "{ trunk = \"...\" }")?;
-    let id = trunks.resolve(&target, "trunk", name)?;
-    if trunks.direction(id) == Some(Direction::Inbound) {
-        target.note(name.line, "trunk", Fault::NeverCalled { trunk: name.value.to_owned() });
-    }
-    Some(id)
 }
