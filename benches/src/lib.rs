@@ -5,6 +5,7 @@
 //! is the one thing here that is counted, not measured.
 
 pub mod datapath;
+pub mod routes;
 pub mod shield;
 pub mod sip;
 pub mod verify;

@@ -1,6 +1,6 @@
 //! The process: everything of `edge` that touches the world.
 //!
-//! - [`config`] turns a file into a policy, [`check`] says what it will do;
+//! - [`config`] turns a file into a policy, [`check`] says what it will do, [`explain`] how one call would go;
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod datapath;
 pub mod doctor;
+pub mod explain;
 pub mod host;
 pub mod journal;
 pub mod logins;

@@ -17,6 +17,8 @@ pub(crate) enum Bench {
     Shield(SipOptions),
     /// Microseconds a SIP message, beside the rsip crate
     Wire(Options),
+    /// Nanoseconds a look-up among 200,000 routes, beside a BTreeMap and a scan, and what a file of them takes to load
+    Routes(Options),
 }
 
 #[derive(Args)]
@@ -55,6 +57,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
         Bench::Sip(options) => sip("sip", SIP_PACKAGES, options),
         Bench::Shield(options) => sip("shield", &[], options),
         Bench::Wire(options) => measure("wire", options.json, &[]),
+        Bench::Routes(options) => measure("routes", options.json, &[]),
     }
 }
 

@@ -311,11 +311,13 @@ impl Call {
         self.streams.turn_to(streams);
         if let Some(record) = &mut self.record {
             tracing::info!(call = record.id, trunk = leg.trunk.name, %failed, next = %path.peer, "next target");
+            record.codec = None;
             if let Some(b) = &mut record.b {
                 b.signalling = path.peer;
                 b.media_local = Some(local);
             }
         }
+        self.codec = None;
         self.forget_waiting();
         if moved {
             self.relayed = self.streams.plan.clone();

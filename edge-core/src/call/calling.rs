@@ -109,7 +109,7 @@ pub(super) fn called_dialog(
     ctx: &mut Context<'_>,
 ) -> Dialog {
     let sent_by = sent_by(policy, path);
-    let target = format!("sip:{}@{host}{}", to.numbers.write_user(number), to.numbers.uri_param(number));
+    let target = to.request_uri(number, &host);
     Dialog::calling(
         call_id(ctx),
         tag(ctx),

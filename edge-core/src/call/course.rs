@@ -14,12 +14,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::edge::{Command, tag_number};
 use crate::policy::{
-    self, Failure, Importance, Look, Number, Patience, Plan, Policy, Readiness, Role, RouteId,
-    TRUNKS_TRIED_MAX, Trunk, TrunkId,
+    self, Failure, Importance, Number, Patience, Plan, Policy, Role, RouteId, TRUNKS_TRIED_MAX, Trunk,
+    TrunkId,
 };
 use crate::transaction::{Path, T1};
 
@@ -62,7 +61,7 @@ pub(super) fn places(
 ) -> VecDeque<Place> {
     let route = policy.routes.route(route);
     let since_epoch = ctx.since_epoch;
-    let look = |id| look_at(policy.trunk(id), since_epoch);
+    let look = |id| policy.trunk(id).look(since_epoch);
     let order = route.plan.order(look, || ctx.random.next());
     let place = |at: usize| {
         let target = &route.plan.targets[at];
@@ -71,16 +70,6 @@ pub(super) fn places(
         Place { trunk: target.trunk, number, host: None, route: None, redirected: false, dialled: None }
     };
     order.into_iter().map(place).collect()
-}
-
-/// What is known of a trunk.
-pub(crate) fn look_at(trunk: &Trunk, since_epoch: Duration) -> Look {
-    let doubtful = match trunk.outbound(since_epoch) {
-        // One that is closed is skipped where it stands, so that the record says so.
-        Readiness::Ready | Readiness::Closed(_) => false,
-        Readiness::Doubtful(_) => true,
-    };
-    Look { doubtful, cost: trunk.as_target.cost }
 }
 
 /// The failure as the record has it.
@@ -332,7 +321,10 @@ impl Call {
         }
         let leg = &self.legs[1];
         let port = self.streams.first(Side::B).local;
+        // What the one before had agreed to is not this one's.
+        self.codec = None;
         if let Some(record) = &mut self.record {
+            record.codec = None;
             record.b = Some(leg_record(leg, Some(port)));
             record.number_sent = Some(leg.trunk.numbers.write(&place.number));
             if let Some(route) = place.route {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, NumberPlan, RealmId,
-    Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
+    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, Number, NumberPlan,
+    RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
 use super::{Diversions, HeaderPolicy, IdentityPolicy};
 use crate::digest::Login;
@@ -249,6 +249,12 @@ impl Trunk {
             Auth::Address | Auth::Registration => None,
             Auth::Certificate => Some(self.key),
         }
+    }
+
+    /// The request-URI that asks it for `number` at `host`.
+    #[must_use]
+    pub fn request_uri(&self, number: &Number, host: &str) -> String {
+        format!("sip:{}@{host}{}", self.numbers.write_user(number), self.numbers.uri_param(number))
     }
 
     /// Who may send the media of a leg on this trunk, whose signalling comes from `signalling`. Behind a NAT that

@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets the unexpected has failed")]
 
 mod crashes;
+mod failover;
 mod network;
 mod patterns;
 mod peer;

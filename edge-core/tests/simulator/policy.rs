@@ -1,11 +1,12 @@
 //! What the operator of the simulated edge decided: a carrier's trunk outside and a trunk inside for each pair.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::policy::{
-    CallTimers, DelayedOffer, Host, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
-    RealmId, Route, Strangers, Transport, Trunk, TrunkId,
+    CallTimers, DelayedOffer, Host, Listener, ListenerId, MediaRange, NumberMatch, Patience, Plan, Policy,
+    PortRange, Realm, RealmId, Route, RouteTarget, Strangers, Transport, Trunk, TrunkId,
 };
 
 /// Pairs of media ports in each realm.
@@ -81,4 +82,15 @@ pub(crate) fn policy(pairs: usize, transport: Transport, delayed_offer: DelayedO
         },
     )
     .unwrap()
+}
+
+/// Two pairs, and what the first trunk calls may go to either of those inside.
+pub(crate) fn failing_over(transport: Transport, delayed_offer: DelayedOffer, patience: Patience) -> Policy {
+    let simple = policy(2, transport, delayed_offer);
+    let trunks: Vec<Trunk> = simple.trunks.iter().map(|trunk| Trunk::clone(trunk)).collect();
+    let targets = [1, 3].map(|trunk| RouteTarget::new(TrunkId::new(trunk))).into();
+    let plan = Arc::new(Plan { patience, ..Plan::of(targets) });
+    let mut routes = simple.routes.all().to_vec();
+    routes[0].plan = plan;
+    Policy::new(simple.node, simple.realms, trunks, routes, simple.strangers, simple.timers).unwrap()
 }

@@ -85,14 +85,20 @@ impl World {
         Self::of(&Setting { seed, quality, transport: Transport::Udp, calls })
     }
 
+    /// Several calls, each between the trunks of its pair.
+    pub(crate) fn of(setting: &Setting<'_>) -> Self {
+        Self::under(setting, policy(setting.calls.len(), setting.transport, delayed_offer(setting.seed)))
+    }
+
+    /// The same under another policy.
     #[expect(
         clippy::disallowed_methods,
         reason = "a virtual clock starts somewhere, and only the clock makes instants"
     )]
-    pub(crate) fn of(setting: &Setting<'_>) -> Self {
+    pub(crate) fn under(setting: &Setting<'_>, policy: Policy) -> Self {
         let now = Instant::now();
         let &Setting { seed, quality, transport, calls } = setting;
-        let policy = Arc::new(policy(calls.len(), transport, delayed_offer(seed)));
+        let policy = Arc::new(policy);
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let pair = |(index, pattern): (usize, &Pattern<'_>)| {
@@ -386,12 +392,10 @@ impl World {
 
     /// What is relayed is what both sides of the record's call were told.
     fn check_plan(&self, record: &CallRecord) {
-        let told = |pair: &Pair| {
-            let remote = |peer: &Peer| Some(SocketAddr::new(peer.address.ip(), peer.media_port));
-            (remote(&pair.caller), remote(&pair.called))
-        };
-        let of_record = |pair: &&Pair| name(pair.caller.address) == record.a.trunk;
-        let (a, b) = told(self.pairs.iter().find(of_record).expect("a trunk of a pair"));
+        let peers = || self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]);
+        let remote = |peer: &Peer| SocketAddr::new(peer.address.ip(), peer.media_port);
+        let of_trunk = |trunk: &str| peers().find(|peer| name(peer.address) == trunk).map(remote);
+        let (a, b) = (of_trunk(&record.a.trunk), record.b.as_ref().and_then(|leg| of_trunk(&leg.trunk)));
         let right = |plan: &&MediaPlan| {
             let ends = |stream: &RelayedStream| {
                 [stream.a.remote, stream.b.remote].map(|remote| remote.map(|remote| remote.rtp))
@@ -403,7 +407,7 @@ impl World {
 }
 
 /// Each other world has trunks that want an offer in every INVITE.
-fn delayed_offer(seed: u64) -> DelayedOffer {
+pub(crate) fn delayed_offer(seed: u64) -> DelayedOffer {
     if seed.is_multiple_of(2) { DelayedOffer::Pass } else { DelayedOffer::Convert }
 }
 

@@ -12,6 +12,7 @@ mod metrics;
 mod node;
 mod page;
 mod registration;
+mod route;
 mod shield;
 mod trunks;
 
@@ -57,6 +58,7 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(trunks::list))
+        .routes(routes!(route::explained))
         .routes(routes!(trunks::show))
         .routes(routes!(shield::show))
         .routes(routes!(shield::deny))

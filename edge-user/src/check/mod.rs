@@ -23,6 +23,7 @@ use ipnet::IpNet;
 use crate::config::{AdminConfig, Config, PortRangeText, RealmTls, XdpMode};
 
 pub use notes::notes;
+pub(crate) use routes::{Open, leads_on};
 
 /// A configuration, written out.
 #[derive(Debug, Clone, Copy)]

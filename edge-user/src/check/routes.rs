@@ -100,12 +100,13 @@ fn targets(policy: &Policy, plan: &Plan) -> String {
         Strategy::Weighted => ", drawn by weight,",
         Strategy::RoundRobin => ", each first in turn,",
         Strategy::LeastCost => ", the cheapest first,",
+        Strategy::Quality => ", the best first,",
     };
     format!("{}{strategy}", groups.join("; then "))
 }
 
 /// What leads from one trunk to the next, in words.
-fn leads_on(plan: &Plan) -> String {
+pub(crate) fn leads_on(plan: &Plan) -> String {
     let words = |triggers: &Triggers| listed(triggers.0.iter().map(trigger));
     let stop = if plan.stop_on.0.is_empty() {
         String::new()

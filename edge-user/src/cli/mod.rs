@@ -9,6 +9,7 @@ mod counters;
 mod doctor;
 mod logging;
 mod reload;
+mod route;
 mod run;
 mod shield;
 mod table;
@@ -52,6 +53,9 @@ enum Command {
     /// Show trunks and what they are doing.
     #[command(after_long_help = trunk::EXAMPLES)]
     Trunk(trunk::Options),
+    /// Say where a call would go, and why.
+    #[command(after_long_help = route::EXAMPLES)]
+    Route(route::Options),
     /// Show, deny or allow sources of SIP.
     #[command(after_long_help = shield::EXAMPLES)]
     Shield(shield::Options),
@@ -117,6 +121,7 @@ fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
         Command::Doctor(options) => doctor::run(options, out),
         Command::Call(options) => call::run(options, out),
         Command::Trunk(options) => trunk::run(options, out),
+        Command::Route(options) => route::run(options, out),
         Command::Shield(options) => shield::run(options, out),
         Command::Reload(options) => reload::run(options, out),
         Command::Counters(options) => counters::run(options, out),

@@ -116,16 +116,14 @@ impl Choice for Redirects {
         &[("refuse", Self::Refuse), ("pass", Self::Pass), ("follow", Self::Follow)];
 }
 
-/// Nothing measures quality yet.
 impl Choice for Strategy {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("priority", Self::Priority),
         ("weighted", Self::Weighted),
         ("round-robin", Self::RoundRobin),
         ("least-cost", Self::LeastCost),
+        ("quality", Self::Quality),
     ];
-    const PLANNED: (&'static [&'static str], &'static str) =
-        (&["quality"], "\"priority\", \"weighted\", \"round-robin\" or \"least-cost\"");
 }
 
 impl Choice for Weekday {

@@ -31,7 +31,7 @@ pub fn today() -> SystemTime {
 
 /// The same, for routes with hours.
 #[must_use]
-pub(super) fn calendar_now() -> Timestamp {
+pub fn calendar_now() -> Timestamp {
     Timestamp::try_from(today()).unwrap_or_default()
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::NumberRewrite;
-use crate::policy::TrunkId;
 use crate::policy::target::pick_by_weight;
+use crate::policy::{Readiness, Trunk, TrunkId};
 use crate::sip::{StatusClass, StatusCode};
 
 /// Trunks that one call tries: the caller has hung up long before it has tried more.
@@ -63,6 +63,8 @@ pub enum Strategy {
     RoundRobin,
     /// The cheapest first; those without a cost last.
     LeastCost,
+    /// The one whose calls fare best first.
+    Quality,
 }
 
 /// How long a trunk is waited for, while there is another one; `None` for as long as a call may ring.
@@ -180,6 +182,42 @@ pub struct Look {
     pub doubtful: bool,
     /// What a minute costs.
     pub cost: Option<Cost>,
+    /// How its calls fare, in thousandths: the part that is answered, less the part of their media that is lost. `None` while
+    /// too few have been counted.
+    pub quality: Option<u16>,
+}
+
+impl Look {
+    /// The best first; one that nobody knows is welcome, or nobody ever would.
+    const fn badness(&self) -> u16 {
+        match self.quality {
+            Some(quality) => QUALITY_BEST.saturating_sub(quality),
+            None => 0,
+        }
+    }
+}
+
+/// Every call is answered, and nothing is lost.
+const QUALITY_BEST: u16 = 1000;
+
+/// Calls that have to be counted before they tell anything of the next one.
+const QUALITY_SEIZURES_MIN: u64 = 10;
+
+impl Trunk {
+    /// What a call sees of it that looks for a trunk, at a time since the instant that all shards share. One that is closed is
+    /// not doubtful: it is skipped where it stands, so that the record says so.
+    #[must_use]
+    pub fn look(&self, since_epoch: Duration) -> Look {
+        let doubtful = matches!(self.outbound(since_epoch), Readiness::Doubtful(_));
+        let tally = self.tally(since_epoch);
+        let counted = tally.seizures >= QUALITY_SEIZURES_MIN;
+        let quality = tally.asr().filter(|_| counted).map(|answered| {
+            let thousandths = answered * (1.0 - tally.loss().unwrap_or(0.0)) * f64::from(QUALITY_BEST);
+            // Between zero and a thousand: a part of a part.
+            thousandths.clamp(0.0, f64::from(QUALITY_BEST)) as u16
+        });
+        Look { doubtful, cost: self.as_target.cost, quality }
+    }
 }
 
 /// Positions in [`Plan::targets`].
@@ -216,7 +254,7 @@ impl Plan {
     pub fn order(&self, look: impl Fn(TrunkId) -> Look, draw: impl FnMut() -> u64) -> Order {
         let turn = match self.strategy {
             Strategy::RoundRobin => self.turn.0.fetch_add(1, Ordering::Relaxed),
-            Strategy::Priority | Strategy::Weighted | Strategy::LeastCost => 0,
+            Strategy::Priority | Strategy::Weighted | Strategy::LeastCost | Strategy::Quality => 0,
         };
         self.order_at(turn, look, draw)
     }
@@ -239,6 +277,7 @@ impl Plan {
                     let cost = look(self.targets[*at].trunk).cost;
                     (cost.is_none(), cost)
                 }),
+                Strategy::Quality => equal.sort_by_key(|at| look(self.targets[*at].trunk).badness()),
             }
         }
         all.sort_by_key(|at| look(self.targets[*at].trunk).doubtful);

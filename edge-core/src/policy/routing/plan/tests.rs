@@ -46,6 +46,15 @@ fn the_cheapest_comes_first_within_its_priority_and_what_costs_nobody_knows_what
 }
 
 #[test]
+fn the_best_comes_first_and_one_that_nobody_knows_is_welcome() {
+    let targets = vec![target(0), target(1), target(2), target(3)];
+    let plan = Plan { strategy: Strategy::Quality, ..Plan::of(targets) };
+    let qualities = [Some(400), Some(950), None, Some(1000)];
+    let look = |id: TrunkId| Look { quality: qualities[id.index()], ..Look::default() };
+    assert_eq!(order(&plan, look), [2, 3, 1, 0]);
+}
+
+#[test]
 fn weights_share_the_calls() {
     let targets =
         vec![RouteTarget { weight: 3, ..target(0) }, target(1), RouteTarget { weight: 0, ..target(2) }];
