@@ -23,7 +23,10 @@ fn calls(lab: &Lab, from: Side, places: Scenario, takes: Scenario, count: u32, s
     start(lab, caller(from, places).calls(count).rate(40.0).seconds(seconds), called)
 }
 
-/// Waits until so many calls stand and the media of all of them flows.
+/// What the journal has of a call that stands: that it takes the place of the former one, the answer, our 2xx, and its ACK.
+const ENTRIES: u64 = 4;
+
+/// Waits until so many calls stand, are in the journal, and the media of all of them flows.
 fn up(edge: &EdgeProcess<'_>, witness: &Witness, count: u32) -> Result<()> {
     let established = || edge.log().matches("call established").count() >= count as usize;
     let enough = u64::from(count) * 2 * 10;
@@ -33,7 +36,7 @@ fn up(edge: &EdgeProcess<'_>, witness: &Witness, count: u32) -> Result<()> {
         "calls do not come up: {}",
         edge.log()
     );
-    Ok(())
+    edge.wait_for_count("journal_written", ENTRIES * u64::from(count), PATIENCE)
 }
 
 fn ended<'a>(cdrs: &'a [Cdr], by: &'a str) -> usize {
@@ -146,8 +149,7 @@ fn a_peer_over_tcp_is_connected_to_anew() -> Result<()> {
         let invite = first.expect(PATIENCE, "INVITE ")?;
         first.send(&accepted(&invite, Side::Pbx, 6000)?)?;
         first.expect(PATIENCE, "ACK ")?;
-        // That it takes the place of the former one, the answer, our 2xx, and its ACK.
-        edge.wait_for_count("journal_written", 4, PATIENCE)?;
+        edge.wait_for_count("journal_written", ENTRIES, PATIENCE)?;
         edge.kill()?;
         let edge = EdgeProcess::start_again(lab)?;
         edge.wait_for_count("calls_adopted", 1, PATIENCE)?;
