@@ -23,6 +23,7 @@ fn the_document_lists_every_route() {
     GET /v1/counters
     GET /v1/node
     POST /v1/reload
+    GET /v1/route/explain
     GET /v1/shield
     POST /v1/shield/allow
     POST /v1/shield/deny

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use edge_core::call::CallKey;
+use edge_core::call::{CallKey, JOURNAL_VERSION};
 
 use super::format::{self, HEAD, Head};
 use super::read::entries;
@@ -135,7 +135,8 @@ fn another_version_is_refused_with_what_to_do_and_left_alone() {
     whole[13] += 1;
     std::fs::write(place.journal(), &whole).unwrap();
     let said = read(&place.journal()).unwrap_err().to_string();
-    assert!(said.contains("v2.1, this is v1.1") && said.contains("rm "), "{said}");
+    let versions = format!("v2.{JOURNAL_VERSION}, this is v1.{JOURNAL_VERSION}");
+    assert!(said.contains(&versions) && said.contains("rm "), "{said}");
     assert_eq!(std::fs::read(place.journal()).unwrap(), whole);
 }
 
