@@ -7,9 +7,11 @@ use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi::{
-    Address, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MEDIA_ADDRESSES,
-    MediaAddress, NEXT_HOPS, NextHop, NextHopSlot, STATES, first_row,
+    Address, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, Handling, MEDIA_ADDRESS_ROWS, MEDIA_ADDRESSES,
+    MediaAddress, NEXT_HOPS, NextHop, NextHopSlot, PAYLOAD_TYPES, PROFILES, PayloadRule, Profile,
+    ProfileSlot, STATES, first_row,
 };
+use edge_ebpf::budget::Rate;
 use edge_ebpf::testing::{CARRIER, LOCAL_A, Packet, UdpChecksum, rtp, station};
 use zerocopy::transmute;
 
@@ -21,6 +23,8 @@ const FIRST_LOCAL: u32 = u32::from_be_bytes([10, 0, 0, 0]);
 const FIRST_PORT: u16 = 1024;
 /// Row of the next hop of all flows, which leaves by the device that `BPF_PROG_TEST_RUN` presents.
 const NEXT_HOP: u16 = 1;
+/// Row of the profile of all flows: the payload type of the frame, at a rate without a bound, because it comes again and again.
+const PROFILE: u16 = 1;
 const LOOPBACK: u32 = 1;
 const XDP_TX: u32 = 3;
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -118,6 +122,14 @@ fn fill(ebpf: &mut Ebpf) -> Result<()> {
     });
     let hop: [u8; size_of::<NextHopSlot>()] = transmute!(hop);
     next_hops.set(NEXT_HOP.into(), hop, 0)?;
+    let mut profiles: Array<_, [u8; size_of::<ProfileSlot>()]> = map(ebpf, PROFILES)?.try_into()?;
+    let profile = ProfileSlot::default();
+    let rule = PayloadRule { leaves_as: 8, handling: Handling::Plain };
+    let mut rules = [None; PAYLOAD_TYPES];
+    rules[8] = Some(rule);
+    profile.write(&Profile { rules, rate: Rate::default(), flags: 0 });
+    let profile: [u8; size_of::<ProfileSlot>()] = transmute!(profile);
+    profiles.set(PROFILE.into(), profile, 0)?;
     let mut endpoints: Array<_, [u8; ENDPOINT_LEN]> = map(ebpf, ENDPOINTS)?.try_into()?;
     for index in 0..FLOWS {
         endpoints.set(index, endpoint_bytes(index), 0)?;
@@ -166,6 +178,7 @@ fn endpoint_bytes(index: u32) -> [u8; ENDPOINT_LEN] {
         call: index % (FLOWS / 2) + 1,
         peer: (index + FLOWS / 2) % FLOWS,
         next_hop: NEXT_HOP,
+        profile: PROFILE,
         local: Address::v4((FIRST_LOCAL + number).to_be_bytes()),
         local_port,
         remote: Address::v4(CARRIER.0),

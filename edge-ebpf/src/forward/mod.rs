@@ -75,17 +75,18 @@ fn relay(
     let media = datagram.media(frame, carried, &near)?;
     let state = state.map(|(state, owner)| state.adopted(owner, near.call));
     source::admit(&near, state, datagram, &media)?;
-    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
-    let rule = police::police(tables, &near, state, &media, (ns, bytes))?;
-    if rule.is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX {
-        return Err(DropReason::TooBig);
-    }
     let far = far(tables, &near)?;
     // Each leg has its RTCP where it agreed to have it.
     let payload = media.payload();
     let stream = far.stream_of(payload);
     let to = source::destination(tables, near.peer, &far, stream)?;
     let (hop, station) = next_hop(tables, &far)?;
+    // Reading the clock waits for all loads before it, so everything is looked up by then.
+    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
+    let rule = police::police(tables, &near, state, &media, (ns, bytes))?;
+    if rule.is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX {
+        return Err(DropReason::TooBig);
+    }
     let stations = [station, hop.source];
     let rewritten = rewrite::Rewrite { far: &far, stream, to, stations, mtu: hop.mtu };
     rewritten.apply(frame, datagram)?;
