@@ -14,7 +14,7 @@ use super::body::session_body;
 use super::invite::finish;
 use super::offer_answer::OfferAnswer;
 use super::relay::Then;
-use super::reliable::{Effect, Input, Order, Provisional, RAck, REL, rseq};
+use super::reliable::{Effect, Input, Order, Provisional, RAck, REL, rseq, wants_reliable};
 use super::{Call, Cause, Context, Owner, Side};
 
 /// 199 (RFC 6228): one of several places has failed.
@@ -227,11 +227,18 @@ impl Call {
     }
 
     /// A provisional response for the side that invited: reliably when it has to be, or when it can be and says something.
+    /// While that side waits for our offer, only what makes it is reliable (RFC 3261 section 13.2.1); who takes nothing
+    /// unreliable hears nothing until then.
     pub(super) fn progress(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
         let body = body.filter(|_| exchange.near.may_tell());
-        let reliably = |sending: &&mut super::reliable::Sending| sending.all || body.is_some();
+        let awaits_offer = exchange.near == OfferAnswer::Nothing;
+        let reliably =
+            |sending: &&mut super::reliable::Sending| body.is_some() || sending.all && !awaits_offer;
         let Some(sending) = exchange.sending.as_mut().filter(reliably) else {
+            if wants_reliable(&exchange.request.message) {
+                return;
+            }
             return self.answer_invite(code, body, ctx);
         };
         match sending.step(if body.is_some() { Input::Session } else { Input::Provisional }) {

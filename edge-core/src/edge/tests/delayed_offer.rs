@@ -102,6 +102,16 @@ fn a_reliable_answer_is_offered_reliably_and_agreed_on_in_the_prack() {
 }
 
 #[test]
+fn a_caller_who_requires_100rel_hears_its_answer_before_anything_else() {
+    let mut call = ringing("Require: 100rel\r\n");
+    assert_eq!(call.by_pbx("180 Ringing", "b", None, ""), []);
+    assert_eq!(peers(&call.by_pbx("180 Ringing", "b", Some(3), "")), [PBX], "acknowledged, and not told");
+    let sent = call.by_pbx("183 Session Progress", "b", Some(4), &pbx_takes("8"));
+    assert_eq!(peers(&sent), [PBX, CARRIER]);
+    assert!(is_reliable(&call.heard) && formats(&call.heard) == "8", "{}", call.heard);
+}
+
+#[test]
 fn a_caller_without_100rel_hears_the_offer_in_the_200_alone() {
     let mut call = ringing("");
     assert_eq!(header(&call.invite, "Supported:"), "timer, 100rel, replaces, norefersub");

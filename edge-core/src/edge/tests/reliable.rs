@@ -181,6 +181,41 @@ fn who_requires_it_hears_everything_reliably_and_one_at_a_time() {
 }
 
 #[test]
+fn who_requires_it_and_makes_no_offer_hears_the_offer_first() {
+    // RFC 3261 section 13.2.1: it is in the first reliable response that is no failure.
+    let mut call = Ringing::with(MUST, "", |_, _| {});
+    assert_eq!(
+        call.by_pbx("180 Ringing", "b", None, ""),
+        [],
+        "nothing may be said unreliably, and nothing else yet"
+    );
+    let sent = call.by_pbx("183 Session Progress", "b", Some(1), &pbx_sdp());
+    assert_eq!(statuses(&sent), ["SIP/2.0 183 Session Progress"]);
+    assert!(is_reliable(&sent[0].1) && sent[0].1.contains("m=audio"), "{sent:?}");
+    let sent = call.prack(2, SDP);
+    assert!(sent[0].1.starts_with("SIP/2.0 200") && sent[1].1.starts_with("PRACK "), "{sent:?}");
+    let sent = call.by_pbx("180 Ringing", "b", None, "");
+    assert!(is_reliable(&sent[0].1), "the offer was made: {sent:?}");
+
+    let mut call = Ringing::with(MUST, "", |_, _| {});
+    call.by_pbx("180 Ringing", "b", None, "");
+    let sent = call.by_pbx("200 OK", "b", None, &pbx_sdp());
+    assert!(statuses(&sent) == ["SIP/2.0 200 OK"] && sent[0].1.contains("m=audio"), "{sent:?}");
+}
+
+#[test]
+fn a_caller_whose_operator_alone_requires_it_hears_ringing_before_the_offer() {
+    let required = |trunks: &mut [Trunk; 2], _: &mut Strangers| {
+        trunks[0].reliable_provisional = ReliableProvisional::Required;
+    };
+    let mut call = Ringing::with(CAN, "", required);
+    let sent = call.by_pbx("180 Ringing", "b", None, "");
+    assert!(statuses(&sent) == ["SIP/2.0 180 Ringing"] && !is_reliable(&sent[0].1), "{sent:?}");
+    let sent = call.by_pbx("183 Session Progress", "b", Some(1), &pbx_sdp());
+    assert!(is_reliable(&sent[0].1) && sent[0].1.contains("m=audio"), "{sent:?}");
+}
+
+#[test]
 fn an_answer_passes_a_response_without_a_description_whose_prack_may_come_later() {
     let mut call = Ringing::new(MUST);
     call.by_pbx("180 Ringing", "b", None, "");
