@@ -199,10 +199,16 @@ impl Call {
         true
     }
 
-    /// Answers a new side with what the side said that it will be joined with.
+    /// Tells a new side what the side said that it will be joined with: as the answer to its offer, else as an offer.
     fn answer_for_the_other(&mut self, ctx: &mut Context<'_>) {
-        let said = self.legs[1].said.agreed().clone();
-        match self.translate_answer(Side::B, &resumed(&said)) {
+        let said = resumed(self.legs[1].said.agreed());
+        let offered = self.exchange.as_ref().is_some_and(|exchange| exchange.offer.is_some());
+        let told = if offered {
+            self.translate_answer(Side::B, &said)
+        } else {
+            self.offer_for_the_other(&said, ctx)
+        };
+        match told {
             Ok(body) => {
                 self.once_relayed(Then::Succeed { success: Success { body: Some(body), answer: None } }, ctx)
             }

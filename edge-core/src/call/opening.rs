@@ -121,13 +121,16 @@ impl Arrival<'_> {
         ctx: &mut Context<'_>,
     ) -> Result<Begun, Refused> {
         self.check_request()?;
-        let (sdp, offer) = self.offer()?.ok_or(Refused::Offer(SdpError::NoMedia))?;
+        let offered = self.offer()?;
         let trunk = self.near();
         let admission = admit((trunk, Role::Caller), Importance::Ordinary, trunk.limits.refuse_with, ctx)?;
         let dialog = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
         let caller = self.invite.from.uri().number().unwrap_or_default().into_owned();
         let mut said = Said::default();
-        said.note(&sdp);
+        let offer = offered.map(|(sdp, offer)| {
+            said.note(&sdp);
+            offer
+        });
         let new = Party::new(trunk, dialog, caller, said, admission);
         let joining = Joining::new([None, Some(source)], None, self.invite.clone());
         let begun = Begun::joined(self.key, self.trunk, [new, kept], joining, from_call, self.policy, ctx)?;

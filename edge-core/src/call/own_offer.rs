@@ -113,6 +113,19 @@ impl Call {
         Ok(told(None))
     }
 
+    /// What side B `said` to another side, as an offer in our 2xx to one that takes that one's place and makes none.
+    pub(super) fn offer_for_the_other(
+        &mut self,
+        said: &[u8],
+        ctx: &mut Context<'_>,
+    ) -> Result<Bytes, SdpError> {
+        let described = self.offer_on(Side::B, &Offer::parse(said)?, said, ctx)?;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.answer_owed = true;
+        }
+        Ok(described)
+    }
+
     /// The answer in an ACK of `side`, to the offer in our 2xx. The other side's 2xx was acknowledged when it came.
     pub(super) fn on_owed_answer(&mut self, side: Side, ack: &Request, ctx: &mut Context<'_>) {
         let body = session_body(&ack.message).unwrap_or_default();
@@ -120,6 +133,7 @@ impl Call {
             Ok(_told) => {
                 self.once_relayed(Then::Rest, ctx);
                 self.exchange_is_through(side, ctx);
+                self.new_side_is_up(ctx);
             }
             Err(error) => self.terminate(Cause::BadAnswer(error), ctx),
         }

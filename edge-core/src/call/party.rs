@@ -87,14 +87,14 @@ impl Begun {
         })
     }
 
-    /// The party at A is asking by an INVITE, and offers.
+    /// The party at A is asking by an INVITE, and offers; or wants to be offered something.
     ///
     /// # Errors
     /// [`Refused`] when nothing of the offer can be used; then its ports are given back.
     pub(super) fn asked_by(
         mut self,
         asked: Asked,
-        offer: Offer,
+        offer: Option<Offer>,
         policy: &Policy,
         ctx: &mut Context<'_>,
     ) -> Result<Self, Refused> {
@@ -102,9 +102,12 @@ impl Begun {
         let mut exchange = Exchange::new(asked);
         let [near, far] = &mut self.legs;
         let ports = (&mut *ctx.ports, ctx.now);
-        match self.streams.pass_offer(policy, Side::A, (near, far), offer, ports) {
+        let passed = offer
+            .map(|offer| self.streams.pass_offer(policy, Side::A, (near, far), offer, ports))
+            .transpose();
+        match passed {
             // The other party is told when it is here.
-            Ok((proposal, _told)) => exchange.offer = Some((Side::A, proposal)),
+            Ok(passed) => exchange.offer = passed.map(|(proposal, _told)| (Side::A, proposal)),
             Err(error) => {
                 self.streams.release(ctx.ports, ctx.now);
                 return Err(Refused::Offer(error));

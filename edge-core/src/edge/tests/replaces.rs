@@ -46,6 +46,52 @@ fn an_invite_takes_the_place_of_a_dialog_of_its_trunk() {
 }
 
 #[test]
+fn an_invite_without_an_offer_takes_the_place_too() {
+    let without = |replaces: &str| {
+        let sdp = pbx_sdp();
+        replacing(replaces).replace(&sdp, "").replace(&format!("Length: {}", sdp.len()), "Length: 0")
+    };
+    let mut up = Up::new(Refer::Refuse);
+    let sent = up.bench.receive(PBX, &without(&dialog_of_pbx(&up.invite)));
+    let ok = only(&sent, "SIP/2.0 200").1.clone();
+    assert!(
+        ok.contains("m=audio 20002 RTP/AVP 8 0") && !ok.contains("192.0.2."),
+        "it is made an offer: {ok}"
+    );
+    let ack = |sdp: &str| {
+        in_dialog("ACK", 1, header(&ok, "From:"), header(&ok, "To:"), header(&ok, "Call-ID:"), PBX, sdp)
+    };
+    let answered = ack(&pbx_sdp().replace("AVP 8 0", "AVP 8"));
+    let sent = up.bench.receive(PBX, &answered);
+    assert_eq!(header(&only(&sent, "BYE ").1, "Call-ID:"), header(&up.invite, "Call-ID:"));
+    let (to, change) = only(&sent, "INVITE ");
+    assert!(to.to_string() == CARRIER && change.contains("RTP/AVP 8\r\n"), "{change}");
+    let sent = up.bench.receive(CARRIER, &answer(change, "200 OK", "", CARRIER, SDP));
+    only(&sent, "ACK ");
+    let causes: Vec<_> = up.bench.settle().iter().map(|record| record.cause.name()).collect();
+    assert_eq!(causes, ["replaced", "drained"]);
+}
+
+#[test]
+fn one_whose_answer_cannot_be_used_replaces_nothing() {
+    for answer in ["", "v=0\r\n", &pbx_sdp().replace("AVP 8 0", "AVP 18")] {
+        let mut up = Up::new(Refer::Refuse);
+        let sdp = pbx_sdp();
+        let invite = replacing(&dialog_of_pbx(&up.invite)).replace(&sdp, "");
+        let invite = invite.replace(&format!("Length: {}", sdp.len()), "Length: 0");
+        let sent = up.bench.receive(PBX, &invite);
+        let ok = only(&sent, "SIP/2.0 200").1.clone();
+        let (from, to, call_id) = (header(&ok, "From:"), header(&ok, "To:"), header(&ok, "Call-ID:"));
+        let sent = up.bench.receive(PBX, &in_dialog("ACK", 1, from, to, call_id, PBX, answer));
+        assert_eq!(header(&only(&sent, "BYE ").1, "Call-ID:"), call_id, "{:?}", statuses(&sent));
+        assert_eq!(up.bench.records[0].cause.name(), "bad_answer");
+        let bye = by_carrier(&up.ok, "BYE", 2, "");
+        assert_eq!(only(&up.bench.receive(CARRIER, &bye), "BYE ").0.to_string(), PBX, "the call stands");
+        assert_eq!(up.bench.settle().len(), 2);
+    }
+}
+
+#[test]
 fn what_cannot_be_replaced_is_left_alone() {
     let up = Up::new(Refer::Refuse);
     let own = dialog_of_pbx(&up.invite);
