@@ -5,7 +5,9 @@ use edge_core::edge::Shard;
 use edge_tests::drill::{PATIENCE, caller, number, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::Side;
+use edge_tests::process::wait_until;
 use edge_tests::raw::{RawPeer, header, is_response};
+use edge_tests::sipp::script::{BODY, Script, speech};
 use edge_tests::witness::Crossing;
 use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
 
@@ -120,4 +122,86 @@ fn joined(on_one_shard: bool) -> Result<()> {
         assert_eq!([joined.trunk(Leg::A), joined.trunk(Leg::B)], ["carrier", "carrier"]);
         Ok(())
     })
+}
+
+/// The PBX's dialog with edge, as its 200 names it: Replaces (RFC 3891), and its Call-ID.
+fn dialog_of(answer: &str) -> Result<(String, String)> {
+    let part = |name| header(answer, name).with_context(|| format!("no {name} in {answer}"));
+    let tag = |name| part(name).map(|value| value.split(";tag=").nth(1).unwrap_or_default().to_owned());
+    let call_id = part("Call-ID")?.to_owned();
+    Ok((format!("{call_id};to-tag={};from-tag={}", tag("From")?, tag("To")?), call_id))
+}
+
+/// A Call-ID that leads to the shard of another one, of two, or to the other shard.
+fn beside(call_id: &str, same: bool) -> String {
+    let shard = |name: &str| Shard::of_call_id(name.as_bytes(), 2);
+    let fits = |name: &String| (shard(name) == shard(call_id)) == same;
+    (0..).map(|number| format!("takes-over-{number}")).find(fits).unwrap_or_default()
+}
+
+/// Who takes a place, with an offer or without one, and is hung up on.
+fn takes_the_place(of: &str, offers: bool) -> Script {
+    let replaces = format!("Replaces: {of}");
+    let headers = ["Require: replaces", &replaces];
+    let (offer, answer) =
+        if offers { (speech(1, &[]), String::new()) } else { (String::new(), speech(1, &[])) };
+    Script::caller("takes the place")
+        .asks("INVITE", &headers, &offer)
+        .may_hear(100)
+        .hears(200, &[(BODY, "m=audio")])
+        .acknowledges(&answer)
+        .is_asked("BYE", &[])
+        .answers("200 OK", &[], "")
+}
+
+/// The PBX has a call of the carrier's, and another one of its own takes its place.
+fn replaced(same_shard: bool, offers: bool) -> Result<()> {
+    with_edge(EdgeConfig::default().shards(2), |lab, edge| {
+        let answers = Script::called("is replaced")
+            .is_asked("INVITE", &[])
+            .answers("200 OK", &[], &speech(1, &[]))
+            .is_asked("ACK", &[])
+            .is_asked("BYE", &[])
+            .answers("200 OK", &[], "");
+        let calls = Script::caller("hears of another one")
+            .asks("INVITE", &[], &speech(1, &[]))
+            .may_hear(100)
+            .hears(200, &[])
+            .acknowledges("")
+            .is_asked("INVITE", &[(BODY, "m=audio")])
+            .answers("200 OK", &[], &speech(2, &[]))
+            .is_asked("ACK", &[])
+            .waits(200)
+            .asks("BYE", &[], "")
+            .hears(200, &[]);
+        let pair =
+            start(lab, caller(Side::Carrier, calls.scenario()), Sipp::called(Side::Pbx, answers.scenario()))?;
+        // Nothing is taken from a call that has not had its ACK.
+        wait_until(PATIENCE, || pair.called.message("ACK ")).context("the call is up")?;
+        let answer = pair.called.message("SIP/2.0 200").context("it has answered")?;
+        let (named, call_id) = dialog_of(&answer)?;
+        let taker = caller(Side::Pbx, takes_the_place(&named, offers).scenario());
+        taker.call_id(&beside(&call_id, same_shard)).start(lab)?.wait_for_success(PATIENCE)?;
+        pair.succeed()?;
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        edge.stop()?;
+        let first = cdrs.iter().find(|cdr| cdr.cause() == "replaced").context("the one that was replaced")?;
+        let second = cdrs.iter().find(|cdr| cdr.cause() == "hangup").context("the one in its place")?;
+        assert_eq!(second.text("/from_call"), first.text("/id"), "{cdrs:#?}");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn an_invite_takes_the_place_of_a_dialog_on_its_own_shard_and_on_another_one() -> Result<()> {
+    replaced(true, true)?;
+    replaced(false, true)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn an_invite_that_takes_a_place_may_leave_the_offer_to_edge() -> Result<()> {
+    replaced(true, false)?;
+    replaced(false, false)
 }

@@ -4,6 +4,7 @@
 //! the witness). It plays a file from its working directory, so every process gets the same two tones: what a
 //! caller plays and what a called party plays differ in every packet.
 
+pub mod script;
 mod statistics;
 
 use std::net::{IpAddr, SocketAddr};
@@ -80,6 +81,7 @@ pub struct Sipp {
     traced: bool,
     timed: bool,
     lost_percent: u32,
+    call_id: Option<String>,
 }
 
 impl Sipp {
@@ -113,6 +115,7 @@ impl Sipp {
             traced: true,
             timed: false,
             lost_percent: 0,
+            call_id: None,
         }
     }
 
@@ -129,6 +132,11 @@ impl Sipp {
     /// Loses a part of the messages, both ways.
     pub fn losing(self, lost_percent: u32) -> Self {
         Self { lost_percent, ..self }
+    }
+
+    /// The Call-ID of its one call.
+    pub fn call_id(self, call_id: &str) -> Self {
+        Self { call_id: Some(call_id.to_owned()), ..self }
     }
 
     /// Writes no message down: for load.
@@ -239,6 +247,9 @@ impl Sipp {
         if !self.service.is_empty() {
             option("-s", self.service.clone());
         }
+        if let Some(call_id) = &self.call_id {
+            option("-cid_str", call_id.clone());
+        }
         if self.lost_percent > 0 {
             option("-lost", self.lost_percent.to_string());
         }
@@ -281,6 +292,13 @@ impl RunningSipp {
         let mut times: Vec<f64> = times.collect();
         times.sort_by(f64::total_cmp);
         Ok(times)
+    }
+
+    /// The newest message that it has written down and that begins so.
+    pub fn message(&self, start: &str) -> Option<String> {
+        let log = std::fs::read_to_string(self.directory.join("messages.log")).ok()?;
+        let message = &log[log.rfind(&format!("\n{start}"))? + 1..];
+        Some(message.split("\n---").next().unwrap_or(message).to_owned())
     }
 
     /// Process id.
