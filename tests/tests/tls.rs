@@ -1,16 +1,18 @@
 //! A carrier over TLS that is known by its certificate: calls with it, who is nobody, and new certificates meanwhile.
 
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use edge_tests::certificates::Certificates;
-use edge_tests::drill::{PATIENCE, with_edge};
+use edge_tests::drill::{PATIENCE, caller, refused, with_edge};
 use edge_tests::edge::wait_for_cdrs;
-use edge_tests::lab::{Lab, Side};
+use edge_tests::lab::{Family, Lab, Side};
 use edge_tests::peers::{Pjsua2, Transport};
 use edge_tests::process::{Process, wait_until};
 use edge_tests::sipp::TLS_PORT;
-use edge_tests::{EdgeConfig, EdgeProcess};
+use edge_tests::{EdgeConfig, EdgeProcess, scenario};
 
 /// Packets that make it sure that media flows: more than half a second of it.
 const FLOWING: u64 = 30;
@@ -33,10 +35,21 @@ fn agents(lab: &Lab) -> Result<[Pjsua2; 2]> {
 /// `openssl s_client` at the carrier with the certificate of `shown`: it asks with OPTIONS, and does not wait until edge
 /// has decided who it is. It says to listen, and `more` behind that.
 fn asks(lab: &Lab, certificates: &Certificates, shown: Option<&str>, more: &str) -> Result<Process> {
+    asks_over(Family::V4, lab, certificates, shown, more)
+}
+
+/// The same over this version of IP.
+fn asks_over(
+    family: Family,
+    lab: &Lab,
+    certificates: &Certificates,
+    shown: Option<&str>,
+    more: &str,
+) -> Result<Process> {
     let side = Side::Carrier;
     let mut command = Command::new("openssl");
     command.args(["s_client", "-ign_eof", "-showcerts", "-connect"]);
-    command.arg(format!("{}:{TLS_PORT}", side.edge_address()));
+    command.arg(SocketAddr::new(side.edge(family), TLS_PORT).to_string());
     if let Some(name) = shown {
         let [certificate, key] = certificates.of_holder(name);
         command.arg("-cert").arg(certificate).arg("-key").arg(key);
@@ -45,9 +58,9 @@ fn asks(lab: &Lab, certificates: &Certificates, shown: Option<&str>, more: &str)
     // Only what this run sees is looked at.
     std::fs::write(&log, "")?;
     let mut client = Process::start_obeying(command, lab.peer(side), &log)?;
-    let peer = side.peer_address();
+    let peer = SocketAddr::new(side.peer(family), TLS_PORT);
     client.tell(&format!(
-        "OPTIONS sip:edge.example SIP/2.0\r\nVia: SIP/2.0/TLS {peer}:{TLS_PORT};branch=z9hG4bKasks{more}\r\n\
+        "OPTIONS sip:edge.example SIP/2.0\r\nVia: SIP/2.0/TLS {peer};branch=z9hG4bKasks{more}\r\n\
          From: <sip:a@{peer}>;tag=1\r\nTo: <sip:edge.example>\r\nCall-ID: asks\r\nCSeq: 1 OPTIONS\r\n\
          Max-Forwards: 70\r\nContent-Length: 0\r\n\r"
     ))?;
@@ -205,6 +218,56 @@ fn a_new_certificate_is_taken_during_a_call_and_one_without_its_key_is_not() -> 
         ensure!((cdrs[0].cause(), cdrs[0].ended_by()) == ("hangup", "a"), "{cdrs:?}");
         // The call's own, one that PJSIP opens beside it to learn its own address, and one for each look.
         had_connections(&edge, 4)?;
+        edge.stop()
+    })
+}
+
+/// `openssl s_server` as the carrier over IPv6: it shows its certificate, wants one, and writes down what comes.
+fn listens_over_ipv6(lab: &Lab, certificates: &Certificates) -> Result<Process> {
+    let side = Side::Carrier;
+    let [certificate, key] = certificates.of_holder(side.name());
+    let mut command = Command::new("openssl");
+    command.args(["s_server", "-6", "-quiet", "-naccept", "1", "-Verify", "1", "-accept"]);
+    command.arg(SocketAddr::new(side.peer(Family::V6), TLS_PORT).to_string());
+    command.arg("-cert").arg(certificate).arg("-key").arg(key).arg("-CAfile").arg(certificates.authority());
+    let server = Process::start_obeying(command, lab.peer(side), &lab.directory().join("openssl-server"))?;
+    let listening = || lab.peer(side).command("ss", &["-Hltn6", "sport", "=", &format!(":{TLS_PORT}")]).ok();
+    wait_until(PATIENCE, || listening().filter(|sockets| !sockets.is_empty()))
+        .context("it does not listen")?;
+    Ok(server)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn over_ipv6_too_connections_are_taken_and_opened() -> Result<()> {
+    let config = EdgeConfig::default().over_tls(Side::Carrier).over_ipv6(Side::Carrier);
+    with_edge(config, |lab, edge| {
+        let certificates = Certificates::of(lab);
+        sees(&asks_over(Family::V6, lab, &certificates, Some(Side::Carrier.name()), "")?, ANSWER)?;
+        let carrier = listens_over_ipv6(lab, &certificates)?;
+        let pbx = caller(Side::Pbx, scenario!("caller-cancels")).start(lab)?;
+        let invite = sees(&carrier, "INVITE sip:")?;
+        let edge_address = SocketAddr::new(Side::Carrier.edge(Family::V6), TLS_PORT);
+        ensure!(invite.contains(&format!("Via: SIP/2.0/TLS {edge_address};")), "{invite}");
+        had_connections(&edge, 2)?;
+        drop(pbx);
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_carrier_that_takes_a_connection_and_says_nothing_is_given_up() -> Result<()> {
+    let config = EdgeConfig::default().over_tls(Side::Carrier);
+    with_edge(config, |lab, edge| {
+        let address = (Side::Carrier.peer_address(), TLS_PORT);
+        let dead = lab.peer(Side::Carrier).run(|| TcpListener::bind(address))??;
+        // Nobody waits for the end of a transaction, which is 32 s: a handshake has five.
+        refused(Side::Pbx, 408).start(lab)?.wait_for_success(Duration::from_secs(16))?;
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        ensure!(cdrs[0].cause() == "unreachable", "{cdrs:?}");
+        edge.wait_for_log("no TLS handshake within 5 s", PATIENCE)?;
+        drop(dead);
         edge.stop()
     })
 }
