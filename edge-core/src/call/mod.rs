@@ -318,8 +318,8 @@ impl Call {
         &self.legs[side.index()].dialog
     }
 
-    /// Whether what comes over `path` may speak for `side`: it comes from one of the addresses of its trunk, or over a
-    /// connection that has proven to be its trunk's.
+    /// Whether what comes over `path` may speak for `side`: it comes from one of the addresses of its trunk, encrypted where that
+    /// is to be, or over a connection that has proven to be its trunk's.
     pub(crate) fn is_from(&self, side: Side, path: Path) -> bool {
         let leg = self.leg(side);
         let address = path.peer.ip();
@@ -327,6 +327,7 @@ impl Call {
             Some(key) => path.proven == Some(key),
             None => {
                 path.proven.is_none()
+                    && leg.trunk.may_come_over(path.listener.transport)
                     && (address == leg.dialog.opened_over().peer.ip() || leg.trunk.is_at(address))
             }
         }

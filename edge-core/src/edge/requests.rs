@@ -1,6 +1,7 @@
 //! From a message to the transaction, dialog or call that it is for.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use crate::call::{
     SUPPORTED_UNRELIABLY, Side, check_extensions, check_scheme, explain, outside_a_dialog,
 };
 use crate::dialog::Dialog;
-use crate::policy::{ReliableProvisional, Strangers, TrunkId};
+use crate::policy::{ReliableProvisional, Strangers, Trunk, TrunkId};
 use crate::relation::{Outcome, note_reached};
 use crate::sip::{
     HeaderName, Incoming, Message, MessageWriter, Method, ParseError, Request, Response, StatusCode,
@@ -39,8 +40,9 @@ impl Edge {
             return;
         }
         let read = self.parse(path, bytes).and_then(|incoming| self.within_bounds(incoming));
-        match read.map(|incoming| self.ruled(trunk, incoming)) {
-            Ok(Incoming::Request(request)) => match self.asker(trunk, path, &request) {
+        let speaker = read.as_ref().map_or(Some(trunk), |incoming| self.speaker(trunk, path, incoming));
+        match read.map(|incoming| self.ruled(speaker.unwrap_or(trunk), incoming)) {
+            Ok(Incoming::Request(request)) => match speaker {
                 Some(trunk) => self.on_request(trunk, path, request, now),
                 None => self.on_nobody(path, &request, now),
             },
@@ -78,18 +80,31 @@ impl Edge {
         }
     }
 
-    /// Who asks for something. At the address of a registrar that we register with, what a request outside of dialogs is for
-    /// says whose it is, and whether it is anybody's.
-    fn asker(&self, trunk: TrunkId, path: Path, request: &Request) -> Option<TrunkId> {
-        if path.proven.is_some() || request.to.tag().is_some() {
-            return Some(trunk);
-        }
-        self.policy.asker(path.listener.realm, path.peer, request)
+    /// Who says something. At the address of a registrar that we register with, what a request outside of dialogs is for
+    /// says whose it is, and whether it is anybody's; so does what it bears at an address that trunks share. What is within a
+    /// dialog is of the trunk that this is with.
+    fn speaker(&self, trunk: TrunkId, path: Path, incoming: &Incoming) -> Option<TrunkId> {
+        let listener = path.listener;
+        let tag = match incoming {
+            Incoming::Request(request) if path.proven.is_none() && request.to.tag().is_none() => {
+                return self.policy.asker(listener.realm, listener.transport, path.peer, request);
+            }
+            Incoming::Request(request) => request.to.tag(),
+            Incoming::Response(response) => response.from.tag(),
+            Incoming::KeepAlive => None,
+        };
+        let sharing = || self.policy.sharing(listener.realm, path.peer.ip());
+        let shared = path.proven.is_none() && sharing().nth(1).is_some();
+        let dialog = shared.then(|| self.resources.dialogs.get(&shard::tag_number(tag?)?)).flatten();
+        let with = dialog.and_then(|(key, side)| Some(self.calls.get(key)?.trunk(*side)));
+        let same = |with: &Arc<Trunk>| sharing().find(|id| self.policy.trunk(*id).name == with.name);
+        Some(with.and_then(same).unwrap_or(trunk))
     }
 
-    /// A request from the address of a registrar, for nothing that we have registered there.
+    /// A request from the address of a registrar, for nothing that we have registered there; or from a shared address, with
+    /// nothing that any trunk there is told by.
     fn on_nobody(&mut self, path: Path, request: &Request, now: Instant) {
-        tracing::debug!(peer = %path.peer, "a request is for nothing that is registered there");
+        tracing::debug!(peer = %path.peer, "a request is of none of the trunks at its address");
         self.counters.strangers += 1;
         if self.policy.strangers == Strangers::Forbid && request.method != Method::Ack {
             self.answer_with(path, request, StatusCode::FORBIDDEN, now);
@@ -393,7 +408,7 @@ impl Edge {
 
     /// The extensions that we keep with whoever is there.
     fn supported_at(&self, path: Path) -> &'static str {
-        let trunk = self.policy.identify(path.listener.realm, path.peer).map(|id| self.policy.trunk(id));
+        let trunk = path.trunk(&self.policy).map(|id| self.policy.trunk(id));
         match trunk.map(|trunk| trunk.reliable_provisional) {
             Some(ReliableProvisional::Off) => SUPPORTED_UNRELIABLY,
             Some(ReliableProvisional::Supported | ReliableProvisional::Required) | None => SUPPORTED,

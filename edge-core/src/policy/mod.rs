@@ -16,6 +16,7 @@ mod health;
 mod identity;
 mod limits;
 mod listener;
+mod marks;
 mod media;
 mod message_bounds;
 mod names;
@@ -55,6 +56,7 @@ pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use identity::{IdentityHeader, IdentityPolicy, OwnNumber};
 pub use limits::{Admission, Importance, Limits, Refusal, RefuseWith, Role, TrunkUsage};
 pub use listener::{Listener, ListenerId, Transport};
+pub use marks::{Claim, Mark, Wanted};
 pub use media::{MediaRules, Policing};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unprefixed};
@@ -309,13 +311,18 @@ impl Policy {
         if self.realms.iter().any(ours) { Err(SdpError::Ours) } else { Ok(()) }
     }
 
-    /// The trunk that `source` may send as, when it reached a listener of `realm`.
+    /// A trunk that `source` may send as over `transport`, when it reached a listener of `realm`; of several at one address,
+    /// which [`asker`](Self::asker) tells apart, the first in the file.
     ///
-    /// A trunk's targets are always among its sources: they answer us. The most specific prefix wins; between equals the
-    /// first in the file.
+    /// A trunk's targets are always among its sources: they answer us. The most specific prefix wins.
     #[must_use]
-    pub fn identify(&self, realm: RealmId, source: SocketAddr) -> Option<TrunkId> {
-        self.sources.find(realm, source.ip())
+    pub fn identify(&self, realm: RealmId, transport: Transport, source: SocketAddr) -> Option<TrunkId> {
+        self.sources.find(realm, transport, source)
+    }
+
+    /// All trunks that may send from an address of `realm`. An address that several share does not alone say which one it is.
+    pub fn sharing(&self, realm: RealmId, source: IpAddr) -> impl Iterator<Item = TrunkId> {
+        self.sources.sharing(realm, source)
     }
 
     /// The trunk that has proven to be `key` on a connection of `realm`, if it still is one.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Auth, Policy, RealmId, Trunk, TrunkId};
+use super::{Policy, RealmId, Transport, Trunk, TrunkId};
 use crate::sip::{NameAddr, Request, Uri};
 
 /// Name of the URI parameter that has the token. PBXs of others use the same one.
@@ -194,20 +194,25 @@ enum Claim {
 
 impl Policy {
     /// The trunk that asks us for something outside of dialogs: a trunk that we register with when the request is for what we have
-    /// registered there, else the trunk that is known by its address.
+    /// registered there, else the trunk that is known by its address, and by what it bears where several share that.
     #[must_use]
-    pub fn asker(&self, realm: RealmId, source: SocketAddr, request: &Request) -> Option<TrunkId> {
-        let here = self.sources.registered(realm, source.ip());
+    pub fn asker(
+        &self,
+        realm: RealmId,
+        transport: Transport,
+        source: SocketAddr,
+        request: &Request,
+    ) -> Option<TrunkId> {
+        let here = self.sources.registered(realm, transport, source);
         let claim = |wanted| {
             let asked =
-                |id: &&TrunkId| !self.trunk(**id).former && self.trunk(**id).is_asked_by(request) == wanted;
-            let mut claimed = here.iter().filter(asked);
+                |id: &TrunkId| !self.trunk(*id).former && self.trunk(*id).is_asked_by(request) == wanted;
+            let mut claimed = here.clone().filter(asked);
             // Two with the same name and no token cannot be told apart: it is neither.
             claimed.next().filter(|_| claimed.next().is_none())
         };
-        let registered = claim(Claim::Token).or_else(|| claim(Claim::Name)).copied();
-        registered
-            .or_else(|| self.identify(realm, source).filter(|id| self.trunk(*id).auth != Auth::Registration))
+        let registered = claim(Claim::Token).or_else(|| claim(Claim::Name));
+        registered.or_else(|| self.sources.sender(realm, transport, source, request))
     }
 }
 

@@ -64,6 +64,12 @@ impl Host {
             Self::Name { transport, .. } => *transport,
         }
     }
+
+    /// Whether the operator wants everything between us and it encrypted. What DNS alone says of TLS is no such wish.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.transport() == Some(Transport::Tls)
+    }
 }
 
 /// `host` or `host:port` of a URI; SIP's own port is left out.

@@ -36,7 +36,7 @@ fn the_most_specific_source_names_the_trunk_and_its_host_is_always_one() {
     let narrow = trunk("narrow", "203.0.113.9:5060", &["198.51.100.64/28"]);
     let policy = policy(vec![wide, narrow], vec![]).unwrap();
     let who = |source: &str| {
-        let id = policy.identify(RealmId::new(0), source.parse().unwrap())?;
+        let id = policy.identify(RealmId::new(0), Transport::Udp, source.parse().unwrap())?;
         Some(policy.trunk(id).name.as_str())
     };
     assert_eq!(who("198.51.100.2:1"), Some("wide"));
@@ -116,7 +116,9 @@ fn a_trunk_that_is_gone_is_known_until_its_calls_have_ended() {
         fresh
     };
     let fresh = reloaded(&old);
-    let who = |policy: &Policy, source: &str| policy.identify(RealmId::new(0), source.parse().unwrap());
+    let who = |policy: &Policy, source: &str| {
+        policy.identify(RealmId::new(0), Transport::Udp, source.parse().unwrap())
+    };
     let former = who(&fresh, "192.0.2.2:5060").unwrap();
     assert!(!fresh.trunk(former).may_call(), "it starts no call");
     assert!(who(&fresh, "192.0.2.9:5060").is_some_and(|id| fresh.trunk(id).usage.calls() == 1));
@@ -136,7 +138,7 @@ fn who_is_known_by_a_certificate_is_not_known_by_an_address() {
     let by_name = certified("named", "192.0.2.2:5061", &["sip.example"]);
     let policy = policy(vec![by_name, trunk("at", "192.0.2.3:5060", &[])], vec![]).unwrap();
     let realm = RealmId::new(0);
-    assert_eq!(policy.identify(realm, "192.0.2.2:5061".parse().unwrap()), None);
+    assert_eq!(policy.identify(realm, Transport::Udp, "192.0.2.2:5061".parse().unwrap()), None);
     let [named, at] = [0, 1].map(|index| policy.trunk(TrunkId::new(index)).key);
     assert_eq!(policy.proven(realm, named), Some(TrunkId::new(0)));
     assert_eq!(policy.proven(realm, at), None, "it proves nothing by a certificate");

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, Number, NumberPlan,
-    RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
+    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, Mark, Number,
+    NumberPlan, RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
 use super::{Diversions, HeaderPolicy, IdentityPolicy};
 use crate::digest::Login;
@@ -75,6 +75,8 @@ pub struct Trunk {
     pub key: TrunkKey,
     /// Addresses that may send as this trunk, beside its targets, when it is known by its address.
     pub sources: Vec<IpNet>,
+    /// What its requests outside of dialogs have beside that, when it shares its address with other trunks.
+    pub marks: Arc<[Mark]>,
     /// Who may start calls.
     pub direction: Direction,
     /// Whether the file lets it call and be called; the operator may have ordered otherwise since.
@@ -187,6 +189,7 @@ impl Trunk {
             names: Vec::new(),
             key: TrunkKey::default(),
             sources: Vec::new(),
+            marks: Arc::default(),
             direction: Direction::Both,
             enabled: true,
             former: false,
@@ -239,7 +242,7 @@ impl Trunk {
             }
             Auth::Certificate => true,
         };
-        self.realm == other.realm && self.auth == other.auth && same_place
+        self.realm == other.realm && self.auth == other.auth && self.claim() == other.claim() && same_place
     }
 
     /// Who has to be at the other end of a path to this trunk, where a certificate says who that is.

@@ -79,12 +79,12 @@ impl Path {
         Some(Self { listener, peer: target.address, proven: trunk.to_be_proven() })
     }
 
-    /// The trunk that is at the other end, by its certificate or else its address.
+    /// The trunk that is at the other end, by its certificate or else its address; of several that share that, the first.
     #[must_use]
     pub fn trunk(&self, policy: &Policy) -> Option<TrunkId> {
         match self.proven {
             Some(key) => policy.proven(self.listener.realm, key),
-            None => policy.identify(self.listener.realm, self.peer),
+            None => policy.identify(self.listener.realm, self.listener.transport, self.peer),
         }
     }
 

@@ -181,7 +181,7 @@ impl World {
         match event {
             Event::Free => self.busy = false,
             Event::Arrives(path, bytes) => {
-                let trunk = self.policy.identify(path.listener.realm, path.peer).unwrap();
+                let trunk = path.trunk(&self.policy).unwrap();
                 if let Some(waiting) = self.policy.trunk(trunk).enqueue(&bytes) {
                     self.queue.push_back(Queued { arrived: self.now, path, bytes, _waiting: waiting });
                 }

@@ -252,7 +252,7 @@ impl World {
     }
 
     fn note_invite(&mut self, from: SocketAddr, bytes: &Bytes) {
-        if self.current.identify(RealmId::new(realm_of(from)), from).is_none() {
+        if self.current.identify(RealmId::new(realm_of(from)), Transport::Udp, from).is_none() {
             return;
         }
         let text = String::from_utf8_lossy(bytes);

@@ -164,6 +164,13 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         }
     };
     row(f, "it calls us", format_args!("{caller}"))?;
+    if !trunk.marks.is_empty() {
+        let marks = trunk.marks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        row(f, "told apart by", format_args!("{marks}"))?;
+    }
+    if host.is_encrypted() && *auth != Auth::Certificate {
+        row(f, "in clear", format_args!("nothing of it is taken: it is spoken with over TLS only"))?;
+    }
     row(f, "we call it", format_args!("{}", called(*direction, host)))?;
     if let Some(authority) = config.tls.authorities.get(&trunk.name) {
         let (names, authority) = (trunk.names.join(" or "), authority.display());

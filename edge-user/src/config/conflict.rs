@@ -1,13 +1,12 @@
 //! What is right in each section but not in all together: addresses, ports and sources that meet.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use edge_core::policy::{Auth, Host, MediaRange, PortRange, RealmId, Transport};
-use ipnet::IpNet;
+use edge_core::policy::{Host, MediaRange, PortRange, Transport};
 
 use super::document::At;
 use super::fault::{Fault, PortRangeText};
+use super::marks;
 use super::realm::RealmDraft;
 use super::tls;
 use super::trunk::TrunkDraft;
@@ -21,7 +20,7 @@ pub(super) fn between_realms(realms: &[&RealmDraft<'_>]) {
 
 /// Notes everything that two trunks, or a trunk and a realm, cannot have at once.
 pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
-    ambiguous_sources(trunks);
+    marks::ambiguous_sources(trunks);
     calls_itself(trunks, realms);
     nothing_to_send_from(trunks, realms);
     nothing_of_their_family(trunks, realms);
@@ -79,28 +78,6 @@ fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
                 line: range.line,
             };
             realm.section.note(listener.line, "sip", fault);
-        }
-    }
-}
-
-/// Two trunks of one realm may have nested sources, because the most specific one wins, but not the same one. A
-/// trunk's host is always one of its sources ([`edge_core::policy::Policy::identify`]).
-fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
-    let mut owners: HashMap<(RealmId, IpNet), (&TrunkDraft<'_>, usize)> = HashMap::new();
-    for trunk in trunks.iter().filter(|trunk| trunk.auth == Auth::Address) {
-        // What a name leads to is compared when DNS says it.
-        let host = trunk.host.value.address();
-        let host = host.map(|host| At { value: IpNet::from(host.ip()), line: trunk.host.line });
-        let sources =
-            trunk.sources.iter().filter(|source| host.as_ref().is_none_or(|h| h.value != source.value));
-        let claims = sources.map(|source| (source, "sources")).chain(host.iter().map(|host| (host, "host")));
-        for (claim, key) in claims {
-            let (other, line) = *owners.entry((trunk.realm, claim.value)).or_insert((trunk, claim.line));
-            if !std::ptr::eq(other, *trunk) {
-                let fault =
-                    Fault::AmbiguousSource { source_net: claim.value, other: other.name.clone(), line };
-                trunk.section.note(claim.line, key, fault);
-            }
         }
     }
 }

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use super::headers::HeaderFault;
 use super::login::LoginFault;
+use super::marks::MatchFault;
 use super::plan::PlanFault;
 use super::register::RegisterFault;
 use super::tls::TlsFault;
@@ -243,19 +244,6 @@ pub enum Fault {
         /// A name that is spelt almost so.
         nearest: Option<String>,
     },
-    /// Two trunks that the same packet could belong to.
-    #[error(
-        "has {source_net}, and so has trunk {other} (line {line}) of the same realm: nobody could tell the two apart; \
-         give each source to one trunk"
-    )]
-    AmbiguousSource {
-        /// The prefix.
-        source_net: IpNet,
-        /// The other trunk.
-        other: String,
-        /// Its line.
-        line: usize,
-    },
     /// Two ranges that hold the same port of the same address.
     #[error("has {address} with ports {ports}, which meet ports {other} of realm {realm} (line {line})")]
     MediaOverlap {
@@ -378,6 +366,9 @@ pub enum Fault {
     /// Something about a rule of headers.
     #[error(transparent)]
     Headers(#[from] HeaderFault),
+    /// Something about trunks that share an address.
+    #[error(transparent)]
+    Match(#[from] MatchFault),
     /// Something about a numbering plan.
     #[error(transparent)]
     Plan(#[from] PlanFault),

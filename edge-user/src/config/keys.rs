@@ -133,6 +133,7 @@ pub(super) const TRUNK: Keys = &[
     built("auth"),
     built("tls"),
     built("sources"),
+    built("match"),
     built("enabled"),
     built("direction"),
     built("max_calls"),
@@ -214,6 +215,17 @@ pub(super) const TRUNK_NUMBERS_OUT: Keys = &[
     built("prepend"),
     built("user_phone"),
     built("parameters"),
+];
+
+/// `match` of a trunk.
+pub(super) const TRUNK_MATCH: Keys = &[
+    built("port"),
+    built("host"),
+    built("user"),
+    built("to_host"),
+    built("from_host"),
+    built("from_user"),
+    built("header"),
 ];
 
 /// `register` of a trunk.

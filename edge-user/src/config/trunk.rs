@@ -9,8 +9,8 @@ use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::Register;
 use edge_core::policy::{
     AsTarget, Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Keepalive,
-    Limits, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER, Srtp,
-    Transport, Trunk, TrunkKey, TrunkUsage,
+    Limits, Mark, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER,
+    Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy};
 use ipnet::IpNet;
@@ -25,6 +25,7 @@ use super::guards::guards;
 use super::keepalive::keepalive;
 use super::keys;
 use super::login::{self, TrunkLogin};
+use super::marks::marks;
 use super::media::media_rules;
 use super::names::Names;
 use super::node::{Bounds, duration};
@@ -47,6 +48,7 @@ pub(super) struct TrunkDraft<'a> {
     pub(super) login: Option<TrunkLogin>,
     register: Option<Register>,
     pub(super) sources: Vec<At<IpNet>>,
+    pub(super) marks: Arc<[Mark]>,
     pub(super) direction: Direction,
     enabled: bool,
     limits: Limits,
@@ -105,6 +107,7 @@ impl<'a> TrunkDraft<'a> {
             login,
             register,
             sources: sources?,
+            marks: marks(&section, auth.value),
             direction,
             enabled,
             limits,
@@ -141,8 +144,19 @@ impl<'a> TrunkDraft<'a> {
 
     /// The trunk, when all of the file was right.
     pub(super) fn finish(self) -> Trunk {
-        let Self { section: _, name, realm, host, transport_line: _, auth, tls, sources, direction, .. } =
-            self;
+        let Self {
+            section: _,
+            name,
+            realm,
+            host,
+            transport_line: _,
+            auth,
+            tls,
+            sources,
+            marks,
+            direction,
+            ..
+        } = self;
         let Self {
             enabled,
             limits,
@@ -178,6 +192,7 @@ impl<'a> TrunkDraft<'a> {
             names: tls.names.into_iter().map(|name| name.value).collect(),
             key: TrunkKey::default(),
             sources: sources.into_iter().map(|source| source.value).collect(),
+            marks,
             direction,
             enabled,
             former: false,
@@ -254,7 +269,7 @@ fn host(section: &Section<'_>) -> Option<At<Host>> {
 
 impl Within<1, 65_535> {
     #[expect(clippy::expect_used, reason = "the bounds of the type are those of a port")]
-    fn port(self) -> u16 {
+    pub(super) fn port(self) -> u16 {
         u16::try_from(self.0).expect("a number from 1 to 65535 is a port")
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn receive(
         let policy = shared.policy();
         let outcome = inbox.receive(socket, |peer, datagram| {
             let path = Path { listener, peer, proven: None };
-            match policy.identify(listener.realm, peer) {
+            match policy.identify(listener.realm, listener.transport, peer) {
                 Some(trunk) => match policy.trunk(trunk).enqueue(datagram) {
                     Some(waiting) => hand_over(shards, shared, path, datagram, Some(waiting)),
                     None => drop(shared.unread.fetch_add(1, Ordering::Relaxed)),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::super::tests::{policy, trunk};
 use super::*;
-use crate::policy::{Host, RealmId, TrunkId};
+use crate::policy::{Host, RealmId, Transport, TrunkId};
 use crate::policy::{Importance, Role};
 
 fn named(name: &str, host: &str) -> Trunk {
@@ -18,7 +18,7 @@ fn targets(address: &str) -> Targets {
 /// The trunk that a source is known as.
 fn who<'a>(policy: &'a Policy, source: &str) -> Option<&'a Trunk> {
     let source: SocketAddr = source.parse().unwrap();
-    policy.identify(RealmId::new(0), source).map(|id| policy.trunk(id).as_ref())
+    policy.identify(RealmId::new(0), Transport::Udp, source).map(|id| policy.trunk(id).as_ref())
 }
 
 fn asked(policy: &Policy) -> Question {

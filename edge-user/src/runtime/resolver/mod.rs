@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edge_core::policy::{Policy, Targets};
+use edge_core::policy::{Auth, Policy, Targets, Trunk};
 use edge_core::resolve::{Nowhere, Question};
 use tokio::task::JoinSet;
 
@@ -202,13 +202,19 @@ pub(super) fn found(policy: &Arc<Policy>, (question, leads): Finding) -> Option<
             "trunk is at"
         );
         for target in trunk.targets.iter() {
-            let owner = found.identify(trunk.realm, target.address).map(|id| found.trunk(id));
-            if let Some(owner) = owner.filter(|owner| owner.name != trunk.name) {
+            let others = found.sharing(trunk.realm, target.address.ip()).map(|id| found.trunk(id));
+            let by_address = |trunk: &Trunk| trunk.auth == Auth::Address;
+            let alike = |other: &&Arc<Trunk>| {
+                let told_apart = other.name == trunk.name || other.claim().beside(&trunk.claim());
+                by_address(trunk) && by_address(other) && !told_apart
+            };
+            for other in others.filter(alike) {
                 tracing::warn!(
                     trunk = trunk.name,
-                    owner = owner.name,
+                    other = other.name,
                     address = %target.address,
-                    "two trunks are at one address: what comes from there counts as the owner's"
+                    "two trunks are at one address, and nothing tells them apart: what comes from there counts as that of the \
+                     first in the file; give them `match`"
                 );
             }
         }

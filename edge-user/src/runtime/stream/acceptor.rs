@@ -78,7 +78,7 @@ pub(super) async fn accept(
 /// Leave for a handshake: to a trunk by its address, and to anybody where certificates say who it is.
 fn admit(id: ListenerId, peer: SocketAddr, shared: &Arc<Shared>) -> Option<Visit> {
     let policy = shared.reception.policy();
-    let known = policy.identify(id.realm, peer).is_some();
+    let known = policy.identify(id.realm, id.transport, peer).is_some();
     if !known && !policy.takes_certificates(id.realm) {
         count(&shared.counters.strangers);
         shared.reception.shield.offended(peer.ip(), Offence::Connection);

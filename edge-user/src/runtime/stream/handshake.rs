@@ -62,7 +62,7 @@ impl Claim {
 pub(super) async fn receive(stream: TcpStream, path: Path, shared: &Shared) -> Option<Proven> {
     let policy = shared.reception.policy();
     let realm = path.listener.realm;
-    let known = policy.identify(realm, path.peer).is_some();
+    let known = policy.identify(realm, path.listener.transport, path.peer).is_some();
     let keyring = shared.reception.keyring();
     let inbound = Inbound::new(Arc::clone(&policy), keyring, realm, path.peer.ip(), known);
     let acceptor = TlsAcceptor::from(Arc::new(inbound.server_config()?));
