@@ -52,9 +52,10 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
     writeln!(f, "NODE {}", node.name)?;
     row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
     let mode = match xdp.mode {
-        XdpMode::Auto => "XDP in the driver, else generic",
+        XdpMode::Auto => "XDP in the driver, else generic, else in userspace",
         XdpMode::Native => "XDP in the driver, or no start",
         XdpMode::Generic => "generic XDP",
+        XdpMode::Off => "in userspace: a tenth of the speed, no SIP shield, and media ends with the process",
     };
     row(
         f,

@@ -11,7 +11,7 @@ use crate::runtime::{Status, read_status};
 
 pub(super) const EXAMPLES: &str = "\
 Packets are counted in the kernel since the maps were made, each under exactly one name. They can be read while no \
-edge runs, as long as the maps are pinned. What the process counts is there while it runs.
+edge runs, as long as the maps are pinned (or, of a userspace relay, left in node.run_dir). What the process counts is there while it runs.
 
 Examples:
   edge counters
@@ -32,7 +32,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let config = options.config.load()?;
-    let packets = read_counters(&config.xdp.pin_dir, &config.node.name)?;
+    let packets = read_counters(&config.xdp.pin_dir, &config.node.name, &config.node.run_dir)?;
     let process = read_status(&config.node.run_dir)?;
     if options.json {
         serde_json::to_writer(&mut *out, &Counted::of(&packets, process))?;

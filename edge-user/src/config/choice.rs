@@ -175,9 +175,7 @@ impl Choice for LogFormat {
 
 impl Choice for XdpMode {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("native", Self::Native), ("generic", Self::Generic)];
-    const PLANNED: (&'static [&'static str], &'static str) =
-        (&["off"], "\"auto\", \"native\" or \"generic\"");
+        &[("auto", Self::Auto), ("native", Self::Native), ("generic", Self::Generic), ("off", Self::Off)];
 }
 
 impl Choice for Transport {

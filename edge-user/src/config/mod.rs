@@ -154,12 +154,14 @@ pub struct XdpConfig {
 /// Where in the kernel the XDP program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum XdpMode {
-    /// Native, and where the driver cannot, generic.
+    /// Native, and where the driver cannot, generic; in userspace where there is no XDP.
     Auto,
     /// In the driver, or not at all.
     Native,
     /// Behind the driver, after the kernel has allocated a buffer.
     Generic,
+    /// Nowhere: the process relays media itself.
+    Off,
 }
 
 /// `[cdr]`

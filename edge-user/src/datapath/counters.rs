@@ -1,4 +1,4 @@
-//! The packet counters of a node, readable by any process while the maps are pinned.
+//! The packet counters of a node, readable by any process while the tables are there.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use edge_ebpf::verdict::{CounterSlot, counters};
 
 use super::DatapathError;
 use super::pins::{Pins, map_error};
+use super::relay::TableFiles;
 
 /// How many packets had one verdict, since the maps were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +24,17 @@ pub struct Counter {
     pub packets: u64,
 }
 
-/// Every counter of a node, zero or not. Works while no edge runs, as long as its maps are pinned.
+/// Every counter of a node, zero or not: from its pinned maps, or else from the tables of a userspace relay. Works while no edge
+/// runs, as long as they are there.
 ///
 /// # Errors
-/// [`DatapathError::NotPinned`] when nothing is pinned there; others when the pin cannot be read.
-pub fn read_counters(pin_root: &Path, node: &str) -> Result<Vec<Counter>, DatapathError> {
+/// [`DatapathError::NotPinned`] when there is neither; others when they cannot be read.
+pub fn read_counters(pin_root: &Path, node: &str, run_dir: &Path) -> Result<Vec<Counter>, DatapathError> {
     let pins = Pins::at(pin_root, node);
     let path = pins.map(COUNTERS);
     if !path.exists() {
-        return Err(DatapathError::NotPinned { path });
+        let relayed = TableFiles::at(run_dir).counted()?.ok_or(DatapathError::NotPinned { path })?;
+        return Ok(counters().map(|slot| counter(slot, relayed[slot.index as usize])).collect());
     }
     let map = Map::from_map_data(pins.open_map(COUNTERS)?);
     let values: PerCpuArray<MapData, u64> =
@@ -40,7 +43,11 @@ pub fn read_counters(pin_root: &Path, node: &str) -> Result<Vec<Counter>, Datapa
 }
 
 fn read(values: &PerCpuArray<MapData, u64>, slot: CounterSlot) -> Result<Counter, DatapathError> {
-    let CounterSlot { index, kind, name, description } = slot;
-    let cpus = values.get(&index, 0).map_err(|source| map_error(COUNTERS, source))?;
-    Ok(Counter { name, description, kind, packets: cpus.iter().sum() })
+    let cpus = values.get(&slot.index, 0).map_err(|source| map_error(COUNTERS, source))?;
+    Ok(counter(slot, cpus.iter().sum()))
+}
+
+const fn counter(slot: CounterSlot, packets: u64) -> Counter {
+    let CounterSlot { index: _, kind, name, description } = slot;
+    Counter { name, description, kind, packets }
 }

@@ -53,6 +53,22 @@ pub enum DatapathError {
         /// Why.
         source: io::Error,
     },
+    /// A file operation on the tables of the userspace relay failed.
+    #[error("{path}: {source}: the tables of the userspace relay belong into node.run_dir")]
+    Tables {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Frames of a device cannot be taken.
+    #[error("no packet socket on `{device}`: {source}; the userspace relay needs root, or CAP_NET_RAW")]
+    PacketSocket {
+        /// The device.
+        device: String,
+        /// Why.
+        source: io::Error,
+    },
     /// No node of this name has anything pinned.
     #[error("{path} holds no maps: edge is not running, or pins elsewhere")]
     NotPinned {
@@ -156,6 +172,19 @@ pub enum DatapathError {
 }
 
 impl DatapathError {
+    /// Whether this kernel, or a driver of it, takes no XDP program of ours, whatever is done.
+    pub(super) fn lacks_xdp(&self) -> bool {
+        !self.is_busy()
+            && matches!(
+                self,
+                Self::Load(_)
+                    | Self::Program(_)
+                    | Self::Attach { .. }
+                    | Self::Link { .. }
+                    | Self::Device { .. }
+            )
+    }
+
     /// Whether another XDP program holds the device.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Attach { source, .. } if is_busy(source))

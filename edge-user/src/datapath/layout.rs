@@ -43,6 +43,12 @@ impl Layout {
         Ok(layout)
     }
 
+    /// These rows, of so many endpoints.
+    #[cfg(test)]
+    pub(super) const fn of(rows: Vec<MediaAddress>, endpoints: u32) -> Self {
+        Self { rows, endpoints }
+    }
+
     /// The rows as the kernel reads them.
     pub(super) fn rows(&self) -> &[MediaAddress] {
         &self.rows

@@ -1,11 +1,11 @@
-//! The datapath: loads and attaches the XDP program, and turns the media plan of a call into map entries.
+//! The datapath: loads and attaches the XDP program, or relays media itself, and turns the media plan of a call into map entries.
 //!
 //! This is the only place that knows both [`MediaPlan`](edge_core::media::MediaPlan) and the map ABI of
 //! [`edge_ebpf::abi`]. [`Datapath`] belongs to the process, one [`DatapathWriter`] to each shard.
 //!
 //! Everything that keeps media running is pinned under `<pin_root>/<node>/v<ABI>`: the maps, the array of programs behind
 //! the media program, and for each device the link that holds that. So media goes on when this process dies, and [`Datapath::start`] puts a new
-//! program in place without a gap.
+//! program in place without a gap. Where no XDP program can be, [`relay`] does its work, over the same tables in files.
 //!
 //! Invariants: an endpoint slot has one writer, the shard that leased its port; an install that fails leaves
 //! nothing behind; the maps of another ABI version are never touched.
@@ -19,6 +19,7 @@ mod next_hops;
 mod pins;
 mod profiles;
 mod program;
+mod relay;
 mod shield;
 mod stages;
 mod sys;
@@ -34,7 +35,7 @@ use edge_core::policy::Realm;
 
 pub use counters::{Counter, CounterKind, read_counters};
 pub use error::{DatapathError, InstallError};
-pub use program::{AttachMode, Attached, OBJECT};
+pub use program::{AttachMode, Attached, MediaHost, OBJECT};
 pub use shield::ShieldTables;
 pub use writer::{DatapathWriter, Installed};
 
@@ -44,7 +45,8 @@ use next_hops::NextHops;
 use pins::Pins;
 use profiles::Profiles;
 use program::Program;
-use tables::SharedTables;
+use relay::{Relay, TableFiles};
+use tables::{Home, SharedTables};
 
 /// What an operator may choose about the datapath.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,9 @@ pub struct DatapathSettings {
     pub pin_root: PathBuf,
     /// Name of this node: nodes on one host pin beside each other.
     pub node: String,
-    /// How the program is attached.
+    /// Where the userspace relay has its tables.
+    pub run_dir: PathBuf,
+    /// How the program is attached, or whether there is one.
     pub mode: Mode,
     /// Endpoints that may be installed at once; a call takes two.
     pub flows_max: u32,
@@ -64,23 +68,29 @@ pub struct DatapathSettings {
 /// How the XDP program is to be attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// In the driver where it can, else generic, with a warning.
+    /// In the driver where it can, else generic, else in userspace, with a warning.
     #[default]
     Auto,
     /// In the driver, or not at all.
     Native,
     /// In the network stack, behind the driver: works everywhere, and is slower.
     Generic,
+    /// Not at all: the userspace relay.
+    Off,
 }
 
-/// The attached program with its maps.
+/// Who relays, with its tables.
 pub struct Datapath {
-    program: Program,
-    pins: Pins,
+    host: Host,
     tables: Arc<SharedTables>,
     next_hops: Arc<NextHops>,
     profiles: Arc<Profiles>,
     diagnostics: Option<Mutex<EbpfLogger<&'static dyn log::Log>>>,
+}
+
+enum Host {
+    Kernel { program: Box<Program>, pins: Pins },
+    Process(Relay),
 }
 
 impl std::fmt::Debug for Datapath {
@@ -90,9 +100,10 @@ impl std::fmt::Debug for Datapath {
 }
 
 impl Datapath {
-    /// Loads the program and attaches it to the device of every realm.
+    /// Loads the program and attaches it to the device of every realm; or starts the userspace relay, where it cannot be
+    /// attached or shall not.
     ///
-    /// Pins of an earlier run with the same media ranges are taken over: the program is replaced in its links
+    /// Tables of an earlier run with the same media ranges are taken over: the program is replaced in its links
     /// without a gap, and endpoints that are still installed go on until [`remove_others`](Self::remove_others), so that those of
     /// calls that somebody knows can be [adopted](DatapathWriter::adopt).
     ///
@@ -101,17 +112,41 @@ impl Datapath {
     /// that fails leaves nothing behind; one that fails over the pins of an earlier run leaves these.
     pub fn start(settings: &DatapathSettings, realms: &[Realm]) -> Result<Self, DatapathError> {
         let devices = program::devices(realms)?;
-        let ifindex = |realm: &Realm| {
-            devices.iter().find(|device| device.name == realm.device).map_or(0, |device| device.ifindex)
-        };
-        let layout = Layout::new(realms, ifindex)?;
+        match settings.mode {
+            Mode::Native => Self::start_in_kernel(settings, realms, &devices, Some(AttachMode::Native)),
+            Mode::Generic => Self::start_in_kernel(settings, realms, &devices, Some(AttachMode::Generic)),
+            Mode::Off => Self::start_in_process(settings, realms, &devices),
+            Mode::Auto => Self::start_in_kernel(settings, realms, &devices, None).or_else(|error| {
+                // What an earlier run has attached would go on taking the packets.
+                let left = !Pins::at(&settings.pin_root, &settings.node).are_empty().unwrap_or(true);
+                if left || !error.lacks_xdp() {
+                    return Err(error);
+                }
+                tracing::warn!(
+                    %error,
+                    "XDP is not to be had here: media is relayed in USERSPACE, a tenth as fast, without the SIP \
+                     shield, and ends with this process; `edge doctor` tells what is missing"
+                );
+                Self::start_in_process(settings, realms, &devices)
+            }),
+        }
+    }
+
+    fn start_in_kernel(
+        settings: &DatapathSettings,
+        realms: &[Realm],
+        devices: &[Device],
+        mode: Option<AttachMode>,
+    ) -> Result<Self, DatapathError> {
+        let layout = layout(realms, devices)?;
         let pins = Pins::open(&settings.pin_root, &settings.node)?;
         let first = pins.are_empty()?;
-        let started = Self::start_over(pins.clone(), layout, settings, realms, &devices);
+        let started = Self::start_over(pins.clone(), layout, settings, realms, devices, mode);
         if first && started.is_err() {
             // The failure to report is the one of the start.
             let _ = pins.remove_all();
         }
+        TableFiles::at(&settings.run_dir).remove()?;
         started
     }
 
@@ -121,6 +156,7 @@ impl Datapath {
         settings: &DatapathSettings,
         realms: &[Realm],
         devices: &[Device],
+        mode: Option<AttachMode>,
     ) -> Result<Self, DatapathError> {
         let reused = pins.hold_layout(&layout);
         if !reused && pins.hold_maps() {
@@ -128,20 +164,46 @@ impl Datapath {
             pins.remove_maps()?;
         }
         let mut program = Program::load(&pins, &layout, settings.diagnostics)?;
-        let tables = Arc::new(SharedTables::open(&pins, layout, settings.flows_max)?);
+        let tables = Arc::new(SharedTables::open(Home::Kernel(&pins), layout, settings.flows_max)?);
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
         let profiles = Arc::new(Profiles::new(Arc::clone(&tables)));
-        program.attach(&pins, devices, settings.mode)?;
+        program.attach(&pins, devices, mode)?;
         let diagnostics = program.take_logger()?.map(Mutex::new);
-        Ok(Self { program, pins, tables, next_hops, profiles, diagnostics })
+        let host = Host::Kernel { program: Box::new(program), pins };
+        Ok(Self { host, tables, next_hops, profiles, diagnostics })
     }
 
-    /// The tables of the SIP shield.
+    fn start_in_process(
+        settings: &DatapathSettings,
+        realms: &[Realm],
+        devices: &[Device],
+    ) -> Result<Self, DatapathError> {
+        let layout = layout(realms, devices)?;
+        let pins = Pins::at(&settings.pin_root, &settings.node);
+        if !pins.are_empty().unwrap_or(true) {
+            tracing::warn!(pins = %pins.version_dir().display(), "the XDP program is detached: running media ends");
+            pins.remove_all()?;
+        }
+        // Two doors an endpoint.
+        sys::raise_file_limit();
+        let files = TableFiles::at(&settings.run_dir);
+        files.prepare(&layout)?;
+        let tables = Arc::new(SharedTables::open(Home::Files(&files), layout, settings.flows_max)?);
+        let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
+        let profiles = Arc::new(Profiles::new(Arc::clone(&tables)));
+        let host = Host::Process(Relay::start(files, &tables, realms, devices)?);
+        Ok(Self { host, tables, next_hops, profiles, diagnostics: None })
+    }
+
+    /// The tables of the SIP shield; none where no program guards the listeners.
     ///
     /// # Errors
     /// [`DatapathError`] when the kernel does not give them.
-    pub fn shield(&self) -> Result<ShieldTables, DatapathError> {
-        ShieldTables::open(&self.pins)
+    pub fn shield(&self) -> Result<Option<ShieldTables>, DatapathError> {
+        match &self.host {
+            Host::Kernel { pins, .. } => ShieldTables::open(pins).map(Some),
+            Host::Process(_) => Ok(None),
+        }
     }
 
     /// A writer for one shard.
@@ -174,10 +236,13 @@ impl Datapath {
         self.next_hops.resolve()
     }
 
-    /// The devices that the program is attached to, in the order of the realms.
+    /// The devices whose media is relayed, in the order of the realms.
     #[must_use]
     pub fn attached(&self) -> &[Attached] {
-        self.program.attached()
+        match &self.host {
+            Host::Kernel { program, .. } => program.attached(),
+            Host::Process(relay) => relay.attached(),
+        }
     }
 
     /// A device with the program that is no longer there, or is another one under the same name.
@@ -193,16 +258,27 @@ impl Datapath {
         self.tables.endpoints_installed()
     }
 
-    /// Detaches the program from every device and removes all pins. Media ends.
+    /// Detaches the program from every device and removes all pins, or ends the relay. Media ends.
     ///
     /// # Errors
     /// [`DatapathError`] names the pin that could not be removed; the others are.
     pub fn shutdown(self) -> Result<(), DatapathError> {
-        let Self { program, pins, .. } = self;
-        let removed = pins.remove_all();
-        drop(program);
-        removed
+        match self.host {
+            Host::Kernel { program, pins } => {
+                let removed = pins.remove_all();
+                drop(program);
+                removed
+            }
+            Host::Process(relay) => relay.shutdown(),
+        }
     }
+}
+
+fn layout(realms: &[Realm], devices: &[Device]) -> Result<Layout, DatapathError> {
+    let ifindex = |realm: &Realm| {
+        devices.iter().find(|device| device.name == realm.device).map_or(0, |device| device.ifindex)
+    };
+    Layout::new(realms, ifindex)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::error::is_busy;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
 use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
-use super::{DatapathError, Mode, stages, sys};
+use super::{DatapathError, stages, sys};
 
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/edge-xdp.o"));
@@ -60,15 +60,33 @@ impl From<AttachMode> for XdpMode {
     }
 }
 
-/// A device that has the program.
+/// Who relays the media of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaHost {
+    /// The XDP program.
+    Xdp(AttachMode),
+    /// The userspace relay.
+    Userspace,
+}
+
+impl fmt::Display for MediaHost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Xdp(mode) => mode.fmt(formatter),
+            Self::Userspace => formatter.write_str("userspace"),
+        }
+    }
+}
+
+/// A device whose media is relayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attached {
     /// Its name.
     pub device: String,
     /// Its index.
     pub ifindex: u32,
-    /// How.
-    pub mode: AttachMode,
+    /// By whom, and how.
+    pub mode: MediaHost,
 }
 
 /// The devices of all realms, each once, in the order of the configuration.
@@ -125,12 +143,12 @@ impl Program {
     }
 
     /// Attaches the program to `devices`, replacing what an earlier run left in their links, and detaches it
-    /// from devices that are no longer named.
+    /// from devices that are no longer named; without a mode, as well as it can be.
     pub(super) fn attach(
         &mut self,
         pins: &Pins,
         devices: &[Device],
-        mode: Mode,
+        mode: Option<AttachMode>,
     ) -> Result<(), DatapathError> {
         self.write_devices(devices)?;
         for link in pins.links()? {
@@ -140,9 +158,8 @@ impl Program {
             }
         }
         match mode {
-            Mode::Native => self.attach_all(pins, devices, AttachMode::Native)?,
-            Mode::Generic => self.attach_all(pins, devices, AttachMode::Generic)?,
-            Mode::Auto => self.attach_best(pins, devices)?,
+            Some(mode) => self.attach_all(pins, devices, mode)?,
+            None => self.attach_best(pins, devices)?,
         }
         let (_, pin) = &self.stages;
         stages::keep_only(pins, pin)
@@ -173,7 +190,8 @@ impl Program {
     fn attach_all(&mut self, pins: &Pins, devices: &[Device], mode: AttachMode) -> Result<(), DatapathError> {
         for device in devices {
             self.attach_device(&pins.link(&device.name), device, mode)?;
-            self.attached.push(Attached { device: device.name.clone(), ifindex: device.ifindex, mode });
+            let (device, ifindex) = (device.name.clone(), device.ifindex);
+            self.attached.push(Attached { device, ifindex, mode: MediaHost::Xdp(mode) });
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
-use edge_ebpf::abi::{EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings};
+use edge_ebpf::abi::{EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word};
 
 /// A value of a map that may be shared with the kernel.
 pub(super) trait Shared: sealed::Shared {}
@@ -23,9 +23,9 @@ mod sealed {
 macro_rules! shared {
     ($($value:ty),+) => { $(impl sealed::Shared for $value {} impl Shared for $value {})+ };
 }
-shared!(EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings);
+shared!(EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word);
 
-/// The values of an array map, shared with the kernel for as long as this lives.
+/// The values of an array map, shared with the kernel for as long as this lives; or of a file, as an array map has them.
 pub(super) struct Mapping<T: Shared> {
     start: NonNull<T>,
     entries: usize,
@@ -38,7 +38,7 @@ unsafe impl<T: Shared> Send for Mapping<T> {}
 unsafe impl<T: Shared> Sync for Mapping<T> {}
 
 impl<T: Shared> Mapping<T> {
-    /// Maps the array behind `map`, which was made with `BPF_F_MMAPABLE` and has `entries` values.
+    /// Maps the array behind `map`, which was made with `BPF_F_MMAPABLE` and has `entries` values; or a file of that size.
     ///
     /// # Errors
     /// What the kernel says: `EINVAL` for a map that is smaller, `EPERM` for one without the flag.
@@ -104,6 +104,18 @@ pub(super) fn raise_memlock_limit() {
     let result = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
     if result != 0 {
         tracing::debug!(error = %io::Error::last_os_error(), "the limit on locked memory stays");
+    }
+}
+
+/// Lets this process open as many files as it may be allowed.
+pub(super) fn raise_file_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid structure that the call writes.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the call only reads the structure.
+    if read != 0 || unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        tracing::debug!(error = %io::Error::last_os_error(), "the limit on open files stays");
     }
 }
 

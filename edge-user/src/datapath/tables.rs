@@ -1,17 +1,20 @@
-//! The maps that change while packets run, in memory shared with the kernel.
+//! The maps that change while packets run, in memory shared with the kernel; or with the userspace relay.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edge_core::media::MediaReport;
 use edge_ebpf::abi::{
-    ABI_VERSION, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META, Meta, NEXT_HOPS, NEXT_HOPS_MAX,
-    NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, STATES,
+    ABI_VERSION, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META, MediaAddress, Meta, NEXT_HOPS,
+    NEXT_HOPS_MAX, NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, STATES,
 };
+use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
 
 use super::layout::Layout;
 use super::pins::Pins;
+use super::relay::{Doors, TableFiles};
 use super::sys::{Mapping, Shared};
 use super::{DatapathError, InstallError};
 
@@ -26,21 +29,32 @@ pub(super) struct SharedTables {
     profiles: Mapping<ProfileSlot>,
     flows_max: u32,
     flows: AtomicU32,
+    doors: Option<Doors>,
+}
+
+/// Where the tables are.
+#[derive(Clone, Copy)]
+pub(super) enum Home<'a> {
+    /// In the kernel.
+    Kernel(&'a Pins),
+    /// In files, for the userspace relay.
+    Files(&'a TableFiles),
 }
 
 impl SharedTables {
-    /// Maps the pinned tables, and declares them to be of this ABI version.
-    pub(super) fn open(pins: &Pins, layout: Layout, flows_max: u32) -> Result<Self, DatapathError> {
+    /// Maps the tables, and declares them to be of this ABI version.
+    pub(super) fn open(home: Home<'_>, layout: Layout, flows_max: u32) -> Result<Self, DatapathError> {
         let endpoints = layout.endpoints();
         let tables = Self {
-            meta: open(pins, META, 1)?,
-            endpoints: open(pins, ENDPOINTS, endpoints)?,
-            states: open(pins, STATES, endpoints)?,
-            next_hops: open(pins, NEXT_HOPS, NEXT_HOPS_MAX.into())?,
-            profiles: open(pins, PROFILES, PROFILES_MAX.into())?,
+            meta: home.map(META, 1)?,
+            endpoints: home.map(ENDPOINTS, endpoints)?,
+            states: home.map(STATES, endpoints)?,
+            next_hops: home.map(NEXT_HOPS, NEXT_HOPS_MAX.into())?,
+            profiles: home.map(PROFILES, PROFILES_MAX.into())?,
             layout,
             flows_max,
             flows: AtomicU32::new(0),
+            doors: home.doors(),
         };
         tables.meta[0].abi_version.store(u64::from(ABI_VERSION));
         Ok(tables)
@@ -81,6 +95,20 @@ impl SharedTables {
     /// The slot at an index of [`Layout::endpoint`].
     pub(super) fn endpoint(&self, index: u32) -> &EndpointSlot {
         &self.endpoints[index as usize]
+    }
+
+    /// Keeps the host's own stack from answering at the ports of an endpoint, where it sees their packets.
+    pub(super) fn hold_ports(&self, index: u32, local: SocketAddr) {
+        if let Some(doors) = &self.doors {
+            doors.hold(index, local);
+        }
+    }
+
+    /// Gives the ports of an endpoint back.
+    pub(super) fn release_ports(&self, index: u32) {
+        if let Some(doors) = &self.doors {
+            doors.release(index);
+        }
     }
 
     /// A row of the next hops, below [`NEXT_HOPS_MAX`].
@@ -154,7 +182,45 @@ fn endpoints(streams: usize) -> u32 {
     u32::try_from(streams).map_or(u32::MAX, |streams| streams.saturating_mul(ENDPOINTS_PER_STREAM))
 }
 
-fn open<T: Shared>(pins: &Pins, map: &'static str, entries: u32) -> Result<Mapping<T>, DatapathError> {
-    let data = pins.open_map(map)?;
-    Mapping::new(data.fd(), entries).map_err(|source| DatapathError::Mapping { map, source })
+impl Home<'_> {
+    fn map<T: Shared>(self, map: &'static str, entries: u32) -> Result<Mapping<T>, DatapathError> {
+        match self {
+            Self::Kernel(pins) => {
+                let data = pins.open_map(map)?;
+                Mapping::new(data.fd(), entries).map_err(|source| DatapathError::Mapping { map, source })
+            }
+            Self::Files(files) => files.map(map, entries),
+        }
+    }
+
+    /// Where XDP takes the packets nobody else sees them.
+    fn doors(self) -> Option<Doors> {
+        match self {
+            Self::Kernel(_) => None,
+            Self::Files(_) => Some(Doors::default()),
+        }
+    }
+}
+
+/// What the userspace relay looks things up in.
+impl Tables for SharedTables {
+    fn media_address(&self, row: u32) -> Option<&MediaAddress> {
+        self.layout.rows().get(row as usize)
+    }
+
+    fn endpoint(&self, index: u32) -> Option<&EndpointSlot> {
+        self.endpoints.get(index as usize)
+    }
+
+    fn state(&self, index: u32) -> Option<&EndpointState> {
+        self.states.get(index as usize)
+    }
+
+    fn next_hop(&self, row: u32) -> Option<&NextHopSlot> {
+        self.next_hops.get(row as usize)
+    }
+
+    fn profile(&self, row: u32) -> Option<&ProfileSlot> {
+        self.profiles.get(row as usize)
+    }
 }

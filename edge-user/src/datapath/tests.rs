@@ -64,7 +64,8 @@ fn pins_belong_on_a_bpffs() {
 
 #[test]
 fn counters_of_a_node_that_does_not_run_are_not_zero_but_missing() {
-    let refused = read_counters(&std::env::temp_dir(), "no-such-node");
+    let nowhere = std::env::temp_dir().join("no-such-node");
+    let refused = read_counters(&std::env::temp_dir(), "no-such-node", &nowhere);
     assert!(matches!(refused, Err(DatapathError::NotPinned { .. })), "{refused:?}");
 }
 

@@ -130,6 +130,7 @@ impl DatapathWriter {
         let old = self.rows(&installed);
         for leg in installed.streams.iter().flatten() {
             self.tables.endpoint(leg.index).write(&Endpoint::FREE);
+            self.tables.release_ports(leg.index);
         }
         self.release(&old);
         self.tables.release_streams(installed.streams.len());
@@ -193,6 +194,7 @@ impl DatapathWriter {
             let Rows { next_hop, profile } = rows;
             let peer = peer.index;
             slot.write(&Endpoint { call, peer, next_hop, profile, generation, ..entry(&leg.endpoint) });
+            self.tables.hold_ports(leg.index, leg.endpoint.local);
         }
     }
 

@@ -7,6 +7,9 @@ use crate::host::{Attached, Facts, Link};
 
 /// What is to be said of `link`, when XDP shall run in `mode`, or in any.
 pub(super) fn examine(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Vec<Finding> {
+    if mode == Some(XdpMode::Off) {
+        return vec![state(link), merging(link)];
+    }
     let checks =
         [state(link), native(link, mode), mtu(link), merging(link), program(link), queues(link, facts)];
     checks.into_iter().chain(trap(link, facts)).collect()
@@ -43,7 +46,7 @@ fn generic_only(subject: &str, name: &str, mode: Option<XdpMode>) -> Finding {
     let found = format!("{name} has generic XDP only");
     let change = "choose a device whose driver runs XDP: generic XDP has a fraction of its speed";
     match mode {
-        Some(XdpMode::Generic) => Finding::ok(subject, found),
+        Some(XdpMode::Generic | XdpMode::Off) => Finding::ok(subject, found),
         Some(XdpMode::Native) => {
             Finding::fail(subject, found, "write mode = \"auto\" in [xdp], or choose another device")
         }

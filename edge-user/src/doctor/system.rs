@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::config::Config;
+use crate::config::{Config, XdpMode};
 use crate::host::Facts;
 
 /// First kernel with XDP links, which hold the program when the process dies (`BPF_LINK_CREATE` for XDP).
@@ -21,6 +21,7 @@ const FILES_MIN: u64 = 1024;
 /// Bits of the capability sets (`linux/capability.h`).
 const CAP_NET_BIND_SERVICE: u32 = 10;
 const CAP_NET_ADMIN: u32 = 12;
+const CAP_NET_RAW: u32 = 13;
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
@@ -29,15 +30,25 @@ const CAP_BPF: u32 = 39;
 const UNPRIVILEGED_PORT: u16 = 1024;
 
 const AS_ROOT: &str =
-    "run as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON";
+    "run as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_NET_RAW CAP_PERFMON";
 
 pub(super) fn examine(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
-    let mut findings = vec![kernel(facts), btf(facts), jit(facts), bpffs(facts, config)];
+    let mut findings = if without_xdp(config) {
+        let found =
+            "by choice none (xdp.mode = \"off\"): media is relayed in userspace, and ends with the process";
+        vec![Finding::warn("XDP", found, "write mode = \"auto\" in [xdp]")]
+    } else {
+        vec![kernel(facts), btf(facts), jit(facts), bpffs(facts, config)]
+    };
     findings.extend(privileges(facts, config));
-    findings.push(locked_memory(facts));
+    findings.extend((!without_xdp(config)).then(|| locked_memory(facts)));
     findings.push(files(facts));
     findings.push(processors(facts, config));
     findings
+}
+
+fn without_xdp(config: Option<&Config>) -> bool {
+    config.is_some_and(|config| config.xdp.mode == XdpMode::Off)
 }
 
 fn kernel(facts: &Facts) -> Finding {
@@ -116,13 +127,18 @@ fn privileges(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
     let has = |capability: u32| facts.capabilities & (1 << capability) != 0;
     let root = has(CAP_SYS_ADMIN);
     let mut findings = Vec::new();
-    if !root && !has(CAP_BPF) {
+    if without_xdp(config) {
+        if !has(CAP_NET_RAW) {
+            findings.push(Finding::fail("CAP_NET_RAW", "missing: no packet socket can be opened", AS_ROOT));
+        }
+    } else if !root && !has(CAP_BPF) {
         findings.push(Finding::fail("CAP_BPF", "missing: no XDP program can be loaded", AS_ROOT));
     }
     if !has(CAP_NET_ADMIN) {
-        findings.push(Finding::fail("CAP_NET_ADMIN", "missing: no XDP program can be attached", AS_ROOT));
+        let found = "missing: no XDP program can be attached, and no neighbour asked for";
+        findings.push(Finding::fail("CAP_NET_ADMIN", found, AS_ROOT));
     }
-    if !root && !has(CAP_PERFMON) {
+    if !without_xdp(config) && !root && !has(CAP_PERFMON) {
         let found = "missing: the verifier adds guards against speculation to each packet's path";
         findings.push(Finding::warn("CAP_PERFMON", found, AS_ROOT));
     }
@@ -131,7 +147,8 @@ fn privileges(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
         findings.push(Finding::fail("CAP_NET_BIND", found, "use port 5060, or add CAP_NET_BIND_SERVICE"));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok("privileges", "may load and attach XDP programs"));
+        let found = if without_xdp(config) { "may relay media" } else { "may load and attach XDP programs" };
+        findings.push(Finding::ok("privileges", found));
     }
     findings
 }

@@ -41,7 +41,7 @@ use tokio::sync::mpsc;
 
 use crate::cdr;
 use crate::config::{Config, XdpMode};
-use crate::datapath::{Datapath, DatapathSettings, Mode};
+use crate::datapath::{Datapath, DatapathSettings, MediaHost, Mode};
 use crate::host;
 use crate::journal::{Journal, Note};
 use crate::shield::Shield;
@@ -269,7 +269,11 @@ impl Process {
 
     fn announce(&self) {
         for attached in self.datapath.attached() {
-            tracing::info!(device = attached.device, mode = %attached.mode, "XDP attached");
+            let said = match attached.mode {
+                MediaHost::Xdp(_) => "XDP attached",
+                MediaHost::Userspace => "media is relayed in userspace",
+            };
+            tracing::info!(device = attached.device, mode = %attached.mode, "{said}");
         }
         tracing::info!(
             node = self.config.node.name,
@@ -455,10 +459,12 @@ fn datapath_settings(config: &Config) -> DatapathSettings {
     DatapathSettings {
         pin_root: config.xdp.pin_dir.clone(),
         node: config.node.name.clone(),
+        run_dir: config.node.run_dir.clone(),
         mode: match config.xdp.mode {
             XdpMode::Auto => Mode::Auto,
             XdpMode::Native => Mode::Native,
             XdpMode::Generic => Mode::Generic,
+            XdpMode::Off => Mode::Off,
         },
         flows_max: config.xdp.flows_max,
         diagnostics: config.xdp.diagnostics,

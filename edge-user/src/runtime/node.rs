@@ -22,11 +22,12 @@ pub struct Node {
     pub started: SystemTime,
     /// The instant that all shards count from.
     epoch: Instant,
-    /// The devices that have the XDP program.
+    /// The devices whose media is relayed.
     pub devices: Vec<Attached>,
     /// Its shards.
     pub shards: usize,
     pin_dir: PathBuf,
+    run_dir: PathBuf,
     draining: AtomicBool,
     status: Mutex<Arc<Status>>,
 }
@@ -40,6 +41,7 @@ impl Node {
             devices: devices.to_vec(),
             shards: config.shards,
             pin_dir: config.xdp.pin_dir.clone(),
+            run_dir: config.node.run_dir.clone(),
             draining: AtomicBool::new(false),
             status: Mutex::default(),
         }
@@ -74,8 +76,8 @@ impl Node {
     /// Packets by verdict, as they are now.
     ///
     /// # Errors
-    /// When the pinned counters cannot be read.
+    /// When the counters cannot be read.
     pub fn packets(&self) -> Result<Vec<Counter>, DatapathError> {
-        read_counters(&self.pin_dir, &self.name)
+        read_counters(&self.pin_dir, &self.name, &self.run_dir)
     }
 }

@@ -47,6 +47,8 @@ pub const LISTED_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 pub struct Shield {
     /// None where no XDP program is: then everything is decided and nothing enforced.
     kernel: Option<Kernel>,
+    /// Whether it is off whatever the policy says, because there is no kernel for it.
+    stands_by: bool,
     state: Mutex<State>,
 }
 
@@ -92,6 +94,15 @@ pub enum ListError {
     /// No room.
     #[error(transparent)]
     Full(#[from] Full),
+    /// There is no XDP program.
+    #[error(
+        "nobody would keep {net} out: media is relayed in userspace, and only the XDP program has a shield; see [xdp] mode, \
+         and `edge doctor`"
+    )]
+    StandsBy {
+        /// The prefix.
+        net: IpNet,
+    },
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] DatapathError),
@@ -101,16 +112,20 @@ pub enum ListError {
 }
 
 impl Shield {
-    /// The shield in front of these devices, with what was decided before.
+    /// The shield in front of these devices, with what was decided before; one that is off, where there are no tables.
     ///
     /// # Errors
     /// When the kernel refuses its tables.
     pub fn start(
-        tables: ShieldTables,
+        tables: Option<ShieldTables>,
         devices: &[Attached],
         policy: &Policy,
         node: &NodeConfig,
     ) -> Result<Self, DatapathError> {
+        let Some(tables) = tables else {
+            tracing::warn!("there is no SIP shield: it is a part of the XDP program");
+            return Ok(Self { stands_by: true, ..Self::without_kernel(policy) });
+        };
         let store = Store::of(&node.state_dir, &node.name);
         let mut roll = store.read();
         let _ended = roll.expire(clock::today());
@@ -127,13 +142,14 @@ impl Shield {
         kernel.tables.follow(policy, devices)?;
         kernel.tables.configure(&policy.shield);
         let state = State { store: Some(store), ..State::new(policy.shield, roll) };
-        Ok(Self { kernel: Some(kernel), state: Mutex::new(state) })
+        Ok(Self { kernel: Some(kernel), stands_by: false, state: Mutex::new(state) })
     }
 
     /// A shield that decides, where there is nothing to enforce it.
     #[must_use]
     pub fn without_kernel(policy: &Policy) -> Self {
-        Self { kernel: None, state: Mutex::new(State::new(policy.shield, Roll::default())) }
+        let state = State::new(policy.shield, Roll::default());
+        Self { kernel: None, stands_by: false, state: Mutex::new(state) }
     }
 
     /// From now on `policy` says who is a trunk, and what becomes of strangers.
@@ -204,6 +220,9 @@ impl Shield {
         {
             return Err(ListError::Trunk { net, trunk: trunk.name.clone() });
         }
+        if self.stands_by {
+            return Err(ListError::StandsBy { net });
+        }
         let listing =
             Listing { decision, until: lasting.map(|lasting| clock::today() + lasting.min(LISTED_LONGEST)) };
         let state = &mut *self.state();
@@ -243,7 +262,8 @@ impl Shield {
     #[must_use]
     pub fn show(&self) -> (ShieldPolicy, Roll) {
         let state = self.state();
-        (state.policy, state.roll.clone())
+        let mode = if self.stands_by { ShieldMode::Off } else { state.policy.mode };
+        (ShieldPolicy { mode, ..state.policy }, state.roll.clone())
     }
 
     /// What was done since the start.

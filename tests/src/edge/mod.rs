@@ -38,7 +38,7 @@ pub struct EdgeProcess<'lab> {
 /// What `edge counters` tells: packets by reason since the datapath was first attached, and the process's own.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Counters {
-    /// Relayed in XDP.
+    /// Relayed, in XDP or by the process.
     pub relay: BTreeMap<String, u64>,
     /// Dropped in XDP.
     pub drop: BTreeMap<String, u64>,
@@ -113,12 +113,24 @@ impl<'lab> EdgeProcess<'lab> {
 
     /// Starts edge with the configuration that is there, as after a crash.
     pub fn start_again(lab: &'lab Lab) -> Result<Self> {
+        let program = place::edge_binary();
+        ensure!(program.exists(), "{} is not there; `cargo xtask test` builds it first", program.display());
+        Self::start_by(lab, Command::new(program))
+    }
+
+    /// Starts edge without these capabilities, although it is root, as a container may.
+    pub fn start_without(lab: &'lab Lab, config: &EdgeConfig, capabilities: &[&str]) -> Result<Self> {
+        std::fs::write(lab.directory().join("edge.toml"), config.toml(lab))?;
+        let without: Vec<String> = capabilities.iter().map(|name| format!("-{name}")).collect();
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", &without.join(",")]).arg(place::edge_binary());
+        Self::start_by(lab, command)
+    }
+
+    fn start_by(lab: &'lab Lab, mut command: Command) -> Result<Self> {
         let config = lab.directory().join("edge.toml");
         let log = lab.directory().join("edge.log");
         let said_before = std::fs::read_to_string(&log).unwrap_or_default().matches(READY).count();
-        let program = place::edge_binary();
-        ensure!(program.exists(), "{} is not there; `cargo xtask test` builds it first", program.display());
-        let mut command = Command::new(program);
         command.args(["run", "--config"]).arg(&config);
         let mut process = Process::start(command, lab.edge(), &log)?;
         let outcome = wait_until(START_PATIENCE, || match process.ended() {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use edge_ebpf::testing::rtp;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
     AttachMode, CounterKind, Datapath, DatapathError, DatapathSettings, DatapathWriter, InstallError,
-    Installed, Mode, read_counters,
+    Installed, MediaHost, Mode, read_counters,
 };
 
 const NODE: &str = "edge.lab";
@@ -30,7 +30,9 @@ const LOCAL_PORT: u16 = 20000;
 fn media_crosses_and_everything_else_passes() -> Result<()> {
     Lab::drill(|lab| {
         let datapath = start(lab)?;
-        ensure!(datapath.attached().iter().all(|attached| attached.mode == AttachMode::Native));
+        ensure!(
+            datapath.attached().iter().all(|attached| attached.mode == MediaHost::Xdp(AttachMode::Native))
+        );
         let mut writer = datapath.writer()?;
         let installed = install(&datapath, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
@@ -168,7 +170,7 @@ fn shutdown_leaves_nothing() -> Result<()> {
         ensure!(fs::read_dir(lab.bpffs().join("pins"))?.next().is_none(), "pins are left");
         let links = lab.edge().command("ip", &["link"])?;
         ensure!(!links.contains("xdp"), "a program is left: {links}");
-        let gone = read_counters(&lab.bpffs().join("pins"), NODE);
+        let gone = read_counters(&lab.bpffs().join("pins"), NODE, Path::new("/nowhere"));
         ensure!(matches!(gone, Err(DatapathError::NotPinned { .. })), "{gone:?}");
         Ok(())
     })
@@ -281,7 +283,9 @@ fn refused_installs_leave_nothing_behind() -> Result<()> {
 fn generic_mode_relays_and_gives_way_to_native() -> Result<()> {
     Lab::drill(|lab| {
         let generic = start_in(lab, Mode::Generic)?;
-        ensure!(generic.attached().iter().all(|attached| attached.mode == AttachMode::Generic));
+        ensure!(
+            generic.attached().iter().all(|attached| attached.mode == MediaHost::Xdp(AttachMode::Generic))
+        );
         let mut writer = generic.writer()?;
         let installed = install(&generic, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
@@ -291,7 +295,7 @@ fn generic_mode_relays_and_gives_way_to_native() -> Result<()> {
         let _ = writer.remove(installed);
         drop((generic, writer));
         let native = start_in(lab, Mode::Native)?;
-        ensure!(native.attached().iter().all(|attached| attached.mode == AttachMode::Native));
+        ensure!(native.attached().iter().all(|attached| attached.mode == MediaHost::Xdp(AttachMode::Native)));
         native.shutdown()?;
         Ok(())
     })
@@ -349,7 +353,9 @@ fn start_in(lab: &Lab, mode: Mode) -> Result<Datapath> {
 
 fn settings(lab: &Lab, mode: Mode) -> DatapathSettings {
     let pin_root = lab.bpffs().join("pins");
-    DatapathSettings { pin_root, node: NODE.to_owned(), mode, flows_max: 2, diagnostics: false }
+    // Nobody relays in userspace here.
+    let run_dir = PathBuf::from("/nowhere");
+    DatapathSettings { pin_root, node: NODE.to_owned(), run_dir, mode, flows_max: 2, diagnostics: false }
 }
 
 fn realm(side: Side) -> Realm {
@@ -435,7 +441,7 @@ fn stages(lab: &Lab) -> Result<Vec<OsString>> {
 /// Packets for media ports that the program decided about: relayed or dropped.
 fn media_seen(lab: &Lab) -> Result<u64> {
     let pins: &Path = &lab.bpffs().join("pins");
-    let counters = read_counters(pins, NODE)?;
+    let counters = read_counters(pins, NODE, Path::new("/nowhere"))?;
     let of_media = |kind| matches!(kind, CounterKind::Relay | CounterKind::Drop);
     let media = counters.iter().filter(|counter| of_media(counter.kind));
     Ok(media.map(|counter| counter.packets).sum())

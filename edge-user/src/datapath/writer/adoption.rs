@@ -60,6 +60,7 @@ impl DatapathWriter {
         let give_back = || self.tables.release_streams(streams.len());
         let rows = self.acquire_left(&streams).inspect_err(|_| give_back())?;
         for (legs, rows) in streams.iter().zip(rows) {
+            legs.iter().for_each(|leg| self.tables.hold_ports(leg.index, leg.endpoint.local));
             let moved = [(0, 1), (1, 0)].map(|(leg, peer)| self.is_moved(&legs[leg], &legs[peer]));
             let stays = |leg: usize| {
                 let slot = self.tables.endpoint(legs[leg].index).read();
