@@ -14,6 +14,9 @@ use anyhow::{Context, Result, ensure};
 use crate::namespace::Namespace;
 use crate::{place, sweep};
 
+/// The device by which peers reach each other without edge, in the namespace of each.
+pub const DIRECT_DEVICE: &str = "direct";
+
 /// The device of a peer, in its namespace.
 pub const PEER_DEVICE: &str = "eth0";
 
@@ -197,6 +200,19 @@ impl Lab {
         self.edge.sysctl("net/ipv4/ip_forward", "1")?;
         for side in Side::BOTH {
             self.peer(side).ip(&["route", "add", "default", "via", &side.edge_address().to_string()])?;
+        }
+        Ok(())
+    }
+
+    /// A veth pair from peer to peer, by which each sends to the other's address without edge.
+    pub fn connect_peers(&self) -> Result<()> {
+        let [carrier, pbx] = Side::BOTH.map(|side| self.peer(side));
+        let pair = ["link", "add", DIRECT_DEVICE, "type", "veth", "peer", "name", DIRECT_DEVICE];
+        carrier.ip(&[&pair[..], &["netns", pbx.name()]].concat())?;
+        for side in Side::BOTH {
+            let other = format!("{}/32", side.other().peer_address());
+            self.peer(side).ip(&["link", "set", DIRECT_DEVICE, "up"])?;
+            self.peer(side).ip(&["route", "add", &other, "dev", DIRECT_DEVICE, "scope", "link"])?;
         }
         Ok(())
     }

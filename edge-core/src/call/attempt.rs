@@ -269,9 +269,9 @@ impl Call {
         let [near, far] = &mut self.legs;
         let Some(exchange) = &mut self.exchange else { return Err(Refused::NoNumber) };
         let end = End::of(&far.trunk, peer.ip());
-        let streams = self.streams.towards(end, ctx.ports, ctx.now);
+        let streams = self.streams.towards(end, self.streams.are_direct(), ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(&self.policy, realm))?;
-        far.session.move_to(streams.first(Side::B).local.ip());
+        far.session.move_to(streams.address(Side::B, &self.policy));
         let ports = (&mut *ctx.ports, ctx.now);
         let body = match &mut exchange.offer {
             None => exchange.offer_for(&streams, near, far),
@@ -285,7 +285,7 @@ impl Call {
         match body {
             Ok(body) => Ok((body, streams)),
             Err(error) => {
-                far.session.move_to(self.streams.first(Side::B).local.ip());
+                far.session.move_to(self.streams.address(Side::B, &self.policy));
                 streams.release(ctx.ports, ctx.now);
                 Err(Refused::Offer(error))
             }
@@ -306,15 +306,15 @@ impl Call {
         }
         leg.dialog.turn_to(path, sent_by(&self.policy, path));
         (leg.attempts.current, leg.attempts.for_length) = (Some(target), false);
-        let local = streams.first(Side::B).local;
-        let moved = local != self.streams.first(Side::B).local;
+        let local = streams.first(Side::B).map(|end| end.local);
+        let moved = local != self.streams.first(Side::B).map(|end| end.local);
         self.streams.turn_to(streams);
         if let Some(record) = &mut self.record {
             tracing::info!(call = record.id, trunk = leg.trunk.name, %failed, next = %path.peer, "next target");
             record.codec = None;
             if let Some(b) = &mut record.b {
                 b.signalling = path.peer;
-                b.media_local = Some(local);
+                b.media_local = local;
             }
         }
         self.codec = None;

@@ -27,7 +27,7 @@ use super::calling::{admit, called_dialog, early_leg, guard, leg_record, may_go_
 use super::leg::{Leg, LegState};
 use super::reason::Reason;
 use super::record::Outcome;
-use super::streams::{End, Streams};
+use super::streams::{End, Streams, is_left_out};
 use super::{Call, Cause, Context, MediaState, Refused, Side};
 
 /// A trunk, and what it is asked for at which of its addresses.
@@ -261,9 +261,10 @@ impl Call {
         let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&place.number, host));
         let dialog = called_dialog(&policy, trunks, asked, way, &exchange.request, ctx);
         let end = End::of(trunk, way.peer.ip());
-        let mut streams =
-            self.streams.towards(end, ctx.ports, ctx.now).map_err(|realm| no_port(&policy, realm))?;
-        let local = streams.first(Side::B).local.ip();
+        let left_out = is_left_out(&policy, &self.legs[0].trunk, trunk, exchange.offer.is_some());
+        let streams = self.streams.towards(end, left_out, ctx.ports, ctx.now);
+        let mut streams = streams.map_err(|realm| no_port(&policy, realm))?;
+        let local = streams.address(Side::B, &policy);
         let mut leg = early_leg(trunk, dialog, local, Some(admission), ctx);
         leg.attempts = attempts;
         match self.offer_again(&mut streams, &mut leg, ctx) {
@@ -320,12 +321,13 @@ impl Call {
             }
         }
         let leg = &self.legs[1];
-        let port = self.streams.first(Side::B).local;
+        let [a, b] = [Side::A, Side::B].map(|side| self.streams.first(side).map(|end| end.local));
         // What the one before had agreed to is not this one's.
         self.codec = None;
         if let Some(record) = &mut self.record {
             record.codec = None;
-            record.b = Some(leg_record(leg, Some(port)));
+            record.a.media_local = a;
+            record.b = Some(leg_record(leg, b));
             record.number_sent = Some(leg.trunk.numbers.write(&place.number));
             if let Some(route) = place.route {
                 record.route = Some(self.policy.routes.route(route).name.clone());

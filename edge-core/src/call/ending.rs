@@ -122,12 +122,12 @@ impl Call {
     pub(super) fn finish_record(&mut self, reports: Option<[MediaReport; 2]>, ctx: &mut Context<'_>) {
         self.media = MediaState::Gone;
         let Some(mut record) = self.record.take() else { return };
-        let remote = |side| self.streams.first(side).remote.map(|remote| remote.rtp);
-        record.a.media_remote = remote(Side::A);
+        record.direct_media = self.streams.are_direct();
+        record.a.media_remote = self.media_remote(Side::A);
         if let Some(b) = &mut record.b {
-            b.media_remote = remote(Side::B);
+            b.media_remote = self.media_remote(Side::B);
         }
-        if let Some([a, b]) = reports {
+        if let Some([a, b]) = reports.filter(|_| !record.direct_media) {
             for (leg, report) in self.legs.iter().zip([&a, &b]) {
                 leg.trunk.note_media(report.packets, report.lost, ctx.since_epoch);
             }

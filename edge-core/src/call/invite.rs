@@ -285,6 +285,8 @@ impl Call {
                 exchange.offer = Some((exchange.from, offer));
                 exchange.body = Some(body);
             }
+            // Nothing is offered in the place of who receives the media: he has to do that.
+            Ok(None) if self.streams.are_direct() => {}
             Ok(None) => {
                 let from = exchange.from;
                 exchange.offer_again_for(self.leg_mut(from.other()));

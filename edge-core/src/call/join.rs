@@ -297,8 +297,8 @@ impl Call {
         if let Some(joining) = &mut self.joining {
             joining.since = [joining.since, since].into_iter().flatten().min();
         }
-        let local = self.streams.first(side).local;
-        leg.session.move_to(local.ip());
+        let local = self.streams.first(side).map(|end| end.local);
+        leg.session.move_to(self.streams.address(side, &self.policy));
         self.streams.take(side, lines);
         let kept = tag_number(&self.leg(side).dialog.local_tag);
         if let Some(tag) = kept {
@@ -308,7 +308,7 @@ impl Call {
             ctx.dialogs.insert(tag, (self.key, side));
         }
         if let Some(record) = &mut self.record {
-            let taken = leg_record(&leg, Some(local));
+            let taken = leg_record(&leg, local);
             match side {
                 Side::A => record.a = taken,
                 Side::B => record.b = Some(taken),

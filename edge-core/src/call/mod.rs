@@ -21,6 +21,7 @@ mod calling;
 mod cause;
 mod context;
 mod course;
+mod direct;
 mod diversion;
 mod early;
 mod early_change;

@@ -35,7 +35,7 @@ use super::party::Party;
 use super::redirect::Redirection;
 use super::reliable::{REL, can_acknowledge, wants_reliable};
 use super::session_timer::{TIMER, check_interval};
-use super::streams::{End, Streams};
+use super::streams::{End, Streams, is_left_out};
 use super::{Begun, Call, CallKey, CallRecord, Cause, Context, LegRecord, Origin, Refused, Side, refuse};
 
 /// A new INVITE whose sender is known.
@@ -176,8 +176,9 @@ impl Arrival<'_> {
             match self.open_at(&place, importance, offer.as_ref(), ctx) {
                 Ok((mut legs, streams, exchange)) => {
                     legs[0].admission = Some(room);
-                    record.a.media_local = Some(streams.first(Side::A).local);
-                    record.b = Some(leg_record(&legs[1], Some(streams.first(Side::B).local)));
+                    let [a, b] = [Side::A, Side::B].map(|side| streams.first(side).map(|end| end.local));
+                    record.a.media_local = a;
+                    record.b = Some(leg_record(&legs[1], b));
                     let course = Course::new(Arc::clone(&route.plan), importance, left);
                     return Ok(Opened { legs, streams, exchange, course, place });
                 }
@@ -208,8 +209,9 @@ impl Arrival<'_> {
         let family = self.caller_family(caller, offer.map(|(_, offer)| offer));
         let near = End::of(caller, self.path.peer.ip()).in_family(family);
         let ends = [near, End::of(called, way.peer.ip())];
-        let mut streams =
-            Streams::new(ends, ctx.ports, ctx.now).map_err(|realm| no_port(self.policy, realm))?;
+        let left_out = self.on_behalf.is_none() && is_left_out(self.policy, caller, called, offer.is_some());
+        let streams = Streams::new(ends, left_out, ctx.ports, ctx.now);
+        let mut streams = streams.map_err(|realm| no_port(self.policy, realm))?;
         let mut legs = self.legs(place, &streams, room, way, ctx);
         legs[1].attempts = attempts;
         let mut exchange = Exchange::new(Asked {
@@ -336,9 +338,9 @@ impl Arrival<'_> {
         let trunks = (&**self.policy.trunk(self.trunk), &**called);
         let asked = (&place.number, called.domain());
         let dialog_b = called_dialog(self.policy, trunks, asked, way, &self.invite, ctx);
-        let mut near = early_leg(caller, dialog_a, streams.first(Side::A).local.ip(), None, ctx);
+        let mut near = early_leg(caller, dialog_a, streams.address(Side::A, self.policy), None, ctx);
         near.learn(&self.invite.message);
-        [near, early_leg(called, dialog_b, streams.first(Side::B).local.ip(), Some(room), ctx)]
+        [near, early_leg(called, dialog_b, streams.address(Side::B, self.policy), Some(room), ctx)]
     }
 
     fn blank_record(&self, ctx: &Context<'_>) -> CallRecord {
@@ -362,6 +364,7 @@ impl Arrival<'_> {
             attempts: Vec::new(),
             from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),
             codec: None,
+            direct_media: false,
             transcoded: None,
             started: ctx.now,
             ringing: None,

@@ -1,6 +1,6 @@
 //! A call that begins by joining two parties: one that another call still has, or that asks by an INVITE with Replaces.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -61,16 +61,19 @@ impl Begun {
         ctx: &mut Context<'_>,
     ) -> Result<Self, Refused> {
         let ends = [0, 1].map(|side: usize| End::of(&parties[side].trunk, parties[side].signalling.ip()));
-        let streams = Streams::new(ends, ctx.ports, ctx.now).map_err(|realm| no_port(policy, realm))?;
-        let media = [streams.first(Side::A).local, streams.first(Side::B).local];
+        // What one side has said of its media is offered to the other by the edge, which has to be there for that.
+        let streams =
+            Streams::new(ends, false, ctx.ports, ctx.now).map_err(|realm| no_port(policy, realm))?;
+        let media = [Side::A, Side::B].map(|side| streams.first(side).map(|end| end.local));
+        let addresses = [Side::A, Side::B].map(|side| streams.address(side, policy));
         let numbers = [parties[0].number.clone(), parties[1].number.clone()];
         let [a, b] = parties;
-        let mut leg = |party: Party, local: SocketAddr| {
-            let mut leg = early_leg(&party.trunk, party.dialog, local.ip(), party.admission, ctx);
+        let mut leg = |party: Party, local: IpAddr| {
+            let mut leg = early_leg(&party.trunk, party.dialog, local, party.admission, ctx);
             leg.said = party.said;
             leg
         };
-        let legs = [leg(a, media[0]), leg(b, media[1])];
+        let legs = [leg(a, addresses[0]), leg(b, addresses[1])];
         let record = Box::new(joined_record(key, policy, &legs, numbers, media, from_call, ctx.now));
         let origin = Origin::of(by, &joining.request, None);
         Ok(Self {
@@ -123,14 +126,14 @@ fn joined_record(
     policy: &Policy,
     legs: &[Leg; 2],
     [caller, number]: [String; 2],
-    media: [SocketAddr; 2],
+    media: [Option<SocketAddr>; 2],
     from_call: String,
     now: Instant,
 ) -> CallRecord {
     CallRecord {
         id: record_name(policy, key),
-        a: leg_record(&legs[0], Some(media[0])),
-        b: Some(leg_record(&legs[1], Some(media[1]))),
+        a: leg_record(&legs[0], media[0]),
+        b: Some(leg_record(&legs[1], media[1])),
         route: None,
         caller,
         number_dialled: number,
@@ -139,6 +142,7 @@ fn joined_record(
         redirects: 0,
         attempts: Vec::new(),
         codec: None,
+        direct_media: false,
         transcoded: None,
         started: now,
         ringing: None,

@@ -33,6 +33,8 @@ pub struct CallRecord {
     pub attempts: Vec<AttemptRecord>,
     /// Codec of the answer, when there was one.
     pub codec: Option<String>,
+    /// Whether media went from one side to the other without the edge.
+    pub direct_media: bool,
     /// Codec of the side that answered, when it is another one and is converted.
     pub transcoded: Option<String>,
     /// The INVITE came in.

@@ -205,7 +205,11 @@ impl Call {
     /// The answer to a refresh says again what is in force; but its side may have moved its media.
     fn follow_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let body = session_body(&response.message).unwrap_or_default();
-        let Some(Ok(answer)) = body.map(|sdp| Answer::parse(&sdp)).filter(|_| !self.ending) else { return };
+        let Some(sdp) = body.filter(|_| !self.ending) else { return };
+        if self.streams.are_direct() {
+            return self.follow_direct(side, &sdp, ctx);
+        }
+        let Ok(answer) = Answer::parse(&sdp) else { return };
         let trunk = &self.legs[side.index()].trunk;
         self.streams.follow_refresh(&self.policy, side, trunk, &answer);
         self.once_relayed(Then::Rest, ctx);

@@ -79,6 +79,7 @@ impl Call {
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoMedia) };
         let answer = exchange.near_answer.clone().ok_or(SdpError::NoMedia)?;
         self.leg_mut(side).said.note(sdp);
+        self.tell_of_other_place(side, &proposal);
         let body = self.answer_offer(side.other(), &proposal, &answer)?;
         if let Some(exchange) = &mut self.exchange {
             exchange.answer_awaited = true;
@@ -98,6 +99,7 @@ impl Call {
             (None, Some((offer, _))) => {
                 let answer = exchange.near_answer.clone().ok_or(SdpError::NoMedia)?;
                 let proposal = self.proposal_of_other_place(side, &offer)?;
+                self.tell_of_other_place(side, &proposal);
                 if let Some(exchange) = &mut self.exchange {
                     exchange.offer = Some((side, proposal));
                 }

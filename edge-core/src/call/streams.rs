@@ -1,8 +1,9 @@
 //! The media of a call as its signalling goes: its streams with their ports, and the m= lines that they stand for.
 //!
-//! Invariants: a stream has a port pair on each leg from before any SDP names it until the call ends; what is planned to be
-//! relayed is what both sides were told last.
+//! Invariants: a stream that is relayed has a port pair on each leg from before any SDP names it until the call ends; what is
+//! planned to be relayed is what both sides were told last.
 
+mod direct;
 mod journal;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::sdp::{
 use super::Side;
 use super::leg::Leg;
 
+pub(super) use direct::is_left_out;
 pub(super) use journal::{EndSnapshot, are_sound};
 
 /// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
@@ -35,6 +37,8 @@ pub(super) struct Streams {
     lines: MediaLines,
     ends: [End; 2],
     leases: Vec<PortLease>,
+    /// How often a side that has moved is yet told of to the other one, when media does not pass the edge.
+    moves_left: u8,
 }
 
 /// What all streams of one side have in common.
@@ -96,14 +100,20 @@ impl RelayedStream {
 }
 
 impl Streams {
-    /// One stream between these ends, side A's first.
+    /// One stream between these ends, side A's first; `left_out` says whether it passes the edge.
     ///
     /// # Errors
     /// The realm that has no port left for it; then nothing is taken.
-    pub(super) fn new(ends: [End; 2], ports: &mut PortPool, now: Instant) -> Result<Self, RealmId> {
-        let (plan, lines) = (MediaPlan::default(), MediaLines::default());
-        let mut streams = Self { plan, lines, ends, leases: Vec::with_capacity(2) };
-        streams.provide(1, ports, now)?;
+    pub(super) fn new(
+        ends: [End; 2],
+        left_out: bool,
+        ports: &mut PortPool,
+        now: Instant,
+    ) -> Result<Self, RealmId> {
+        let mut streams = Self::direct(ends);
+        if !left_out {
+            streams.provide(1, ports, now)?;
+        }
         Ok(streams)
     }
 
@@ -120,17 +130,22 @@ impl Streams {
     }
 
     /// The same streams of side A, towards another side B, about whom nothing is known; to be [taken](Self::turn_to) or
-    /// released.
+    /// released. `left_out` says whether they may go on without the edge, where they do.
     ///
     /// # Errors
     /// The realm that has no port left for it; then nothing is taken.
-    pub(super) fn towards(&self, b: End, ports: &mut PortPool, now: Instant) -> Result<Self, RealmId> {
-        let mut next = Self {
-            plan: self.plan.clone(),
-            lines: MediaLines::default(),
-            ends: [self.ends[0], b],
-            leases: Vec::new(),
-        };
+    pub(super) fn towards(
+        &self,
+        b: End,
+        left_out: bool,
+        ports: &mut PortPool,
+        now: Instant,
+    ) -> Result<Self, RealmId> {
+        let ends = [self.ends[0], b];
+        if self.are_direct() {
+            return Self::new(ends, left_out, ports, now);
+        }
+        let mut next = Self { plan: self.plan.clone(), ..Self::direct(ends) };
         for stream in &mut next.plan.streams {
             let local = if (b.realm, b.family) == (self.ends[1].realm, self.ends[1].family) {
                 stream.b.local
@@ -186,15 +201,16 @@ impl Streams {
     pub(super) fn plan_of(&self, side: Side, proposal: &Proposal) -> MediaPlan {
         let mut plan = self.plan.clone();
         for (number, stream) in proposal.offered() {
-            plan.streams[number].end_mut(side).remote = stream.remote;
+            if let Some(planned) = plan.streams.get_mut(number) {
+                planned.end_mut(side).remote = stream.remote;
+            }
         }
         plan
     }
 
-    /// Our address towards `side`, for the record and for what belongs to no stream.
-    #[expect(clippy::expect_used, reason = "Streams::new leases the first stream")]
-    pub(super) fn first(&self, side: Side) -> &MediaEndpoint {
-        self.plan.streams.first().expect("a call has a stream").end(side)
+    /// Our first end towards `side`, for the record; there is none when media does not pass the edge.
+    pub(super) fn first(&self, side: Side) -> Option<&MediaEndpoint> {
+        self.plan.streams.first().map(|stream| stream.end(side))
     }
 
     /// The offer that `from` made, said anew for the other leg, for which there may be more streams now.
@@ -209,15 +225,18 @@ impl Streams {
         offer: Offer,
         ports: (&mut PortPool, Instant),
     ) -> Result<(Proposal, Bytes), SdpError> {
-        let terms = Terms::between(&near.trunk, &far.trunk);
-        let local = self.first(from).local;
+        let terms = self.terms(near, far);
+        let local = self.local(from, 0);
         let may_be = |stream: &MediaStream| policy.may_be_media(&near.trunk, local, stream.remote);
         let proposal = self.lines.propose(from.index(), offer, &terms, may_be)?;
         let before = if self.lines == MediaLines::default() { 0 } else { self.plan.streams.len() };
-        self.provide(proposal.streams(), ports.0, ports.1).map_err(|_realm| SdpError::NoPort)?;
+        if !self.are_direct() {
+            self.provide(proposal.streams(), ports.0, ports.1).map_err(|_realm| SdpError::NoPort)?;
+        }
         // What an offer names may be sent to at once, and sent from.
         for (number, stream) in proposal.offered().filter(|(number, _)| *number >= before) {
-            let end = self.plan.streams[number].end_mut(from);
+            let Some(planned) = self.plan.streams.get_mut(number) else { continue };
+            let end = planned.end_mut(from);
             (end.remote, end.traffic) = (stream.remote, stream.traffic(false));
         }
         let body = far
@@ -248,11 +267,16 @@ impl Streams {
         (near, far): (&Leg, &Leg),
         offer: Offer,
     ) -> Result<Proposal, SdpError> {
-        let local = self.first(from).local;
+        let local = self.local(from, 0);
         let may_be = |stream: &MediaStream| policy.may_be_media(&near.trunk, local, stream.remote);
-        let terms = Terms::between(&near.trunk, &far.trunk);
-        let proposal = MediaLines::default().propose(from.index(), offer, &terms, may_be)?;
-        if proposal.streams() > self.plan.streams.len() { Err(SdpError::NoPort) } else { Ok(proposal) }
+        let proposal = MediaLines::default().propose(from.index(), offer, &self.terms(near, far), may_be)?;
+        let has_room = self.are_direct() || proposal.streams() <= self.plan.streams.len();
+        if has_room { Ok(proposal) } else { Err(SdpError::NoPort) }
+    }
+
+    /// The terms on which an offer of `near` crosses to `far`.
+    fn terms<'a>(&self, near: &'a Leg, far: &'a Leg) -> Terms<'a> {
+        Terms::between(&near.trunk, &far.trunk).directly(self.are_direct())
     }
 
     /// What the answer of side `from`, which is `near`, to `proposal` would agree to.
@@ -267,7 +291,7 @@ impl Streams {
         proposal: &Proposal,
         sdp: &[u8],
     ) -> Result<Agreement, SdpError> {
-        let local = self.first(from).local;
+        let local = self.local(from, 0);
         let may_be = |stream: &MediaStream| policy.may_be_media(&near.trunk, local, stream.remote);
         let agreement = proposal.agree(&Answer::parse(sdp)?, may_be)?;
         // A call without any media is no call; one that has lost it may get it back.
@@ -309,12 +333,13 @@ impl Streams {
 
     /// The answer of `side` to a description that said again what is agreed: it may have moved its media.
     pub(super) fn follow_refresh(&mut self, policy: &Policy, side: Side, trunk: &Trunk, answer: &Answer) {
-        let local = self.first(side).local;
+        let local = self.local(side, 0);
         let moved: Vec<(usize, Option<RemoteMedia>)> =
             self.lines.destinations(side.index(), answer).collect();
         for (number, remote) in moved {
             if policy.may_be_media(trunk, local, remote).is_ok() {
-                self.plan.streams[number].end_mut(side).remote = remote;
+                let planned = self.plan.streams.get_mut(number);
+                planned.into_iter().for_each(|stream| stream.end_mut(side).remote = remote);
             }
         }
     }

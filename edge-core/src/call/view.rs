@@ -62,6 +62,8 @@ pub struct CallView {
     pub answered: Option<Instant>,
     /// What is relayed, while it is.
     pub media: Option<MediaPlan>,
+    /// Whether media goes from one side to the other without the edge.
+    pub direct_media: bool,
 }
 
 impl Call {
@@ -83,6 +85,7 @@ impl Call {
             started: record.started,
             answered: record.answered,
             media,
+            direct_media: self.streams.are_direct(),
         })
     }
 

@@ -4,6 +4,7 @@ mod attempt;
 mod challenges;
 mod control;
 mod delayed_offer;
+mod direct;
 mod failover;
 mod families;
 mod interplay;
@@ -73,6 +74,7 @@ fn policy(
             address: ip.parse().unwrap(),
             ports: PortRange::new(20_000, 20_003).unwrap(),
         }],
+        reaches: Vec::new(),
     };
     let mut trunks = [trunk("carrier", 0, "192.0.2.10:5060"), trunk("pbx", 1, "10.0.0.20:5060")];
     let mut strangers = Strangers::Silent;

@@ -14,6 +14,7 @@ fn realms() -> Vec<Realm> {
         device: "eth0".to_owned(),
         sip: vec![],
         media: vec![range("192.0.2.1", 20_009), range("192.0.2.2", 20_003)],
+        reaches: Vec::new(),
     }]
 }
 

@@ -21,4 +21,6 @@ pub struct MediaRules {
     pub policing: Policing,
     /// Whether G.711 A-law may become mu-law and back where the other side has only the one.
     pub converts_law: bool,
+    /// Whether they may go past the edge, to another trunk that wants the same.
+    pub direct: bool,
 }

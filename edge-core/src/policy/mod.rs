@@ -9,6 +9,7 @@ mod certificate;
 mod codec;
 mod control;
 mod delayed_offer;
+mod direct;
 mod diversion;
 mod guards;
 mod headers;
@@ -289,19 +290,20 @@ impl Policy {
     }
 
     /// Whether the media of a leg on `trunk`, whose own end is `local`, may go where it is wanted: to a host of the
-    /// same address family that is not the edge itself. Behind a NAT the address says nothing, and nothing goes there.
+    /// same address family that is not the edge itself. Without an end of ours the family is the peers' affair. Behind a NAT the
+    /// address says nothing, and nothing goes there.
     ///
     /// # Errors
     /// [`SdpError::OtherFamily`] or [`SdpError::Ours`].
     pub fn may_be_media(
         &self,
         trunk: &Trunk,
-        local: SocketAddr,
+        local: Option<SocketAddr>,
         remote: Option<RemoteMedia>,
     ) -> Result<(), SdpError> {
         let Some(remote) = remote.filter(|_| !trunk.nat) else { return Ok(()) };
         let ip = remote.rtp.ip();
-        if ip.is_ipv4() != local.is_ipv4() {
+        if local.is_some_and(|local| ip.is_ipv4() != local.is_ipv4()) {
             return Err(SdpError::OtherFamily);
         }
         let ours = |realm: &Realm| {

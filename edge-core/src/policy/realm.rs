@@ -38,6 +38,8 @@ pub struct Realm {
     pub sip: Vec<Listener>,
     /// Media addresses with their ports; never empty.
     pub media: Vec<MediaRange>,
+    /// Other realms whose hosts can send packets to hosts of this one, and get some, without the edge.
+    pub reaches: Vec<RealmId>,
 }
 
 impl Realm {

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::direct::Receiver;
 use super::format::MediaFormat;
 use super::offer::{Answer, Line, Offer, failure};
 use super::pairing::Pair;
@@ -65,6 +66,8 @@ pub struct Proposal {
     /// The lines as they are once it is answered.
     lines: MediaLines,
     crossing: [Option<Crossing>; STREAMS_MAX],
+    /// Whether media goes from one leg to the other without the edge.
+    direct: bool,
 }
 
 /// A stream that both legs have agreed to.
@@ -119,7 +122,8 @@ impl MediaLines {
         for slot in &mut lines.legs[1 - from] {
             slot.live = false;
         }
-        let mut proposal = Proposal { from, lines, crossing: [const { None }; STREAMS_MAX], offer };
+        let (crossing, direct) = ([const { None }; STREAMS_MAX], terms.direct);
+        let mut proposal = Proposal { from, lines, crossing, offer, direct };
         let mut errors = Vec::new();
         for (index, line) in proposal.offer.0.clone().iter().enumerate() {
             let kept = former.get(index).and_then(|slot| slot.stream);
@@ -259,8 +263,8 @@ impl Proposal {
         let far = &self.lines.legs[1 - self.from];
         let written = |slot: &'_ Slot| {
             let stream = slot.stream.filter(|_| slot.live)?;
-            let told = &self.crossing[stream].as_ref()?.told;
-            Some((told, told.protocol.as_str(), local(stream)?))
+            let Crossing { line: _, told } = self.crossing[stream].as_ref()?;
+            Some((told, told.protocol.as_str(), self.receiver(told, local(stream))?))
         };
         write(origin, far.iter().map(|slot| (slot.unused.as_str(), written(slot))))
     }
@@ -287,12 +291,17 @@ impl Proposal {
                 Some(Ok(answered)) => answered,
             };
             may_be(answered)?;
-            let (told, pairs) = Terms::answered(offered, &crossing.told, answered)?;
+            let (told, pairs) = Terms::answered(offered, &crossing.told, answered, self.direct)?;
             let (offered, answered) = (offered.clone(), answered.clone());
             let rtcp_mux = crossing.told.rtcp_mux && answered.rtcp_mux;
             streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told, pairs });
         }
         Ok(Agreement { proposal: self.clone(), streams })
+    }
+
+    /// Where a leg is told that the stream of another one is received, for which our end is `local`.
+    fn receiver(&self, stream: &MediaStream, local: Option<SocketAddr>) -> Option<Receiver> {
+        if self.direct { Some(Receiver::Peer(stream.remote)) } else { local.map(Receiver::Edge) }
     }
 
     fn near_stream(&self, crossing: &Crossing) -> Option<&MediaStream> {
@@ -321,14 +330,13 @@ impl Agreement {
         let near = &self.proposal.lines.legs[self.proposal.from];
         let written = |slot: &'_ Slot, line: &'_ Line| {
             let stream = slot.stream.filter(|_| slot.live)?;
-            let told = &self.streams[stream].as_ref()?.told;
-            Some((told, line.transport.clone(), local(stream)?))
+            let Agreed { told, .. } = self.streams[stream].as_ref()?;
+            Some((told, line.transport.clone(), self.proposal.receiver(told, local(stream))?))
         };
         let lines: Vec<_> =
             near.iter().zip(&self.proposal.offer.0).map(|(slot, line)| (slot, written(slot, line))).collect();
         let lines = lines.iter().map(|(slot, written)| {
-            let written =
-                written.as_ref().map(|(told, transport, local)| (*told, transport.as_str(), *local));
+            let written = written.as_ref().map(|(told, transport, at)| (*told, transport.as_str(), *at));
             (slot.unused.as_str(), written)
         });
         write(origin, lines)
@@ -389,12 +397,12 @@ fn matched<'a>(answer: &'a Answer, slots: &[Slot]) -> Vec<Option<&'a Line>> {
     answer.matched(&slots.iter().map(|slot| (slot.kind().to_owned(), slot.live)).collect::<Vec<_>>())
 }
 
-type Used<'a> = (&'a MediaStream, &'a str, SocketAddr);
+type Used<'a> = (&'a MediaStream, &'a str, Receiver);
 
 fn write<'a>(origin: Origin, lines: impl Iterator<Item = (&'a str, Option<Used<'a>>)>) -> Bytes {
     let lines: Vec<Written<'a>> = lines
         .map(|(unused, used)| match used {
-            Some((stream, transport, local)) => Written::Stream { stream, transport, local },
+            Some((stream, transport, at)) => Written::Stream { stream, transport, at },
             None => Written::Refused(unused),
         })
         .collect();

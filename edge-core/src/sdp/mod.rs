@@ -3,7 +3,8 @@
 //!
 //! Each leg talks to the edge only: what goes out is written anew from what is understood, with our addresses
 //! and an allow-list of attributes, so that nothing of the other side's network gets through. An offer keeps its
-//! payload type numbers, and its leg hears the answer in them; the datapath puts them in the place of the other leg's.
+//! payload type numbers, and its leg hears the answer in them; the datapath puts them in the place of the other leg's. Where
+//! media does not pass the edge ([`Terms::directly`]), each leg hears where the other one receives, in the numbers of the answer.
 //!
 //! Invariants:
 //! - An [`Offer`] has a stream that could be relayed. Offer and Answer are different types.
@@ -12,6 +13,7 @@
 //!   were offered.
 
 mod address;
+mod direct;
 mod direction;
 mod format;
 mod lines;

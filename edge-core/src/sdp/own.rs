@@ -58,6 +58,7 @@ impl Offer {
             crypto: Vec::new(),
             bandwidths: Vec::new(),
             attributes: vec!["ptime:20".to_owned()],
+            network: Vec::new(),
         };
         Self(vec![Line::of(stream)])
     }

@@ -1,9 +1,10 @@
 //! A stream that the edge can relay, as its owner describes it: where its owner receives, in which formats and direction.
 //!
-//! Invariant: nothing of a [`MediaStream`] but `remote` names an address, so all of it but that may be told to the other
-//! leg.
+//! Invariant: nothing of a [`MediaStream`] but `remote` and `network` names an address, so all of it but those may be told to
+//! the other leg.
 
 use super::address::{names_an_address, read_remote};
+use super::direct::network;
 use super::direction::Direction;
 use super::format::{MediaFormat, read_formats};
 use super::session::{MediaDescription, attribute};
@@ -69,6 +70,8 @@ pub struct MediaStream {
     pub(super) bandwidths: Vec<String>,
     /// Attributes that may be passed on, as written.
     pub(super) attributes: Vec<String>,
+    /// Attributes that speak of its owner's network: for a leg that its media goes to directly.
+    pub(super) network: Vec<String>,
 }
 
 impl MediaStream {
@@ -97,6 +100,7 @@ impl MediaStream {
             crypto: crypto(media),
             bandwidths: bandwidths(media),
             attributes: attributes(media, kind),
+            network: network(media),
         })
     }
 

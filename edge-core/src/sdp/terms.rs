@@ -22,6 +22,8 @@ pub struct Terms<'a> {
     secure: bool,
     /// Whether G.711 may cross as the other law: either trunk wants that.
     converts_law: bool,
+    /// Whether media goes from one leg to the other without the edge.
+    pub(super) direct: bool,
 }
 
 impl<'a> Terms<'a> {
@@ -30,7 +32,14 @@ impl<'a> Terms<'a> {
     pub fn between(near: &'a Trunk, far: &'a Trunk) -> Self {
         let passes = |trunk: &Trunk| trunk.srtp == Srtp::Passthrough;
         let converts_law = near.media.converts_law || far.media.converts_law;
-        Self { near: &near.codecs, far: &far.codecs, secure: passes(near) && passes(far), converts_law }
+        let secure = passes(near) && passes(far);
+        Self { near: &near.codecs, far: &far.codecs, secure, converts_law, direct: false }
+    }
+
+    /// The same for media that does not pass the edge, if it is `direct`: nobody converts anything on its way then.
+    #[must_use]
+    pub const fn directly(self, direct: bool) -> Self {
+        Self { converts_law: self.converts_law && !direct, direct, ..self }
     }
 
     /// What the far leg is offered of a stream.
@@ -73,8 +82,8 @@ impl<'a> Terms<'a> {
     /// What the near leg, which offered `first`, hears of the far leg's answer to what it was `told`.
     ///
     /// Formats are the answer's, limited to what was told, under the offer's numbers; the direction is the answer's as
-    /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it. With it the formats
-    /// of both legs, each with the other's.
+    /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it. Where media is `direct` the
+    /// numbers are the answer's, and so is that. With it the formats of both legs, each with the other's.
     ///
     /// # Errors
     /// What is wrong with the answer.
@@ -82,6 +91,7 @@ impl<'a> Terms<'a> {
         first: &MediaStream,
         told: &MediaStream,
         answer: &MediaStream,
+        direct: bool,
     ) -> Result<(MediaStream, Vec<Pair>), SdpError> {
         if answer.kind != told.kind {
             return Err(SdpError::NoMedia);
@@ -89,7 +99,8 @@ impl<'a> Terms<'a> {
         if answer.protocol.is_secure() != told.protocol.is_secure() {
             return Err(SdpError::Protocol { protocol: answer.protocol });
         }
-        let pairs = pair(&first.formats, &told.formats, &answer.formats, !told.protocol.is_secure());
+        let renumbers = !direct && !told.protocol.is_secure();
+        let pairs = pair(&first.formats, &told.formats, &answer.formats, renumbers);
         let mut formats: Vec<MediaFormat> = Vec::with_capacity(pairs.len());
         for Pair { near, .. } in &pairs {
             if formats.iter().all(|format| format.payload_type != near.payload_type) {
@@ -107,7 +118,7 @@ impl<'a> Terms<'a> {
         let heard = MediaStream {
             protocol: first.protocol,
             direction: answer.direction.answering(first.direction),
-            rtcp_mux: first.rtcp_mux && may_share_a_port(&formats),
+            rtcp_mux: first.rtcp_mux && may_share_a_port(&formats) && (answer.rtcp_mux || !direct),
             formats,
             crypto,
             ..answer.clone()

@@ -1,11 +1,13 @@
-//! Writes our descriptions: nothing but our own addresses, and of the peer's lines only what [`super::stream`] kept.
+//! Writes our descriptions: nothing but our own addresses, and of the peer's lines only what [`super::stream`] kept. Where media
+//! does not pass the edge, streams are received where the other leg says.
 
 use std::fmt::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 
 use super::Origin;
+use super::direct::{LITE, Receiver};
 use super::direction::Direction;
 use super::format::MediaFormat;
 use super::stream::{Kind, MediaStream};
@@ -17,14 +19,26 @@ const CAPACITY: usize = 512;
 pub(super) enum Written<'a> {
     /// With port 0 and no attributes, which it needs none of (RFC 3264 section 6): `<kind> 0 <transport> <formats>`.
     Refused(&'a str),
-    /// Our end of a stream.
-    Stream { stream: &'a MediaStream, transport: &'a str, local: SocketAddr },
+    /// A stream, and where it is received.
+    Stream { stream: &'a MediaStream, transport: &'a str, at: Receiver },
 }
 
-/// A description with these lines. `a=rtcp` is not needed: our RTCP is on the next port, or on RTP's.
+impl Written<'_> {
+    /// Whether its owner only answers checks (RFC 8445 section 2.5), and the other leg hears of it.
+    fn is_lite(&self) -> bool {
+        match self {
+            Self::Stream { stream, at: Receiver::Peer(_), .. } => {
+                stream.network.iter().any(|line| line == LITE)
+            }
+            Self::Stream { at: Receiver::Edge(_), .. } | Self::Refused(_) => false,
+        }
+    }
+}
+
+/// A description with these lines.
 pub(super) fn description(origin: Origin, lines: &[Written<'_>]) -> Bytes {
     let locals = lines.iter().filter_map(|line| match line {
-        Written::Stream { local, .. } => Some(local.ip()),
+        Written::Stream { at, .. } => Some(at.ip()),
         Written::Refused(_) => None,
     });
     // What most of the lines need, so that they need none of their own.
@@ -35,12 +49,13 @@ pub(super) fn description(origin: Origin, lines: &[Written<'_>]) -> Bytes {
     description.line(format_args!("s=-"));
     description.line(format_args!("c={}", Address(session)));
     description.line(format_args!("t=0 0"));
+    if lines.iter().any(Written::is_lite) {
+        description.line(format_args!("a={LITE}"));
+    }
     for line in lines {
         match line {
             Written::Refused(media) => description.line(format_args!("m={media}")),
-            Written::Stream { stream, transport, local } => {
-                description.stream(stream, transport, *local, session)
-            }
+            Written::Stream { stream, transport, at } => description.stream(stream, transport, *at, session),
         }
     }
     description.out.into()
@@ -66,11 +81,11 @@ struct Description {
 }
 
 impl Description {
-    fn stream(&mut self, stream: &MediaStream, transport: &str, local: SocketAddr, session: IpAddr) {
+    fn stream(&mut self, stream: &MediaStream, transport: &str, at: Receiver, session: IpAddr) {
         let kind = stream.kind.as_str();
-        self.line(format_args!("m={kind} {} {transport} {}", local.port(), stream.format_list()));
-        if local.ip() != session {
-            self.line(format_args!("c={}", Address(local.ip())));
+        self.line(format_args!("m={kind} {} {transport} {}", at.port(), stream.format_list()));
+        if at.ip() != session {
+            self.line(format_args!("c={}", Address(at.ip())));
         }
         for bandwidth in &stream.bandwidths {
             self.line(format_args!("b={bandwidth}"));
@@ -87,9 +102,23 @@ impl Description {
         if stream.rtcp_mux {
             self.line(format_args!("a=rtcp-mux"));
         }
+        if let Receiver::Peer(_) = at {
+            self.network(stream, at);
+        }
         // Fax gateways say nothing where a direction would be the default one.
         if stream.kind != Kind::Fax || stream.direction != Direction::SEND_RECV {
             self.line(format_args!("a={}", stream.direction.as_str()));
+        }
+    }
+
+    /// What the owner of a stream says of its network, for the leg that its media goes to. Our own RTCP is on the next port, or
+    /// on RTP's, so nothing needs to be said of that.
+    fn network(&mut self, stream: &MediaStream, at: Receiver) {
+        if let Some(rtcp) = at.rtcp().filter(|_| stream.kind != Kind::Fax) {
+            self.line(format_args!("a=rtcp:{} {}", rtcp.port(), Address(rtcp.ip())));
+        }
+        for attribute in stream.network.iter().filter(|line| *line != LITE) {
+            self.line(format_args!("a={attribute}"));
         }
     }
 

@@ -183,6 +183,7 @@ fn policy() -> Policy {
             address: ip.parse().expect("an address"),
             ports: PortRange::new(20_000, 20_063).expect("whole pairs"),
         }],
+        reaches: Vec::new(),
     };
     let trunk = |name: &str, realm: usize, host: &str| {
         let trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));

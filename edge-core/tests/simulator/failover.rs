@@ -9,8 +9,8 @@ use edge_core::policy::{Patience, Transport};
 use crate::network::{BAD, CLEAN, Dice, Quality};
 use crate::patterns::Script;
 use crate::peer::Act;
-use crate::policy::failing_over;
-use crate::world::{Pattern, Setting, World, delayed_offer};
+use crate::policy::{Decided, failing_over};
+use crate::world::{Pattern, Setting, World};
 
 const SEEDS: u64 = 100;
 
@@ -107,7 +107,7 @@ fn settled(seed: u64, quality: Quality, caller: &[(u64, Act)], [first, second]: 
     ];
     let transport = if seed.is_multiple_of(4) { Transport::Tcp } else { Transport::Udp };
     let setting = Setting { seed, quality, transport, calls };
-    let mut world = World::under(&setting, failing_over(transport, delayed_offer(seed), patience));
+    let mut world = World::under(&setting, failing_over(Decided::of(seed, transport), patience));
     world.settle();
     for record in &world.records {
         let answered: Vec<_> =

@@ -289,7 +289,23 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
             assert_eq!((world.called().digits_taken, world.caller().digits_heard), (1, 1), "seed {seed}");
         }
         assert!(agree, "{name}, seed {seed}: the peers disagree on whether the call was up");
+        if world.records[0].direct_media && world.caller().was_up && world.called().was_up {
+            let (a, b) = (world.caller(), world.called());
+            assert_eq!((a.told, b.told), (Some(b.media()), Some(a.media())), "{name}, seed {seed}");
+        }
     });
+}
+
+/// So that what is said of media that is left out cannot hold by there being none.
+#[test]
+fn media_is_left_out_in_some_worlds() {
+    let (_, caller, called, _) = PATTERNS[0];
+    let left_out = |seed| {
+        let mut world = World::new(seed, CLEAN, caller, called);
+        world.settle();
+        world.records[0].direct_media
+    };
+    assert_eq!((0..6).map(left_out).collect::<Vec<_>>(), [false, false, false, false, true, true]);
 }
 
 #[test]
@@ -334,7 +350,8 @@ fn an_answer_that_the_datapath_refuses_is_never_told() {
             world.update_refused = true;
             world.settle();
             let answered = matches!(*name, "caller hangs up" | "early media" | "digits");
-            assert!(!answered || world.records[0].cause.name() == "datapath", "{:?}", world.records[0]);
+            let asked = answered && !world.records[0].direct_media;
+            assert!(!asked || world.records[0].cause.name() == "datapath", "{:?}", world.records[0]);
         }
     }
 }

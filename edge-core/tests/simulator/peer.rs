@@ -14,7 +14,7 @@ use edge_core::sip::{
 use edge_core::transaction::{Branch, Matched, Path, TransactionId, Transactions};
 
 use crate::network::Dice;
-use crate::session::Session;
+use crate::session::{Session, destination};
 use reliable::Reliable;
 
 /// What a peer does, and when, counted from its part's beginning.
@@ -93,6 +93,8 @@ pub(crate) struct Peer {
     expires: Option<&'static str>,
     /// Port that its SDP names for media.
     pub(crate) media_port: u16,
+    /// Where it was told last that media goes.
+    pub(crate) told: Option<SocketAddr>,
     edge: SocketAddr,
     transport: Transport,
     script: Vec<(Duration, Act)>,
@@ -151,6 +153,7 @@ impl Peer {
             refreshed: 0,
             expires: None,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
+            told: None,
             edge,
             transport,
             script: script.iter().map(|(ms, act)| (Duration::from_millis(*ms), *act)).collect(),
@@ -219,6 +222,7 @@ impl Peer {
         if self.state == State::Dead {
             return;
         }
+        self.told = destination(&String::from_utf8_lossy(&bytes)).or(self.told);
         match Incoming::parse(bytes, &MessageLimits::default()).expect("the edge sends well-formed messages")
         {
             Incoming::Request(request) => self.on_request(request, now),
@@ -264,7 +268,12 @@ impl Peer {
     }
 
     fn sdp(&self, direction: &str) -> String {
-        self.session.describe(SocketAddr::new(self.address.ip(), self.media_port), direction)
+        self.session.describe(self.media(), direction)
+    }
+
+    /// Where it receives media.
+    pub(crate) fn media(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.media_port)
     }
 
     fn branch(&mut self) -> Branch {

@@ -43,8 +43,27 @@ pub(crate) fn name(address: SocketAddr) -> String {
     format!("trunk-{}", address.ip())
 }
 
+/// What the operator of a world wants of all its trunks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decided {
+    pub(crate) transport: Transport,
+    pub(crate) delayed_offer: DelayedOffer,
+    /// The first pairs, whose media is left out of the edge.
+    pub(crate) direct: usize,
+}
+
+impl Decided {
+    /// Each other world has trunks that want an offer in every INVITE, and each third some whose media is left out.
+    pub(crate) fn of(seed: u64, transport: Transport) -> Self {
+        let delayed_offer = if seed.is_multiple_of(2) { DelayedOffer::Pass } else { DelayedOffer::Convert };
+        let direct = [0, 0, 0, 0, 1, usize::MAX][usize::try_from(seed % 6).expect("less than six")];
+        Self { transport, delayed_offer, direct }
+    }
+}
+
 /// Each trunk outside calls its fellow inside, and the other way round.
-pub(crate) fn policy(pairs: usize, transport: Transport, delayed_offer: DelayedOffer) -> Policy {
+pub(crate) fn policy(pairs: usize, decided: Decided) -> Policy {
+    let Decided { transport, delayed_offer, direct } = decided;
     let realm = |index: usize, first: u16| Realm {
         name: format!("realm-{index}"),
         device: format!("device-{index}"),
@@ -53,11 +72,13 @@ pub(crate) fn policy(pairs: usize, transport: Transport, delayed_offer: DelayedO
             address: EDGE[index].ip(),
             ports: PortRange::new(first, first + 2 * PAIRS - 1).unwrap(),
         }],
+        reaches: vec![RealmId::new(1 - index)],
     };
     let trunk = |realm: usize, pair: usize| {
         let host = trunk_address(realm, pair);
         let session_timer = Some(Duration::from_secs(90));
-        let trunk = Trunk::new(&name(host), RealmId::new(realm), host);
+        let mut trunk = Trunk::new(&name(host), RealmId::new(realm), host);
+        trunk.media.direct = pair < direct;
         Trunk { session_timer, delayed_offer, ..trunk.at(Host::Address { address: host, transport }) }
     };
     let route = |from: usize, to: usize| {
@@ -85,8 +106,8 @@ pub(crate) fn policy(pairs: usize, transport: Transport, delayed_offer: DelayedO
 }
 
 /// Two pairs, and what the first trunk calls may go to either of those inside.
-pub(crate) fn failing_over(transport: Transport, delayed_offer: DelayedOffer, patience: Patience) -> Policy {
-    let simple = policy(2, transport, delayed_offer);
+pub(crate) fn failing_over(decided: Decided, patience: Patience) -> Policy {
+    let simple = policy(2, decided);
     let trunks: Vec<Trunk> = simple.trunks.iter().map(|trunk| Trunk::clone(trunk)).collect();
     let targets = [1, 3].map(|trunk| RouteTarget::new(TrunkId::new(trunk))).into();
     let plan = Arc::new(Plan { patience, ..Plan::of(targets) });

@@ -70,3 +70,10 @@ impl Session {
         }
     }
 }
+
+/// Where the description in a message wants media.
+pub(crate) fn destination(message: &str) -> Option<SocketAddr> {
+    let ip = message.lines().find_map(|line| line.strip_prefix("c=IN IP4 "))?.parse().ok()?;
+    let ports = message.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').nth(1)?.parse().ok());
+    ports.filter(|port| *port != 0).map(|port| SocketAddr::new(ip, port)).next()
+}

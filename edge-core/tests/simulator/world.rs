@@ -19,7 +19,7 @@ use crate::network::{Delivery, Dice, Network, Quality};
 use crate::peer::{Act, Peer, State};
 use crash::Crashes;
 
-use crate::policy::{EDGE, PAIRS, listener, name, policy, realm_of, trunk_address};
+use crate::policy::{Decided, EDGE, PAIRS, listener, name, policy, realm_of, trunk_address};
 
 /// What one side of a call does, and when.
 pub(crate) type Script = [(u64, Act)];
@@ -52,6 +52,7 @@ pub(crate) struct World {
     pub(crate) edge: Edge,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) records: Vec<CallRecord>,
+    seed: u64,
     network: Network,
     transport: Transport,
     dice: Dice,
@@ -87,7 +88,7 @@ impl World {
 
     /// Several calls, each between the trunks of its pair.
     pub(crate) fn of(setting: &Setting<'_>) -> Self {
-        Self::under(setting, policy(setting.calls.len(), setting.transport, delayed_offer(setting.seed)))
+        Self::under(setting, policy(setting.calls.len(), Decided::of(setting.seed, setting.transport)))
     }
 
     /// The same under another policy.
@@ -118,6 +119,7 @@ impl World {
             edge: Edge::new(Arc::clone(&policy), Shard { index: 0, count: 1 }, now, bytes),
             pairs,
             records: Vec::new(),
+            seed,
             network: Network::new(transport, quality),
             transport,
             dice: Dice::new(seed),
@@ -154,7 +156,7 @@ impl World {
 
     /// The operator takes the trunks of the last pair out of the file at some time.
     pub(crate) fn reload_after(&mut self, after: Duration) {
-        let mut changed = policy(self.pairs.len() - 1, self.transport, self.policy.trunks[0].delayed_offer);
+        let mut changed = policy(self.pairs.len() - 1, Decided::of(self.seed, self.transport));
         changed.take_over(&self.policy);
         self.later(after, Input::PolicyReplaced(Arc::new(changed)));
     }
@@ -296,7 +298,10 @@ impl World {
                 let realm = path.listener.realm.index();
                 let text = String::from_utf8_lossy(&bytes);
                 self.check_sdp(realm, &text);
-                check_hiding(realm, &text);
+                let body = text.find("\r\n\r\n").unwrap_or(text.len());
+                let direct =
+                    text.contains("\r\nm=") && !text.contains(&format!("c=IN IP4 {}", EDGE[realm].ip()));
+                check_hiding(realm, if direct { &text[..body] } else { &text });
                 let wants = self.policy.trunks[0].delayed_offer == DelayedOffer::Convert;
                 let silent = text.starts_with("INVITE ") && !text.contains("\r\nm=");
                 assert!(!(wants && silent), "an INVITE without an offer: {text}");
@@ -376,6 +381,9 @@ impl World {
     /// the address of its own realm.
     fn check_sdp(&mut self, realm: usize, text: &str) {
         let ip = EDGE[realm].ip();
+        if text.contains("\r\nm=") && !text.contains(&format!("c=IN IP4 {ip}\r\n")) {
+            return self.check_direct(realm, text);
+        }
         let first = text.contains("\r\nm=") && self.described.insert(text.to_owned());
         let ports = text.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').nth(1));
         for port in ports.map(|port| port.parse::<u16>().unwrap()).filter(|port| *port != 0) {
@@ -390,12 +398,37 @@ impl World {
         }
     }
 
+    /// SDP that names no port of ours names that of a side whose media is left out, in a session that is ours.
+    fn check_direct(&self, realm: usize, text: &str) {
+        let of_edge = format!(" IN IP4 {}\r\ns=", EDGE[realm].ip());
+        assert!(text.contains(&of_edge), "another one's session: {text}");
+        let peers = self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]);
+        let mut others = peers.filter(|peer| realm_of(peer.address) != realm);
+        let named = |peer: &&Peer| text.contains(&format!("c=IN IP4 {}\r\n", peer.address.ip()));
+        let peer = others.find(named).expect("it names a peer");
+        let trunk = self.policy.trunks.iter().find(|trunk| trunk.name == name(peer.address));
+        assert!(trunk.is_some_and(|trunk| trunk.goes_direct()), "{} is to be hidden: {text}", peer.address);
+        let ports = text.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').nth(1));
+        for port in ports.map(|port| port.parse::<u16>().unwrap()).filter(|port| *port != 0) {
+            assert_eq!(port, peer.media_port, "{text}");
+        }
+    }
+
     /// What is relayed is what both sides of the record's call were told.
     fn check_plan(&self, record: &CallRecord) {
         let peers = || self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]);
         let remote = |peer: &Peer| SocketAddr::new(peer.address.ip(), peer.media_port);
         let of_trunk = |trunk: &str| peers().find(|peer| name(peer.address) == trunk).map(remote);
         let (a, b) = (of_trunk(&record.a.trunk), record.b.as_ref().and_then(|leg| of_trunk(&leg.trunk)));
+        if record.direct_media {
+            let b_remote = record.b.as_ref().and_then(|leg| leg.media_remote);
+            let b_local = record.b.as_ref().and_then(|leg| leg.media_local);
+            assert_eq!(
+                ([record.a.media_remote, b_remote], [record.a.media_local, b_local]),
+                ([a, b], [None; 2])
+            );
+            return;
+        }
         let right = |plan: &&MediaPlan| {
             let ends = |stream: &RelayedStream| {
                 [stream.a.remote, stream.b.remote].map(|remote| remote.map(|remote| remote.rtp))
@@ -404,11 +437,6 @@ impl World {
         };
         assert!(self.plans.values().any(|plan| right(&plan)), "the media of {record:?} goes elsewhere");
     }
-}
-
-/// Each other world has trunks that want an offer in every INVITE.
-pub(crate) fn delayed_offer(seed: u64) -> DelayedOffer {
-    if seed.is_multiple_of(2) { DelayedOffer::Pass } else { DelayedOffer::Convert }
 }
 
 /// Nothing of one side may be read on the other: no address of its network, which is also in its Call-ID.

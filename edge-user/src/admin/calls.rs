@@ -39,6 +39,9 @@ pub struct Call {
     pub route: Option<String>,
     /// Codec of the answer.
     pub codec: Option<String>,
+    /// `relayed` through us, or `direct` from one side to the other.
+    #[serde(default)]
+    pub media: String,
     /// The caller's side.
     pub a: Leg,
     /// The called side.
@@ -154,6 +157,7 @@ impl Call {
             started,
             answered,
             media: plan,
+            direct_media,
         } = call;
         let time = |instant: Instant| humantime::format_rfc3339_millis(calendar(instant)).to_string();
         let first = plan.as_ref().and_then(|plan| plan.streams.first());
@@ -162,7 +166,7 @@ impl Call {
             Leg::of(
                 record,
                 remotes.and_then(|remotes| remotes[index]),
-                media.as_ref().map(|media| &media[index]),
+                media.as_ref().filter(|_| !direct_media).map(|media| &media[index]),
             )
         };
         Self {
@@ -176,6 +180,7 @@ impl Call {
             number_sent: number_sent.clone(),
             route: route.clone(),
             codec: codec.clone(),
+            media: if *direct_media { "direct" } else { "relayed" }.to_owned(),
             a: leg(0, a),
             b: b.as_ref().map(|b| leg(1, b)),
         }

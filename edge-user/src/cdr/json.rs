@@ -39,6 +39,8 @@ pub(super) struct Line<'a> {
     /// The called side's codec, when it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcoded: Option<&'a str>,
+    /// `relayed` through us, or `direct` from one side to the other.
+    media: &'static str,
     /// Where the call was tried, or was not, in this order.
     attempts: Vec<Attempt<'a>>,
     a: Leg<'a>,
@@ -99,6 +101,7 @@ impl<'a> Line<'a> {
             redirects,
             attempts,
             codec,
+            direct_media,
             transcoded,
             started,
             ringing,
@@ -128,6 +131,7 @@ impl<'a> Line<'a> {
             redirects: *redirects,
             codec: codec.as_deref(),
             transcoded: transcoded.as_deref(),
+            media: if *direct_media { "direct" } else { "relayed" },
             attempts: attempts.iter().map(|attempt| Attempt::new(attempt, time, *ended)).collect(),
             a: Leg::new(a),
             b: b.as_ref().map(Leg::new),

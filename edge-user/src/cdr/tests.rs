@@ -40,6 +40,7 @@ fn record() -> CallRecord {
             attempt(started, Some("192.0.2.1:5060"), Outcome::Answered),
         ],
         codec: Some("PCMA".to_owned()),
+        direct_media: false,
         transcoded: Some("PCMU".to_owned()),
         started,
         ringing: Some(started + Duration::from_millis(40)),

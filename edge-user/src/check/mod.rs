@@ -3,6 +3,7 @@
 //! Everything is read from the same [`Config`] that `edge run` works with, so the sentences cannot tell of
 //! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
 
+mod direct;
 mod login;
 mod notes;
 mod numbers;
@@ -35,7 +36,10 @@ impl Display for Sheet<'_> {
         node(f, config)?;
         f.write_str("\nREALMS\n")?;
         let mut realms = config.policy.realms.iter().zip(&config.tls.realms);
-        realms.try_for_each(|(at, tls)| realm(f, at, tls.as_ref()))?;
+        realms.try_for_each(|(at, tls)| {
+            realm(f, at, tls.as_ref())?;
+            direct::of_realm(f, &config.policy, at)
+        })?;
         f.write_str("\nTRUNKS\n")?;
         config.policy.trunks.iter().try_for_each(|at| trunk(f, config, at))?;
         routes::write(f, &config.policy)?;
@@ -105,7 +109,7 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
 }
 
 fn realm(f: &mut Formatter<'_>, realm: &Realm, tls: Option<&RealmTls>) -> fmt::Result {
-    let Realm { name, device, sip, media } = realm;
+    let Realm { name, device, sip, media, reaches: _ } = realm;
     writeln!(f, "  {name}, on {device}")?;
     row(
         f,
@@ -224,12 +228,13 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its transfers", format_args!("{}", referred(*refer)))?;
     media_rules(f, *rules)?;
+    direct::of_trunk(f, &config.policy, trunk)?;
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
 }
 
 /// What is not as it is by default.
 fn media_rules(f: &mut Formatter<'_>, rules: edge_core::policy::MediaRules) -> fmt::Result {
-    let edge_core::policy::MediaRules { policing, converts_law } = rules;
+    let edge_core::policy::MediaRules { policing, converts_law, direct: _ } = rules;
     match policing {
         edge_core::policy::Policing::Drop => {}
         edge_core::policy::Policing::Count => {

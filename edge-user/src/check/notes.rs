@@ -47,6 +47,11 @@ pub enum Note {
         /// The trunk.
         trunk: String,
     },
+    /// A trunk whose media may go past the edge, to nobody.
+    DirectAlone {
+        /// The trunk.
+        trunk: String,
+    },
     /// A route whose callers are all switched off.
     NobodyCalls {
         /// The route.
@@ -83,6 +88,11 @@ impl Display for Note {
             Self::DisabledTarget { route, trunk } => {
                 write!(f, "route {route} leads to trunk {trunk}, which is disabled: its calls will fail")
             }
+            Self::DirectAlone { trunk } => write!(
+                f,
+                "trunk {trunk}: `direct_media` does nothing, because no other trunk has it in a realm that its own reaches; \
+                 write `reaches` in one of the two realms where that is so"
+            ),
             Self::NobodyCalls { route } => {
                 write!(f, "route {route} never takes a call: each trunk that it takes calls from is disabled")
             }
@@ -104,6 +114,7 @@ pub fn notes(config: &Config) -> Vec<Note> {
     notes.extend(disabled_targets(policy));
     notes.extend(shadowed(policy));
     notes.extend(idle(policy));
+    notes.extend(super::direct::alone(policy));
     notes
 }
 

@@ -75,9 +75,10 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
 }
 
 pub(super) fn list(out: &mut impl Write, calls: &[Call]) -> std::io::Result<()> {
-    let packets = |leg: Option<&Leg>| {
+    let packets = |call: &Call, leg: Option<&Leg>| {
         let received = leg.and_then(|leg| leg.received.as_ref());
-        received.map_or_else(|| "-".to_owned(), |received| received.packets.to_string())
+        let none = if call.media == "direct" { "direct" } else { "-" };
+        received.map_or_else(|| none.to_owned(), |received| received.packets.to_string())
     };
     let row = |call: &Call| {
         [
@@ -89,8 +90,8 @@ pub(super) fn list(out: &mut impl Write, calls: &[Call]) -> std::io::Result<()> 
             call.caller.clone(),
             call.number_dialled.clone(),
             call.codec.clone().unwrap_or_else(|| "-".to_owned()),
-            packets(Some(&call.a)),
-            packets(call.b.as_ref()),
+            packets(call, Some(&call.a)),
+            packets(call, call.b.as_ref()),
         ]
     };
     let headings = ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B"];

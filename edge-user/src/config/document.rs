@@ -242,6 +242,5 @@ impl<'a> Section<'a> {
 fn is_literal(value: &DeValue<'_>, literal: Literal) -> bool {
     match literal {
         Literal::Text(text) => value.as_str() == Some(text),
-        Literal::False => value.as_bool() == Some(false),
     }
 }

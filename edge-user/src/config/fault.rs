@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::direct::DirectFault;
 use super::headers::HeaderFault;
 use super::login::LoginFault;
 use super::marks::MatchFault;
@@ -354,6 +355,9 @@ pub enum Fault {
         /// The value.
         found: &'static str,
     },
+    /// Something about media that is left out.
+    #[error(transparent)]
+    Direct(#[from] DirectFault),
     /// Something about a registration.
     #[error(transparent)]
     Register(#[from] RegisterFault),

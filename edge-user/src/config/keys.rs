@@ -20,15 +20,12 @@ pub(super) enum Support {
 pub(super) enum Literal {
     /// A string.
     Text(&'static str),
-    /// `false`.
-    False,
 }
 
 impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "\"{text}\""),
-            Self::False => f.write_str("false"),
         }
     }
 }
@@ -116,6 +113,7 @@ pub(super) const REALM: Keys = &[
     built("sip"),
     built("media"),
     built("media_ports"),
+    built("reaches"),
     planned("advertise"),
     built("tls"),
 ];
@@ -150,7 +148,7 @@ pub(super) const TRUNK: Keys = &[
     built("dscp"),
     built("keepalive"),
     only("tones", Literal::Text("none")),
-    only("direct_media", Literal::False),
+    built("direct_media"),
     built("keepalive_fails"),
     built("keepalive_oks"),
     built("breaker"),

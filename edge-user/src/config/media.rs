@@ -2,6 +2,7 @@
 
 use edge_core::policy::{Codec, MediaRules, Policing};
 
+use super::direct;
 use super::document::{At, Section};
 use super::fault::Fault;
 
@@ -12,6 +13,7 @@ pub(super) fn media_rules(section: &Section<'_>) -> MediaRules {
     MediaRules {
         policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
         converts_law: converts_law(section),
+        direct: direct::of_trunk(section),
     }
 }
 

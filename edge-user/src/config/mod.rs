@@ -12,6 +12,7 @@ mod as_target;
 mod breaker;
 mod choice;
 mod conflict;
+mod direct;
 mod document;
 mod fault;
 mod guards;
@@ -273,7 +274,8 @@ fn policy<'a>(
 
     let sections = repeated(root, "realm", keys::REALM, REALMS_MAX)?;
     let realm_names = Names::read("realm", &sections);
-    let realms = numbered(sections, |section, index| RealmDraft::read(section, realm_names.name(index)));
+    let realms =
+        numbered(sections, |section, index| RealmDraft::read(section, realm_names.name(index), &realm_names));
 
     let sections = repeated(root, "trunk", keys::TRUNK, TRUNKS_MAX)?;
     let trunk_names = Names::read("trunk", &sections);

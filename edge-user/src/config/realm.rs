@@ -1,9 +1,11 @@
 //! `[[realm]]`: a network, its SIP listeners and its media ports.
 
-use edge_core::policy::{self, MediaRange, PortRange, Realm};
+use edge_core::policy::{self, MediaRange, PortRange, Realm, RealmId};
 
 use super::address::{HostAddress, Listener};
+use super::direct::reached;
 use super::document::{At, Section};
+use super::names::Names;
 use super::tls::{self, RealmTls};
 use super::value::DeviceName;
 
@@ -15,12 +17,13 @@ pub(super) struct RealmDraft<'a> {
     device: String,
     pub(super) sip: Vec<At<policy::Listener>>,
     pub(super) media: Vec<At<MediaRange>>,
+    reaches: Vec<RealmId>,
     pub(super) tls: Option<RealmTls>,
 }
 
 impl<'a> RealmDraft<'a> {
     /// Reads one realm; `None` when something was noted.
-    pub(super) fn read(section: Section<'a>, name: String) -> Option<Self> {
+    pub(super) fn read(section: Section<'a>, name: String, realms: &Names) -> Option<Self> {
         let device = section.require::<DeviceName>("device", "device = \"eth0\", the device of this network");
         let sip = section.require_list::<Listener>(
             "sip",
@@ -33,25 +36,27 @@ impl<'a> RealmDraft<'a> {
             "write at least one address of this host",
         );
         let ports = section.require::<PortRange>("media_ports", "media_ports = \"20000-29999\"");
+        let reaches = reached(&section, &name, realms);
         let tls = tls::of_realm(&section);
         let (device, ports) = (device?.value.0, ports?.value);
         let sip = sip?.into_iter().map(|At { value: Listener(value), line }| At { value, line }).collect();
         let range =
             |At { value: HostAddress(address), line }| At { value: MediaRange { address, ports }, line };
         let media = media?.into_iter().map(range).collect();
-        let draft = Self { section, name, device, sip, media, tls };
+        let draft = Self { section, name, device, sip, media, reaches, tls };
         tls::check_realm(&draft);
         Some(draft)
     }
 
     /// The realm and its files, when all of the file was right.
     pub(super) fn finish(self) -> (Realm, Option<RealmTls>) {
-        let Self { section: _, name, device, sip, media, tls } = self;
+        let Self { section: _, name, device, sip, media, reaches, tls } = self;
         let realm = Realm {
             name,
             device,
             sip: sip.into_iter().map(|listener| listener.value).collect(),
             media: media.into_iter().map(|range| range.value).collect(),
+            reaches,
         };
         (realm, tls)
     }

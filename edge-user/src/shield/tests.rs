@@ -19,6 +19,7 @@ fn policy() -> Policy {
         device: "eth0".to_owned(),
         sip: vec![Listener { transport: Transport::Udp, address: address("192.0.2.1:5060") }],
         media: vec![media],
+        reaches: Vec::new(),
     };
     let mut trunk = Trunk::new("carrier", RealmId::new(0), address("198.51.100.10:5060"));
     trunk.sources = vec!["198.51.100.64/28".parse().unwrap()];

@@ -40,6 +40,7 @@ fn snapshot(calls: usize, relayed: u64) -> Snapshot {
         number_sent: None,
         route: None,
         codec: Some("PCMA".to_owned()),
+        media: "relayed".to_owned(),
         a: leg("pbx", relayed, 0),
         b: Some(leg("carrier", relayed, 3)),
     };

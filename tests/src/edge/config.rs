@@ -19,6 +19,7 @@ pub(super) const DID_STRIP: usize = 10;
 #[derive(Clone, Debug)]
 pub struct EdgeConfig {
     trunk_keys: Vec<(Side, String)>,
+    realm_keys: Vec<(Side, String)>,
     over_tcp: Vec<Side>,
     over_tls: Vec<Side>,
     registering: Vec<Side>,
@@ -37,6 +38,7 @@ impl Default for EdgeConfig {
     fn default() -> Self {
         Self {
             trunk_keys: Vec::new(),
+            realm_keys: Vec::new(),
             over_tcp: Vec::new(),
             over_tls: Vec::new(),
             registering: Vec::new(),
@@ -57,6 +59,12 @@ impl EdgeConfig {
     /// Adds a line to a trunk, as `max_calls = 1`.
     pub fn trunk(mut self, side: Side, line: &str) -> Self {
         self.trunk_keys.push((side, line.to_owned()));
+        self
+    }
+
+    /// Adds a line to a realm, as `reaches = ["inside"]`.
+    pub fn realm_key(mut self, side: Side, line: &str) -> Self {
+        self.realm_keys.push((side, line.to_owned()));
         self
     }
 
@@ -201,6 +209,8 @@ impl EdgeConfig {
         };
         let media: Vec<String> = media.iter().map(|address| format!("\"{address}\"")).collect();
         let media = media.join(", ");
+        let own = self.realm_keys.iter().filter(|(of, _)| *of == side);
+        let files = own.fold(files, |keys, (_, line)| format!("{keys}{line}\n"));
         format!(
             "[[realm]]\nname = \"{name}\"\ndevice = \"{name}\"\nsip = [\"udp:{sip}\", \
              \"tcp:{sip}\"{listener}]\nmedia = [{media}]\nmedia_ports = \"{ports}\"\n{files}\n"

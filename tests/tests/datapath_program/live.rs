@@ -362,7 +362,7 @@ fn realm(side: Side) -> Realm {
     let ports = PortRange::new(LOCAL_PORT, LOCAL_PORT + 99).expect("an even start and an odd end");
     let media = vec![MediaRange { address: side.edge_address().into(), ports }];
     let device = side.edge_device().to_owned();
-    Realm { name: device.clone(), device, sip: Vec::new(), media }
+    Realm { name: device.clone(), device, sip: Vec::new(), media, reaches: Vec::new() }
 }
 
 fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {

@@ -125,6 +125,7 @@ impl Snapshot {
             media: MediaReport::default(),
         });
         let mut record = self.record.fill(legs, clock);
+        record.direct_media = self.plan.streams.is_empty();
         if let Stage::Ended { at, why } = self.stage {
             (record.ended, record.cause) = (clock.read(at), why.cause());
         }
@@ -247,6 +248,7 @@ impl RecordSnapshot {
             // How it came about is no more known than that it did.
             attempts: Vec::new(),
             codec: self.codec,
+            direct_media: false,
             transcoded: self.transcoded,
             started: clock.read(self.started),
             ringing: self.ringing.map(|at| clock.read(at)),

@@ -60,7 +60,7 @@ impl Streams {
             dscp,
             policing,
         };
-        Some(Self { plan, lines, ends: ends.map(end), leases })
+        Some(Self { plan, lines, leases, ..Self::direct(ends.map(end)) })
     }
 }
 
@@ -71,8 +71,10 @@ pub(in crate::call) fn are_sound(plan: &MediaPlan, lines: &MediaLines) -> bool {
         SourcePolicy::Strict | SourcePolicy::Port | SourcePolicy::Latch { .. } => true,
     };
     let mut ends = plan.streams.iter().flat_map(|stream| [&stream.a, &stream.b]);
-    (1..=STREAMS_MAX).contains(&plan.streams.len())
-        && lines.are_within(plan.streams.len())
+    // Without any, media does not pass the edge.
+    let room = if plan.streams.is_empty() { STREAMS_MAX } else { plan.streams.len() };
+    room <= STREAMS_MAX
+        && lines.are_within(room)
         && ends.all(|end| {
             sound(&end.source_policy) && end.dscp.is_none_or(|dscp| Dscp::new(dscp.number()).is_some())
         })

@@ -40,6 +40,7 @@ pub(super) fn bench_routing(
             address: ip.parse().unwrap(),
             ports: PortRange::new(20_000, 20_015).unwrap(),
         }],
+        reaches: Vec::new(),
     };
     let mut trunks = [
         trunk("carrier", 0, "192.0.2.10:5060"),

@@ -21,7 +21,10 @@ impl Ringing {
         offer: &str,
         change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
     ) -> Self {
-        let mut bench = Bench::new(change);
+        Self::in_bench(Bench::new(change), extension, offer)
+    }
+
+    pub(super) fn in_bench(mut bench: Bench, extension: &str, offer: &str) -> Self {
         let headers = format!(
             "Max-Forwards: 70\r\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE\r\n{extension}\
              Content-Type: application/sdp\r\n"

@@ -94,6 +94,7 @@ fn policy(edge: SocketAddr, trunk: IpAddr) -> Policy {
         device: "lo".to_owned(),
         sip: vec![Listener { transport: Transport::Tcp, address: edge }],
         media: vec![],
+        reaches: Vec::new(),
     };
     let address = SocketAddr::new(trunk, 5060);
     let trunk =

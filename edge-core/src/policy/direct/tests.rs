@@ -1,0 +1,42 @@
+use std::net::SocketAddr;
+
+use crate::policy::{CallTimers, Policy, Realm, RealmId, Strangers, Trunk};
+
+/// Realms 0 and 1 reach each other because 1 says so; nobody says anything of 2.
+fn policy() -> Policy {
+    let realm = |reaches: &[usize]| Realm {
+        name: String::new(),
+        device: String::new(),
+        sip: Vec::new(),
+        media: Vec::new(),
+        reaches: reaches.iter().map(|realm| RealmId::new(*realm)).collect(),
+    };
+    let realms = vec![realm(&[]), realm(&[0]), realm(&[])];
+    let none = (Vec::new(), Vec::new());
+    Policy::new(String::new(), realms, none.0, none.1, Strangers::Silent, CallTimers::default()).unwrap()
+}
+
+fn trunk(realm: usize, direct: bool, nat: bool) -> Trunk {
+    let mut trunk = Trunk::new("", RealmId::new(realm), SocketAddr::from(([192, 0, 2, 1], 5060)));
+    (trunk.media.direct, trunk.nat) = (direct, nat);
+    trunk
+}
+
+#[test]
+fn media_is_left_out_where_both_say_so_and_their_realms_reach_each_other() {
+    let policy = policy();
+    for (one, other, left_out) in [
+        ((0, true, false), (0, true, false), true),
+        ((0, true, false), (1, true, false), true),
+        ((1, true, false), (0, true, false), true),
+        ((0, true, false), (2, true, false), false),
+        ((2, true, false), (1, true, false), false),
+        ((0, true, false), (0, false, false), false),
+        ((0, false, false), (0, true, false), false),
+        ((0, true, false), (0, true, true), false),
+        ((0, true, true), (0, true, false), false),
+    ] {
+        let [a, b] = [one, other].map(|(realm, direct, nat)| trunk(realm, direct, nat));
+        assert_eq!(policy.leaves_media_out(&a, &b), left_out, "{one:?} and {other:?}");
+    }
+}
