@@ -39,6 +39,7 @@ use crate::call::{
 };
 use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
 use crate::policy::Policy;
+pub use crate::relation::{Heard, TEST_MAX, Tested, TestedTarget};
 use crate::relation::{Outcome, Relations};
 use crate::sip::MessageLimits;
 use crate::transaction::Path;
@@ -327,6 +328,17 @@ impl Edge {
         let others = [self.relations.next_deadline(), self.elsewhere.next_deadline()];
         let own = [self.resources.transactions.next_deadline(), call, drain];
         own.into_iter().chain(others).flatten().min()
+    }
+
+    /// Tests a trunk by name, which [`Edge::take_tested`] then knows by `ticket`; says whether this shard has anything to do
+    /// with it, and is not testing it already. [`Input::TimeElapsed`] has to follow.
+    pub fn begin_test(&mut self, trunk: &str, ticket: u64, now: Instant) -> bool {
+        self.relations.begin_test(trunk, ticket, &self.policy, &mut self.resources.at(now))
+    }
+
+    /// A test that is over, and what it has found.
+    pub fn take_tested(&mut self) -> Option<(u64, Tested)> {
+        self.relations.take_tested()
     }
 
     /// What has been counted since the start.

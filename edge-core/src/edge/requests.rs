@@ -279,7 +279,10 @@ impl Edge {
         let Some((id, owner)) = self.resources.transactions.sender_of(beginning, path) else { return };
         let fails = match owner {
             Owner::Invite(key, side) => self.calls.get(&key).is_some_and(|call| call.has_not_answered(side)),
-            Owner::Relation(..) => true,
+            Owner::Relation(relation, errand) => {
+                self.relations.on_undelivered((relation, errand), id);
+                true
+            }
             Owner::GivenUp(..)
             | Owner::Invited(..)
             | Owner::Update(..)

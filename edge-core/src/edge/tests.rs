@@ -29,6 +29,7 @@ mod standing;
 mod stream;
 mod tls;
 mod transfer;
+mod trunk_test;
 mod understood;
 mod update;
 

@@ -146,6 +146,11 @@ impl Claim {
         Self { encrypted: host.is_encrypted(), marks: Arc::clone(marks) }
     }
 
+    /// Whether only what comes over TLS is within it.
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
     /// Whether something that comes over `transport` may be within it, before it is read.
     pub(super) fn takes(&self, transport: Transport, source: SocketAddr) -> bool {
         let elsewhere = |mark: &Mark| matches!(mark, Mark::Port(port) if *port != source.port());

@@ -314,12 +314,15 @@ impl Policy {
     }
 
     /// A trunk that `source` may send as over `transport`, when it reached a listener of `realm`; of several at one address,
-    /// which [`asker`](Self::asker) tells apart, the first in the file.
+    /// which [`asker`](Self::asker) tells apart, one that is called right there, or the first in the file.
     ///
     /// A trunk's targets are always among its sources: they answer us. The most specific prefix wins.
     #[must_use]
     pub fn identify(&self, realm: RealmId, transport: Transport, source: SocketAddr) -> Option<TrunkId> {
-        self.sources.find(realm, transport, source)
+        self.sources.find(realm, transport, source, |id| {
+            let targets = &self.trunk(id).targets;
+            targets.iter().any(|target| target.address == source && target.transport == transport)
+        })
     }
 
     /// All trunks that may send from an address of `realm`. An address that several share does not alone say which one it is.

@@ -64,11 +64,22 @@ impl Sources {
         self.trunks.keys().copied().chain(registrars)
     }
 
-    /// A trunk that may send from `source` over `transport`: the first with the most specific prefix that holds it, else one
-    /// that registers there.
-    pub(super) fn find(&self, realm: RealmId, transport: Transport, source: SocketAddr) -> Option<TrunkId> {
-        let takes = |sharers: &Sharers| {
-            sharers.iter().find(|(_, claim)| claim.takes(transport, source)).map(|(id, _)| *id)
+    /// A trunk that may send from `source` over `transport`: with the most specific prefix that holds it, else one that registers
+    /// there. Of several there the first one that `is_at` this very address and port, and of these an encrypted one: it
+    /// is what we would connect to.
+    pub(super) fn find(
+        &self,
+        realm: RealmId,
+        transport: Transport,
+        source: SocketAddr,
+        is_at: impl Fn(TrunkId) -> bool,
+    ) -> Option<TrunkId> {
+        let takes = |sharers: &Sharers| match sharers.as_slice() {
+            [(id, claim)] => claim.takes(transport, source).then_some(*id),
+            several => {
+                let takers = several.iter().rev().filter(|(_, claim)| claim.takes(transport, source));
+                takers.max_by_key(|(id, claim)| (claim.is_encrypted(), is_at(*id))).map(|(id, _)| *id)
+            }
         };
         let registers = || takes(self.registrars.get(&(realm, source.ip()))?);
         self.at(realm, source.ip()).find_map(takes).or_else(registers)

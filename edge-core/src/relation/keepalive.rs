@@ -17,7 +17,7 @@ use super::{Addresses, Errand, Inquiry, Outcome, RelationId, may_ask, note_sign}
 const FIRST_WITHIN: Duration = Duration::from_secs(5);
 
 /// Targets of one trunk that are asked. Calls try fewer.
-const PROBES_MAX: usize = 16;
+pub(super) const PROBES_MAX: usize = 16;
 
 /// The keepalive of one trunk.
 #[derive(Debug)]
@@ -129,13 +129,7 @@ impl Keepalive {
         (trunk, target): (&Trunk, &Target),
         ctx: &mut Context<'_>,
     ) {
-        let addresses = |sent_by: &bytes::Bytes| {
-            let uri = format!("sip:{}{}", trunk.domain(), target.transport.uri_param());
-            let from = [b"<sip:", sent_by.as_ref(), b">"].concat().into();
-            Addresses { from, to: format!("<{uri}>").into(), uri: uri.into(), routes: trunk.routes() }
-        };
-        let made = Inquiry::new(Method::Options, policy, (trunk, target), addresses, ctx);
-        let Some(mut inquiry) = made else { return };
+        let Some(mut inquiry) = options(policy, (trunk, target), ctx) else { return };
         let owner = Owner::Relation(id, Errand::Keepalive);
         let asked =
             inquiry.ask(trunk, owner, |options| options.header(HeaderName::Accept, "application/sdp"), ctx);
@@ -145,6 +139,20 @@ impl Keepalive {
             Err(full) => tracing::warn!(trunk = trunk.name, "OPTIONS not sent: {full}"),
         }
     }
+}
+
+/// An OPTIONS to a target, ready to be sent; `None` when no listener of the realm leads there.
+pub(super) fn options(
+    policy: &Policy,
+    (trunk, target): (&Trunk, &Target),
+    ctx: &mut Context<'_>,
+) -> Option<Inquiry> {
+    let addresses = |sent_by: &bytes::Bytes| {
+        let uri = format!("sip:{}{}", trunk.domain(), target.transport.uri_param());
+        let from = [b"<sip:", sent_by.as_ref(), b">"].concat().into();
+        Addresses { from, to: format!("<{uri}>").into(), uri: uri.into(), routes: trunk.routes() }
+    };
+    Inquiry::new(Method::Options, policy, (trunk, target), addresses, ctx)
 }
 
 /// What an outcome says of a target's life.

@@ -5,11 +5,12 @@
 //! sends.
 //!
 //! Invariants: an errand learns of its request exactly once: an answer, or that none will come. A trunk that the operator has
-//! disabled is asked nothing.
+//! disabled is asked nothing, but what the operator orders ([`Relations::begin_test`]).
 
 mod inquiry;
 mod keepalive;
 mod registration;
+mod trunk_test;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -26,6 +27,8 @@ pub(crate) use inquiry::{Addresses, Inquiry};
 use keepalive::Keepalive;
 pub(crate) use keepalive::sign_of_answer;
 use registration::{Of, Registration};
+use trunk_test::TrunkTest;
+pub use trunk_test::{Heard, TEST_MAX, Tested, TestedTarget};
 
 /// Number of a relation within its shard; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +41,8 @@ pub(crate) enum Errand {
     Keepalive,
     /// To be known where we are.
     Registration,
+    /// To tell the operator how a trunk does.
+    Test,
 }
 
 /// What came of a request.
@@ -56,6 +61,8 @@ pub(crate) struct Relations {
     by_name: HashMap<String, RelationId>,
     /// The deadline of each relation that has one.
     deadlines: BTreeSet<(Instant, RelationId)>,
+    /// Tests that are over, until the host takes what they have found.
+    tested: Vec<(u64, Tested)>,
     /// The edge is being stopped: none begins.
     ended: bool,
     next: u32,
@@ -67,8 +74,12 @@ struct Relation {
     trunk: Arc<Trunk>,
     keepalive: Option<Keepalive>,
     registration: Option<Registration>,
+    /// A test that the operator has ordered; one at a time.
+    test: Option<TrunkTest>,
     /// It is to end, and is forgotten once it has.
     leaving: bool,
+    /// What a test has found that is over.
+    tested: Option<(u64, Tested)>,
     /// The deadline that is noted for it.
     scheduled: Option<Instant>,
 }
@@ -149,6 +160,11 @@ impl Relations {
                     keepalive.on_outcome(&relation.trunk, transaction, outcome, ctx);
                 }
             }
+            Errand::Test => {
+                if let Some(test) = &mut relation.test {
+                    test.on_outcome(transaction, outcome, ctx.now);
+                }
+            }
         });
     }
 
@@ -168,6 +184,44 @@ impl Relations {
             Errand::Keepalive => relation.keepalive.as_mut().is_some_and(|keepalive| {
                 keepalive.answer_challenge(&relation.trunk, challenged, response, ctx)
             }),
+            Errand::Test => relation
+                .test
+                .as_mut()
+                .is_some_and(|test| test.answer_challenge(&relation.trunk, challenged, response, ctx)),
+        }
+    }
+
+    /// Begins a test of a trunk by name, which the host knows by `ticket`; says whether its relation is kept here, and no other test
+    /// of it is under way.
+    pub(crate) fn begin_test(
+        &mut self,
+        name: &str,
+        ticket: u64,
+        policy: &Policy,
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        let Some(id) = self.by_name.get(name).copied() else { return false };
+        let mut begun = false;
+        self.with(id, |relation| {
+            if relation.test.is_none() {
+                relation.test = Some(TrunkTest::begin(ticket, id, policy, &relation.trunk, ctx));
+                relation.registration(id, policy, |registration, of| registration.ask_now(of, ctx));
+                begun = true;
+            }
+        });
+        begun
+    }
+
+    /// A test that is over, and what it has found.
+    pub(crate) fn take_tested(&mut self) -> Option<(u64, Tested)> {
+        self.tested.pop()
+    }
+
+    /// A request of a relation was not delivered; its outcome follows.
+    pub(crate) fn on_undelivered(&mut self, (id, errand): (RelationId, Errand), transaction: TransactionId) {
+        let relation = self.relations.get_mut(&id).filter(|_| errand == Errand::Test);
+        if let Some(test) = relation.and_then(|relation| relation.test.as_mut()) {
+            test.on_undelivered(transaction);
         }
     }
 
@@ -189,6 +243,7 @@ impl Relations {
     fn with(&mut self, id: RelationId, act: impl FnOnce(&mut Relation)) {
         let Some(relation) = self.relations.get_mut(&id) else { return };
         act(relation);
+        self.tested.extend(relation.tested.take());
         if relation.leaving && relation.is_over() {
             let scheduled = relation.scheduled;
             self.relations.remove(&id);
@@ -210,7 +265,9 @@ impl Relation {
             trunk: Arc::clone(trunk),
             keepalive: None,
             registration: None,
+            test: None,
             leaving: false,
+            tested: None,
             scheduled: None,
         }
     }
@@ -238,7 +295,8 @@ impl Relation {
     fn next_deadline(&self) -> Option<Instant> {
         let keepalive = self.keepalive.as_ref().map(Keepalive::next_deadline);
         let registration = self.registration.as_ref().and_then(Registration::next_deadline);
-        [keepalive, registration].into_iter().flatten().min()
+        let test = self.test.as_ref().map(|test| test.next_deadline(self.is_settled()));
+        [keepalive, registration, test].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, id: RelationId, policy: &Policy, ctx: &mut Context<'_>) {
@@ -247,6 +305,11 @@ impl Relation {
         }
         let leaving = self.leaving;
         self.registration(id, policy, |registration, of| registration.on_time(leaving, of, ctx));
+        let settled = self.is_settled();
+        self.test.take_if(|test| {
+            self.tested = test.on_time(settled, ctx).map(|tested| (test.ticket, tested));
+            self.tested.is_some()
+        });
     }
 
     fn end(&mut self, id: RelationId, policy: &Policy, ctx: &mut Context<'_>) {
@@ -254,7 +317,16 @@ impl Relation {
         if let Some(mut keepalive) = self.keepalive.take() {
             keepalive.end(ctx);
         }
+        if let Some(mut test) = self.test.take() {
+            test.end(ctx);
+            self.tested = Some((test.ticket, Tested::default()));
+        }
         self.registration(id, policy, |registration, of| registration.end(of, ctx));
+    }
+
+    /// Whether there is no registration that waits for an answer.
+    fn is_settled(&self) -> bool {
+        self.registration.as_ref().is_none_or(Registration::is_settled)
     }
 
     /// Whether nothing more is to be heard.

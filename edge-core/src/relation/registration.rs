@@ -125,6 +125,21 @@ impl Registration {
         }
     }
 
+    /// Asks now, whatever it waits for; nothing that the operator does not want.
+    pub(super) fn ask_now(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
+        if may_ask(of.trunk) {
+            self.step(Input::Due, of, ctx);
+        }
+    }
+
+    /// Whether it waits for no answer.
+    pub(super) const fn is_settled(&self) -> bool {
+        match self.state {
+            State::Unregistered | State::Waiting | State::Registered | State::Lapsing => true,
+            State::Registering | State::Refreshing | State::Deregistering => false,
+        }
+    }
+
     /// Asks the registrar to forget us.
     pub(super) fn end(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
         self.look_at = None;

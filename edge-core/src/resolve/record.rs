@@ -40,6 +40,17 @@ pub enum Answer {
     Failed,
 }
 
+impl Answer {
+    /// Whether it is known that there is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Known { records, ttl: _ } => records.is_empty(),
+            Self::Failed => false,
+        }
+    }
+}
+
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {

@@ -56,7 +56,15 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let answer = self.ask(Method::GET, path)?;
+        self.ask_for(Method::GET, path)
+    }
+
+    /// What comes of doing something.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn ask_for<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, ClientError> {
+        let answer = self.ask(method, path)?;
         serde_json::from_slice(&answer).map_err(|error| ClientError::Unexpected(error.to_string()))
     }
 

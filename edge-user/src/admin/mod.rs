@@ -14,6 +14,7 @@ mod page;
 mod registration;
 mod route;
 mod shield;
+mod trunk_test;
 mod trunks;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use door::start;
 pub use node::{Counted, Node, ShieldCounted};
 pub use registration::Registration;
 pub use shield::{Shield, ShieldEntry};
+pub use trunk_test::{Lookup, TargetTest, TlsTest, TrunkTest};
 pub use trunks::Trunk;
 
 /// The document, before the routes are added to it.
@@ -64,6 +66,7 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(shield::deny))
         .routes(routes!(shield::allow))
         .routes(routes!(shield::forget))
+        .routes(routes!(trunk_test::test))
         .routes(routes!(trunks::enable))
         .routes(routes!(trunks::drain))
         .routes(routes!(trunks::disable))
@@ -95,6 +98,8 @@ enum Failure {
     Unprocessable(String),
     /// Nobody answered in time.
     Busy(NoAnswer),
+    /// Somebody else is about it.
+    Occupied(String),
     /// The process is going to end.
     Draining,
     /// What was asked for cannot be read, though it should be there.
@@ -113,6 +118,7 @@ impl IntoResponse for Failure {
             Self::NotFound(error) => (StatusCode::NOT_FOUND, error),
             Self::Unprocessable(error) => (StatusCode::UNPROCESSABLE_ENTITY, error),
             Self::Busy(why) => (StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
+            Self::Occupied(error) => (StatusCode::SERVICE_UNAVAILABLE, error),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining: no new calls".to_owned()),
             Self::Unreadable(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };

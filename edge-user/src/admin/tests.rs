@@ -33,5 +33,6 @@ fn the_document_lists_every_route() {
     POST /v1/trunks/{name}/disable
     POST /v1/trunks/{name}/drain
     POST /v1/trunks/{name}/enable
+    POST /v1/trunks/{name}/test
     ");
 }

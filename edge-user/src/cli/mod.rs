@@ -15,6 +15,7 @@ mod shield;
 mod table;
 mod top;
 mod trunk;
+mod trunk_test;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use hyper::Method;
 
-use super::{ConfigPath, Outcome, table};
+use super::{ConfigPath, Outcome, table, trunk_test};
 use crate::admin::Trunk;
 
 pub(super) const EXAMPLES: &str = "\
@@ -16,6 +16,7 @@ Examples:
   edge trunk list
   edge trunk drain carrier-a                  before its maintenance; `edge trunk show` says when it has no calls left
   edge trunk show carrier-a
+  edge trunk test carrier-a                   does it answer, how fast, and if not, why
   edge trunk list --json | jq '.[] | select(.calls > 0)'";
 
 #[derive(Debug, Args)]
@@ -36,6 +37,14 @@ enum Command {
     },
     /// One trunk, as JSON.
     Show(Named),
+    /// Ask it by OPTIONS, register where we do that, look at names and certificates, and say what is wrong.
+    Test {
+        #[command(flatten)]
+        trunk: Named,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Let a trunk have no new calls; those that stand go on to their end.
     Drain(Named),
     /// Let a trunk have no new calls, and ask it nothing.
@@ -74,6 +83,9 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
         Command::Show(Named { config, name }) => {
             let trunk: Trunk = config.running().get(&format!("/v1/trunks/{name}"))?;
             writeln!(out, "{}", serde_json::to_string_pretty(&trunk)?)?;
+        }
+        Command::Test { trunk: Named { config, name }, json } => {
+            return trunk_test::run((config, name), *json, out);
         }
         Command::Drain(trunk) => trunk.order("drain", "no new calls; those that stand go on", out)?,
         Command::Disable(trunk) => trunk.order("disable", "no new calls, and no keepalive", out)?,

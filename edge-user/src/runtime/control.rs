@@ -4,6 +4,7 @@
 //! rounds of messages. Invariant: an operator who asks much delays nobody: a full shard is not waited for, an answer is
 //! bounded ([`CALLS_MAX`]), and the questioner gives up after [`PATIENCE`].
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use edge_core::policy::Policy;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::shield::Shield;
+use crate::tls::Keyring;
 
 use super::listener::Reception;
 use super::node::Node;
@@ -76,6 +78,8 @@ pub struct Control {
     shards: Arc<[Sender<Notice>]>,
     reception: Arc<Reception>,
     node: Arc<Node>,
+    /// The DNS servers of the configuration, which a reload does not change; none for those of the host.
+    dns: Arc<[SocketAddr]>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -85,9 +89,10 @@ impl Control {
         shards: Arc<[Sender<Notice>]>,
         reception: Arc<Reception>,
         node: Arc<Node>,
+        dns: Arc<[SocketAddr]>,
     ) -> (Self, mpsc::Receiver<Order>) {
         let (orders, taken) = mpsc::channel(ORDERS_MAX);
-        (Self { shards, reception, node, orders }, taken)
+        (Self { shards, reception, node, dns, orders }, taken)
     }
 
     /// Who is let in or kept out.
@@ -100,6 +105,16 @@ impl Control {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.reception.policy()
+    }
+
+    /// The certificates, as they are now.
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        self.reception.keyring()
+    }
+
+    /// Who is asked for names.
+    pub(super) fn dns(&self) -> &[SocketAddr] {
+        &self.dns
     }
 
     /// The process as a whole.
@@ -140,6 +155,15 @@ impl Control {
 
     /// Asks all shards, and waits for all answers.
     async fn ask<T>(&self, notice: impl Fn(oneshot::Sender<T>) -> Notice) -> Result<Vec<T>, NoAnswer> {
+        self.ask_within(PATIENCE, notice).await
+    }
+
+    /// The same, and waits so long for each.
+    pub(super) async fn ask_within<T>(
+        &self,
+        patience: Duration,
+        notice: impl Fn(oneshot::Sender<T>) -> Notice,
+    ) -> Result<Vec<T>, NoAnswer> {
         let mut replies = Vec::with_capacity(self.shards.len());
         for shard in self.shards.iter() {
             let (reply, heard) = oneshot::channel();
@@ -148,7 +172,7 @@ impl Control {
         }
         let mut answers = Vec::with_capacity(replies.len());
         for heard in replies {
-            let answer = tokio::time::timeout(PATIENCE, heard).await;
+            let answer = tokio::time::timeout(patience, heard).await;
             answers.push(answer.ok().and_then(Result::ok).ok_or(NoAnswer::Busy)?);
         }
         Ok(answers)

@@ -19,6 +19,7 @@ mod shard;
 mod signals;
 mod status;
 mod stream;
+mod trunk_test;
 mod udp;
 
 use std::collections::{HashMap, HashSet};
@@ -58,7 +59,10 @@ use stream::{Outgoing, Shared, StreamCounters};
 
 pub use control::{CALLS_MAX, CallFilter, Control, NoAnswer, ShownCall};
 pub use node::Node;
+pub use resolver::Looked;
 pub use status::{Quantiles, Status, read_status};
+pub use stream::{Inspected, Shaken};
+pub use trunk_test::{Findings, Names, NoTest};
 
 /// How often neighbours that have not answered ARP yet are looked for again.
 const NEIGHBOURS: Duration = Duration::from_millis(20);
@@ -89,6 +93,7 @@ pub fn run(
             process.shards.clone().into(),
             Arc::clone(&process.reception),
             Arc::clone(&process.node),
+            process.config.dns.servers.clone().into(),
         );
         if let Err(error) = attended(control) {
             // Calls that it goes on with are not to be hung up for that.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use edge_core::call::{CallKey, CallRecord, MediaFound};
-use edge_core::edge::{Counters, Note as ShardNote};
+use edge_core::edge::{Counters, Note as ShardNote, Tested};
 use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -27,6 +27,7 @@ use super::clock;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
 use super::heritage::Heir;
 use super::stream::Outgoing;
+use super::trunk_test;
 use super::udp;
 
 /// Notices that may wait for a shard: at ten thousand calls a second over two shards a quarter of a second of
@@ -83,6 +84,13 @@ pub(super) enum Notice {
         id: String,
         /// Told whether it stood here.
         reply: oneshot::Sender<bool>,
+    },
+    /// The operator wants a trunk tested.
+    TestTrunk {
+        /// Its name.
+        name: String,
+        /// Told what was found; nothing, when this shard has nothing to do with it.
+        reply: oneshot::Sender<Option<Tested>>,
     },
     /// No more calls; those that run are hung up after the grace.
     Drain(Duration),
@@ -169,6 +177,7 @@ pub(super) struct Running {
     outbox: HashMap<ListenerId, Vec<(SocketAddr, Bytes)>>,
     shown_at: Instant,
     calendar_at: Option<Instant>,
+    tests: trunk_test::Waiting,
 }
 
 impl std::fmt::Debug for Running {
@@ -182,7 +191,14 @@ impl Running {
     #[must_use]
     pub(super) fn new(host: ShardHost) -> Self {
         let shown_at = clock::now();
-        Self { host, media: HashMap::new(), outbox: HashMap::new(), shown_at, calendar_at: None }
+        Self {
+            host,
+            media: HashMap::new(),
+            outbox: HashMap::new(),
+            shown_at,
+            calendar_at: None,
+            tests: Default::default(),
+        }
     }
 
     /// Works until it is told to stop or everyone who could tell it something is gone.
@@ -247,6 +263,10 @@ impl Running {
                     let call = self.host.edge.calls().find(|call| call.id == id).map(|call| call.key);
                     let _gone = reply.send(call.is_some());
                     call.map_or(Input::TimeElapsed, |call| Input::HangupRequested { call })
+                }
+                Notice::TestTrunk { name, reply } => {
+                    self.tests.begin(&name, &mut self.host.edge, reply, clock::now());
+                    Input::TimeElapsed
                 }
                 Notice::Drain(grace) => Input::DrainRequested { grace },
                 Notice::Stop(Farewell::Leave) => {
@@ -314,6 +334,7 @@ impl Running {
             }
         }
         self.send();
+        self.tests.tell(&mut self.host.edge);
         self.tell_others();
     }
 

@@ -18,12 +18,14 @@ pub(crate) struct Outbound {
     trunk: Arc<Trunk>,
     keyring: Arc<Keyring>,
     denial: OnceLock<Denial>,
+    /// What the server has shown, whatever was made of it.
+    shown: OnceLock<Certificate>,
 }
 
 impl Outbound {
     /// A handshake with who should be `trunk`.
     pub(crate) fn new(trunk: Arc<Trunk>, keyring: Arc<Keyring>) -> Arc<Self> {
-        Arc::new(Self { trunk, keyring, denial: OnceLock::new() })
+        Arc::new(Self { trunk, keyring, denial: OnceLock::new(), shown: OnceLock::new() })
     }
 
     /// How it is to be done; our certificate is shown when the server asks for one. `None` when the realm has none.
@@ -50,6 +52,11 @@ impl Outbound {
         self.denial.get().cloned()
     }
 
+    /// The certificate that the server has shown, whether it is one of the trunk's or not.
+    pub(crate) fn shown(&self) -> Option<&Certificate> {
+        self.shown.get()
+    }
+
     fn judge(
         &self,
         leaf: &CertificateDer<'_>,
@@ -57,7 +64,7 @@ impl Outbound {
         now: UnixTime,
     ) -> Result<(), Denial> {
         let shown = Certificate::read(leaf).ok_or(Denial::Unreadable)?;
-        self.keyring.vouches(&self.trunk, &shown, leaf, intermediates, now)
+        self.keyring.vouches(&self.trunk, self.shown.get_or_init(|| shown), leaf, intermediates, now)
     }
 }
 

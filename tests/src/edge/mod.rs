@@ -241,8 +241,9 @@ pub fn pins(lab: &Lab) -> Result<Vec<PathBuf>> {
 fn output_inside(namespace: &Namespace, mut command: Command) -> Result<String> {
     let output = namespace.run(move || command.stdin(Stdio::null()).output())??;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "edge ended with {}: {said}", output.status);
-    Ok(String::from_utf8(output.stdout)?)
+    let answer = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "edge ended with {}: {said}{answer}", output.status);
+    Ok(answer)
 }
 
 /// CDRs written so far, in order.

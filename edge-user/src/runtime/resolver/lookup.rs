@@ -86,6 +86,80 @@ impl Dns {
         }
         answers
     }
+
+    /// What `question` leads to, with everything that was asked on the way and what was said to it, for a person.
+    pub(super) async fn trace(&self, question: &Question) -> (Vec<Looked>, Resolution) {
+        let (mut answers, mut looked) = (Answers::new(), Vec::new());
+        loop {
+            match step(question, &answers) {
+                Step::Ask(queries) => {
+                    let round = self.ask(queries).await;
+                    for (query, answer) in &round {
+                        let exists = answer.is_nothing() && self.is_name(&query.name).await;
+                        looked.push(Looked::new(query, answer, exists));
+                    }
+                    answers.extend(round);
+                }
+                Step::Done { leads, ttl } => return (looked, Resolution { leads, ttl }),
+            }
+        }
+    }
+
+    /// Whether DNS knows of a name at all, whatever records it has.
+    async fn is_name(&self, name: &str) -> bool {
+        match self.resolver.lookup(format!("{name}."), RecordType::A).await {
+            Ok(_) => true,
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                none.response_code != ResponseCode::NXDomain
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// A query and what was said to it, for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The name.
+    pub name: String,
+    /// `NAPTR`, `SRV`, `A` or `AAAA`.
+    pub kind: &'static str,
+    /// The records as a zone has them.
+    pub records: Vec<String>,
+    /// How long they hold.
+    pub ttl: Option<Duration>,
+    /// Why there are none.
+    pub problem: Option<&'static str>,
+}
+
+impl Looked {
+    fn new(query: &Query, answer: &Answer, exists: bool) -> Self {
+        let kind = match query.kind {
+            Kind::Naptr => "NAPTR",
+            Kind::Srv => "SRV",
+            Kind::A => "A",
+            Kind::Aaaa => "AAAA",
+        };
+        let (records, ttl, problem) = match answer {
+            Answer::Failed => (Vec::new(), None, Some("no server answers")),
+            Answer::Known { records, ttl } if records.is_empty() => {
+                (Vec::new(), Some(*ttl), Some(if exists { "no such record" } else { "no such name" }))
+            }
+            Answer::Known { records, ttl } => (records.iter().map(written).collect(), Some(*ttl), None),
+        };
+        Self { name: query.name.clone(), kind, records, ttl, problem }
+    }
+}
+
+/// A record as a zone has it.
+fn written(record: &Record) -> String {
+    match record {
+        Record::Address(address) => address.to_string(),
+        Record::Srv { priority, weight, port, target } => format!("{priority} {weight} {port} {target}."),
+        Record::Naptr { order, preference, flags, service, has_regexp: _, replacement } => {
+            format!("{order} {preference} \"{flags}\" \"{service}\" {replacement}.")
+        }
+    }
 }
 
 /// Times are ours: what is believed, and how long, is decided in one place.

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 
 use super::clock;
+pub use lookup::Looked;
 use lookup::{Dns, Resolution};
 
 /// Names that are looked up at once: a start with thousands of them must not drown the DNS server.
@@ -220,6 +221,20 @@ pub(super) fn found(policy: &Arc<Policy>, (question, leads): Finding) -> Option<
         }
     }
     Some(Arc::new(found))
+}
+
+/// Asks DNS for a trunk's name now, beside what is known: everything that was asked, and where it leads.
+///
+/// # Errors
+/// When there is no server to ask.
+pub(super) async fn trace(
+    servers: &[SocketAddr],
+    question: &Question,
+) -> anyhow::Result<(Vec<Looked>, Result<Targets, Nowhere>)> {
+    let host = if servers.is_empty() { servers::of_the_host()? } else { Vec::new() };
+    let dns = Dns::new(if host.is_empty() { servers } else { &host })?;
+    let (looked, resolution) = dns.trace(question).await;
+    Ok((looked, resolution.leads))
 }
 
 /// For ever, when there is nothing to wait for.

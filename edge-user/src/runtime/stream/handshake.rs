@@ -22,7 +22,7 @@ use crate::tls::outbound::Outbound;
 use crate::tls::{Certificate, Denial, Keyring, explain};
 
 /// How long a handshake may take: two round trips around the world, and one segment that is sent again.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+pub(super) const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 
 /// A connection whose other end is known.
 #[derive(Debug)]

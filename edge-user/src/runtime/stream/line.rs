@@ -55,11 +55,7 @@ pub(super) async fn open(
     claim: &OnceLock<Claim>,
     shared: &Shared,
 ) -> Result<Line, String> {
-    let stream = match timeout(CONNECT_MAX, connect(from, path.peer)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(error.to_string()),
-        Err(_elapsed) => return Err(format!("not accepted within {} s", CONNECT_MAX.as_secs())),
-    };
+    let stream = reach(from, path.peer).await?;
     match path.listener.transport {
         Transport::Udp | Transport::Tcp => Ok(Line::Plain(stream)),
         Transport::Tls => {
@@ -70,6 +66,18 @@ pub(super) async fn open(
             }
             Ok(Line::Tls(stream))
         }
+    }
+}
+
+/// Connects as [`open`] does, without TLS.
+///
+/// # Errors
+/// Why there is no connection, in words.
+pub(super) async fn reach(from: IpAddr, peer: SocketAddr) -> Result<TcpStream, String> {
+    match timeout(CONNECT_MAX, connect(from, peer)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_elapsed) => Err(format!("not accepted within {} s", CONNECT_MAX.as_secs())),
     }
 }
 

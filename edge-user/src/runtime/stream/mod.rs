@@ -19,6 +19,7 @@ mod feed;
 mod gate;
 mod handshake;
 mod hub;
+mod inspect;
 mod line;
 mod liveness;
 #[cfg(test)]
@@ -42,6 +43,8 @@ use super::listener::Reception;
 use super::shard::Notice;
 
 pub(super) use counters::StreamCounters;
+pub(super) use inspect::inspect;
+pub use inspect::{Inspected, Shaken};
 
 /// Messages that may wait for the hub, from all shards together: it only moves them on, so more than this means that
 /// it does not run.
