@@ -7,6 +7,8 @@
 #![no_std]
 #![no_main]
 
+#[path = "bench/media.rs"]
+mod media;
 mod xdp;
 
 use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_TX};

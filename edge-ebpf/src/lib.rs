@@ -6,7 +6,8 @@
 //! - [`abi`] is the layout of the maps, shared with the process that fills them;
 //! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550, [`budget`] how many
 //!   packets may come;
-//! - `testing` (feature) holds a packet builder, tables in memory and the table of cases for every host.
+//! - `testing` (feature) holds a packet builder, tables in memory and the table of cases for every host;
+//! - `traffic` (feature) is what the generator and the sink of the media bench agree on.
 //!
 //! Hosts of [`forward::forward`] and [`shield::shield`]: the XDP programs in `main.rs`, the tests, the bench.
 //!
@@ -31,5 +32,7 @@ pub mod stats;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(any(test, feature = "testing", feature = "program"))]
+pub mod traffic;
 pub mod verdict;
 pub mod wire;
