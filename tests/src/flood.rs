@@ -10,10 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use aya::Ebpf;
 use aya::maps::Array;
-use aya::programs::{TestRun, TestRunAttrs, TestRunOptions, Xdp};
+use aya::programs::Xdp;
 
 use crate::lab::{Lab, PEER_DEVICE, Side};
-use crate::namespace::{self, Namespace};
+use crate::live;
+use crate::namespace;
 use crate::place;
 
 /// Sources that the flood comes from: 198.18.0.0 (RFC 2544) and those that follow.
@@ -39,7 +40,7 @@ impl Flood {
     /// Floods the SIP address that faces `side` from there, with a pause of this length after each 200,000 frames.
     pub fn start(lab: &Lab, side: Side, pause: Duration) -> Result<Self> {
         let frame = frame(lab, side)?;
-        let index = index(lab.peer(side))?;
+        let index = lab.peer(side).device(PEER_DEVICE)?.index;
         let inside = lab.peer(side).handle()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -77,7 +78,7 @@ impl Drop for Flood {
 /// The program that makes the sources.
 struct Generator {
     ebpf: Ebpf,
-    context: Vec<u8>,
+    index: u32,
 }
 
 impl Generator {
@@ -89,21 +90,11 @@ impl Generator {
         let parameters = ebpf.map_mut(PARAMETERS).context("the bench object has no parameters")?;
         Array::<_, [u64; 3]>::try_from(parameters)?.set(0, [u64::from(SOURCES), 1, SEED], 0)?;
         program(&mut ebpf)?.load()?;
-        Ok(Self { ebpf, context: context(index) })
+        Ok(Self { ebpf, index })
     }
 
     fn send(&mut self, frame: &[u8]) -> Result<()> {
-        let mut context = self.context.clone();
-        // `data_end` of the context: the frame's length.
-        context[4..8].copy_from_slice(&u32::try_from(frame.len())?.to_ne_bytes());
-        program(&mut self.ebpf)?.test_run(TestRunOptions {
-            data_in: Some(frame),
-            ctx_in: Some(&context),
-            repeat: FRAMES,
-            attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
-            ..TestRunOptions::default()
-        })?;
-        Ok(())
+        live::frames(program(&mut self.ebpf)?, self.index, frame, FRAMES, BATCH)
     }
 }
 
@@ -114,11 +105,6 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp> {
         .try_into()?)
 }
 
-/// `struct xdp_md`: data, `data_end`, `data_meta`, `ingress_ifindex`, `rx_queue_index`, `egress_ifindex`.
-fn context(index: u32) -> Vec<u8> {
-    [0, 0, 0, index, 0, 0].map(u32::to_ne_bytes).concat()
-}
-
 /// An INVITE as a scanner sends it, without its source: the program writes that and the header's checksum.
 fn frame(lab: &Lab, side: Side) -> Result<Vec<u8>> {
     let to = side.edge_address();
@@ -127,8 +113,8 @@ fn frame(lab: &Lab, side: Side) -> Result<Vec<u8>> {
          Max-Forwards: 70\r\nFrom: <sip:100@{to}>;tag=1\r\nTo: <sip:+442071838750@{to}>\r\nCall-ID: flood\r\n\
          CSeq: 1 INVITE\r\nContact: <sip:100@198.18.0.1:5060>\r\nContent-Length: 0\r\n\r\n"
     );
-    let destination = station(&lab.edge().command("ip", &["link", "show", "dev", side.edge_device()])?)?;
-    let source = station(&lab.peer(side).command("ip", &["link", "show", "dev", PEER_DEVICE])?)?;
+    let destination = lab.edge().device(side.edge_device())?.station;
+    let source = lab.peer(side).device(PEER_DEVICE)?.station;
     let udp_length = u16::try_from(8 + payload.len())?;
     let mut frame: Vec<u8> = [destination, source].concat();
     frame.extend([0x08, 0x00, 0x45, 0]);
@@ -139,16 +125,4 @@ fn frame(lab: &Lab, side: Side) -> Result<Vec<u8>> {
     frame.extend([5060_u16.to_be_bytes(), 5060_u16.to_be_bytes(), udp_length.to_be_bytes(), [0, 0]].concat());
     frame.extend(payload.as_bytes());
     Ok(frame)
-}
-
-/// The link-layer address that `ip link` tells.
-fn station(link: &str) -> Result<Vec<u8>> {
-    let text = link.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next());
-    let octets = text.context("no Ethernet device")?.split(':').map(|octet| u8::from_str_radix(octet, 16));
-    octets.collect::<Result<_, _>>().context("no Ethernet address")
-}
-
-fn index(namespace: &Namespace) -> Result<u32> {
-    let link = namespace.command("ip", &["link", "show", "dev", PEER_DEVICE])?;
-    link.split(':').next().and_then(|index| index.trim().parse().ok()).context("a device has an index")
 }

@@ -23,6 +23,7 @@ pub mod drill;
 pub mod edge;
 pub mod flood;
 pub mod lab;
+pub mod live;
 pub mod namespace;
 pub mod peers;
 pub mod place;

@@ -22,6 +22,15 @@ pub struct Namespace {
     file: File,
 }
 
+/// A device as its namespace knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its index, which is its own only within the namespace.
+    pub index: u32,
+    /// Its link-layer address.
+    pub station: [u8; 6],
+}
+
 impl Namespace {
     /// Makes the namespace, with `lo` up and IPv6 silent until it is switched on.
     pub fn create(name: &str) -> Result<Self> {
@@ -67,6 +76,18 @@ impl Namespace {
         let (program, arguments) =
             (program.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
         self.run(move || checked(Command::new(program).args(arguments)))?
+    }
+
+    /// Index and link-layer address of one of its Ethernet devices.
+    pub fn device(&self, name: &str) -> Result<Device> {
+        let link = self.command("ip", &["link", "show", "dev", name])?;
+        let index = link.split(':').next().and_then(|index| index.trim().parse().ok());
+        let station = link.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next());
+        let octets =
+            station.context("no Ethernet device")?.split(':').map(|octet| u8::from_str_radix(octet, 16));
+        let octets: Vec<u8> = octets.collect::<Result<_, _>>().context("no Ethernet address")?;
+        let station = octets.try_into().map_err(|_octets| anyhow!("an Ethernet address has six octets"))?;
+        Ok(Device { index: index.context("a device has an index")?, station })
     }
 
     /// Runs `work` on a thread of its own inside the namespace and waits for it.
