@@ -5,8 +5,13 @@
 //! is the one thing here that is counted, not measured.
 
 pub mod datapath;
+pub mod media;
+mod processor;
 pub mod routes;
+mod rtpengine;
+mod search;
 pub mod shield;
 pub mod sip;
+pub mod tell;
 pub mod verify;
 pub mod wire;

@@ -13,6 +13,8 @@ pub(crate) enum Bench {
     Datapath(Options),
     /// CPU milliseconds a call and the highest rate of calls, beside Kamailio, rtpengine and Asterisk
     Sip(SipOptions),
+    /// Packets a second, processor time and latency of media, beside the bare XDP redirect, nftables, a recvmmsg relay and rtpengine
+    Media(MediaOptions),
     /// Calls a second and set-up time under a flood of strangers, with the shield and without
     Shield(SipOptions),
     /// Microseconds a SIP message, beside the rsip crate
@@ -41,8 +43,28 @@ pub(crate) struct SipOptions {
     json: bool,
 }
 
-/// What the bench measures edge with, beside what the lab has anyway.
+#[derive(Args)]
+pub(crate) struct MediaOptions {
+    /// Rounds over all that is measured; medians are reported
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// Numbers of calls that stand at once, as 100,1000,10000
+    #[arg(long)]
+    flows: Option<String>,
+    /// Relays beside edge and the limit, by the beginnings of their names, as nftables,rtpengine; all by default
+    #[arg(long)]
+    peers: Option<String>,
+    /// Short trials, 100 and 1,000 calls: to see that it works, not to measure (two minutes instead of eight)
+    #[arg(long)]
+    quick: bool,
+    /// Print every value as one JSON object on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the benches measure edge with, beside what the lab has anyway.
 const SIP_PACKAGES: &[&str] = &["rtpengine-daemon"];
+const MEDIA_PACKAGES: &[&str] = &["rtpengine-daemon", "nftables"];
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     match bench {
@@ -56,6 +78,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
         }
         Bench::Sip(options) => sip("sip", SIP_PACKAGES, options),
         Bench::Shield(options) => sip("shield", &[], options),
+        Bench::Media(options) => media(options),
         Bench::Wire(options) => measure("wire", options.json, &[]),
         Bench::Routes(options) => measure("routes", options.json, &[]),
     }
@@ -67,15 +90,31 @@ fn sip(
     packages: &'static [&'static str],
     SipOptions { rounds, seconds, json }: &SipOptions,
 ) -> Result<ExitCode> {
+    prepare(packages)?;
+    let arguments = ["--rounds".to_owned(), rounds.to_string(), "--seconds".to_owned(), seconds.to_string()];
+    measure(binary, *json, &arguments)
+}
+
+/// Packets through edge, and through others, in namespaces.
+fn media(MediaOptions { rounds, flows, peers, quick, json }: &MediaOptions) -> Result<ExitCode> {
+    prepare(MEDIA_PACKAGES)?;
+    let mut arguments = vec!["--rounds".to_owned(), rounds.to_string()];
+    for (option, value) in [("--flows", flows), ("--peers", peers)] {
+        arguments.extend(value.iter().flat_map(|value| [option.to_owned(), value.clone()]));
+    }
+    arguments.extend(quick.then(|| "--quick".to_owned()));
+    measure("media", *json, &arguments)
+}
+
+/// What a bench in namespaces needs.
+fn prepare(packages: &[&'static str]) -> Result<()> {
     if !setup::is_root() {
         bail!("the bench makes network namespaces and loads an XDP program; run it as root");
     }
     setup::ensure()?;
     setup::ensure_packages(packages)?;
     build::ebpf()?;
-    build::edge()?;
-    let arguments = ["--rounds".to_owned(), rounds.to_string(), "--seconds".to_owned(), seconds.to_string()];
-    measure(binary, *json, &arguments)
+    build::edge()
 }
 
 fn measure(binary: &str, json: bool, arguments: &[String]) -> Result<ExitCode> {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
-use edge_benches::datapath::{Plan, run};
+use edge_benches::datapath::{Plan, Report, run};
+use edge_benches::tell::Telling;
 
 /// Measures what one RTP packet costs in the XDP program, by number of flows.
 #[derive(Debug, Parser)]
@@ -18,17 +19,12 @@ struct Options {
     /// Packets of each program in each round.
     #[arg(long, default_value_t = 1_000_000)]
     packets: u32,
-    /// Prints the result as one JSON object on the last line.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 fn main() -> Result<()> {
-    let Options { object, rounds, packets, json } = Options::parse();
-    let report = run(&object, &Plan { rounds, packets })?;
-    println!("{report}");
-    if json {
-        println!("{}", report.json());
-    }
+    let Options { object, rounds, packets, telling } = Options::parse();
+    telling.tell(&run(&object, &Plan { rounds, packets })?, Report::json);
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::Parser;
-use edge_benches::routes::run;
+use edge_benches::routes::{Report, run};
+use edge_benches::tell::Telling;
 
 /// Measures what many routes cost.
 #[derive(Debug, Parser)]
@@ -19,17 +20,12 @@ struct Options {
     /// Trunks of the file that is loaded.
     #[arg(long, default_value_t = 1000)]
     trunks: usize,
-    /// Prints the result as one JSON object on the last line.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 fn main() -> Result<()> {
-    let Options { rounds, lookups, routes, trunks, json } = Options::parse();
-    let report = run(rounds, lookups, routes, trunks)?;
-    println!("{report}");
-    if json {
-        println!("{}", report.json());
-    }
+    let Options { rounds, lookups, routes, trunks, telling } = Options::parse();
+    telling.tell(&run(rounds, lookups, routes, trunks)?, Report::json);
     Ok(())
 }

@@ -2,34 +2,24 @@
 
 use anyhow::Result;
 use clap::Parser;
-use edge_benches::sip::{Plan, run};
+use edge_benches::sip::{Plan, Report, run};
+use edge_benches::tell::Turns;
 
 /// Measures what a call costs through edge, a proxy, a B2BUA and nothing, at the same work.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Rounds over all that is measured; medians are reported.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Seconds of calls in each measurement.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    seconds: u32,
+    #[command(flatten)]
+    turns: Turns,
     /// Calls a second at which the cost of a call is measured.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..))]
     rate: u32,
     /// The highest rate that is tried.
     #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u32).range(100..))]
     rate_max: u32,
-    /// Prints every value as one JSON object on the last line.
-    #[arg(long)]
-    json: bool,
 }
 
 fn main() -> Result<()> {
-    let Options { rounds, seconds, rate, rate_max, json } = Options::parse();
-    let report = run(&Plan { rounds, seconds, rate, rate_max })?;
-    println!("{report}");
-    if json {
-        println!("{}", report.json());
-    }
+    let Options { turns: Turns { rounds, seconds, telling }, rate, rate_max } = Options::parse();
+    telling.tell(&run(&Plan { rounds, seconds, rate, rate_max })?, Report::json);
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::Parser;
-use edge_benches::wire::run;
+use edge_benches::tell::Telling;
+use edge_benches::wire::{Report, run};
 
 /// Measures what reading and writing a SIP message costs.
 #[derive(Debug, Parser)]
@@ -13,17 +14,12 @@ struct Options {
     /// Messages of each kind in each round.
     #[arg(long, default_value_t = 50_000)]
     messages: u32,
-    /// Prints the result as one JSON object on the last line.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 fn main() -> Result<()> {
-    let Options { rounds, messages, json } = Options::parse();
-    let report = run(rounds, messages)?;
-    println!("{report}");
-    if json {
-        println!("{}", report.json());
-    }
+    let Options { rounds, messages, telling } = Options::parse();
+    telling.tell(&run(rounds, messages)?, Report::json);
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use super::trial::Outcome;
+use crate::tell::median;
 
 /// All trials.
 #[derive(Debug)]
@@ -32,9 +33,7 @@ impl Row {
     }
 
     fn median(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.outcomes.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(0.0)
+        median(self.outcomes.iter().map(of)).unwrap_or(0.0)
     }
 
     fn setup_ms(&self, quantile: f64) -> f64 {

@@ -9,8 +9,9 @@ use edge_tests::process::wait_until;
 use edge_tests::sipp::{SIP_PORT, Scenario, Statistics};
 use edge_tests::{Side, Sipp};
 
-use super::processor::{self, Cores};
 use super::subject::Subject;
+use crate::processor::{self, Cores};
+use crate::search::Tried;
 
 /// SIPp is slower than it should be when it comes below this part of the rate; less is the error of its own figure.
 const RATE_REACHED: f64 = 0.9;
@@ -48,8 +49,12 @@ pub(super) struct Outcome {
     pub(super) cpu_ms: f64,
 }
 
-impl Outcome {
-    pub(super) fn is_good(&self) -> bool {
+impl Tried for Outcome {
+    fn rate(&self) -> u64 {
+        self.rate.into()
+    }
+
+    fn is_good(&self) -> bool {
         self.failed == 0 && self.retransmitted == 0 && !self.slow
     }
 }

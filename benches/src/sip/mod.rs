@@ -6,9 +6,7 @@
 //! process is in nobody's figure. All are up during the whole run, each in a lab of its own; a round gives each its turn.
 
 mod load;
-mod processor;
 mod report;
-mod search;
 mod subject;
 
 use anyhow::{Context, Result};
@@ -17,9 +15,16 @@ use edge_tests::Lab;
 pub use report::Report;
 
 use load::Load;
-use processor::Cores;
 use report::Row;
 use subject::{Kind, Subject};
+
+use crate::processor::Cores;
+use crate::search::Search;
+
+/// The first rate that is tried when nothing is known.
+const FIRST_RATE: u64 = 200;
+/// The highest rate is known to a part of this.
+const PRECISION: u64 = 10;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +64,9 @@ pub fn run(plan: &Plan) -> Result<Report> {
             // Caches, pools and interpreters are filled by calls that nobody counts.
             load.run(subject, cores)?;
             row.steady.push(load.run(subject, cores)?);
-            let highest = search::highest(plan, row.highest.last().map(|best| best.rate), |rate| {
-                Load { rate, seconds: plan.seconds }.run(subject, cores)
+            let search = Search { first: FIRST_RATE, most: plan.rate_max.into(), precision: PRECISION };
+            let highest = search.highest(row.highest.last().map(|best| best.rate.into()), |rate| {
+                Load { rate: u32::try_from(rate)?, seconds: plan.seconds }.run(subject, cores)
             })?;
             row.highest.extend(highest);
         }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use super::load::Outcome;
+use crate::search::Tried;
+use crate::tell::{median, shown};
 
 /// What one subject did, a value a round.
 #[derive(Debug, Clone)]
@@ -86,14 +88,4 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }

@@ -9,13 +9,11 @@ use edge_tests::process::Process;
 use edge_tests::sipp::SIP_PORT;
 use edge_tests::{EdgeConfig, EdgeProcess, Lab, Side};
 
-use super::processor::{self, Cores};
+use crate::processor::{self, Cores};
+use crate::rtpengine;
 
 const KAMAILIO: &str = include_str!("../../peers/kamailio.cfg");
 const RTPENGINE: &str = include_str!("../../peers/kamailio-rtpengine.cfg");
-
-/// Where Kamailio asks for relays, as its configuration has it.
-const RTPENGINE_CONTROL: &str = "--listen-ng=127.0.0.1:2223";
 
 /// The kinds of what can be between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +90,9 @@ impl<'lab> Subject<'lab> {
             }
             Kind::Edge => vec![Running::Edge(EdgeProcess::start(lab, &edge_config())?)],
             Kind::Kamailio => vec![kamailio(lab, "")?],
-            Kind::KamailioRtpengine => vec![rtpengine(lab)?, kamailio(lab, RTPENGINE)?],
+            Kind::KamailioRtpengine => {
+                vec![Running::Process(rtpengine::start(lab)?), kamailio(lab, RTPENGINE)?]
+            }
             Kind::Asterisk => vec![Running::Asterisk(Asterisk::between(lab, &NewerDebian::installed()?)?)],
         };
         for process in &running {
@@ -138,19 +138,5 @@ fn kamailio<'lab>(lab: &'lab Lab, media: &str) -> Result<Running<'lab>> {
     let mut process = Process::start(command, lab.edge(), &directory.join("output"))?;
     let address = SocketAddrV4::new(Side::Carrier.edge_address(), SIP_PORT);
     wait_until_listening(lab.edge(), address, &mut process).context("Kamailio does not start")?;
-    Ok(Running::Process(process))
-}
-
-/// The relay of media, without its kernel module.
-fn rtpengine(lab: &Lab) -> Result<Running<'_>> {
-    let mut command = contained(&installed("rtpengine", "rtpengine-daemon")?);
-    for side in Side::BOTH {
-        command.arg(format!("--interface={}/{}", side.edge_device(), side.edge_address()));
-    }
-    command.args(["--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=4"]);
-    command.args([RTPENGINE_CONTROL, "--listen-cli=127.0.0.1:2224", "--port-min=10000", "--port-max=31999"]);
-    let mut process = Process::start(command, lab.edge(), &lab.directory().join("rtpengine"))?;
-    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 2224);
-    wait_until_listening(lab.edge(), address, &mut process).context("rtpengine does not start")?;
     Ok(Running::Process(process))
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-/// One core for SIPp, another for who is measured.
+/// One core for who makes the work, another for who is measured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cores {
-    pub(super) generator: usize,
-    pub(super) subject: usize,
+pub(crate) struct Cores {
+    pub(crate) generator: usize,
+    pub(crate) subject: usize,
 }
 
 impl Cores {
     /// The first two that this process may use.
-    pub(super) fn of_this_process() -> Result<Self> {
+    pub(crate) fn of_this_process() -> Result<Self> {
         // SAFETY: a cpu_set_t is an array of words; all zeroes is the empty set.
         let mut set: libc::cpu_set_t = unsafe { zeroed() };
         // SAFETY: the kernel writes at most the size that it is told.
@@ -26,17 +26,71 @@ impl Cores {
         let allowed = |core: &usize| unsafe { libc::CPU_ISSET(*core, &set) };
         let mut cores = (0..libc::CPU_SETSIZE as usize).filter(allowed);
         let both = cores.next().zip(cores.next());
-        let (generator, subject) = both.context("a call is measured on two cores; this machine has one")?;
+        let (generator, subject) = both.context("a bench needs two cores; this machine has one")?;
         Ok(Self { generator, subject })
     }
 }
 
-/// Binds every thread of `process` and of what descends from it to `core`.
-pub(super) fn bind(process: u32, core: usize) -> Result<()> {
+/// A set of one core.
+fn only(core: usize) -> libc::cpu_set_t {
     // SAFETY: as above.
     let mut set: libc::cpu_set_t = unsafe { zeroed() };
     // SAFETY: the core came from a set of this size.
     unsafe { libc::CPU_SET(core, &mut set) };
+    set
+}
+
+/// Binds the calling thread to `core`.
+pub(crate) fn bind_this_thread(core: usize) -> Result<()> {
+    let set = only(core);
+    // SAFETY: the set lives through the call.
+    let outcome = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    ensure!(outcome == 0, "cannot bind a thread to core {core}");
+    Ok(())
+}
+
+/// Lets the calling thread run before all that have no such priority, and tells its id. Nobody else's work is meant to be in
+/// a figure.
+pub(crate) fn prefer_this_thread() -> Result<u32> {
+    // SAFETY: gettid takes nothing.
+    let id = u32::try_from(unsafe { libc::gettid() })?;
+    prefer_thread(id);
+    Ok(id)
+}
+
+/// Lets every thread of `process`, and of what descends from it, run before all that have no such priority.
+pub(crate) fn prefer(process: u32) -> Result<()> {
+    for member in family(process)? {
+        for task in fs::read_dir(format!("/proc/{member}/task"))?.flatten() {
+            task.file_name().to_string_lossy().parse().map(prefer_thread).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+fn prefer_thread(id: u32) {
+    let Ok(id) = libc::pid_t::try_from(id) else { return };
+    let priority = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameters live through the call. A thread that has ended meanwhile needs no priority.
+    let _ = unsafe { libc::sched_setscheduler(id, libc::SCHED_FIFO, &raw const priority) };
+}
+
+/// Lets this process, and those that it starts, have as many descriptors as they may, and tells how many these are.
+pub(crate) fn descriptors() -> Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit has room for what the call writes.
+    let outcome = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    ensure!(outcome == 0, "cannot read the limit of descriptors");
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the limit lives through the call.
+    let outcome = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    ensure!(outcome == 0, "cannot raise the limit of descriptors to what is allowed");
+    Ok(limit.rlim_max)
+}
+
+/// Binds every thread of `process` and of what descends from it to `core`.
+pub(crate) fn bind(process: u32, core: usize) -> Result<()> {
+    let set = only(core);
     for member in family(process)? {
         for task in fs::read_dir(format!("/proc/{member}/task"))?.flatten() {
             let Ok(id) = task.file_name().to_string_lossy().parse() else { continue };
@@ -48,7 +102,7 @@ pub(super) fn bind(process: u32, core: usize) -> Result<()> {
 }
 
 /// What `process` and what descends from it have spent in user and kernel mode.
-pub(super) fn spent(process: u32) -> Result<Duration> {
+pub(crate) fn spent(process: u32) -> Result<Duration> {
     let fields = |id: &u32| fs::read_to_string(format!("/proc/{id}/stat")).ok().and_then(|line| times(&line));
     let ticks: u64 = family(process)?.iter().filter_map(fields).sum();
     // SAFETY: sysconf takes a plain integer.
@@ -67,7 +121,7 @@ fn parent(line: &str) -> Option<u32> {
 }
 
 /// `process` and all that descend from it.
-fn family(process: u32) -> Result<Vec<u32>> {
+pub(crate) fn family(process: u32) -> Result<Vec<u32>> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };

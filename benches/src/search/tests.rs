@@ -1,15 +1,29 @@
 //! A subject that does well up to a rate that the test knows.
 
-use super::{Plan, highest};
-use crate::sip::load::Outcome;
+use super::{Search, Tried};
 
-const PLAN: Plan = Plan { rounds: 1, seconds: 1, rate: 100, rate_max: 6000 };
+const SEARCH: Search = Search { first: 200, most: 6000, precision: 10 };
 
-fn found(limit: u32, near: Option<u32>) -> Option<u32> {
+struct Try {
+    rate: u64,
+    good: bool,
+}
+
+impl Tried for Try {
+    fn rate(&self) -> u64 {
+        self.rate
+    }
+
+    fn is_good(&self) -> bool {
+        self.good
+    }
+}
+
+fn found(limit: u64, near: Option<u64>) -> Option<u64> {
     let mut tried = 0;
-    let outcome = highest(&PLAN, near, |rate| {
+    let outcome = SEARCH.highest(near, |rate| {
         tried += 1;
-        Ok(Outcome { rate, calls: 1, failed: u64::from(rate > limit), ..Outcome::default() })
+        Ok(Try { rate, good: rate <= limit })
     });
     assert!(tried < 20, "{tried} tries");
     outcome.unwrap_or_else(|error| unreachable!("no try fails: {error}")).map(|best| best.rate)
