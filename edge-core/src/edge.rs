@@ -10,9 +10,11 @@
 //! - Every INVITE of a known trunk that would start a call ends with exactly one [`Command::WriteRecord`]; but one
 //!   that overload or the bound of transactions turns away is only counted: nobody would know it when it came again, and
 //!   writing it down would cost more than refusing it.
-//! - A source that belongs to no trunk changes nothing but a counter.
+//! - A source that belongs to no trunk changes nothing but a counter, and how many challenges it has left.
 
+mod challenges;
 mod counters;
+mod door;
 mod elsewhere;
 mod joins;
 mod journal;
@@ -27,6 +29,7 @@ mod tests;
 mod urgency;
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -188,8 +191,24 @@ pub enum Command {
         /// The call.
         call: CallKey,
     },
+    /// Take note of how somebody has behaved who is no trunk by its address.
+    Judge {
+        /// Who.
+        source: IpAddr,
+        /// What it did.
+        conduct: Conduct,
+    },
     /// After [`Input::DrainRequested`]: no call is left.
     Drained,
+}
+
+/// What somebody has shown by a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conduct {
+    /// That it is a trunk, over a connection.
+    Proven,
+    /// That it is none, after it had heard our challenge at its address: nobody has forged that.
+    Refused,
 }
 
 /// One shard's calls.
@@ -214,6 +233,8 @@ pub struct Edge {
     /// When it was last said that calls are turned away.
     overload_said: Option<Instant>,
     draining: Draining,
+    /// How many challenges may leave.
+    challenges: challenges::Challenges,
 }
 
 /// How long an overload that goes on is not spoken of again.
@@ -255,6 +276,7 @@ impl Edge {
             overload: Overload::new(epoch),
             overload_said: None,
             draining: Draining::No,
+            challenges: challenges::Challenges::default(),
         }
     }
 

@@ -159,6 +159,11 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The same in milliseconds.
+    pub(crate) fn milliseconds(&self) -> u64 {
+        u64::try_from(self.since_epoch.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// How moments are written down.
     pub(crate) const fn clock(&self) -> Clock {
         Clock::new(self.now, self.since_epoch)

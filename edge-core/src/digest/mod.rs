@@ -2,7 +2,8 @@
 //!
 //! [`Challenge`] and [`Authorization`] are the two headers, over the bytes that they were read from; [`Proof`] is the arithmetic
 //! that both sides do. [`Nonces`] is a client: it remembers what it was challenged with, so that the next request proves itself
-//! unasked.
+//! unasked. A server remembers no challenge: [`NonceKey`] knows its own nonces again, and
+//! [`NonceCounts`] which proofs it has seen.
 //!
 //! Invariants:
 //! - What RFC 7616 calls `unq(X)` is the text between the quotes as it is written: it is hashed and repeated with its escapes.
@@ -14,6 +15,8 @@
 mod algorithm;
 mod authorization;
 mod challenge;
+mod counts;
+mod issued;
 mod login;
 mod nonces;
 mod proof;
@@ -23,6 +26,8 @@ mod wire;
 pub use algorithm::{Algorithm, Algorithms, Hash, HexDigest};
 pub use authorization::Authorization;
 pub use challenge::{Challenge, Qop};
+pub use counts::{NonceCounts, Replayed};
+pub use issued::{Issued, Nonce, NonceKey};
 pub use login::Login;
 pub use nonces::{Nonces, Unanswered};
 pub use proof::{Proof, Protection};

@@ -7,6 +7,14 @@ use crate::policy::OverBound;
 pub struct Counters {
     /// Datagrams from sources that belong to no trunk.
     pub strangers: u64,
+    /// Challenges that were sent.
+    pub challenges: u64,
+    /// Challenges that were not, because too many were, or because the request was shorter.
+    pub challenges_withheld: u64,
+    /// Proofs made with another password than their trunk's, or with a name that nobody has.
+    pub proofs_refused: u64,
+    /// Proofs that were seen before.
+    pub proofs_replayed: u64,
     /// Datagrams of trunks that are no SIP, or that cannot be answered.
     pub unanswerable: u64,
     /// Requests of trunks that were malformed and heard so.
@@ -60,9 +68,13 @@ impl Counters {
 
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 20] {
+    pub const fn named(&self) -> [(&'static str, u64); 24] {
         let Self {
             strangers,
+            challenges,
+            challenges_withheld,
+            proofs_refused,
+            proofs_replayed,
             unanswerable,
             bad_requests,
             stray_responses,
@@ -85,6 +97,10 @@ impl Counters {
         } = *self;
         [
             ("strangers", strangers),
+            ("challenges", challenges),
+            ("challenges_withheld", challenges_withheld),
+            ("proofs_refused", proofs_refused),
+            ("proofs_replayed", proofs_replayed),
             ("unanswerable", unanswerable),
             ("bad_requests", bad_requests),
             ("stray_responses", stray_responses),

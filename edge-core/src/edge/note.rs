@@ -58,9 +58,14 @@ impl Edge {
 
     /// The other shard that a message is for.
     fn place_of(&mut self, path: Path, bytes: &Bytes, now: Instant) -> Option<usize> {
-        path.trunk(&self.policy)?;
+        let trunk = path.trunk(&self.policy);
+        if trunk.is_none() && self.policy.door(path.listener.realm, path.peer.ip()).is_none() {
+            return None;
+        }
         match self.elsewhere.shard_of(bytes) {
             Some(shard) => (!self.is_ours(path, bytes)).then_some(shard),
+            // Nobody moves a dialog before it is known who wants to.
+            None if trunk.is_none() => None,
             None => self.place_of_replaced(bytes, now),
         }
     }

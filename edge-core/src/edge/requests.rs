@@ -32,8 +32,10 @@ const SHED_RETRY_AFTER_MAX_S: u64 = 4;
 impl Edge {
     pub(super) fn on_message(&mut self, path: Path, bytes: Bytes, now: Instant) {
         let Some(trunk) = path.trunk(&self.policy) else {
-            self.on_stranger(path, bytes, now);
-            return;
+            if self.policy.door(path.listener.realm, path.peer.ip()).is_some() {
+                return self.on_visit(path, bytes, now);
+            }
+            return self.on_stranger(path, bytes, now);
         };
         self.overload.count(trunk, now);
         if self.passes_over(trunk, path, &bytes, now) {
@@ -111,14 +113,10 @@ impl Edge {
         }
     }
 
-    fn on_request(&mut self, trunk: TrunkId, path: Path, request: Request, now: Instant) {
+    pub(super) fn on_request(&mut self, trunk: TrunkId, path: Path, request: Request, now: Instant) {
         self.counters.requests += 1;
-        match self.resources.transactions.on_request(&request, path, now) {
-            Matched::Absorbed => return self.resources.at(now).flush(),
-            Matched::Deliver(_, Owner::Invited(key, side)) => {
-                return self.with_call(key, now, |call, ctx| call.on_ack(side, &request, ctx));
-            }
-            Matched::Deliver(..) | Matched::Nothing => {}
+        if self.is_repetition(path, &request, now) {
+            return;
         }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
         match request.method {
@@ -296,7 +294,7 @@ impl Edge {
         }
     }
 
-    fn on_response(&mut self, response: &Response, now: Instant) {
+    pub(super) fn on_response(&mut self, response: &Response, now: Instant) {
         // The transaction forgets its request with the answer.
         let challenged = self.resources.transactions.challenged_by(response);
         let matched = self.resources.transactions.on_response(response, now);
@@ -372,7 +370,7 @@ impl Edge {
     }
 
     /// The call that has the dialog of a response now: a side may have gone to another call since its request.
-    fn owner_now(&self, response: &Response) -> Option<(CallKey, Side)> {
+    pub(super) fn owner_now(&self, response: &Response) -> Option<(CallKey, Side)> {
         self.resources.dialogs.get(&shard::tag_number(response.from.tag()?)?).copied()
     }
 
@@ -383,7 +381,7 @@ impl Edge {
     }
 
     /// The dialog of ours that the To tag of a request names, when it comes from that dialog's trunk, over its network.
-    fn owner_of_tag(&self, path: Path, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
+    pub(super) fn owner_of_tag(&self, path: Path, request: &Request) -> Option<((CallKey, Side), &Dialog)> {
         let tag = shard::tag_number(request.to.tag()?)?;
         let &(key, side) = self.resources.dialogs.get(&tag)?;
         let call = self.calls.get(&key)?;
@@ -430,7 +428,7 @@ impl Edge {
 
 /// The To tag of a stateless answer: the same for a request that comes again (RFC 3261 section 8.2.7), and nobody else
 /// can tell it in advance.
-fn stateless_tag(secret: u64, message: &Message) -> String {
+pub(super) fn stateless_tag(secret: u64, message: &Message) -> String {
     let mut hash = DefaultHasher::new();
     secret.hash(&mut hash);
     for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
@@ -440,7 +438,7 @@ fn stateless_tag(secret: u64, message: &Message) -> String {
 }
 
 /// Where the answer to a request goes that has no transaction.
-fn reply_path(path: Path, message: &Message) -> Path {
+pub(super) fn reply_path(path: Path, message: &Message) -> Path {
     let via = message.values(HeaderName::Via).next().map(|value| message.share(value));
     match via.map(crate::sip::Via::parse) {
         Some(Ok(via)) => path.answering(&via),

@@ -32,6 +32,7 @@ mod transfer;
 mod trunk_test;
 mod understood;
 mod update;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -159,7 +160,7 @@ impl Bench {
                 }
                 Command::Journal { call, entry } => drop(self.journal.insert(call, entry)),
                 Command::Forget { call } => drop(self.journal.remove(&call)),
-                Command::Drained => {}
+                Command::Judge { .. } | Command::Drained => {}
             }
         }
         (sent, records)

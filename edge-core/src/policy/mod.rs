@@ -34,6 +34,7 @@ mod source;
 mod standing_calls;
 mod target;
 mod trunk;
+mod visitor;
 mod waiting;
 
 use std::collections::HashMap;
@@ -74,6 +75,7 @@ pub use shield::{ShieldMode, ShieldPolicy, Unknown};
 use source::Sources;
 pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 
+pub use visitor::{Door, GUEST_FOR, Visitor};
 pub use waiting::Waiting;
 
 pub use trunk::{Auth, Direction, ReliableProvisional, SESSION_TIMER, Srtp, Trunk, TrunkId, TrunkKey};
@@ -100,6 +102,8 @@ pub struct Policy {
     sources: Sources,
     /// The trunks that prove who they are by their certificate.
     keys: HashMap<TrunkKey, TrunkId>,
+    /// Where trunks prove who they are by a password.
+    doors: visitor::Doors,
 }
 
 /// What the edge does with a request from a source that belongs to no trunk.
@@ -197,6 +201,7 @@ impl Policy {
             return Err(PolicyError::RouteTrunk { route: route.name.clone() });
         }
         Ok(Self {
+            doors: visitor::Doors::default().of(&node, &trunks),
             node,
             sources: Sources::new(&trunks),
             keys: certified(&trunks),
@@ -232,8 +237,9 @@ impl Policy {
                 let registered = Arc::clone(&old.registered);
                 let state = old.state_under(trunk);
                 let guards = trunk.guards_after(old);
-                *trunk =
-                    Arc::new(Trunk { key, targets, usage, registered, state, guards, ..Trunk::clone(trunk) });
+                let visitor = trunk.visitor.after(&old.visitor);
+                let own = Trunk::clone(trunk);
+                *trunk = Arc::new(Trunk { key, targets, usage, registered, state, guards, visitor, ..own });
             }
             if !stays {
                 self.trunks.extend(old.left());
@@ -242,12 +248,18 @@ impl Policy {
         names::bound_former(&mut self.trunks);
         self.sources = Sources::new(&self.trunks);
         self.keys = certified(&self.trunks);
+        self.doors = previous.doors.of(&self.node, &self.trunks);
     }
 
-    /// Gives each trunk the login that `of` has for its name.
+    /// Gives each trunk the login that `of` has for its name: ours with it, or its with us.
     pub fn log_in(&mut self, of: impl Fn(&str) -> Option<Arc<Login>>) {
         for trunk in &mut self.trunks {
             if let Some(login) = of(&trunk.name) {
+                if trunk.auth == Auth::Digest {
+                    let visitor = trunk.visitor.clone().called(login);
+                    *trunk = Arc::new(Trunk { visitor, ..Trunk::clone(trunk) });
+                    continue;
+                }
                 let token = |register: &Arc<Register>| {
                     let token = login.token(&[&self.node, &trunk.name]);
                     Arc::new(Register { token, ..Register::clone(register) })
@@ -256,6 +268,7 @@ impl Policy {
                 *trunk = Arc::new(Trunk { login: Some(login), register, ..Trunk::clone(trunk) });
             }
         }
+        self.doors = self.doors.of(&self.node, &self.trunks);
     }
 
     /// The realm behind an id of this policy.

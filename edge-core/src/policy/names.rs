@@ -55,7 +55,7 @@ impl Policy {
             })
         };
         let mut trunks: Vec<_> = self.trunks.iter().map(led).collect();
-        let by_address = |trunk: &&Arc<Trunk>| trunk.auth != Auth::Certificate;
+        let by_address = |trunk: &&Arc<Trunk>| matches!(trunk.auth, Auth::Address | Auth::Registration);
         trunks.extend(
             self.trunks
                 .iter()
@@ -97,6 +97,7 @@ impl Policy {
             realms: self.realms.clone(),
             sources: super::Sources::new(&trunks),
             keys: super::certified(&trunks),
+            doors: self.doors.of(&self.node, &trunks),
             trunks,
             routes: Arc::clone(&self.routes),
             strangers: self.strangers,

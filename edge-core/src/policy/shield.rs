@@ -61,9 +61,9 @@ impl Default for ShieldPolicy {
 }
 
 impl Policy {
-    /// Every prefix that is believed to be a trunk's, with its realm.
+    /// Every prefix that is believed to be a trunk's, with its realm; and where those are that have proven themselves.
     pub fn trusted(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
-        self.sources.prefixes()
+        self.sources.prefixes().chain(self.guests())
     }
 
     /// A trunk that would be kept out by keeping out all of `net`.

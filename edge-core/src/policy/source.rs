@@ -50,7 +50,7 @@ impl Sources {
                 Auth::Registration => targets.for_each(|address| {
                     add(index.registrars.entry((trunk.realm, address)).or_default(), position, trunk);
                 }),
-                Auth::Certificate => {}
+                Auth::Certificate | Auth::Digest => {}
             }
         }
         index.lengths.sort_unstable_by(|a, b| b.cmp(a));

@@ -25,7 +25,10 @@ impl Policy {
         for leg in calls.flat_map(|call| call.legs()) {
             let Some(listener) = leg.way.listener_in(self) else { continue };
             let named = |trunk: &&Arc<Trunk>| trunk.name == leg.trunk && trunk.realm == listener.realm;
-            let known = |trunk: &Arc<Trunk>| trunk.to_be_proven().is_some() || trunk.is_at(leg.way.peer.ip());
+            let known = |trunk: &Arc<Trunk>| {
+                let anywhere = matches!(trunk.auth, Auth::Certificate | Auth::Digest);
+                anywhere || trunk.is_at(leg.way.peer.ip())
+            };
             if trunks.iter().filter(named).any(known) {
                 continue;
             }

@@ -35,6 +35,8 @@ pub enum Host {
         /// When it is given, no other is used.
         transport: Option<Transport>,
     },
+    /// Nowhere that is known: it comes to us.
+    Visiting,
 }
 
 impl Host {
@@ -43,7 +45,7 @@ impl Host {
     pub fn known(&self) -> Targets {
         match self {
             Self::Address { address, transport } => Targets::one(*address, *transport),
-            Self::Name { .. } => Targets::default(),
+            Self::Name { .. } | Self::Visiting => Targets::default(),
         }
     }
 
@@ -52,7 +54,7 @@ impl Host {
     pub const fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Address { address, .. } => Some(*address),
-            Self::Name { .. } => None,
+            Self::Name { .. } | Self::Visiting => None,
         }
     }
 
@@ -62,6 +64,7 @@ impl Host {
         match self {
             Self::Address { transport, .. } => Some(*transport),
             Self::Name { transport, .. } => *transport,
+            Self::Visiting => None,
         }
     }
 
@@ -83,6 +86,7 @@ impl fmt::Display for Host {
             },
             Self::Name { name, port: Some(port), .. } => write!(f, "{name}:{port}"),
             Self::Name { name, port: None, .. } => name.fmt(f),
+            Self::Visiting => f.write_str("-"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A trunk: a peer that is known, and what it may do.
 //!
-//! Invariant: a trunk always has something it is known by: sources, or names in its certificate.
+//! Invariant: a trunk always has something it is known by: sources, names in its certificate, or a password.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{
     AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, Mark, Number,
     NumberPlan, RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
 };
-use super::{Diversions, HeaderPolicy, IdentityPolicy};
+use super::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
 
@@ -53,6 +53,9 @@ pub enum Auth {
     Certificate,
     /// By the registration that we have with it: by its address, and by the Contact that its requests are for.
     Registration,
+    /// By a password, wherever it comes from: each request that begins something proves it, and what belongs to that comes from
+    /// where it did.
+    Digest,
 }
 
 /// A peer that may call, be called, or both.
@@ -73,7 +76,8 @@ pub struct Trunk {
     pub names: Vec<String>,
     /// Its number; [`super::Policy`] gives it.
     pub key: TrunkKey,
-    /// Addresses that may send as this trunk, beside its targets, when it is known by its address.
+    /// Addresses that may send as this trunk, beside its targets, when it is known by its address. Where a password says who it
+    /// is, they are the only ones that it may come from; empty for all.
     pub sources: Vec<IpNet>,
     /// What its requests outside of dialogs have beside that, when it shares its address with other trunks.
     pub marks: Arc<[Mark]>,
@@ -129,6 +133,8 @@ pub struct Trunk {
     pub registered: Arc<Registered>,
     /// Who we are when it challenges us; `None` leaves its challenges unanswered.
     pub login: Option<Arc<Login>>,
+    /// Who it is when we challenge it.
+    pub visitor: Visitor,
     /// What is looked at before its calls are placed; `None` for nothing.
     pub guards: Option<Arc<Guards>>,
     /// When its breaker opens; `None` for one that never does.
@@ -217,6 +223,7 @@ impl Trunk {
             register: None,
             registered: Arc::default(),
             login: None,
+            visitor: Visitor::default(),
             usage: Arc::default(),
             state: Arc::default(),
         }
@@ -231,7 +238,9 @@ impl Trunk {
     /// Whether `address` is one of this trunk's.
     #[must_use]
     pub fn is_at(&self, address: IpAddr) -> bool {
-        self.targets.holds(address) || self.sources.iter().any(|net| net.contains(&address))
+        // The sources of a visitor are where it may come from, and may be all the world.
+        let sources = if self.auth == Auth::Digest { &[][..] } else { &self.sources };
+        self.targets.holds(address) || sources.iter().any(|net| net.contains(&address))
     }
 
     /// Whether `self` is still found by what `other` is found by: the same addresses, or its number.
@@ -240,7 +249,7 @@ impl Trunk {
             Auth::Address | Auth::Registration => {
                 self.targets == other.targets && self.sources == other.sources
             }
-            Auth::Certificate => true,
+            Auth::Certificate | Auth::Digest => true,
         };
         self.realm == other.realm && self.auth == other.auth && self.claim() == other.claim() && same_place
     }
@@ -249,7 +258,7 @@ impl Trunk {
     #[must_use]
     pub const fn to_be_proven(&self) -> Option<TrunkKey> {
         match self.auth {
-            Auth::Address | Auth::Registration => None,
+            Auth::Address | Auth::Registration | Auth::Digest => None,
             Auth::Certificate => Some(self.key),
         }
     }

@@ -121,6 +121,11 @@ impl Relations {
         }
     }
 
+    /// The trunk that a relation is with.
+    pub(crate) fn trunk_of(&self, id: RelationId) -> Option<&Arc<Trunk>> {
+        self.relations.get(&id).map(|relation| &relation.trunk)
+    }
+
     /// Whether none is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.relations.is_empty()

@@ -87,6 +87,16 @@ impl<O: Copy> Transactions<O> {
         ClientKey::of(response).is_some_and(|key| self.clients.contains_key(&key))
     }
 
+    /// Who waits for this response from over there: the address that the request was sent to, where no certificate says who that
+    /// is.
+    #[must_use]
+    pub fn awaits(&self, response: &Response, from: Path) -> Option<O> {
+        let transaction = self.table.get(self.clients.get(&ClientKey::of(response)?)?)?;
+        let Path { listener, peer, proven } = transaction.path;
+        let there = listener.realm == from.listener.realm && peer.ip() == from.peer.ip();
+        (there && proven.is_none() && from.proven.is_none()).then_some(transaction.owner)
+    }
+
     /// The INVITE that `cancel` wants to end, if it is still here (RFC 3261 section 9.2).
     #[must_use]
     pub fn cancelled_by(&self, cancel: &Request, from: Path) -> Option<(TransactionId, O)> {

@@ -259,7 +259,7 @@ impl World {
                 }
                 Command::WriteRecord(_) => RECORD_US,
                 Command::Journal { .. } => JOURNAL_US,
-                Command::Forget { .. } | Command::Drained => 0,
+                Command::Forget { .. } | Command::Judge { .. } | Command::Drained => 0,
             };
         }
         cost_us

@@ -328,6 +328,7 @@ impl World {
             Command::WriteRecord(record) => self.keep(*record),
             Command::Journal { call, entry } => self.crashes.journal(call, Some(entry)),
             Command::Forget { call } => self.crashes.journal(call, None),
+            Command::Judge { .. } => {}
             Command::Drained => {
                 assert!(!self.drained, "drained twice");
                 self.drained = true;

@@ -1,7 +1,7 @@
 //! Who we are for a trunk that challenges, in a sentence.
 
 use edge_core::digest::Algorithms;
-use edge_core::policy::Register;
+use edge_core::policy::{Register, Trunk};
 
 use super::Span;
 use crate::config::{PasswordSource, TrunkLogin};
@@ -10,11 +10,28 @@ use crate::config::{PasswordSource, TrunkLogin};
 pub(super) fn said(login: &TrunkLogin) -> String {
     let TrunkLogin { username, realm, algorithms, password } = login;
     let realm = realm.as_ref().map_or_else(String::new, |realm| format!(" in realm {realm:?} alone"));
-    let place = match password {
+    format!("answered{realm} as {username:?} with {}{}", place_of(password), restricted(*algorithms))
+}
+
+/// What a trunk that comes to us has to prove.
+pub(super) fn proves(login: &TrunkLogin, node: &str) -> String {
+    let TrunkLogin { username, realm, algorithms, password } = login;
+    let realm = realm.as_deref().unwrap_or(node);
+    format!("as {username:?} in realm {realm:?} with {}{}", place_of(password), restricted(*algorithms))
+}
+
+/// Where a trunk may come from that proves by a password who it is.
+pub(super) fn visits(trunk: &Trunk) -> String {
+    let sources: Vec<_> = trunk.sources.iter().map(super::source).collect();
+    let place = if sources.is_empty() { "anywhere".to_owned() } else { sources.join(" or ") };
+    format!("from {place}, with its password: 401 until then")
+}
+
+fn place_of(password: &PasswordSource) -> String {
+    match password {
         PasswordSource::File(file) => format!("the password in {}", file.display()),
         PasswordSource::Environment(name) => format!("the password in ${name}"),
-    };
-    format!("answered{realm} as {username:?} with {place}{}", restricted(*algorithms))
+    }
 }
 
 fn restricted(algorithms: Algorithms) -> String {

@@ -167,6 +167,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         (Direction::Inbound | Direction::Both, Auth::Registration) => {
             "from where we register, for the Contact that we have registered".to_owned()
         }
+        (Direction::Inbound | Direction::Both, Auth::Digest) => login::visits(trunk),
     };
     row(f, "it calls us", format_args!("{caller}"))?;
     if !trunk.marks.is_empty() {
@@ -184,8 +185,12 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     if let Some(register) = &trunk.register {
         row(f, "we register", format_args!("{}", login::registered(register)))?;
     }
-    if let Some(login) = config.logins.get(&trunk.name) {
-        row(f, "its challenges", format_args!("are {}", login::said(login)))?;
+    match config.logins.get(&trunk.name) {
+        Some(login) if *auth == Auth::Digest => {
+            row(f, "it proves itself", format_args!("{}", login::proves(login, &config.node.name)))?;
+        }
+        Some(login) => row(f, "its challenges", format_args!("are {}", login::said(login)))?,
+        None => {}
     }
     row(f, "limits", format_args!("{}", limited(*limits)))?;
     row(f, "codecs", format_args!("{}", codec_policy(codecs)))?;
@@ -305,6 +310,7 @@ fn called(direction: Direction, host: &Host) -> String {
             Host::Name { port: None, transport: None, .. } => {
                 format!("where and over what DNS says that {host} takes SIP")
             }
+            Host::Visiting => "never (nobody knows where it is)".to_owned(),
         },
     }
 }

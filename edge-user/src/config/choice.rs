@@ -185,13 +185,13 @@ impl Choice for Transport {
 
 impl<'a> FromToml<'a> for Auth {
     fn from_toml(value: &'a DeValue<'a>) -> Result<Self, Fault> {
-        const BUILT: &str = "\"ip\", \"tls\" or \"register\"";
+        const BUILT: &str = "\"ip\", \"tls\", \"register\" or \"digest\"";
         match <&str>::from_toml(value)? {
             "ip" => Ok(Self::Address),
             "tls" => Ok(Self::Certificate),
             "register" => Ok(Self::Registration),
+            "digest" => Ok(Self::Digest),
             "none" => Err(Fault::Unauthenticated { found: "is \"none\"" }),
-            found @ "digest" => Err(Fault::PlannedValue { found: found.to_owned(), instead: BUILT }),
             found => Err(form(found, BUILT)),
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use edge_core::policy::{Host, MediaRange, PortRange, Transport};
 
+use super::digest;
 use super::document::At;
 use super::fault::{Fault, PortRangeText};
 use super::marks;
@@ -25,6 +26,7 @@ pub(super) fn between_trunks(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmD
     nothing_to_send_from(trunks, realms);
     nothing_of_their_family(trunks, realms);
     tls::check_trunks(trunks, realms);
+    digest::between(trunks);
 }
 
 fn listeners_twice(realms: &[&RealmDraft<'_>]) {

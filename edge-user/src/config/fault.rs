@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::digest::DigestFault;
 use super::direct::DirectFault;
 use super::headers::HeaderFault;
 use super::login::LoginFault;
@@ -361,6 +362,9 @@ pub enum Fault {
     /// Something about a registration.
     #[error(transparent)]
     Register(#[from] RegisterFault),
+    /// Something about a trunk that comes to us.
+    #[error(transparent)]
+    Digest(#[from] DigestFault),
     /// Something about a login.
     #[error(transparent)]
     Login(#[from] LoginFault),

@@ -64,6 +64,7 @@ pub(super) fn marks(trunk: &Section<'_>, auth: Auth) -> Arc<[Mark]> {
         Auth::Address => None,
         Auth::Certificate => Some("tls"),
         Auth::Registration => Some("register"),
+        Auth::Digest => Some("digest"),
     };
     if let Some(auth) = auth {
         trunk.note(section.line, "match", MatchFault::NotByAddress { auth }.into());

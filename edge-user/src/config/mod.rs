@@ -12,6 +12,7 @@ mod as_target;
 mod breaker;
 mod choice;
 mod conflict;
+mod digest;
 mod direct;
 mod document;
 mod fault;
@@ -54,6 +55,7 @@ use node::NodeSections;
 use realm::RealmDraft;
 use trunk::TrunkDraft;
 
+pub use digest::DigestFault;
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
 pub use headers::HeaderFault;
 pub use login::{LoginFault, PasswordSource, TrunkLogin};

@@ -96,6 +96,7 @@ pub(super) fn read(
 fn domain(host: &Host) -> String {
     match host {
         Host::Name { name, .. } => name.clone(),
+        Host::Visiting => String::new(),
         Host::Address { address, .. } => match address.ip() {
             IpAddr::V4(v4) => v4.to_string(),
             IpAddr::V6(v6) => format!("[{v6}]"),

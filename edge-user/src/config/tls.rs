@@ -191,6 +191,7 @@ pub(super) fn of_trunk(section: &Section<'_>, auth: At<Auth>, host: Option<&At<H
 /// The host's name, when it has one.
 fn of_host(section: &Section<'_>, host: &At<Host>) -> Vec<At<Domain>> {
     match &host.value {
+        Host::Visiting => Vec::new(),
         Host::Name { name, .. } => vec![At { value: Domain(name.clone()), line: host.line }],
         Host::Address { address, .. } => {
             let fault = TlsFault::NamesOfAddress { host: *address };

@@ -12,13 +12,14 @@ use edge_core::policy::{
     Limits, Mark, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER,
     Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
-use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy};
+use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
 use super::as_target;
 use super::breaker::breaker;
 use super::choice::MediaSource;
+use super::digest;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::guards::guards;
@@ -79,7 +80,7 @@ impl<'a> TrunkDraft<'a> {
     pub(super) fn read(section: Section<'a>, name: String, realms: &Names) -> Option<Self> {
         let auth = authentication(&section);
         let realm = realm(&section, realms);
-        let host = host(&section);
+        let host = digest::host(&section, &auth).or_else(|| host(&section));
         let tls = tls::of_trunk(&section, auth, host.as_ref());
         let next_hop = register::next_hop(&section, host.as_ref());
         let sources = sources(&section, auth.value, next_hop.as_ref());
@@ -89,6 +90,7 @@ impl<'a> TrunkDraft<'a> {
         let has_transport = section.has("transport");
         let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
+        digest::check(&section, &auth, direction);
         let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
         let (limits, codecs) = (limits(&section), codecs(&section));
         let nat = section.get("nat").is_some_and(|nat| nat.value);
@@ -216,6 +218,7 @@ impl<'a> TrunkDraft<'a> {
             numbers: Arc::new(numbers),
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
+            visitor: Visitor::default(),
             register: register.map(Arc::new),
             registered: Arc::default(),
             login: None,
@@ -286,10 +289,13 @@ fn sources(section: &Section<'_>, auth: Auth, host: Option<&At<Host>>) -> Option
         }
         return Some(Vec::new());
     }
+    if !section.has("sources") && auth == Auth::Digest {
+        return Some(Vec::new());
+    }
     if !section.has("sources") {
         let address = |host: &At<Host>| match host.value {
             Host::Address { address, .. } => vec![At { value: IpNet::from(address.ip()), line: host.line }],
-            Host::Name { .. } => Vec::new(),
+            Host::Name { .. } | Host::Visiting => Vec::new(),
         };
         return host.map(address);
     }

@@ -1,6 +1,7 @@
 //! Receivers: one thread a listening socket, which hands each datagram to the shard that it belongs to.
 //!
-//! Invariants: a datagram of a stranger is counted and costs nothing else; a full shard loses datagrams, counted,
+//! Invariants: a datagram of a stranger is counted and costs nothing else, but where trunks prove by a password who they are: there
+//! a shard that has leisure looks at it; a full shard loses datagrams, counted,
 //! and never makes a receiver wait, so one busy shard cannot stop the others; a trunk fills no queue for the others.
 
 use std::collections::HashMap;
@@ -126,14 +127,17 @@ pub(super) fn receive(
         let policy = shared.policy();
         let outcome = inbox.receive(socket, |peer, datagram| {
             let path = Path { listener, peer, proven: None };
-            match policy.identify(listener.realm, listener.transport, peer) {
+            let guest = || policy.guest(listener.realm, peer.ip());
+            match policy.identify(listener.realm, listener.transport, peer).or_else(guest) {
                 Some(trunk) => match policy.trunk(trunk).enqueue(datagram) {
                     Some(waiting) => hand_over(shards, shared, path, datagram, Some(waiting)),
                     None => drop(shared.unread.fetch_add(1, Ordering::Relaxed)),
                 },
                 None => {
                     shared.shield.offended(peer.ip(), Offence::Datagram);
-                    if policy.strangers == Strangers::Forbid && has_leisure(shards) {
+                    let heard = policy.strangers == Strangers::Forbid
+                        || policy.door(listener.realm, peer.ip()).is_some();
+                    if heard && has_leisure(shards) {
                         hand_over(shards, shared, path, datagram, None);
                     } else {
                         shared.strangers.fetch_add(1, Ordering::Relaxed);

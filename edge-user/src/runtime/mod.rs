@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::Edge;
+use edge_core::digest::NonceKey;
 use edge_core::edge::Shard;
 use edge_core::policy::{ListenerId, Policy};
 use tokio::sync::mpsc;
@@ -84,6 +85,9 @@ pub fn run(
     refuse_wrong_host(&config)?;
     let keyring = Arc::new(reload::keyring(&config)?);
     reload::log_in(&mut config)?;
+    if let Some(policy) = Arc::get_mut(&mut config.policy) {
+        policy.sign_with(NonceKey::new(seed()?));
+    }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;
@@ -135,6 +139,8 @@ struct Process {
     resolver: Resolver,
     /// Whether it was said that counters cannot be published.
     unpublished: AtomicBool,
+    /// What the guests were numbered when the shield heard of them.
+    guests_followed: u64,
     /// Held as long as this process is the node.
     _only_one: UnixDatagram,
 }
@@ -175,6 +181,7 @@ impl Process {
             journal,
             resolver,
             unpublished: AtomicBool::new(false),
+            guests_followed: 0,
             _only_one: only_one,
         };
         process.start_shards(heritage, epoch, (&sockets, streams), &drained_sender)?;
@@ -211,6 +218,7 @@ impl Process {
                 records: self.records.sender(),
                 journal: self.journal.notes(),
                 drained: drained.clone(),
+                shield: Arc::clone(&self.reception.shield),
                 status,
             };
             kept.extend(self.start_shard(index, host, heirs)?);
@@ -332,8 +340,18 @@ impl Process {
             self.replace_policy(Arc::new(policy));
         }
         self.datapath.refresh_next_hops();
+        self.follow_guests();
         self.reception.shield.tick();
         self.publish();
+    }
+
+    /// The shield lets through who has proven itself to be a trunk.
+    fn follow_guests(&mut self) {
+        self.policy.expire_guests(self.node.since_epoch());
+        let changes = self.policy.guests_changed();
+        if std::mem::replace(&mut self.guests_followed, changes) != changes {
+            self.reception.shield.follow(&self.policy);
+        }
     }
 
     /// DNS has said something about the name of a trunk.
@@ -476,7 +494,7 @@ fn datapath_settings(config: &Config) -> DatapathSettings {
     }
 }
 
-/// Randomness for tags, branches and session ids.
+/// Randomness for tags, branches, session ids and nonces.
 fn seed() -> anyhow::Result<[u8; 32]> {
     let mut seed = [0; 32];
     std::fs::File::open("/dev/urandom")

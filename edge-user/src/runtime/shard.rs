@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use edge_core::call::{CallKey, CallRecord, MediaFound};
-use edge_core::edge::{Counters, Note as ShardNote, Tested};
+use edge_core::edge::{Conduct, Counters, Note as ShardNote, Tested};
 use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cdr::Entry;
 use crate::datapath::{DatapathWriter, InstallError, Installed};
 use crate::journal::{Note, Notes};
+use crate::shield::{Offence, Shield};
 
 use super::clock;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
@@ -166,6 +167,8 @@ pub(super) struct ShardHost {
     pub(super) journal: Notes,
     /// Told once no call is left after a drain.
     pub(super) drained: Sender<()>,
+    /// Who is kept out.
+    pub(super) shield: Arc<Shield>,
     /// What others may see.
     pub(super) status: Arc<ShardStatus>,
 }
@@ -330,6 +333,10 @@ impl Running {
                     self.host.journal.take(Note::Write { call, media, entry });
                 }
                 Command::Forget { call } => self.forget(call),
+                Command::Judge { source, conduct: Conduct::Proven } => self.host.shield.befriend(source),
+                Command::Judge { source, conduct: Conduct::Refused } => {
+                    self.host.shield.offended(source, Offence::Password);
+                }
                 Command::Drained => drop(self.host.drained.try_send(())),
             }
         }

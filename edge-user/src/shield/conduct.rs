@@ -21,14 +21,17 @@ pub enum Offence {
     Connection,
     /// A handshake that proves nothing.
     Handshake,
+    /// A wrong password, by who has heard our challenge at its address.
+    Password,
 }
 
 impl Offence {
-    /// How much it counts: a handshake costs as much as five messages.
+    /// How much it counts: a handshake costs as much as five messages, and who tries passwords gets
+    /// twenty of them.
     const fn weight(self) -> u32 {
         match self {
             Self::Datagram | Self::Connection => 1,
-            Self::Handshake => 5,
+            Self::Handshake | Self::Password => 5,
         }
     }
 
@@ -37,7 +40,7 @@ impl Offence {
     pub const fn shows_who(self) -> bool {
         match self {
             Self::Datagram => false,
-            Self::Connection | Self::Handshake => true,
+            Self::Connection | Self::Handshake | Self::Password => true,
         }
     }
 }

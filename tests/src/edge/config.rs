@@ -23,6 +23,7 @@ pub struct EdgeConfig {
     over_tcp: Vec<Side>,
     over_tls: Vec<Side>,
     registering: Vec<Side>,
+    visiting: Vec<Side>,
     over_ipv6: Vec<Side>,
     media_of_both: Vec<Side>,
     names: Vec<(Side, String)>,
@@ -42,6 +43,7 @@ impl Default for EdgeConfig {
             over_tcp: Vec::new(),
             over_tls: Vec::new(),
             registering: Vec::new(),
+            visiting: Vec::new(),
             over_ipv6: Vec::new(),
             media_of_both: Vec::new(),
             names: Vec::new(),
@@ -78,6 +80,12 @@ impl EdgeConfig {
     pub fn registering(mut self, side: Side, register: &str) -> Self {
         self.registering.push(side);
         self.trunk(side, &format!("username = \"{}\"\nregister = {{ {register} }}", registrar::USER))
+    }
+
+    /// Lets a trunk come from anywhere, as the account that [`crate::peers::registrar`] knows; `lines` say more of it.
+    pub fn visiting(mut self, side: Side, lines: &str) -> Self {
+        self.visiting.push(side);
+        self.trunk(side, lines)
     }
 
     /// Reaches a trunk over TCP. Edge listens for both transports in any case.
@@ -222,8 +230,14 @@ impl EdgeConfig {
         let transport = if self.over_tcp.contains(&side) { "tcp" } else { "udp" };
         let named = self.names.iter().find(|(of, _)| *of == side).map(|(_, name)| name);
         let host = named.cloned().unwrap_or_else(|| peer.to_string());
-        let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\nhost = \"{host}\"\n");
-        if self.registering.contains(&side) {
+        let mut text = format!("[[trunk]]\nname = \"{name}\"\nrealm = \"{realm}\"\n");
+        if !self.visiting.contains(&side) {
+            let _ = writeln!(text, "host = \"{host}\"");
+        }
+        if self.visiting.contains(&side) {
+            let (user, file) = (registrar::USER, registrar::password_file(lab));
+            let _ = writeln!(text, "auth = \"digest\"\nusername = \"{user}\"\npassword_file = {file:?}");
+        } else if self.registering.contains(&side) {
             let file = registrar::password_file(lab);
             let _ = writeln!(text, "port = {SIP_PORT}\ntransport = \"{transport}\"\nauth = \"register\"");
             let _ = writeln!(text, "password_file = {file:?}");

@@ -82,6 +82,8 @@ pub struct Sipp {
     timed: bool,
     lost_percent: u32,
     call_id: Option<String>,
+    /// User name and password.
+    login: Option<(String, String)>,
 }
 
 impl Sipp {
@@ -116,6 +118,7 @@ impl Sipp {
             timed: false,
             lost_percent: 0,
             call_id: None,
+            login: None,
         }
     }
 
@@ -192,6 +195,11 @@ impl Sipp {
         Self { transport: "t1", ..self }
     }
 
+    /// Answers challenges as this user, in the first scenario line that does.
+    pub fn proving(self, user: &str, password: &str) -> Self {
+        Self { login: Some((user.to_owned(), password.to_owned())), ..self }
+    }
+
     /// Sends to another address than edge's.
     pub fn towards(self, remote: impl Into<SocketAddr>) -> Self {
         Self { remote: Some(remote.into()), ..self }
@@ -249,6 +257,10 @@ impl Sipp {
         }
         if let Some(call_id) = &self.call_id {
             option("-cid_str", call_id.clone());
+        }
+        if let Some((user, password)) = &self.login {
+            option("-au", user.clone());
+            option("-ap", password.clone());
         }
         if self.lost_percent > 0 {
             option("-lost", self.lost_percent.to_string());

@@ -176,7 +176,9 @@ impl Control {
                 Input::MediaAccepted { call }
             }
             Command::WriteRecord(record) => return self.records.push(*record),
-            Command::Journal { .. } | Command::Forget { .. } | Command::Drained => return,
+            Command::Journal { .. } | Command::Forget { .. } | Command::Judge { .. } | Command::Drained => {
+                return;
+            }
         };
         let now = self.now;
         self.shard(index).handle(fact, now);

@@ -44,6 +44,7 @@ fn take(bench: &mut Bench, input: Input) -> (Vec<(Path, String)>, Vec<CallRecord
             | Command::CheckMedia { .. }
             | Command::Journal { .. }
             | Command::Forget { .. }
+            | Command::Judge { .. }
             | Command::Drained => {}
         }
     }

@@ -79,8 +79,11 @@ fn take(bench: &mut Bench, path: Path, message: &str) -> Vec<(Path, String)> {
             Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
                 bench.edge.handle(Input::MediaAccepted { call }, bench.now);
             }
-            Command::WriteRecord(_) | Command::Journal { .. } | Command::Forget { .. } | Command::Drained => {
-            }
+            Command::WriteRecord(_)
+            | Command::Journal { .. }
+            | Command::Forget { .. }
+            | Command::Judge { .. }
+            | Command::Drained => {}
         }
     }
     sent

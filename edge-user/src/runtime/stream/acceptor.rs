@@ -1,5 +1,6 @@
 //! Takes in connections of one listener, and lets strangers go before any SIP is read from them: over TCP, before
-//! anything is; over TLS, as soon as their handshake has shown that they are strangers.
+//! anything is; over TLS, as soon as their handshake has shown that they are strangers. Where passwords say who somebody is, a few
+//! of them are let in to say theirs.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ pub(super) async fn accept(
                 }
                 None => turn_away(&stream),
             }
-        } else if shared.trunk(path).is_none() {
+        } else if shared.trunk(path).is_none() && !is_let_in(path, &shared) {
             count(&shared.counters.strangers);
             shared.reception.shield.offended(peer.ip(), Offence::Connection);
             turn_away(&stream);
@@ -75,11 +76,17 @@ pub(super) async fn accept(
     }
 }
 
-/// Leave for a handshake: to a trunk by its address, and to anybody where certificates say who it is.
+/// Whether a stranger may begin to say its password: as often as others may begin to show a certificate.
+fn is_let_in(path: Path, shared: &Shared) -> bool {
+    shared.awaits_password(path) && shared.gate.enter(path.peer.ip(), false, clock::now()).is_some()
+}
+
+/// Leave for a handshake: to a trunk by its address, and to anybody where certificates or passwords say who it is.
 fn admit(id: ListenerId, peer: SocketAddr, shared: &Arc<Shared>) -> Option<Visit> {
     let policy = shared.reception.policy();
-    let known = policy.identify(id.realm, id.transport, peer).is_some();
-    if !known && !policy.takes_certificates(id.realm) {
+    let path = Path { listener: id, peer, proven: None };
+    let known = shared.trunk(path).is_some();
+    if !known && !policy.takes_certificates(id.realm) && !shared.awaits_password(path) {
         count(&shared.counters.strangers);
         shared.reception.shield.offended(peer.ip(), Offence::Connection);
         return None;

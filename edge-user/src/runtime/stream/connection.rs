@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::policy::Transport;
@@ -12,9 +12,10 @@ use edge_core::transaction::Path;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::Shared;
 use super::feed::{Queue, WeakFeed};
 use super::liveness::{Liveness, Step};
+use super::{Shared, UNPROVEN_MAX};
+use crate::runtime::clock;
 use crate::tls::explain;
 
 /// Bytes taken from a connection with one system call.
@@ -68,7 +69,14 @@ pub(super) struct OurEnd {
 /// Carries `stream` until it ends. Dropping the feed of its queue ends it once all is written.
 pub(super) async fn run(stream: impl AsyncRead + AsyncWrite, ours: OurEnd, shared: &Shared) -> Ending {
     let OurEnd { path, mut queue, feed, alias } = ours;
-    let reader = Reader { path, feed, alias, decoder: StreamDecoder::default(), liveness: Liveness::Unknown };
+    let reader = Reader {
+        path,
+        feed,
+        alias,
+        decoder: StreamDecoder::default(),
+        liveness: Liveness::Unknown,
+        began: clock::now(),
+    };
     let (input, output) = tokio::io::split(stream);
     tokio::select! {
         ending = reader.run(input, shared) => ending,
@@ -83,6 +91,7 @@ struct Reader {
     alias: Arc<OnceLock<Option<SocketAddr>>>,
     decoder: StreamDecoder,
     liveness: Liveness,
+    began: Instant,
 }
 
 impl Reader {
@@ -91,17 +100,23 @@ impl Reader {
         loop {
             let within = self.decoder.is_within_message();
             let patience = if within { REST_MAX } else { self.liveness.patience() };
+            let patience = self.left_to_prove(shared).map_or(patience, |left| patience.min(left));
             match timeout(patience, input.read(&mut buffer)).await {
                 Ok(Ok(0)) => return Ending::Closed,
                 Ok(Ok(length)) => self.push(&buffer[..length]),
                 Ok(Err(error)) => return broken(self.path, &error),
+                Err(_elapsed) if self.left_to_prove(shared).is_some_and(|left| left.is_zero()) => {
+                    return Ending::Stranger;
+                }
                 Err(_elapsed) if within => return Ending::Idle,
                 Err(_elapsed) => match self.on_silence() {
                     Some(ending) => return ending,
                     None => continue,
                 },
             }
-            if shared.trunk(self.path).is_none() {
+            if shared.trunk(self.path).is_none()
+                && self.left_to_prove(shared).is_none_or(|left| left.is_zero())
+            {
                 return Ending::Stranger;
             }
             while let Some(item) = self.decoder.next() {
@@ -110,6 +125,12 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// How long its peer has to prove by a password who it is; `None` where that is known, or no password would say so.
+    fn left_to_prove(&self, shared: &Shared) -> Option<Duration> {
+        let unproven = shared.trunk(self.path).is_none() && shared.awaits_password(self.path);
+        unproven.then(|| UNPROVEN_MAX.saturating_sub(clock::now().saturating_duration_since(self.began)))
     }
 
     fn push(&mut self, bytes: &[u8]) {

@@ -1,6 +1,7 @@
 //! Handshakes of TLS, on connections that a peer has opened and on our own: afterwards it is known who is there.
 //!
-//! Invariant: no byte of SIP is read, and none is written, before the other end has proven to be a trunk.
+//! Invariant: no byte of SIP is read, and none is written, before the other end has proven to be a trunk; where passwords say
+//! who it is, that comes afterwards, within TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -62,9 +63,11 @@ impl Claim {
 pub(super) async fn receive(stream: TcpStream, path: Path, shared: &Shared) -> Option<Proven> {
     let policy = shared.reception.policy();
     let realm = path.listener.realm;
-    let known = policy.identify(realm, path.listener.transport, path.peer).is_some();
+    let known = shared.trunk(path).is_some();
+    // Who has a password says it afterwards, and needs no certificate.
+    let needs_none = known || shared.awaits_password(path);
     let keyring = shared.reception.keyring();
-    let inbound = Inbound::new(Arc::clone(&policy), keyring, realm, path.peer.ip(), known);
+    let inbound = Inbound::new(Arc::clone(&policy), keyring, realm, path.peer.ip(), needs_none);
     let acceptor = TlsAcceptor::from(Arc::new(inbound.server_config()?));
     let outcome =
         timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await.unwrap_or_else(|_elapsed| Err(late()));

@@ -24,6 +24,10 @@ use super::{Outgoing, Shared};
 /// Connections of one trunk, in both directions: a carrier opens a handful, and each costs us a buffer.
 const CONNECTIONS_MAX: usize = 256;
 
+/// Connections of strangers who have yet to say a password, all together and from one host.
+const STRANGERS_MAX: usize = 256;
+const STRANGERS_OF_ONE_MAX: usize = 8;
+
 /// Connections that may wait for the hub to take them.
 const ACCEPTED_MAX: usize = 64;
 
@@ -50,6 +54,7 @@ pub(super) struct Hub {
 #[derive(Debug)]
 struct Connection {
     feed: Feed,
+    /// The trunk that it is counted for; empty for a stranger's.
     trunk: String,
     /// Whether something was given to it, so that someone may wait for an answer.
     used: bool,
@@ -204,7 +209,7 @@ impl Hub {
             // The peer has forgotten its old connection before we heard of its end.
             self.forget(path, Ending::Closed);
         }
-        let Some(trunk) = self.take_room(path) else { return acceptor::turn_away(line.tcp()) };
+        let Some(trunk) = self.take_room_for_peer(path) else { return acceptor::turn_away(line.tcp()) };
         if let Err(error) = line.tcp().set_nodelay(true) {
             tracing::debug!(peer = %path.peer, "TCP_NODELAY: {error}");
         }
@@ -215,13 +220,16 @@ impl Hub {
         let shared = Arc::clone(&self.shared);
         let task = self.tasks.spawn(async move { (path, line.run(ours, &shared).await) });
         let claim = Arc::new(claim.map_or_else(OnceLock::new, OnceLock::from));
-        let trunk = trunk.name.clone();
         self.connections.insert(path, Connection { feed, trunk, used: false, claim, alias, task });
     }
 
     /// The operator has decided anew: ends each connection that would not be let in any more.
     fn review(&mut self) {
         let stands = |(path, connection): (&Path, &Connection)| {
+            if connection.trunk.is_empty() {
+                let awaited = self.shared.awaits_password(*path);
+                return (awaited || self.shared.trunk(*path).is_some()).then_some(());
+            }
             let trunk = self.shared.trunk(*path)?;
             let same = trunk.name == connection.trunk;
             let claimed = connection.claim.get().is_none_or(|claim| self.still_stands(*path, claim));
@@ -239,8 +247,28 @@ impl Hub {
     }
 
     fn still_stands(&self, path: Path, claim: &Claim) -> bool {
-        let trunk = self.shared.trunk(path);
-        trunk.is_some_and(|trunk| claim.stands(&trunk, &self.shared.reception.keyring()))
+        match self.shared.trunk(path) {
+            Some(trunk) => claim.stands(&trunk, &self.shared.reception.keyring()),
+            None => self.shared.awaits_password(path),
+        }
+    }
+
+    /// The name of the trunk that a connection from outside is counted for, when that may have another one; none for a stranger's.
+    fn take_room_for_peer(&mut self, path: Path) -> Option<String> {
+        if self.shared.trunk(path).is_some() || !self.shared.awaits_password(path) {
+            return Some(self.take_room(path)?.name.clone());
+        }
+        let strangers = self.connections.iter().filter(|(other, connection)| {
+            connection.trunk.is_empty() && self.shared.trunk(**other).is_none()
+        });
+        let same = |(other, _): &(&Path, &Connection)| other.peer.ip() == path.peer.ip();
+        let (all, of_one) = (strangers.clone().count(), strangers.filter(same).count());
+        if all >= STRANGERS_MAX || of_one >= STRANGERS_OF_ONE_MAX {
+            count(&self.shared.counters.refused);
+            return None;
+        }
+        count(&self.shared.counters.open);
+        Some(String::new())
     }
 
     /// The trunk, when it may have another connection.

@@ -9,7 +9,8 @@
 //! - A peer that does not read, or a shard that does not keep up, holds up its own connections only.
 //! - What was given to a connection that failed is reported to the shards ([`Notice::SendFailed`]).
 //! - A stranger's connection is closed before anything is read from it; over TLS, where a certificate may say that it
-//!   is none, before any SIP is.
+//!   is none, before any SIP is. Where passwords say who somebody is, strangers have a few connections, and each as long as a
+//!   request takes ([`UNPROVEN_MAX`]).
 //! - A connection lasts no longer than what it was let in for: a reload looks at all of them again.
 
 mod acceptor;
@@ -84,6 +85,10 @@ pub(super) struct Shared {
     strangers_said: Mutex<(Option<Instant>, u64)>,
 }
 
+/// How long a connection may last whose peer proves nothing, where passwords say who it is: a request is sent within
+/// seconds, and its transaction is over by then.
+const UNPROVEN_MAX: Duration = Duration::from_secs(32);
+
 /// How often strangers are spoken of at most: a flood of them shall not become one of log lines.
 const STRANGERS_SAID: Duration = Duration::from_secs(1);
 
@@ -129,11 +134,18 @@ impl Shared {
         tracing::info!(peer = %stranger, others_unsaid = unsaid, "TLS connection refused: {words}");
     }
 
-    /// The trunk that a connection belongs to, as the operator has it now.
+    /// The trunk that a connection belongs to, as the operator has it now; of several that have proven themselves from there by
+    /// their passwords, the last.
     fn trunk(&self, path: Path) -> Option<Arc<Trunk>> {
         let policy: Arc<Policy> = self.reception.policy();
-        let trunk = path.trunk(&policy)?;
+        let guest = || policy.guest(path.listener.realm, path.peer.ip()).filter(|_| path.proven.is_none());
+        let trunk = path.trunk(&policy).or_else(guest)?;
         Some(Arc::clone(policy.trunk(trunk)))
+    }
+
+    /// Whether somebody may be there who is yet to prove by a password who it is.
+    fn awaits_password(&self, path: Path) -> bool {
+        path.proven.is_none() && self.reception.policy().door(path.listener.realm, path.peer.ip()).is_some()
     }
 
     /// Gives a message to its shard, and waits while that, or its trunk's share, has no room: nobody would send it again.
@@ -141,7 +153,7 @@ impl Shared {
     async fn hand_over(&self, path: Path, bytes: Bytes) -> bool {
         let shard = &self.shards[self.reception.shard_of(&bytes, self.shards.len())];
         let waiting = loop {
-            // Whose trunk is gone has nobody to share with; the connection ends when it is next read from.
+            // A stranger has nobody to share with; the connection of one whose trunk is gone ends when it is next read from.
             let Some(trunk) = self.trunk(path) else { break None };
             if let Some(waiting) = trunk.enqueue(&bytes) {
                 break Some(waiting);
