@@ -108,7 +108,7 @@ pub enum Input {
         /// The call.
         call: CallKey,
         /// What came in from the caller, and from the called side.
-        reports: [MediaReport; 2],
+        reports: Box<[MediaReport; 2]>,
     },
     /// The operator's decisions changed; running calls keep theirs. Realms must be the same.
     PolicyReplaced(Arc<Policy>),
@@ -300,7 +300,7 @@ impl Edge {
                 self.with_call(call, now, |call, ctx| call.on_media_refused(refusal, ctx));
             }
             Input::MediaRemoved { call, reports } => {
-                self.with_call(call, now, |call, ctx| call.on_media_removed(reports, ctx));
+                self.with_call(call, now, |call, ctx| call.on_media_removed(*reports, ctx));
             }
             Input::PolicyReplaced(policy) => {
                 self.policy = policy;

@@ -16,7 +16,7 @@ use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use edge_ebpf::abi::{EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, Word};
-use edge_ebpf::forward;
+use edge_ebpf::forward::{self, Decision};
 use edge_ebpf::frame::Frame;
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::Verdict;
@@ -135,7 +135,8 @@ impl Tables for Hashed {
 fn decide(ctx: &XdpContext, tables: &impl Tables) -> Option<u32> {
     let mut frame = XdpFrame::new(ctx);
     prepare(&mut frame)?;
-    let verdict = forward::decide(&mut frame, tables).verdict;
+    let Decision { verdict, work: _, charge } = forward::decide(&mut frame, tables);
+    charge?.book(tables);
     count(verdict);
     match verdict {
         Verdict::Relay(_) => Some(XDP_TX),

@@ -52,7 +52,10 @@ const LOG_INTERVAL_NS: u64 = 1_000_000_000;
 #[xdp(frags)]
 pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
-    let Decision { verdict, work } = decide(&mut frame, &Maps);
+    let Decision { verdict, work, charge } = decide(&mut frame, &Maps);
+    if let Some(charge) = charge {
+        charge.book(&Maps);
+    }
     let (mut verdict, mut action) = act(verdict);
     if let (Verdict::Relay(_), Some(work)) = (verdict, work) {
         stages::hand_over(&ctx, &work, verdict, action);

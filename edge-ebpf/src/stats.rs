@@ -1,7 +1,14 @@
-//! RTP arithmetic: sequence numbers and loss (RFC 3550 appendices A.1 and A.3), jitter (A.8).
+//! RTP arithmetic: sequence numbers (RFC 3550 appendix A.1) and jitter (A.8); what is lost, and how it clusters (`losses`);
+//! how far apart packets come (`spacing`).
 //!
 //! One departure from A.1: there is no probation. A source was admitted by its address before it is counted
 //! here, so its first packet already counts.
+
+mod losses;
+mod spacing;
+
+pub use losses::{Bursts, Cluster, GMIN, Gone, Late, WAIT, Window};
+pub use spacing::{SPACING_BUCKETS, bucket, bucket_end_ns, gap_ns, gap_units};
 
 /// Gap up to which a higher number counts as loss (RFC 3550 appendix A.1).
 const MAX_DROPOUT: u16 = 3000;
@@ -11,12 +18,12 @@ const MAX_MISORDER: u16 = 100;
 const NO_BAD_SEQUENCE: u32 = 1 << 16;
 
 /// One RTP packet as the statistics see it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// Time of arrival in nanoseconds, on any clock that only rises.
     pub ns: u64,
     /// Bytes on the wire, Ethernet header included.
-    pub bytes: u64,
+    pub bytes: u32,
     /// Synchronisation source.
     pub ssrc: u32,
     /// RTP timestamp.
@@ -28,8 +35,6 @@ pub struct Arrival {
 /// A stretch of packets whose sequence numbers belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
-    /// First sequence number.
-    pub first: u32,
     /// Highest sequence number, extended by the count of wraps in the upper 16 bits; wraps after 2^32 packets.
     pub last: u32,
     /// The number after one that was out of place; above 65,535 when there is none.
@@ -39,8 +44,10 @@ pub struct Run {
 /// What a sequence number meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Next, after a gap, late or duplicate.
-    Counted,
+    /// So much above the highest one, and the highest one now: 1 is the next, more leaves a gap.
+    Ahead(u16),
+    /// So much below the highest one: late or duplicate; 0 is that one again.
+    Behind(u16),
     /// Far out of place; not part of the run unless the next one follows it.
     Stray,
     /// The second in a row that is out of place: the source started anew here.
@@ -52,7 +59,7 @@ impl Run {
     #[inline(always)]
     #[must_use]
     pub const fn starting_at(sequence: u16) -> Self {
-        Self { first: sequence as u32, last: sequence as u32, bad: NO_BAD_SEQUENCE }
+        Self { last: sequence as u32, bad: NO_BAD_SEQUENCE }
     }
 
     /// Takes the next sequence number (`update_seq` of appendix A.1).
@@ -63,11 +70,13 @@ impl Run {
             reason = "the lower half of an extended number is the number"
         )]
         let ahead = sequence.wrapping_sub(self.last as u16);
-        if ahead < MAX_DROPOUT {
+        if ahead == 0 {
+            Step::Behind(0)
+        } else if ahead < MAX_DROPOUT {
             self.last = self.last.wrapping_add(ahead as u32);
-            Step::Counted
+            Step::Ahead(ahead)
         } else if ahead > u16::MAX - MAX_MISORDER {
-            Step::Counted
+            Step::Behind(ahead.wrapping_neg())
         } else if self.bad == sequence as u32 {
             Step::Restarted
         } else {
@@ -83,14 +92,6 @@ impl Run {
     pub const fn is_continued_by(&self, sequence: u16) -> bool {
         let ahead = sequence.wrapping_sub(self.last as u16);
         ahead != 0 && ahead < MAX_DROPOUT
-    }
-
-    /// Expected minus received (appendix A.3).
-    #[inline(always)]
-    #[must_use]
-    pub const fn lost(&self, received: u64) -> i64 {
-        let expected = self.last.wrapping_sub(self.first) as i64 + 1;
-        expected - received.cast_signed()
     }
 }
 

@@ -25,6 +25,19 @@ macro_rules! declare_reasons {
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
+
+            /// Their counters, from this index on.
+            pub(crate) fn counters(
+                from: u32,
+                kind: $crate::verdict::CounterKind,
+            ) -> impl Iterator<Item = $crate::verdict::CounterSlot> {
+                Self::ALL.iter().map(move |reason| $crate::verdict::CounterSlot {
+                    index: from + *reason as u32,
+                    kind,
+                    name: reason.name(),
+                    description: reason.description(),
+                })
+            }
         }
     };
 }
@@ -87,6 +100,56 @@ reasons! {
     }
 }
 
+impl DropReason {
+    /// Whether another sender, or another packet of this one, would have fared better than what was dropped for the reason with
+    /// this number: then its source is worth knowing.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_the_senders(number: u8) -> bool {
+        const SENDERS: u64 = {
+            let (mut bits, mut index) = (0, 0);
+            while index < DropReason::ALL.len() {
+                let reason = DropReason::ALL[index];
+                bits |= (reason.lies_with_the_sender() as u64) << reason as u8;
+                index += 1;
+            }
+            bits
+        };
+        SENDERS >> (number & 63) & 1 != 0
+    }
+
+    const fn lies_with_the_sender(self) -> bool {
+        match self {
+            Self::IpOptions
+            | Self::FirstFragment
+            | Self::IpChecksum
+            | Self::Truncated
+            | Self::NotRtp
+            | Self::ShortRtp
+            | Self::MuxedRtcp
+            | Self::BadRtcp
+            | Self::SourceNotKnown
+            | Self::UnexpectedSource
+            | Self::LatchedElsewhere
+            | Self::TooBig
+            | Self::NoUdpChecksum
+            | Self::PayloadType
+            | Self::OverRate => true,
+            Self::NoEndpoint
+            | Self::EntryChanging
+            | Self::WrongEntry
+            | Self::StalePeer
+            | Self::NoRemote
+            | Self::NoNextHop
+            | Self::NextHopUnresolved
+            | Self::NoDevice
+            | Self::NotLatched
+            | Self::NoHeadroom
+            | Self::NoStage => false,
+        }
+    }
+}
+
 /// How a relayed packet leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Egress {
@@ -146,6 +209,7 @@ pub struct CounterSlot {
     pub description: &'static str,
 }
 
+const PASSES_FROM: u32 = 0;
 const DROPS_FROM: u32 = 16;
 const RELAYS_FROM: u32 = 48;
 
@@ -178,7 +242,7 @@ impl Verdict {
     #[must_use]
     pub const fn counter(self) -> u32 {
         match self {
-            Self::Pass(reason) => reason as u32,
+            Self::Pass(reason) => PASSES_FROM + reason as u32,
             Self::Drop(reason) => DROPS_FROM + reason as u32,
             Self::Relay(path) => RELAYS_FROM + path.number(),
         }
@@ -187,25 +251,16 @@ impl Verdict {
 
 /// Every counter there is, by rising index.
 pub fn counters() -> impl Iterator<Item = CounterSlot> {
-    let passes = PassReason::ALL.iter().map(|reason| CounterSlot {
-        index: Verdict::Pass(*reason).counter(),
-        kind: CounterKind::Pass,
-        name: reason.name(),
-        description: reason.description(),
-    });
-    let drops = DropReason::ALL.iter().map(|reason| CounterSlot {
-        index: Verdict::Drop(*reason).counter(),
-        kind: CounterKind::Drop,
-        name: reason.name(),
-        description: reason.description(),
-    });
     let relays = (RELAYS_FROM..).zip(RELAYS).map(|(index, (name, description))| CounterSlot {
         index,
         kind: CounterKind::Relay,
         name,
         description,
     });
-    passes.chain(drops).chain(relays).chain(crate::shield::counters())
+    PassReason::counters(PASSES_FROM, CounterKind::Pass)
+        .chain(DropReason::counters(DROPS_FROM, CounterKind::Drop))
+        .chain(relays)
+        .chain(crate::shield::counters())
 }
 
 const _: () = assert!(PassReason::ALL.len() <= DROPS_FROM as usize);

@@ -3,7 +3,7 @@
 //! - [`config`] turns a file into a policy, [`check`] says what it will do, [`explain`] how one call would go;
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
-//! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records;
+//! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`];
 //! - [`shield`] decides who is kept out before anything is read, and the kernel does it;
 //! - [`admin`] is the API by which an operator asks it, and tells it;
 //! - [`tls`] holds certificates and says who the other end of a connection is;
@@ -20,6 +20,7 @@ pub mod explain;
 pub mod host;
 pub mod journal;
 pub mod logins;
+pub mod received;
 pub mod runtime;
 pub mod shield;
 pub mod tls;

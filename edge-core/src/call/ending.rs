@@ -129,7 +129,7 @@ impl Call {
         }
         if let Some([a, b]) = reports.filter(|_| !record.direct_media) {
             for (leg, report) in self.legs.iter().zip([&a, &b]) {
-                leg.trunk.note_media(report.packets, report.lost, ctx.since_epoch);
+                leg.trunk.note_media(report.packets, report.rtp.lost, ctx.since_epoch);
             }
             record.a.media = a;
             if let Some(leg) = &mut record.b {

@@ -56,6 +56,8 @@ pub struct CallView {
     pub number_sent: Option<String>,
     /// Codec of the answer.
     pub codec: Option<String>,
+    /// Codec of the called side, when it is another one and is converted.
+    pub transcoded: Option<String>,
     /// The INVITE came in.
     pub started: Instant,
     /// The called side answered.
@@ -82,6 +84,7 @@ impl Call {
             number_dialled: record.number_dialled.clone(),
             number_sent: record.number_sent.clone(),
             codec: record.codec.clone(),
+            transcoded: record.transcoded.clone(),
             started: record.started,
             answered: record.answered,
             media,

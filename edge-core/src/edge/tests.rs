@@ -43,7 +43,7 @@ use bytes::Bytes;
 
 use crate::call::{CallKey, CallRecord};
 use crate::edge::Shard;
-use crate::media::{MediaPlan, MediaRefusal, MediaReport};
+use crate::media::{MediaPlan, MediaRefusal};
 use crate::policy::{
     AdminState, CallTimers, Codec, Direction, Guards, Limits, Listener, ListenerId, MediaRange, NumberMatch,
     NumberRewrite, Policy, PortRange, PrefixGuard, Realm, RealmId, RefuseWith, Route, Strangers, Transport,
@@ -155,7 +155,7 @@ impl Bench {
                     self.media(&plan, call, Input::MediaAccepted { call });
                 }
                 Command::RemoveMedia { call } => {
-                    let reports = [MediaReport::default(), MediaReport::default()];
+                    let reports = Box::default();
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
                 }
                 Command::Journal { call, entry } => drop(self.journal.insert(call, entry)),

@@ -4,12 +4,16 @@
 //!
 //! Invariants: a port pair belongs to at most one call, and rests after its call before the next one gets it.
 
+mod emodel;
 mod ports;
+mod quality;
 mod sends;
 
 use std::net::{IpAddr, SocketAddr};
 
+pub use emodel::mean_opinion;
 pub use ports::{PortLease, PortPool};
+pub use quality::{RtpQuality, SPACING_BUCKETS};
 pub use sends::{Handling, PAYLOADS_MAX, Payload, Sends};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
@@ -165,27 +169,38 @@ pub struct MediaReport {
     pub packets: u64,
     /// Their bytes on the wire, Ethernet header included.
     pub bytes: u64,
-    /// RTP packets that the sequence numbers miss (RFC 3550 appendix A.3); duplicates can make it negative.
-    pub lost: i64,
-    /// Interarrival jitter in microseconds (RFC 3550 section 6.4.1).
-    pub jitter_us: u64,
+    /// How well its RTP came in.
+    pub rtp: RtpQuality,
     /// Packets dropped at this endpoint, by the datapath's name for the reason; only reasons that occurred.
     pub drops: Vec<(&'static str, u64)>,
     /// Packets that crossed though they were not what was agreed on, because the trunk's are only counted: by the name of
     /// the reason that would have dropped them.
     pub let_pass: Vec<(&'static str, u64)>,
+    /// Whose packet was dropped last, of those that another source or payload would have brought across.
+    pub offender: Option<Offender>,
+}
+
+/// A packet that was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offender {
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The datapath's name for why it was dropped.
+    pub reason: &'static str,
+    /// Its payload type, if it was RTP.
+    pub payload_type: u8,
 }
 
 impl MediaReport {
-    /// Takes in what came in at another endpoint of the same leg. The jitter of the two is the worse one.
+    /// Takes in what came in at another endpoint of the same leg.
     pub fn add(&mut self, other: Self) {
-        let Self { packets, bytes, lost, jitter_us, drops, let_pass } = other;
+        let Self { packets, bytes, rtp, drops, let_pass, offender } = other;
         self.packets += packets;
         self.bytes += bytes;
-        self.lost += lost;
-        self.jitter_us = self.jitter_us.max(jitter_us);
+        self.rtp.add(&rtp);
         add_counts(&mut self.drops, drops);
         add_counts(&mut self.let_pass, let_pass);
+        self.offender = self.offender.or(offender);
     }
 }
 

@@ -146,8 +146,7 @@ const fn works(code: StatusCode) -> bool {
 
 impl Trunk {
     /// RTP of the trunk came in a call that is over, and some was missing.
-    pub fn note_media(&self, packets: u64, lost: i64, since_epoch: Duration) {
-        let lost = u64::try_from(lost).unwrap_or(0);
+    pub fn note_media(&self, packets: u64, lost: u64, since_epoch: Duration) {
         if packets > 0 || lost > 0 {
             self.state.outcomes.media(packets, lost, self.window(), since_epoch);
             Watch::of(self).judge(since_epoch);

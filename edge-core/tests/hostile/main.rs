@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::call::{CallKey, Journaled};
-use edge_core::media::{MediaPlan, MediaRefusal, MediaReport};
+use edge_core::media::{MediaPlan, MediaRefusal};
 use edge_core::policy::{
     CallTimers, DelayedOffer, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
     RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
@@ -273,7 +273,7 @@ impl World {
                 }
                 Command::RemoveMedia { call } => {
                     assert!(self.installed.remove(&call), "removed twice");
-                    let reports = [MediaReport::default(), MediaReport::default()];
+                    let reports = Box::default();
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
                 }
                 Command::WriteRecord(_) => self.records += 1,

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::edge::{Counters, Shard};
-use edge_core::media::MediaReport;
 use edge_core::policy::{
     CallTimers, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm, RealmId, Route,
     Strangers, Transport, Trunk, TrunkId, Waiting,
@@ -249,7 +248,7 @@ impl World {
                     CALL_US + MEDIA_US
                 }
                 Command::RemoveMedia { call } => {
-                    let reports = [MediaReport::default(), MediaReport::default()];
+                    let reports = Box::default();
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
                     MEDIA_US
                 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
 use edge_core::edge::Shard;
-use edge_core::media::{MediaPlan, MediaRefusal, MediaReport, RelayedStream};
+use edge_core::media::{MediaPlan, MediaRefusal, RelayedStream};
 use edge_core::policy::{DelayedOffer, Policy, RealmId, Transport};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
@@ -322,7 +322,7 @@ impl World {
             Command::CheckMedia { call, .. } => self.answer_media(call, Input::MediaAccepted { call }),
             Command::RemoveMedia { call } => {
                 assert!(self.installed.remove(&call).is_some(), "only what is installed is removed");
-                let reports = [MediaReport::default(), MediaReport::default()];
+                let reports = Box::default();
                 self.soon(Input::MediaRemoved { call, reports });
             }
             Command::WriteRecord(record) => self.keep(*record),

@@ -86,6 +86,13 @@ impl Address {
         Self { words: [self.words[0], u64::from_ne_bytes([a, b, c, d, e, f, g, h])] }
     }
 
+    /// From its two halves as they lie in memory.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn from_words(words: [u64; 2]) -> Self {
+        Self { words }
+    }
+
     /// The two halves as they lie in memory.
     #[inline(always)]
     #[must_use]

@@ -27,6 +27,7 @@ mod latch;
 mod media_address;
 mod next_hop;
 mod profile;
+mod quality;
 mod shield;
 mod stage;
 mod stamp;
@@ -45,6 +46,7 @@ pub use profile::{
     Handling, PAYLOAD_TYPES, PROFILE_COUNTS_ONLY, PROFILE_MASKS_EVENTS, PROFILE_TELLS_EVENTS, PayloadRule,
     Profile, ProfileSlot,
 };
+pub use quality::{Offender, Quality};
 pub use shield::{
     CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES, LISTENERS,
     LISTENERS_MAX, Listed, Listener, ListenerKey, MODE_OFF, MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS,
@@ -57,7 +59,7 @@ pub use state::{DROP_SLOTS, EndpointState};
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Name of the map with one [`Meta`].
 pub const META: &str = "META";
@@ -83,7 +85,7 @@ pub const MEDIA_ADDRESS_ROWS: u32 = 256;
 /// Media addresses of one node; more would make probing for a foreign address slow.
 pub const MEDIA_ADDRESSES_MAX: u32 = 64;
 /// Endpoints of one node: the packet path indexes them with one lookup whatever their number, and a
-/// million of them take 384 MiB of kernel memory.
+/// million of them take 512 MiB of kernel memory.
 pub const ENDPOINTS_MAX: u32 = 1 << 20;
 /// Rows of [`NEXT_HOPS`]; row 0 stays empty and stands for "none".
 pub const NEXT_HOPS_MAX: u16 = 4096;

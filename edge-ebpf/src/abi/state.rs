@@ -12,6 +12,7 @@
 //! other way touch that line only under the policy `latch`.
 
 use super::latch::{Latch, LatchWord};
+use super::quality::{EndpointQuality, Followed, Offender, Quality};
 use super::word::{Word, load_barrier, store_barrier};
 use crate::budget::{Budget, Rate};
 use crate::stats::{Arrival, Jitter, Run, Step};
@@ -21,7 +22,7 @@ use crate::wire::Stream;
 /// Drop counters of an endpoint: as many as there may ever be [`DropReason`]s.
 pub const DROP_SLOTS: usize = 32;
 
-/// Counts and RFC 3550 bookkeeping of one endpoint: one cache line for RTP, three for everything else.
+/// Counts and RFC 3550 bookkeeping of one endpoint: two cache lines for RTP, side by side, four for everything else.
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_arch = "bpf"), derive(zerocopy::FromBytes, zerocopy::IntoBytes))]
 #[repr(C)]
@@ -32,13 +33,13 @@ pub struct EndpointState {
     bytes: Word,
     arrival_ns: Word,
     timestamp_bad: Word,
-    sequence_first_last: Word,
+    /// The highest sequence number, extended.
+    sequence: Word,
     budget: Word,
     rtp_latch: LatchWord,
 
-    /// Two's complement: duplicates make it negative.
-    lost_before: Word,
-    packets_outside: Word,
+    quality: EndpointQuality,
+
     rtcp_packets: Word,
     rtcp_bytes: Word,
     rtcp_arrival_ns: Word,
@@ -46,10 +47,10 @@ pub struct EndpointState {
     drops: [Word; DROP_SLOTS / 2],
     /// Packets that crossed though their payload type was not negotiated, and though they exceeded the rate.
     let_pass: Word,
-    reserved: Word,
+    reserved: [Word; 3],
 }
 
-const _: () = assert!(size_of::<EndpointState>() == 256);
+const _: () = assert!(size_of::<EndpointState>() == 384);
 const _: () = assert!(DropReason::ALL.len() <= DROP_SLOTS);
 
 /// Writing: the kernel's side.
@@ -58,11 +59,13 @@ impl EndpointState {
     #[inline(always)]
     pub fn record_rtp(&self, arrival: &Arrival, ns_per_tick: u32) {
         let (before, jitter) = self.packets_jitter.load_halves();
-        let (bad, jitter) = self.follow(arrival, before, jitter, ns_per_tick);
+        let elapsed_ns = arrival.ns.wrapping_sub(self.arrival_ns.load());
+        let (followed, bad, jitter) = self.follow(arrival, before, (elapsed_ns, jitter), ns_per_tick);
         self.packets_jitter.store_halves(before.wrapping_add(1), jitter);
-        self.bytes.add(arrival.bytes);
+        self.bytes.add(arrival.bytes.into());
         self.arrival_ns.store(arrival.ns);
         self.timestamp_bad.store_halves(arrival.timestamp, bad);
+        self.quality.record(followed, elapsed_ns);
     }
 
     /// Counts a relayed UDPTL packet of `bytes` with the RTP packets, but outside of any run: it has no sequence number that
@@ -73,7 +76,6 @@ impl EndpointState {
         self.call_ssrc.store_halves(call, 0);
         let (packets, jitter) = self.packets_jitter.load_halves();
         self.packets_jitter.store_halves(packets.wrapping_add(1), jitter);
-        self.packets_outside.add(1);
         self.bytes.add(bytes);
         self.arrival_ns.store(arrival_ns);
     }
@@ -86,10 +88,13 @@ impl EndpointState {
         self.rtcp_arrival_ns.store(arrival_ns);
     }
 
-    /// Counts a packet that was dropped here.
+    /// Counts a packet that was dropped here, and keeps whose it was, if the reason lies with its sender.
     #[inline(always)]
-    pub fn record_drop(&self, reason: DropReason) {
-        let slot = reason as usize;
+    pub fn record_drop(&self, offender: &Offender) {
+        if DropReason::is_the_senders(offender.reason) {
+            self.quality.blame(*offender);
+        }
+        let slot = usize::from(offender.reason);
         if let Some(halves) = self.drops.get(slot / 2) {
             match (halves.load_halves(), slot.is_multiple_of(2)) {
                 ((even, odd), true) => halves.store_halves(even.wrapping_add(1), odd),
@@ -124,7 +129,15 @@ impl EndpointState {
         self.let_pass.store_halves(types, rate.wrapping_add(1));
     }
 
-    /// Makes this the state of `call`: clears what another one left. `owner` is what [`call`](Self::call) said,
+    /// Number of the call that all of the counts belong to, or 0. This reads both lines that RTP changes.
+    #[inline(always)]
+    #[must_use]
+    pub fn owner(&self) -> u32 {
+        let call = self.call();
+        if self.quality.call() == call { call } else { 0 }
+    }
+
+    /// Makes this the state of `call`: clears what another one left. `owner` is what [`owner`](Self::owner) said,
     /// and every recording is preceded by this.
     #[inline(always)]
     #[must_use]
@@ -137,16 +150,17 @@ impl EndpointState {
 
     #[inline(always)]
     fn begin_call(&self, call: u32) {
-        for word in [&self.packets_jitter, &self.bytes, &self.arrival_ns, &self.budget, &self.lost_before] {
+        for word in [&self.packets_jitter, &self.bytes, &self.arrival_ns, &self.budget] {
             word.store(0);
         }
-        for word in [&self.packets_outside, &self.rtcp_packets, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
+        for word in [&self.rtcp_packets, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
             word.store(0);
         }
         for halves in &self.drops {
             halves.store_halves(0, 0);
         }
         self.let_pass.store(0);
+        self.quality.begin_call(call);
         self.rtp_latch.clear();
         self.rtcp_latch.clear();
         store_barrier();
@@ -166,46 +180,54 @@ impl EndpointState {
     #[inline(always)]
     pub fn expect_rtp(&self, ssrc: u32, sequence: u16) {
         if self.packets_jitter.load_halves().0 == 0 {
-            let run = Run::starting_at(sequence);
             self.call_ssrc.store_halves(self.call(), ssrc);
-            self.sequence_first_last.store_halves(run.first, run.last);
+            self.sequence.store(sequence.into());
         }
     }
 
-    /// Sequence numbers and jitter; returns the number to expect after a stray, and the jitter. `before` is the number of
-    /// RTP packets before this one, and `jitter` what it was then.
+    /// Sequence numbers and jitter; returns the packet's place, the number to expect after a stray, and the jitter. `before` is
+    /// the number of RTP packets before this one, and `timing` the nanoseconds since the last one, and what the jitter was then.
     #[inline(always)]
-    fn follow(&self, arrival: &Arrival, before: u32, jitter: u32, ns_per_tick: u32) -> (u32, u32) {
+    fn follow(
+        &self,
+        arrival: &Arrival,
+        before: u32,
+        timing: (u64, u32),
+        ns_per_tick: u32,
+    ) -> (Followed, u32, u32) {
         let (call, ssrc) = self.call_ssrc.load_halves();
+        let (sequence, (elapsed_ns, jitter)) = (arrival.sequence, timing);
+        let mut run = self.run();
+        let last = run.last;
         if before == 0 || ssrc != arrival.ssrc {
             self.call_ssrc.store_halves(call, arrival.ssrc);
-            return (self.begin_run(arrival, before), jitter);
+            let followed =
+                if before == 0 { Followed::First(sequence) } else { Followed::Anew { last, sequence } };
+            return (followed, self.begin_run(sequence), jitter);
         }
-        let mut run = self.run();
-        match run.step(arrival.sequence) {
-            Step::Counted => self.sequence_first_last.store_halves(run.first, run.last),
-            Step::Stray => self.packets_outside.add(1),
-            Step::Restarted => return (self.begin_run(arrival, before), jitter),
-        }
+        let followed = match run.step(sequence) {
+            Step::Ahead(by) => Followed::Ahead { last, by },
+            Step::Behind(by) => Followed::Behind { last, by },
+            Step::Stray => Followed::Stray,
+            Step::Restarted => return (Followed::Anew { last, sequence }, self.begin_run(sequence), jitter),
+        };
+        self.sequence.store(run.last.into());
         let (timestamp, _) = self.timestamp_bad.load_halves();
         let mut jitter = Jitter::from_quarter_ns(jitter);
-        let elapsed_ns = arrival.ns.wrapping_sub(self.arrival_ns.load());
         jitter.observe(elapsed_ns, arrival.timestamp.wrapping_sub(timestamp), ns_per_tick);
-        (run.bad, jitter.quarter_ns())
+        (followed, run.bad, jitter.quarter_ns())
     }
 
-    /// Starts counting anew at this packet: the first one, another source, or a source that jumped.
+    /// Starts counting anew at this number: the first one, another source, or a source that jumped.
     #[inline(always)]
-    fn begin_run(&self, arrival: &Arrival, before: u32) -> u32 {
-        self.lost_before.store(self.lost().cast_unsigned());
-        self.packets_outside.store(before.into());
-        let run = Run::starting_at(arrival.sequence);
-        self.sequence_first_last.store_halves(run.first, run.last);
+    fn begin_run(&self, sequence: u16) -> u32 {
+        let run = Run::starting_at(sequence);
+        self.sequence.store(run.last.into());
         run.bad
     }
 }
 
-/// Reading: userspace, and the kernel when a run ends.
+/// Reading.
 impl EndpointState {
     /// Number of the call that the counts belong to; 0 before any packet.
     #[inline(always)]
@@ -271,13 +293,16 @@ impl EndpointState {
         self.arrival_ns.load().max(self.rtcp_arrival_ns.load())
     }
 
-    /// RTP packets that the sequence numbers miss, by RFC 3550 appendix A.3; duplicates can make it negative.
-    #[inline(always)]
+    /// How well its RTP came in.
     #[must_use]
-    pub fn lost(&self) -> i64 {
-        let received = self.rtp_packets().saturating_sub(self.packets_outside.load());
-        let run = if received == 0 { 0 } else { self.run().lost(received) };
-        self.lost_before.load().cast_signed().wrapping_add(run)
+    pub fn quality(&self) -> Quality {
+        self.quality.read(self.run().last)
+    }
+
+    /// Whose packet was dropped last, and why; `None` when none was for a reason that lies with its sender, or just now another one is.
+    #[must_use]
+    pub fn offender(&self) -> Option<Offender> {
+        self.quality.offender()
     }
 
     /// Interarrival jitter in nanoseconds, by RFC 3550 appendix A.8.
@@ -316,8 +341,8 @@ impl EndpointState {
 
     #[inline(always)]
     fn run(&self) -> Run {
-        let (first, last) = self.sequence_first_last.load_halves();
+        let (last, _) = self.sequence.load_halves();
         let (_, bad) = self.timestamp_bad.load_halves();
-        Run { first, last, bad }
+        Run { last, bad }
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
 use super::*;
-use crate::stats::Arrival;
+use crate::stats::{Arrival, Bursts};
 use crate::verdict::DropReason;
 
 #[test]
@@ -95,7 +95,9 @@ fn next_hops_read_back_and_lead_nowhere_once_cleared() {
 fn every_drop_reason_has_a_count_of_its_own() {
     let state = EndpointState::default();
     for (times, reason) in (1..).zip(DropReason::ALL) {
-        (0..times).for_each(|_| state.record_drop(*reason));
+        let offender =
+            Offender { address: Address::UNSPECIFIED, port: 9, reason: *reason as u8, payload_type: 0 };
+        (0..times).for_each(|_| state.record_drop(&offender));
     }
     for (times, reason) in (1..).zip(DropReason::ALL) {
         assert_eq!(state.drops(*reason), times, "{reason:?}");
@@ -104,26 +106,58 @@ fn every_drop_reason_has_a_count_of_its_own() {
 
 #[test]
 fn another_source_is_another_run_and_no_loss() {
-    let state = EndpointState::default();
-    let arrivals = [(1, 10), (1, 12), (2, 40000), (2, 40001), (1, 13)];
-    for (ns, (ssrc, sequence)) in (1..).zip(arrivals) {
-        state.record_rtp(&Arrival { ns, bytes: 100, ssrc, timestamp: 0, sequence }, 125_000);
-    }
-    assert_eq!((state.rtp_packets(), state.rtp_bytes(), state.lost(), state.ssrc()), (5, 500, 1, 1));
+    let state = counts(&[(1, 10), (1, 12), (2, 40000), (2, 40001), (1, 13)]);
+    let lost = state.quality().lost;
+    assert_eq!((state.rtp_packets(), state.rtp_bytes(), lost, state.ssrc()), (5, 500, 1, 1));
+}
+
+#[test]
+fn what_was_sent_before_the_first_one_was_overtaken() {
+    let state = counts(&[(1, 11), (1, 10), (1, 12), (1, 12), (1, 14)]);
+    let Quality { lost, reordered, duplicated, .. } = state.quality();
+    assert_eq!((lost, reordered, duplicated), (1, 1, 1));
+}
+
+#[test]
+fn bursts_end_with_their_run() {
+    let runs = [(1, 10), (1, 12), (1, 14), (2, 50), (2, 52), (2, 54)];
+    let state = counts(&runs);
+    let Quality { lost, bursts, largest_gap_ns, spacing, .. } = state.quality();
+    assert_eq!((lost, bursts), (4, Bursts { count: 2, packets: 6, lost: 4 }));
+    assert_eq!((largest_gap_ns / 1_000_000, spacing), (19, [0, 0, 0, 5, 0, 0, 0, 0]));
+}
+
+#[test]
+fn quality_begins_anew_with_a_call() {
+    let state = counts(&[(1, 10), (1, 12), (1, 12)]);
+    let address = Address::v4([192, 0, 2, 66]);
+    let offender = Offender { address, port: 4000, reason: DropReason::PayloadType as u8, payload_type: 101 };
+    state.record_drop(&offender);
+    assert_eq!(state.offender(), Some(offender));
+    let fresh = state.adopted(1, 2);
+    assert_eq!((fresh.call(), fresh.quality(), fresh.offender()), (2, Quality::default(), None));
 }
 
 proptest! {
     /// Whatever number a source begins with, the loss is the number of packets that are missing.
     #[test]
     fn loss_is_what_is_missing(first in any::<u16>(), missing in prop::collection::btree_set(1_u16..99, 0..40)) {
-        let state = EndpointState::default();
-        for offset in (0..100).filter(|offset| !missing.contains(offset)) {
-            let sequence = first.wrapping_add(offset);
-            let arrival = Arrival { ns: u64::from(offset), bytes: 1, ssrc: 1, timestamp: 0, sequence };
-            state.record_rtp(&arrival, 125_000);
-        }
-        prop_assert_eq!(state.lost(), i64::try_from(missing.len()).expect("a small set"));
+        let came = (0..100).filter(|offset| !missing.contains(offset));
+        let arrivals: Vec<(u32, u16)> = came.map(|offset| (1, first.wrapping_add(offset))).collect();
+        let state = counts(&arrivals);
+        prop_assert_eq!(state.quality().lost as usize, missing.len());
     }
+}
+
+/// What is counted when packets of these sources with these numbers come every 20 ms.
+fn counts(arrivals: &[(u32, u16)]) -> EndpointState {
+    let state = EndpointState::default();
+    for (step, (ssrc, sequence)) in (1..).zip(arrivals) {
+        let ns = 20_000_000 * step;
+        let arrival = Arrival { ns, bytes: 100, ssrc: *ssrc, timestamp: 0, sequence: *sequence };
+        state.adopted(state.call(), 1).record_rtp(&arrival, 125_000);
+    }
+    state
 }
 
 /// An endpoint whose fields all follow from one number.

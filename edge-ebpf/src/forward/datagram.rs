@@ -83,6 +83,17 @@ impl Datagram {
         Stream::of_port(self.udp.destination.get())
     }
 
+    /// The payload type, if what it carries is RTP. Only for what is told about a packet that is dropped.
+    #[inline(always)]
+    pub(super) fn payload_type(&self, frame: &impl Frame) -> u8 {
+        let offset = match &self.ip {
+            Ip::V4(_) => V4_PAYLOAD_OFFSET,
+            Ip::V6(_) => V6_PAYLOAD_OFFSET,
+        };
+        let [_, second] = frame.read(offset).unwrap_or([0, 0]);
+        second & !rtp::MARKER
+    }
+
     /// Whether the datagram is whole, and where what it carries lies.
     #[inline(always)]
     pub(super) fn check(&self, frame: &impl Frame) -> Result<Carried, DropReason> {

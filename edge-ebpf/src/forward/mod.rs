@@ -1,12 +1,13 @@
 //! The media decision: what becomes of one frame.
 //!
-//! In this order: parse, is it ours, check, look up, admit, police, rewrite, count. What is not ours passes untouched
+//! In this order: parse, is it ours, check, look up, admit, police, rewrite; then it is counted. What is not ours passes untouched
 //! before anything else is asked of it; from then on a packet is either relayed or dropped with a reason.
 //!
 //! Invariants: a packet leaves only with the addresses of an endpoint that is live and linked to the one it
 //! arrived at; nothing outside the Ethernet, IP and UDP headers changes but what a [`payload::Work`] says; the frame keeps its length within an IP
 //! family; a frame that is not relayed is not changed.
 
+mod charge;
 mod datagram;
 mod ip;
 mod police;
@@ -14,13 +15,14 @@ mod rewrite;
 mod source;
 mod unsummed;
 
-use crate::abi::{Endpoint, EndpointState, NextHop, PayloadRule};
+use crate::abi::{Endpoint, NextHop, Offender, PayloadRule};
 use crate::frame::Frame;
 use crate::payload::{self, Work};
 use crate::stats::Arrival;
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
 use crate::wire::udp;
+pub use charge::{Charge, Charged};
 use datagram::{Datagram, Media, V4_PAYLOAD_OFFSET, V6_PAYLOAD_OFFSET};
 
 /// What becomes of a frame.
@@ -30,12 +32,17 @@ pub struct Decision {
     pub verdict: Verdict,
     /// What is still to be done to the payload of a frame that is relayed.
     pub work: Option<Work>,
+    /// What is still to be counted at the endpoint that it came to.
+    pub charge: Option<Charge>,
 }
 
 /// Decides about one frame, and rewrites it when it is to be relayed: all of it, for hosts that do not have to divide it.
 #[inline(always)]
 pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
-    let Decision { verdict, work } = decide(frame, tables);
+    let Decision { verdict, work, charge } = decide(frame, tables);
+    if let Some(charge) = charge {
+        charge.book(tables);
+    }
     if let Some(work) = work {
         // What cannot be done is work of another frame, and there is none.
         let done = payload::carry_out(frame, &work);
@@ -47,29 +54,36 @@ pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
 /// Decides about one frame, and rewrites its headers when it is to be relayed.
 #[inline(always)]
 pub fn decide(frame: &mut impl Frame, tables: &impl Tables) -> Decision {
-    let dropped_or_passed = |verdict| Decision { verdict, work: None };
     let datagram = match Datagram::parse(frame, tables) {
         Ok(datagram) => datagram,
-        Err(reason) => return dropped_or_passed(Verdict::Pass(reason)),
+        Err(reason) => return Decision { verdict: Verdict::Pass(reason), work: None, charge: None },
     };
+    let endpoint = datagram.endpoint;
     match relay(frame, tables, &datagram) {
-        Ok((path, work)) => Decision { verdict: Verdict::Relay(path), work },
+        Ok(Relayed { path, work, what }) => {
+            Decision { verdict: Verdict::Relay(path), work, charge: Some(Charge { endpoint, what }) }
+        }
         Err(reason) => {
-            charge(tables, datagram.endpoint, reason);
-            dropped_or_passed(Verdict::Drop(reason))
+            let (address, port) = datagram.source();
+            let payload_type = datagram.payload_type(frame);
+            let what = Charged::Drop(Offender { address, port, reason: reason as u8, payload_type });
+            Decision { verdict: Verdict::Drop(reason), work: None, charge: Some(Charge { endpoint, what }) }
         }
     }
 }
 
+/// A frame that has its new headers.
+struct Relayed {
+    path: RelayPath,
+    work: Option<Work>,
+    what: Charged,
+}
+
 #[inline(always)]
-fn relay(
-    frame: &mut impl Frame,
-    tables: &impl Tables,
-    datagram: &Datagram,
-) -> Result<(RelayPath, Option<Work>), DropReason> {
+fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> Result<Relayed, DropReason> {
     // Read long before it is used: at many flows state and endpoint both come from memory, and this way the
     // processor fetches them at the same time.
-    let state = tables.state(datagram.endpoint).map(|state| (state, state.call()));
+    let state = tables.state(datagram.endpoint).map(|state| (state, state.owner()));
     let carried = datagram.check(frame)?;
     let near = near(tables, datagram)?;
     let media = datagram.media(frame, carried, &near)?;
@@ -82,23 +96,21 @@ fn relay(
     let to = source::destination(tables, near.peer, &far, stream)?;
     let (hop, station) = next_hop(tables, &far)?;
     // Reading the clock waits for all loads before it, so everything is looked up by then.
-    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u64);
-    let rule = police::police(tables, &near, state, &media, (ns, bytes))?;
+    let (ns, bytes) = (frame.arrival_ns(), frame.len() as u32);
+    let rule = police::police(tables, &near, state, &media, (ns, bytes.into()))?;
     if rule.is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX {
         return Err(DropReason::TooBig);
     }
     let stations = [station, hop.source];
     let rewritten = rewrite::Rewrite { far: &far, stream, to, stations, mtu: hop.mtu };
     rewritten.apply(frame, datagram)?;
-    if let Some(state) = state {
-        record(state, &media, ns, bytes, near.ns_per_tick);
-    }
     let same = hop.ifindex == frame.ingress_ifindex();
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
     let offset = if far.local.is_v4() { V4_PAYLOAD_OFFSET } else { V6_PAYLOAD_OFFSET };
     let (offset, len) = ((offset - udp::LEN) as u16, carried.len as u16);
     let work = rule.map(|rule| Work { near: datagram.endpoint, offset, len, rule });
-    Ok((RelayPath { payload, egress }, work))
+    let what = charged(&media, ns, bytes, near.ns_per_tick);
+    Ok(Relayed { path: RelayPath { payload, egress }, work, what })
 }
 
 /// The endpoint that the packet arrived at.
@@ -139,27 +151,14 @@ fn next_hop(tables: &impl Tables, far: &Endpoint) -> Result<(NextHop, [u8; 6]), 
 }
 
 #[inline(always)]
-fn record(state: &EndpointState, media: &Media, ns: u64, bytes: u64, ns_per_tick: u32) {
+fn charged(media: &Media, ns: u64, bytes: u32, ns_per_tick: u32) -> Charged {
     match media {
         Media::Rtp(rtp) => {
             let (ssrc, timestamp, sequence) = (rtp.ssrc.get(), rtp.timestamp.get(), rtp.sequence.get());
-            let arrival = Arrival { ns, bytes, ssrc, timestamp, sequence };
-            state.record_rtp(&arrival, ns_per_tick);
+            Charged::Rtp { arrival: Arrival { ns, bytes, ssrc, timestamp, sequence }, ns_per_tick }
         }
-        Media::Rtcp(_) => state.record_rtcp(ns, bytes),
-        Media::Udptl { .. } => state.record_udptl(ns, bytes),
-    }
-}
-
-/// Counts a drop at the endpoint it happened at, when a call owns that.
-#[inline(always)]
-fn charge(tables: &impl Tables, index: u32, reason: DropReason) {
-    let call = tables.endpoint(index).map_or(0, |slot| slot.call());
-    if call == 0 {
-        return;
-    }
-    if let Some(state) = tables.state(index) {
-        state.adopted(state.call(), call).record_drop(reason);
+        Media::Rtcp(_) => Charged::Rtcp { ns, bytes },
+        Media::Udptl { .. } => Charged::Udptl { ns, bytes },
     }
 }
 

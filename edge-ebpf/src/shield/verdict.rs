@@ -73,23 +73,9 @@ impl ShieldVerdict {
 
 /// Every counter of the shield, by rising index.
 pub fn counters() -> impl Iterator<Item = CounterSlot> {
-    let passes = ShieldPass::ALL.iter().map(|reason| CounterSlot {
-        index: PASSES_FROM + *reason as u32,
-        kind: CounterKind::ShieldPass,
-        name: reason.name(),
-        description: reason.description(),
-    });
-    let drops = |from: u32, kind| {
-        ShieldDrop::ALL.iter().map(move |reason| CounterSlot {
-            index: from + *reason as u32,
-            kind,
-            name: reason.name(),
-            description: reason.description(),
-        })
-    };
-    passes
-        .chain(drops(DROPS_FROM, CounterKind::ShieldDrop))
-        .chain(drops(SPARES_FROM, CounterKind::ShieldSpare))
+    ShieldPass::counters(PASSES_FROM, CounterKind::ShieldPass)
+        .chain(ShieldDrop::counters(DROPS_FROM, CounterKind::ShieldDrop))
+        .chain(ShieldDrop::counters(SPARES_FROM, CounterKind::ShieldSpare))
 }
 
 const _: () = assert!(ShieldPass::ALL.len() <= (DROPS_FROM - PASSES_FROM) as usize);

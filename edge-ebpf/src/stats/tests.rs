@@ -5,15 +5,15 @@ use super::*;
 #[test]
 fn steps_follow_appendix_a1() {
     let table: &[(u16, u16, Step, u32)] = &[
-        (10, 11, Step::Counted, 11),
-        (10, 10, Step::Counted, 10),
-        (10, 2000, Step::Counted, 2000),
+        (10, 11, Step::Ahead(1), 11),
+        (10, 10, Step::Behind(0), 10),
+        (10, 2000, Step::Ahead(1990), 2000),
         (10, 3010, Step::Stray, 10),
-        (10, 65_535, Step::Counted, 10),
-        (200, 101, Step::Counted, 200),
+        (10, 65_535, Step::Behind(11), 10),
+        (200, 101, Step::Behind(99), 200),
         (200, 99, Step::Stray, 200),
-        (65_535, 0, Step::Counted, 65_536),
-        (65_000, 20, Step::Counted, 65_556),
+        (65_535, 0, Step::Ahead(1), 65_536),
+        (65_000, 20, Step::Ahead(556), 65_556),
     ];
     for (last, next, step, extended) in table {
         let mut run = Run::starting_at(*last);
@@ -26,7 +26,10 @@ fn two_strays_in_a_row_are_a_restart() {
     let mut run = Run::starting_at(10);
     assert_eq!([run.step(30_000), run.step(30_001)], [Step::Stray, Step::Restarted]);
     let mut run = Run::starting_at(10);
-    assert_eq!([run.step(30_000), run.step(11), run.step(40_000)], [Step::Stray, Step::Counted, Step::Stray]);
+    assert_eq!(
+        [run.step(30_000), run.step(11), run.step(40_000)],
+        [Step::Stray, Step::Ahead(1), Step::Stray]
+    );
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub struct Tally {
     /// RTCP packets and bytes.
     pub rtcp: (u64, u64),
     /// RTP packets lost.
-    pub lost: i64,
+    pub lost: u32,
     /// Packets that crossed in spite of their payload type, and of their rate.
     pub let_pass: (u32, u32),
     /// The reason that was counted, and how often.
@@ -58,7 +58,7 @@ impl From<&EndpointState> for Tally {
         Self {
             rtp: (state.rtp_packets(), state.rtp_bytes()),
             rtcp: (state.rtcp_packets(), state.rtcp_bytes()),
-            lost: state.lost(),
+            lost: state.quality().lost,
             let_pass: (state.foreign_types(), state.excess()),
             drop: drops.find(|(_, packets)| *packets > 0),
         }
@@ -326,7 +326,7 @@ fn restart_case() -> Case {
     sequence_case("restart_of_the_source", &[10, 30000, 30001], 9, 0)
 }
 
-fn sequence_case(name: &'static str, sequences: &[u16], ssrc: u32, lost: i64) -> Case {
+fn sequence_case(name: &'static str, sequences: &[u16], ssrc: u32, lost: u32) -> Case {
     let sent: Vec<Packet> = sequences
         .iter()
         .map(|sequence| from_carrier().with(|packet| packet.payload = rtp(*sequence, 160, ssrc, 160)))

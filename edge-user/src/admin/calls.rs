@@ -1,6 +1,5 @@
 //! Calls that stand.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -8,10 +7,10 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use edge_core::call::{CallView, LegRecord};
-use edge_core::media::MediaReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::received::Received;
 use crate::runtime::{CallFilter, Control, ShownCall, clock};
 
 use super::{Complaint, Failure};
@@ -66,24 +65,6 @@ pub struct Leg {
     pub media_remote: Option<SocketAddr>,
     /// What came in from this side so far; absent while no media is installed.
     pub received: Option<Received>,
-}
-
-/// What came in at one endpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Received {
-    /// Packets that were relayed.
-    pub packets: u64,
-    /// Their bytes on the wire.
-    pub bytes: u64,
-    /// RTP packets that the sequence numbers miss.
-    pub lost: i64,
-    /// Interarrival jitter in milliseconds (RFC 3550).
-    pub jitter_ms: f64,
-    /// Packets that were dropped here, by reason.
-    pub drops: BTreeMap<String, u64>,
-    /// Packets that crossed though they were not agreed on, by the reason that would have dropped them.
-    #[serde(default)]
-    pub let_pass: BTreeMap<String, u64>,
 }
 
 /// Which calls are asked for.
@@ -154,6 +135,7 @@ impl Call {
             number_dialled,
             number_sent,
             codec,
+            transcoded,
             started,
             answered,
             media: plan,
@@ -162,11 +144,15 @@ impl Call {
         let time = |instant: Instant| humantime::format_rfc3339_millis(calendar(instant)).to_string();
         let first = plan.as_ref().and_then(|plan| plan.streams.first());
         let remotes = first.map(|stream| [stream.a, stream.b].map(|end| end.remote.map(|remote| remote.rtp)));
+        let codecs = [codec.as_deref(), transcoded.as_deref().or(codec.as_deref())];
         let leg = |index: usize, record: &LegRecord| {
             Leg::of(
                 record,
                 remotes.and_then(|remotes| remotes[index]),
-                media.as_ref().filter(|_| !direct_media).map(|media| &media[index]),
+                media
+                    .as_ref()
+                    .filter(|_| !direct_media)
+                    .map(|media| Received::of(&media[index], codecs[index])),
             )
         };
         Self {
@@ -188,7 +174,7 @@ impl Call {
 }
 
 impl Leg {
-    fn of(record: &LegRecord, remote: Option<SocketAddr>, media: Option<&MediaReport>) -> Self {
+    fn of(record: &LegRecord, remote: Option<SocketAddr>, received: Option<Received>) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media: _ } = record;
         Self {
             trunk: trunk.clone(),
@@ -196,26 +182,7 @@ impl Leg {
             signalling: *signalling,
             media_local: *media_local,
             media_remote: remote.or(*media_remote),
-            received: media.map(Received::of),
+            received,
         }
     }
-}
-
-impl Received {
-    fn of(report: &MediaReport) -> Self {
-        let MediaReport { packets, bytes, lost, jitter_us, drops, let_pass } = report;
-        Self {
-            packets: *packets,
-            bytes: *bytes,
-            lost: *lost,
-            jitter_ms: *jitter_us as f64 / 1000.0,
-            drops: named(drops),
-            let_pass: named(let_pass),
-        }
-    }
-}
-
-/// Counts by reason.
-fn named(counts: &[(&'static str, u64)]) -> BTreeMap<String, u64> {
-    counts.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
 }

@@ -34,7 +34,7 @@ use utoipa_axum::routes;
 use crate::runtime::{Control, NoAnswer};
 
 pub use access::TokenError;
-pub use calls::{Call, Leg, Received};
+pub use calls::{Call, Leg};
 pub use client::{Client, ClientError};
 pub use door::start;
 pub use node::{Counted, Node, ShieldCounted};

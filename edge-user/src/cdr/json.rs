@@ -1,13 +1,12 @@
-//! A call record as a line of JSON. The names here are a promise to whoever bills by them (docs/cdr.md).
+//! A call record as a line of JSON. The names here are a promise to whoever bills by them (docs/call-records.md).
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use edge_core::call::{AttemptRecord, CallRecord, LegRecord, Outcome};
-use edge_core::media::MediaReport;
 use serde::Serialize;
 
+use crate::received::Received;
 use crate::runtime::clock;
 
 /// One record.
@@ -71,19 +70,7 @@ struct Leg<'a> {
     media_local: Option<SocketAddr>,
     media_remote: Option<SocketAddr>,
     /// What came in from this side.
-    received: Received<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct Received<'a> {
-    packets: u64,
-    bytes: u64,
-    lost: i64,
-    jitter_ms: f64,
-    drops: BTreeMap<&'a str, u64>,
-    /// What crossed though it was not agreed on, by the reason that would have dropped it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    let_pass: BTreeMap<&'a str, u64>,
+    received: Received,
 }
 
 impl<'a> Line<'a> {
@@ -133,8 +120,8 @@ impl<'a> Line<'a> {
             transcoded: transcoded.as_deref(),
             media: if *direct_media { "direct" } else { "relayed" },
             attempts: attempts.iter().map(|attempt| Attempt::new(attempt, time, *ended)).collect(),
-            a: Leg::new(a),
-            b: b.as_ref().map(Leg::new),
+            a: Leg::new(a, codec.as_deref()),
+            b: b.as_ref().map(|b| Leg::new(b, transcoded.as_deref().or(codec.as_deref()))),
         }
     }
 }
@@ -167,23 +154,16 @@ impl<'a> Attempt<'a> {
 }
 
 impl<'a> Leg<'a> {
-    fn new(leg: &'a LegRecord) -> Self {
+    /// `codec` is what it sends.
+    fn new(leg: &'a LegRecord, codec: Option<&str>) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media } = leg;
-        let MediaReport { packets, bytes, lost, jitter_us, drops, let_pass } = media;
         Self {
             trunk,
             call_id,
             signalling: *signalling,
             media_local: *media_local,
             media_remote: *media_remote,
-            received: Received {
-                packets: *packets,
-                bytes: *bytes,
-                lost: *lost,
-                jitter_ms: *jitter_us as f64 / 1000.0,
-                drops: drops.iter().copied().collect(),
-                let_pass: let_pass.iter().copied().collect(),
-            },
+            received: Received::of(media, codec),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use edge_core::call::{AttemptRecord, CallRecord, Cause, LegRecord, Outcome, Side};
-use edge_core::media::MediaReport;
+use edge_core::media::{MediaReport, Offender, RtpQuality};
 use edge_core::sip::StatusCode;
 
 use super::json::{Line, day};
@@ -18,10 +18,23 @@ fn record() -> CallRecord {
         media: MediaReport {
             packets,
             bytes: packets * 214,
-            lost: 2,
-            jitter_us: 1_250,
+            rtp: RtpQuality {
+                packets,
+                lost: 2,
+                loss_runs: 2,
+                duplicated: 1,
+                jitter_us: 1_250,
+                largest_gap_us: 61_440,
+                spacing: [0, 0, 1, packets - 3, 1, 0, 0, 0],
+                ..RtpQuality::default()
+            },
             drops: vec![("unexpected_source", 7)],
             let_pass: vec![("payload_type", 3)],
+            offender: Some(Offender {
+                source: "192.0.2.66:4000".parse().unwrap(),
+                reason: "unexpected_source",
+                payload_type: 8,
+            }),
         },
     };
     CallRecord {

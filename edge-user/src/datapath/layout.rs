@@ -17,6 +17,11 @@ pub(super) const fn key(address: IpAddr) -> Address {
     }
 }
 
+/// What an address of the maps is.
+pub(super) const fn address(key: Address) -> IpAddr {
+    IpAddr::V6(std::net::Ipv6Addr::from_octets(key.to_v6())).to_canonical()
+}
+
 /// The rows of the media-address table, and the number of endpoints that they share out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {

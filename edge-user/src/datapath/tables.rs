@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use edge_core::media::MediaReport;
+use edge_core::media::{MediaReport, Offender, RtpQuality};
 use edge_ebpf::abi::{
     ABI_VERSION, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META, MediaAddress, Meta, NEXT_HOPS,
-    NEXT_HOPS_MAX, NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, STATES,
+    NEXT_HOPS_MAX, NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, Quality, STATES,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
 
-use super::layout::Layout;
+use super::layout::{Layout, address};
 use super::pins::Pins;
 use super::relay::{Doors, TableFiles};
 use super::sys::{Mapping, Shared};
@@ -143,10 +143,10 @@ impl SharedTables {
         MediaReport {
             packets: state.rtp_packets() + state.rtcp_packets(),
             bytes: state.rtp_bytes() + state.rtcp_bytes(),
-            lost: state.lost(),
-            jitter_us: state.jitter_ns() / 1000,
+            rtp: rtp_quality(state),
             drops: drops.filter(|(_, packets)| *packets > 0).collect(),
             let_pass: let_pass.filter(|(_, packets)| *packets > 0).collect(),
+            offender: offender(state),
         }
     }
 
@@ -174,6 +174,34 @@ impl SharedTables {
     pub(super) fn endpoints_installed(&self) -> u32 {
         self.flows.load(Ordering::Relaxed)
     }
+}
+
+/// How well RTP came in.
+fn rtp_quality(state: &EndpointState) -> RtpQuality {
+    let Quality { lost, loss_runs, too_late, duplicated, reordered, bursts, largest_gap_ns, spacing } =
+        state.quality();
+    RtpQuality {
+        packets: state.rtp_packets(),
+        lost: lost.into(),
+        too_late: too_late.into(),
+        loss_runs: loss_runs.into(),
+        duplicated: duplicated.into(),
+        reordered: reordered.into(),
+        bursts: bursts.count.into(),
+        burst_packets: bursts.packets.into(),
+        burst_lost: bursts.lost.into(),
+        jitter_us: state.jitter_ns() / 1000,
+        largest_gap_us: largest_gap_ns / 1000,
+        spacing: spacing.map(u64::from),
+    }
+}
+
+/// Whose packet was dropped last.
+fn offender(state: &EndpointState) -> Option<Offender> {
+    let found = state.offender()?;
+    let source = SocketAddr::new(address(found.address), found.port);
+    let (reason, payload_type) = (found.drop_reason()?.name(), found.payload_type);
+    Some(Offender { source, reason, payload_type })
 }
 
 const ENDPOINTS_PER_STREAM: u32 = 2;

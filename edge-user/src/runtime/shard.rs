@@ -324,7 +324,7 @@ impl Running {
                 }
                 Command::RemoveMedia { call } => {
                     let Some(installed) = self.media.remove(&call) else { continue };
-                    let reports = self.host.datapath.remove(installed);
+                    let reports = Box::new(self.host.datapath.remove(installed));
                     self.host.edge.handle(Input::MediaRemoved { call, reports }, clock::now());
                 }
                 Command::WriteRecord(record) => self.keep(record),
@@ -425,7 +425,7 @@ impl Running {
                     MediaFound::Gone(Default::default())
                 }
             },
-            Err(reports) => MediaFound::Gone(reports.clone()),
+            Err(reports) => MediaFound::Gone(Box::new(reports.clone())),
         };
         self.host.edge.handle(heir.found(media), clock::now());
         self.carry_out();

@@ -7,24 +7,18 @@ use ratatui::backend::TestBackend;
 
 use super::screen;
 use super::view::{Snapshot, View};
-use crate::admin::{Call, ClientError, Counted, Leg, Node, Received, ShieldCounted, Trunk};
+use crate::admin::{Call, ClientError, Counted, Leg, Node, ShieldCounted, Trunk};
+use crate::received::Received;
 use crate::runtime::{Quantiles, Status, clock};
 
-fn leg(trunk: &str, packets: u64, lost: i64) -> Leg {
+fn leg(trunk: &str, packets: u64, lost: u64) -> Leg {
     Leg {
         trunk: trunk.to_owned(),
         call_id: "c".to_owned(),
         signalling: "10.0.0.20:5060".parse().unwrap(),
         media_local: None,
         media_remote: None,
-        received: Some(Received {
-            packets,
-            bytes: 0,
-            lost,
-            jitter_ms: 0.0,
-            drops: [].into(),
-            let_pass: [].into(),
-        }),
+        received: Some(Received { packets, lost, ..Received::default() }),
     }
 }
 

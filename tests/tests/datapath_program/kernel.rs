@@ -116,10 +116,14 @@ impl Kernel {
 
     /// What an endpoint has counted.
     pub(crate) fn tally(&mut self, index: u32) -> Tally {
+        Tally::from(&self.state(index))
+    }
+
+    /// All that an endpoint has counted.
+    pub(crate) fn state(&mut self, index: u32) -> abi::EndpointState {
         let states: Array<_, [u8; STATE_LEN]> = self.map(abi::STATES).try_into().expect("an array");
         let bytes = states.get(&index, 0).expect("the state exists");
-        let state = abi::EndpointState::read_from_bytes(&bytes).expect("the length is right");
-        Tally::from(&state)
+        abi::EndpointState::read_from_bytes(&bytes).expect("the length is right")
     }
 
     fn counters(&mut self) -> Vec<u64> {

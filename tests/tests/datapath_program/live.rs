@@ -47,7 +47,7 @@ fn media_crosses_and_everything_else_passes() -> Result<()> {
         carrier.send_to(b"not media", host.local_addr()?)?;
         host.recv(&mut [0; 64]).context("UDP to another port must pass")?;
         for report in writer.remove(installed) {
-            ensure!((report.packets, report.lost, report.drops.len()) == (100, 0, 0), "{report:?}");
+            ensure!((report.packets, report.rtp.lost, report.drops.len()) == (100, 0, 0), "{report:?}");
         }
         datapath.shutdown()?;
         Ok(())

@@ -10,7 +10,9 @@ mod kernel;
 mod live;
 mod shield;
 
-use edge_ebpf::abi::{Endpoint, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET};
+use edge_ebpf::abi::{
+    Endpoint, EndpointState, Offender, Quality, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,
+};
 use edge_ebpf::forward::forward;
 use edge_ebpf::tables::Tables;
 use edge_ebpf::testing::Family::{V4, V6};
@@ -85,9 +87,16 @@ fn agree(kernel: &mut Kernel, scene: &Scene, families: (Family, Family)) {
     }
     assert!(relayed > 500, "only {relayed} generated frames were media at all");
     for index in 0..ENDPOINTS {
-        let host = tables.state(index).map(Tally::from);
-        assert_eq!(Some(kernel.tally(index)), host, "endpoint {index}");
+        let state = tables.state(index).expect("the scene has it");
+        assert_eq!(kernel.tally(index), Tally::from(state), "endpoint {index}");
+        assert_eq!(heard(&kernel.state(index)), heard(state), "endpoint {index}");
     }
+}
+
+/// What was heard at an endpoint, and from whom not: without what depends on the clock.
+fn heard(state: &EndpointState) -> (Quality, Option<Offender>) {
+    let quality = Quality { largest_gap_ns: 0, spacing: Default::default(), ..state.quality() };
+    (quality, state.offender())
 }
 
 fn run(kernel: &mut Kernel, case: &Case) {

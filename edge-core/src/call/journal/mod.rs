@@ -125,7 +125,7 @@ pub enum MediaFound {
     /// The datapath relays it.
     Relayed,
     /// It does not. What came in before: from the caller, and from the called side.
-    Gone([MediaReport; 2]),
+    Gone(Box<[MediaReport; 2]>),
 }
 
 /// Everything that is kept of one call.

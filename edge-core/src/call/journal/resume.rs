@@ -58,7 +58,7 @@ impl Journaled {
         let Self(snapshot) = self;
         let (relayed, reports) = match media {
             MediaFound::Relayed => (true, None),
-            MediaFound::Gone(reports) => (false, Some(reports)),
+            MediaFound::Gone(reports) => (false, Some(*reports)),
         };
         match snapshot.clone().call(relayed, policy, clock, ctx) {
             Some(mut call) => {

@@ -1,5 +1,6 @@
 //! Calls that are gone on with after the edge was killed.
 
+use crate::media::MediaReport;
 use std::collections::HashSet;
 
 use super::standing::{CARRIER, PBX, Standing, answer, header, pbx_sdp, peers};
@@ -150,7 +151,7 @@ fn an_answer_that_is_never_acknowledged_ends_the_call() {
 fn a_call_whose_media_is_gone_is_hung_up_on_both_sides_with_what_came_in() {
     let mut call = Standing::new();
     let report = |packets| MediaReport { packets, ..MediaReport::default() };
-    let gone = MediaFound::Gone([report(3), report(4)]);
+    let gone = MediaFound::Gone(Box::new([report(3), report(4)]));
     let (sent, records) = found_with(&mut call, policy(|_, _| {}, |_| {}), gone);
     assert_eq!(peers(&sent), [CARRIER, PBX]);
     assert!(sent.iter().all(|(_, text)| text.starts_with("BYE ")), "{sent:?}");

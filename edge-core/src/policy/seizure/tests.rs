@@ -100,7 +100,7 @@ fn late_ringing_and_lost_media_open_it_too() {
 
     let trunk = watched();
     (0..4).for_each(|second| hears(&trunk, second, &[200]));
-    trunk.note_media(900, -3, at(20));
+    trunk.note_media(900, 0, at(20));
     trunk.note_media(0, 0, at(20));
     assert_eq!(breaker(&trunk), Breaker::Closed);
     trunk.note_media(900, 300, at(21));

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::call::{CallKey, Journaled, MediaFound};
 use edge_core::edge::Shard;
-use edge_core::media::MediaReport;
 use edge_core::{Edge, Input};
 
 use super::{World, locals};
@@ -113,7 +112,7 @@ impl World {
             self.crashes.found.insert(call.id().to_owned());
             let media = match self.installed.contains_key(&call.key()) {
                 true => MediaFound::Relayed,
-                false => MediaFound::Gone([MediaReport::default(), MediaReport::default()]),
+                false => MediaFound::Gone(Box::default()),
             };
             let input = Input::CallFound { call: Box::new(call), since_epoch, media };
             self.later(self.crashes.down, input);
