@@ -291,6 +291,11 @@ impl Dialog {
         self.sent_by = sent_by;
     }
 
+    /// Asks for `target` instead, by these routes, as `remote`.
+    pub fn aim(&mut self, target: Bytes, remote: Bytes, routes: Vec<Bytes>) {
+        (self.remote_target, self.remote, self.route_set) = (target, remote, routes);
+    }
+
     /// The socket and peer that the dialog was opened over.
     #[must_use]
     pub const fn opened_over(&self) -> Path {

@@ -22,6 +22,7 @@ mod note;
 mod overload;
 mod question;
 mod reading;
+mod register;
 mod requests;
 mod shard;
 #[cfg(test)]
@@ -291,6 +292,7 @@ impl Edge {
             Input::Waited(waited) => return self.on_wait(waited, now),
             Input::SendFailed { path } => {
                 self.resources.transactions.on_unreachable(path, now);
+                self.forget_bindings_over(path, now);
                 self.relations.on_unreachable(path, &self.policy, &mut self.resources.at(now));
             }
             Input::Undelivered { path, beginning } => self.on_undelivered(path, &beginning, now),

@@ -16,6 +16,7 @@ pub mod digest;
 pub mod edge;
 pub mod media;
 pub mod policy;
+mod registrar;
 mod relation;
 pub mod resolve;
 pub mod sdp;

@@ -4,6 +4,7 @@
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`];
+//! - [`registrations`] keeps where trunks are that register with us;
 //! - [`shield`] decides who is kept out before anything is read, and the kernel does it;
 //! - [`admin`] is the API by which an operator asks it, and tells it;
 //! - [`tls`] holds certificates and says who the other end of a connection is;
@@ -21,7 +22,9 @@ pub mod host;
 pub mod journal;
 pub mod logins;
 pub mod received;
+pub mod registrations;
 pub mod runtime;
 pub mod shield;
+pub mod store;
 pub mod tls;
 pub mod top;

@@ -89,6 +89,9 @@ class Account(pj.Account):
         super().__init__()
         self.agent = agent
 
+    def onRegState(self, prm):
+        say("registration", code=prm.code, expires=prm.expiration)
+
     def onIncomingCall(self, prm):
         call = Call(self.agent, prm.callId)
         if self.agent.call:
@@ -209,6 +212,12 @@ def endpoint_config():
 def account_config(options):
     config = pj.AccountConfig()
     config.idUri = f"sip:+442079460000@{options.address}:{options.port};transport={options.transport}"
+    if options.registrar:
+        config.idUri = f"sip:{options.user}@{options.registrar}"
+        config.regConfig.registrarUri = f"sip:{options.registrar};transport={options.transport}"
+        config.regConfig.timeoutSec = 120
+        credentials = pj.AuthCredInfo("digest", "*", options.user, 0, options.password)
+        config.sipConfig.authCreds.append(credentials)
     media = config.mediaConfig.transportConfig
     media.boundAddress = options.address
     media.publicAddress = options.address
@@ -238,6 +247,8 @@ def main():
     parser.add_argument("--transport", choices=TRANSPORTS, default="udp")
     for file in ["certificate", "key", "authority"]:
         parser.add_argument(f"--{file}")
+    for registration in ["registrar", "user", "password"]:
+        parser.add_argument(f"--{registration}")
     parser.add_argument("--codecs", default="PCMA,PCMU")
     parser.add_argument("--hold", choices=HOLDS, default="direction")
     parser.add_argument("--reliable", choices=RELIABLE, default="off")

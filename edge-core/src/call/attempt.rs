@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::edge::Command;
-use crate::policy::{Policy, Sign, Target, Transport, Trunk};
+use crate::policy::{Number, Policy, Sign, Target, Transport, Trunk};
 use crate::relation::note_sign;
 use crate::sip::{Response, StatusCode};
 use crate::transaction::Path;
@@ -25,6 +25,7 @@ use crate::transaction::Path;
 use super::calling::{no_port, sent_by};
 use super::given_up::GivenUp;
 use super::leg::{Leg, LegState};
+use super::reach::{Aim, ways_to_bindings};
 use super::reason::retry_after;
 use super::relay::Then;
 use super::streams::{End, Streams};
@@ -48,6 +49,8 @@ pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 pub(super) struct Attempt {
     pub(super) target: Target,
     pub(super) path: Path,
+    /// How it is asked for, when it is a place where its trunk is registered.
+    pub(super) aim: Option<Aim>,
 }
 
 /// The targets of one side for its first INVITE.
@@ -55,6 +58,8 @@ pub(super) struct Attempt {
 pub(super) struct Attempts {
     /// The one that has it.
     current: Option<Target>,
+    /// How that is asked for, until it is.
+    aim: Option<Aim>,
     /// Whether it has it over TCP for its length alone; then the next one is the same over UDP.
     for_length: bool,
     /// Those that do not have it yet, in the order in which they are tried.
@@ -70,12 +75,22 @@ pub(super) struct Attempts {
 impl Attempts {
     /// Just this one.
     pub(super) const fn one(target: Target) -> Self {
-        Self::new(target, VecDeque::new())
+        Self::with(target, None, VecDeque::new())
     }
 
-    const fn new(first: Target, left: VecDeque<Attempt>) -> Self {
+    /// The first one, and those after it.
+    pub(super) fn new(first: Attempt, left: VecDeque<Attempt>) -> Self {
+        Self::with(first.target, first.aim, left)
+    }
+
+    /// How the first one is asked for.
+    pub(super) const fn take_aim(&mut self) -> Option<Aim> {
+        self.aim.take()
+    }
+
+    const fn with(first: Target, aim: Option<Aim>, left: VecDeque<Attempt>) -> Self {
         let (silent_until, rings_by, answers_by) = (None, None, None);
-        Self { current: Some(first), for_length: false, left, silent_until, rings_by, answers_by }
+        Self { current: Some(first), aim, for_length: false, left, silent_until, rings_by, answers_by }
     }
 
     /// The current one did not take the INVITE: others come first for a while.
@@ -104,20 +119,27 @@ impl Attempts {
 pub(super) fn ways_to(
     policy: &Policy,
     trunk: &Trunk,
+    number: &Number,
     ctx: &mut Context<'_>,
 ) -> Result<(Path, Attempts), Refused> {
+    if let Some(registrar) = &trunk.visitor.registrar
+        && let Some(ways) = ways_to_bindings((trunk, registrar), number, ctx)
+    {
+        return Ok(ways);
+    }
     let order = trunk.targets.order(ctx.since_epoch, || ctx.random.next());
     let mut left: VecDeque<Attempt> = order
         .into_iter()
         .filter_map(|target| {
             let path = Path::to(policy, trunk, &target)?;
-            Some(Attempt { target, path })
+            Some(Attempt { target, path, aim: None })
         })
         .collect();
-    let first = left
-        .pop_front()
-        .ok_or_else(|| Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() })?;
-    Ok((first.path, Attempts::new(first.target, left)))
+    let first = left.pop_front().ok_or_else(|| match trunk.visitor.registrar {
+        Some(_) => Refused::Unregistered { trunk: trunk.name.clone() },
+        None => Refused::Unresolved { trunk: trunk.name.clone(), host: trunk.host.to_string() },
+    })?;
+    Ok((first.path, Attempts::new(first, left)))
 }
 
 impl Leg {
@@ -139,7 +161,10 @@ impl Leg {
     /// Whether its first INVITE, of this length, goes over TCP instead of UDP (RFC 3261 section 18.1.1). From now on so does
     /// the whole dialog; and the same target over UDP is the next one to be tried.
     pub(super) fn turns_to_tcp(&mut self, length: usize, policy: &Policy, ctx: &Context<'_>) -> bool {
-        if length <= DATAGRAM_MAX || !self.trunk.large_over_tcp || self.state != LegState::Early {
+        // Who registers is reached where it came from, and over nothing else.
+        let registers = self.trunk.visitor.registrar.is_some();
+        if length <= DATAGRAM_MAX || !self.trunk.large_over_tcp || self.state != LegState::Early || registers
+        {
             return false;
         }
         let current = self.attempts.current.take_if(|target| target.transport == Transport::Udp);
@@ -152,7 +177,7 @@ impl Leg {
         };
         let before = self.dialog.opened_over();
         let path = Path { listener, ..before };
-        self.attempts.left.push_front(Attempt { target: udp, path: before });
+        self.attempts.left.push_front(Attempt { target: udp, path: before, aim: None });
         (self.attempts.current, self.attempts.for_length) = (Some(tcp), true);
         self.dialog.turn_to(path, sent_by(policy, path));
         true
@@ -295,7 +320,7 @@ impl Call {
     /// From now on the called side is this target; its INVITE leaves once the datapath relays for it.
     fn turn_to(
         &mut self,
-        Attempt { target, path }: Attempt,
+        Attempt { target, path, aim }: Attempt,
         (body, streams): (Option<Bytes>, Streams),
         ctx: &mut Context<'_>,
     ) {
@@ -305,6 +330,7 @@ impl Call {
             exchange.cross_again(body, &leg.trunk);
         }
         leg.dialog.turn_to(path, sent_by(&self.policy, path));
+        leg.aim(aim);
         (leg.attempts.current, leg.attempts.for_length) = (Some(target), false);
         let local = streams.first(Side::B).map(|end| end.local);
         let moved = local != self.streams.first(Side::B).map(|end| end.local);

@@ -204,6 +204,12 @@ pub enum Refused {
         /// Its host, as it is written.
         host: String,
     },
+    /// The called trunk registers with us, and has not.
+    #[error("trunk {trunk}: it is not registered")]
+    Unregistered {
+        /// Name of the trunk.
+        trunk: String,
+    },
     /// All port pairs of a realm are leased or resting.
     #[error("no media port is free in realm {realm}")]
     NoMediaPort {
@@ -246,6 +252,7 @@ impl Refused {
             | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
             Self::Limit { refuse_with: RefuseWith::BusyHere, .. } => StatusCode::BUSY_HERE,
             Self::NoRoute { .. } => StatusCode::NOT_FOUND,
+            Self::Unregistered { .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::NoNumber => StatusCode::ADDRESS_INCOMPLETE,
             Self::Replaces(code) => *code,
             Self::Extension { .. } => StatusCode::BAD_EXTENSION,
@@ -388,6 +395,7 @@ impl Refused {
             Self::Disposition { .. } => "content_disposition",
             Self::Offer(_) => "offer",
             Self::Unresolved { .. } => "unresolved",
+            Self::Unregistered { .. } => "unregistered",
             Self::NoMediaPort { .. } => "no_media_port",
             Self::MediaAddress { .. } => "media_address",
             Self::Datapath { .. } => "datapath",

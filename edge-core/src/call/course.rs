@@ -266,7 +266,7 @@ impl Call {
         let mut streams = streams.map_err(|realm| no_port(&policy, realm))?;
         let local = streams.address(Side::B, &policy);
         let mut leg = early_leg(trunk, dialog, local, Some(admission), ctx);
-        leg.attempts = attempts;
+        leg.tries(attempts);
         match self.offer_again(&mut streams, &mut leg, ctx) {
             Ok(()) => {
                 self.streams.turn_to(streams);
@@ -347,7 +347,7 @@ impl Call {
 /// Where requests to a place go: to the host that it names, over the transport of its trunk, else to its trunk.
 fn ways(policy: &Policy, place: &Place, ctx: &mut Context<'_>) -> Result<(Path, Attempts), Refused> {
     let trunk = policy.trunk(place.trunk);
-    let (way, attempts) = ways_to(policy, trunk, ctx)?;
+    let (way, attempts) = ways_to(policy, trunk, &place.number, ctx)?;
     let Some(peer) = place.host else { return Ok((way, attempts)) };
     let host = policy::Target::new(peer, way.listener.transport);
     let unresolved = || Refused::Unresolved { trunk: trunk.name.clone(), host: peer.to_string() };

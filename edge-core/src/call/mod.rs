@@ -45,6 +45,7 @@ mod party;
 mod passage;
 mod prack;
 mod provisional;
+mod reach;
 mod reason;
 mod record;
 mod redirect;

@@ -205,7 +205,7 @@ impl Arrival<'_> {
         let room = admit((called, Role::Called), importance, refuse_with, ctx)?;
         let offered = offer.is_some() || called.delayed_offer == DelayedOffer::Convert;
         self.check_called(called, offered)?;
-        let (way, attempts) = ways_to(self.policy, called, ctx)?;
+        let (way, attempts) = ways_to(self.policy, called, &place.number, ctx)?;
         let family = self.caller_family(caller, offer.map(|(_, offer)| offer));
         let near = End::of(caller, self.path.peer.ip()).in_family(family);
         let ends = [near, End::of(called, way.peer.ip())];
@@ -213,7 +213,7 @@ impl Arrival<'_> {
         let streams = Streams::new(ends, left_out, ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(self.policy, realm))?;
         let mut legs = self.legs(place, &streams, room, way, ctx);
-        legs[1].attempts = attempts;
+        legs[1].tries(attempts);
         let mut exchange = Exchange::new(Asked {
             side: Side::A,
             request: self.invite.clone(),

@@ -116,6 +116,7 @@ const fn of_refused(refused: &Refused) -> (u16, &'static str) {
         Refused::Loop => (25, "Loop"),
         Refused::TooManyHops => (25, "Too many hops"),
         Refused::Unresolved { .. } => (27, "Destination out of order"),
+        Refused::Unregistered { .. } => (20, "Subscriber absent"),
         Refused::NoMediaPort { .. } | Refused::Datapath { .. } => (47, "No room for media"),
         Refused::Offer(_) | Refused::MediaAddress { .. } => (88, "Incompatible description"),
         Refused::Draining => (41, "Shutting down"),

@@ -55,6 +55,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         | Refused::Privacy
         | Refused::Loop
         | Refused::Unresolved { .. }
+        | Refused::Unregistered { .. }
         | Refused::NoMediaPort { .. }
         | Refused::MediaAddress { .. }
         | Refused::Datapath { .. }

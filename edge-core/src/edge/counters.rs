@@ -15,6 +15,8 @@ pub struct Counters {
     pub proofs_refused: u64,
     /// Proofs that were seen before.
     pub proofs_replayed: u64,
+    /// REGISTERs that were granted.
+    pub registrations: u64,
     /// Datagrams of trunks that are no SIP, or that cannot be answered.
     pub unanswerable: u64,
     /// Requests of trunks that were malformed and heard so.
@@ -68,13 +70,14 @@ impl Counters {
 
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 24] {
+    pub const fn named(&self) -> [(&'static str, u64); 25] {
         let Self {
             strangers,
             challenges,
             challenges_withheld,
             proofs_refused,
             proofs_replayed,
+            registrations,
             unanswerable,
             bad_requests,
             stray_responses,
@@ -101,6 +104,7 @@ impl Counters {
             ("challenges_withheld", challenges_withheld),
             ("proofs_refused", proofs_refused),
             ("proofs_replayed", proofs_replayed),
+            ("registrations", registrations),
             ("unanswerable", unanswerable),
             ("bad_requests", bad_requests),
             ("stray_responses", stray_responses),

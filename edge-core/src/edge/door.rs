@@ -138,8 +138,11 @@ impl Edge {
             self.counters.calls_ignored += 1;
             return;
         }
-        if let Incoming::Request(request) = self.ruled(trunk, Incoming::Request(request)) {
-            self.on_request(trunk, path, request, now);
+        let Incoming::Request(request) = self.ruled(trunk, Incoming::Request(request)) else { return };
+        let registrar = self.policy.trunk(trunk).visitor.registrar.clone();
+        match registrar.filter(|_| request.method == Method::Register) {
+            Some(registrar) => self.on_register((trunk, &registrar), path, &request, now),
+            None => self.on_request(trunk, path, request, now),
         }
     }
 

@@ -391,7 +391,7 @@ impl Edge {
         (same_realm && same_peer).then_some(((key, side), dialog))
     }
 
-    fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {
+    pub(super) fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {
         self.answer_statelessly(path, &request.message, code, code.default_reason(), now);
     }
 

@@ -19,6 +19,7 @@ mod presentation;
 mod reason;
 mod redirect;
 mod refer;
+mod registers;
 mod registration;
 mod reliable;
 mod replaces;

@@ -4,6 +4,7 @@
 //! `Policy` is in range ([`Policy::new`] is the only constructor). There is no value that stands for an
 //! unauthenticated trunk. Usage counters and keys live in the trunk and survive a reload by trunk name.
 
+mod binding;
 mod breaker;
 mod certificate;
 mod codec;
@@ -46,6 +47,7 @@ use crate::digest::Login;
 use crate::media::RemoteMedia;
 use crate::sdp::SdpError;
 
+pub use binding::{BINDINGS_MAX, BULK, Binding, Bindings, CallsTo, Registrar};
 pub use breaker::{Breaker, BreakerRule};
 pub use certificate::{CertificateNames, is_host_name};
 pub use codec::{Codec, CodecPolicy};
@@ -75,7 +77,7 @@ pub use shield::{ShieldMode, ShieldPolicy, Unknown};
 use source::Sources;
 pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 
-pub use visitor::{Door, GUEST_FOR, Visitor};
+pub use visitor::{Door, GUEST_FOR, Proofs, Visitor};
 pub use waiting::Waiting;
 
 pub use trunk::{Auth, Direction, ReliableProvisional, SESSION_TIMER, Srtp, Trunk, TrunkId, TrunkKey};

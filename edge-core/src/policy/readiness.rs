@@ -183,6 +183,7 @@ impl Trunk {
         // Without any target it is not doubted but unresolved, which the call finds out.
         let doubted = self.targets.iter().all(|target| target.is_doubtful(since_epoch));
         match () {
+            () if self.is_nowhere(since_epoch) => Readiness::Doubtful(Doubt::Unregistered),
             () if self.register.is_some() && !self.registered.is_now() => {
                 Readiness::Doubtful(Doubt::Unregistered)
             }
@@ -193,6 +194,12 @@ impl Trunk {
             }
             () => Readiness::Ready,
         }
+    }
+
+    /// Whether it registers with us, and has not; and nobody knows it elsewhere.
+    fn is_nowhere(&self, since_epoch: Duration) -> bool {
+        let registers = self.visitor.registrar.is_some() && self.targets.is_empty();
+        registers && !self.visitor.bindings.any(since_epoch)
     }
 
     /// How it is, in a word: what the operator has ordered, else why others are tried first, else whether it answers.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Auth, Policy, RealmId, Trunk, TrunkId, TrunkKey};
+use super::{Auth, Bindings, Policy, RealmId, Registrar, Trunk, TrunkId, TrunkKey};
 use crate::digest::{Algorithms, Hash, Issued, Login, NonceCounts, NonceKey, Replayed};
 
 /// Addresses of guests: each trunk has a handful.
@@ -30,9 +30,17 @@ pub struct Visitor {
     /// Who it has to be when we challenge it; [`Policy::log_in`] gives it. Never used to answer a challenge of its own: it could
     /// have asked us what we ask it.
     pub login: Option<Arc<Login>>,
+    /// How it may register with us; `None` for not at all.
+    pub registrar: Option<Arc<Registrar>>,
+    /// Where it has; shared by all shards, and inherited by a reload that leaves it its login.
+    pub bindings: Arc<Bindings>,
     /// The proofs that it has given; shared by all shards and inherited by a reload.
-    proofs: Arc<Mutex<NonceCounts>>,
+    pub proofs: Arc<Proofs>,
 }
+
+/// The proofs that a trunk has given.
+#[derive(Debug, Default)]
+pub struct Proofs(Mutex<NonceCounts>);
 
 impl Visitor {
     /// Takes a proof that was right.
@@ -40,7 +48,7 @@ impl Visitor {
     /// # Errors
     /// [`Replayed`] when it was taken before.
     pub fn take(&self, nonce: Issued, count: u32, oldest: Issued) -> Result<(), Replayed> {
-        self.proofs.lock().unwrap_or_else(PoisonError::into_inner).take(nonce, count, oldest)
+        self.proofs.0.lock().unwrap_or_else(PoisonError::into_inner).take(nonce, count, oldest)
     }
 
     /// The same visitor, who has to be this one.
@@ -52,7 +60,10 @@ impl Visitor {
     /// The same visitor after a reload: what `before` has shown stays shown.
     #[must_use]
     pub(super) fn after(&self, before: &Self) -> Self {
-        Self { login: self.login.clone(), proofs: Arc::clone(&before.proofs) }
+        let stays = self.login == before.login && self.registrar.is_some();
+        let bindings = Arc::clone(if stays { &before.bindings } else { &self.bindings });
+        let (login, registrar) = (self.login.clone(), self.registrar.clone());
+        Self { login, registrar, bindings, proofs: Arc::clone(&before.proofs) }
     }
 }
 
@@ -189,6 +200,12 @@ impl Policy {
     #[must_use]
     pub fn visitor(&self, key: TrunkKey) -> Option<TrunkId> {
         self.doors.by_key.get(&key).copied()
+    }
+
+    /// Trunks that may register with us.
+    pub fn registered_trunks(&self) -> impl Iterator<Item = &Arc<Trunk>> {
+        let may = |trunk: &&Arc<Trunk>| trunk.visitor.registrar.is_some() && !trunk.former;
+        self.doors.by_key.values().map(|id| self.trunk(*id)).filter(may)
     }
 
     /// The trunk that has proven itself from `source` last, when that was lately.

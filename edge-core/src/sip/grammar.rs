@@ -62,7 +62,7 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 /// A number of digits only; `None` when there is another byte, no digit, or more than 64 bits.
-pub(super) fn decimal(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
         return None;
     }

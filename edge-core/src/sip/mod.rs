@@ -26,6 +26,7 @@ mod uri;
 mod via;
 mod writer;
 
+pub(crate) use grammar::decimal;
 pub use grammar::{Param, Params};
 pub use header::HeaderName;
 pub use incoming::{Incoming, ParseError, Request, Response};

@@ -116,6 +116,12 @@ impl Text {
         for trunk in &policy.trunks {
             self.sample(name, &[("trunk", &trunk.name), ("state", trunk.status(since_epoch))], 1);
         }
+        let name = "edge_trunk_bindings";
+        self.family(name, "gauge", "Places where a trunk is that registers with us.");
+        for trunk in policy.registered_trunks() {
+            let standing = trunk.visitor.bindings.at(since_epoch).len();
+            self.sample(name, &[("trunk", &trunk.name)], standing);
+        }
         let name = "edge_trunk_breaker_opened_total";
         self.family(name, "counter", "Times that a trunk's breaker has opened.");
         for trunk in &policy.trunks {

@@ -38,7 +38,7 @@ pub use calls::{Call, Leg};
 pub use client::{Client, ClientError};
 pub use door::start;
 pub use node::{Counted, Node, ShieldCounted};
-pub use registration::Registration;
+pub use registration::{Binding, Registration};
 pub use shield::{Shield, ShieldEntry};
 pub use trunk_test::{Lookup, TargetTest, TlsTest, TrunkTest};
 pub use trunks::Trunk;

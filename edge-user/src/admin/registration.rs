@@ -1,4 +1,6 @@
-//! How far our registration with a trunk is.
+//! How far our registration with a trunk is; and where one is that registers with us.
+
+use std::time::Duration;
 
 use edge_core::policy;
 use serde::{Deserialize, Serialize};
@@ -37,5 +39,38 @@ impl Registration {
             service_route: account.service_route.iter().map(text).collect(),
             associated: account.associated.iter().map(text).collect(),
         })
+    }
+}
+
+/// A place where a trunk is that registers with us.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Binding {
+    /// Its Contact.
+    pub contact: String,
+    /// Where calls to it go: where its REGISTER came from.
+    pub address: String,
+    /// Seconds until it runs out, unless it is refreshed.
+    pub expires_in_s: u64,
+    /// Its preference, 0 to 1.
+    pub q: f32,
+    /// Whether it takes all numbers of the trunk (RFC 6140).
+    pub all_numbers: bool,
+    /// What it calls itself (User-Agent).
+    pub agent: String,
+}
+
+impl Binding {
+    /// Those that count now, in the order in which they are called.
+    pub(super) fn all(trunk: &policy::Trunk, since_epoch: Duration) -> Vec<Self> {
+        let text = |part: &bytes::Bytes| String::from_utf8_lossy(part).into_owned();
+        let of = |binding: &policy::Binding| Self {
+            contact: text(&binding.contact),
+            address: format!("{}:{}", binding.target.transport, binding.target.address),
+            expires_in_s: binding.until.saturating_sub(since_epoch).as_secs(),
+            q: f32::from(binding.q) / 1000.0,
+            all_numbers: binding.bulk,
+            agent: text(&binding.agent),
+        };
+        trunk.visitor.bindings.at(since_epoch).iter().map(of).collect()
     }
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::runtime::Control;
 
-use super::{Complaint, Failure, Registration};
+use super::{Binding, Complaint, Failure, Registration};
 
 /// A trunk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -32,7 +32,7 @@ pub struct Trunk {
     pub transport: Option<String>,
     /// What is encrypted: `tls` its signalling, `srtp` its media, where both sides want that.
     pub encryption: Vec<String>,
-    /// Who we are there when it challenges us.
+    /// Who we are there when it challenges us; where it proves by a password who it is, who it says that it is.
     pub username: Option<String>,
     /// `draining` or `disabled` by the operator; `down` (answers no OPTIONS), `avoided` (all its addresses have failed lately, or
     /// said Retry-After) or `breaker` (open), and others are tried first; `up`; or `enabled` where nothing asks it. One that
@@ -40,6 +40,8 @@ pub struct Trunk {
     pub state: String,
     /// Our registration with it, where it is known by that.
     pub registration: Option<Registration>,
+    /// Where it is registered with us, in the order in which calls try it; absent where it may not.
+    pub bindings: Option<Vec<Binding>>,
     /// `up`, `down` or `unknown`: each address, in the order of `targets`.
     pub target_health: Vec<String>,
     /// `closed`, `open` or `half-open`.
@@ -146,7 +148,11 @@ impl Trunk {
         Self {
             transport: transport.map(|transport| transport.to_string()),
             encryption: words(encryption.into_iter().filter(|(_, is)| *is).map(|(word, _)| word)),
-            username: trunk.login.as_ref().map(|login| login.username.clone()),
+            username: trunk
+                .login
+                .as_ref()
+                .or(trunk.visitor.login.as_ref())
+                .map(|login| login.username.clone()),
             target_health: words(trunk.targets.iter().map(|target| target.health().as_str())),
             breaker: trunk.state.breaker().as_str().to_owned(),
             calls_in: trunk.usage.calls_in(),
@@ -166,6 +172,7 @@ impl Trunk {
             direction: direction.to_owned(),
             state: trunk.status(since_epoch).to_owned(),
             registration: Registration::of(trunk),
+            bindings: trunk.visitor.registrar.as_ref().map(|_| Binding::all(trunk, since_epoch)),
             calls: trunk.usage.calls(),
             max_calls: trunk.limits.calls_max,
             max_cps: trunk.limits.calls_per_second_max,

@@ -1,7 +1,7 @@
 //! Who we are for a trunk that challenges, in a sentence.
 
 use edge_core::digest::Algorithms;
-use edge_core::policy::{Register, Trunk};
+use edge_core::policy::{BINDINGS_MAX, CallsTo, Register, Registrar, Trunk};
 
 use super::Span;
 use crate::config::{PasswordSource, TrunkLogin};
@@ -18,6 +18,17 @@ pub(super) fn proves(login: &TrunkLogin, node: &str) -> String {
     let TrunkLogin { username, realm, algorithms, password } = login;
     let realm = realm.as_deref().unwrap_or(node);
     format!("as {username:?} in realm {realm:?} with {}{}", place_of(password), restricted(*algorithms))
+}
+
+/// How a trunk registers with us.
+pub(super) fn registers(registrar: &Registrar) -> String {
+    let Registrar { user, expires_min, expires_max, calls_to } = registrar;
+    let (min, max) = (Span(*expires_min), Span(*expires_max));
+    let calls = match calls_to {
+        CallsTo::Contact => "calls ask for its Contact, the number is in To",
+        CallsTo::Number => "calls ask for the number at its Contact",
+    };
+    format!("as {user} for {min} to {max}, at up to {BINDINGS_MAX} places; {calls}")
 }
 
 /// Where a trunk may come from that proves by a password who it is.

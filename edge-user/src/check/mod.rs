@@ -185,6 +185,9 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     if let Some(register) = &trunk.register {
         row(f, "we register", format_args!("{}", login::registered(register)))?;
     }
+    if let Some(registrar) = &trunk.visitor.registrar {
+        row(f, "it registers", format_args!("{}", login::registers(registrar)))?;
+    }
     match config.logins.get(&trunk.name) {
         Some(login) if *auth == Auth::Digest => {
             row(f, "it proves itself", format_args!("{}", login::proves(login, &config.node.name)))?;
@@ -310,7 +313,7 @@ fn called(direction: Direction, host: &Host) -> String {
             Host::Name { port: None, transport: None, .. } => {
                 format!("where and over what DNS says that {host} takes SIP")
             }
-            Host::Visiting => "never (nobody knows where it is)".to_owned(),
+            Host::Visiting => "where it registers from".to_owned(),
         },
     }
 }

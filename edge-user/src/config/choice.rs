@@ -3,7 +3,7 @@
 use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
+    Auth, CallsTo, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
     ShieldMode, Srtp, Strangers, Strategy, Transport, Unknown, Unprefixed,
 };
 use edge_core::policy::{Diversions, IdentityHeader};
@@ -136,6 +136,10 @@ impl Choice for Weekday {
         ("sat", Self::Saturday),
         ("sun", Self::Sunday),
     ];
+}
+
+impl Choice for CallsTo {
+    const WORDS: &'static [(&'static str, Self)] = &[("contact", Self::Contact), ("number", Self::Number)];
 }
 
 impl Choice for Refer {

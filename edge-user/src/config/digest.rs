@@ -3,10 +3,15 @@
 //! The keys of its login are those that a trunk has which challenges us ([`super::login`]); here they say who it has to be.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use edge_core::policy::{Auth, Direction, Host, RealmId};
+use edge_core::policy::{Auth, CallsTo, Direction, Host, RealmId, Registrar};
+use edge_core::sip::escape_user;
 
 use super::document::{At, Section};
+use super::keys;
+use super::node::{Bounds, duration};
 use super::trunk::TrunkDraft;
 
 /// What can be wrong with such a trunk in a file.
@@ -17,9 +22,19 @@ pub enum DigestFault {
     Nameless,
     /// It is to be called, and nobody knows where.
     #[error(
-        "is missing, so it cannot be called: write where it is, or direction = \"inbound\" when it only calls us"
+        "is missing, so it cannot be called: write where it is, registrar = true when it registers with us, or direction = \
+         \"inbound\" when it only calls us"
     )]
     NoHost,
+    /// A registration of somebody who does not come to us.
+    #[error("is there, but only a trunk with auth = \"digest\" registers with us; remove the key")]
+    NotVisiting,
+    /// More about registrations that nobody makes.
+    #[error("is there, but registrar is not: write registrar = true beside it, or remove the key")]
+    NoRegistrar,
+    /// No time between the two.
+    #[error("is longer than expires_max: write a shorter one")]
+    MinAboveMax,
     /// Two trunks that nobody could tell apart.
     #[error(
         "\"{name}\" is the name of trunk {other}, too (line {line}), in the same realm: give each a name of its own"
@@ -53,7 +68,8 @@ pub(super) fn check(section: &Section<'_>, auth: &At<Auth>, direction: Direction
     if !section.has("username") {
         section.note(auth.line, "auth", DigestFault::Nameless.into());
     }
-    if !section.has("host") && direction != Direction::Inbound {
+    let registers = section.get::<bool>("registrar").is_some_and(|registrar| registrar.value);
+    if !section.has("host") && direction != Direction::Inbound && !registers {
         section.note(section.line, "host", DigestFault::NoHost.into());
     }
 }
@@ -62,6 +78,40 @@ pub(super) fn check(section: &Section<'_>, auth: &At<Auth>, direction: Direction
 pub(super) fn host(section: &Section<'_>, auth: &At<Auth>) -> Option<At<Host>> {
     let comes = auth.value == Auth::Digest && !section.has("host");
     comes.then_some(At { value: Host::Visiting, line: section.line })
+}
+
+/// Shortest time that a trunk may be registered for when the file says nothing: shorter ones are for those behind a NAT, which
+/// have OPTIONS for that.
+const EXPIRES_MIN: Duration = Duration::from_secs(60);
+
+/// Longest time that a trunk may be registered for when the file says nothing.
+const EXPIRES_MAX: Duration = Duration::from_secs(3600);
+
+/// How a trunk may register with us. What is wrong with it is noted.
+pub(super) fn registrar(section: &Section<'_>, auth: &At<Auth>) -> Option<Arc<Registrar>> {
+    if auth.value != Auth::Digest {
+        for key in ["registrar", "registrations"].into_iter().filter(|key| section.has(key)) {
+            section.note(section.line_of(key), key, DigestFault::NotVisiting.into());
+        }
+        return None;
+    }
+    let wanted = section.get::<bool>("registrar").is_some_and(|registrar| registrar.value);
+    if !wanted {
+        if section.has("registrations") {
+            section.note(section.line_of("registrations"), "registrations", DigestFault::NoRegistrar.into());
+        }
+        return None;
+    }
+    let options = section.section("registrations", keys::TRUNK_REGISTRATIONS);
+    let bounds = Bounds { min: ("10s", Duration::from_secs(10)), max: ("24h", Duration::from_secs(86_400)) };
+    let expires_min = duration(&options, "expires_min", EXPIRES_MIN, &bounds);
+    let expires_max = duration(&options, "expires_max", EXPIRES_MAX.max(expires_min), &bounds);
+    if expires_min > expires_max {
+        options.note(options.line_of("expires_min"), "expires_min", DigestFault::MinAboveMax.into());
+    }
+    let user: At<&str> = section.get("username")?;
+    let calls_to = options.get("calls_to").map_or_else(CallsTo::default, |calls_to| calls_to.value);
+    Some(Arc::new(Registrar { user: escape_user(user.value), expires_min, expires_max, calls_to }))
 }
 
 /// Notes trunks that could be taken for each other, and those that want to be challenged in different ways.

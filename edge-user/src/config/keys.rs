@@ -181,6 +181,8 @@ pub(super) const TRUNK: Keys = &[
     built("auth_algorithms"),
     built("outbound_proxy"),
     built("register"),
+    built("registrar"),
+    built("registrations"),
 ];
 
 /// `numbers` of a trunk.
@@ -228,6 +230,9 @@ pub(super) const TRUNK_MATCH: Keys = &[
 
 /// `register` of a trunk.
 pub(super) const TRUNK_REGISTER: Keys = &[built("expires"), built("gin"), built("retry"), built("retry_max")];
+
+/// `registrations` of a trunk.
+pub(super) const TRUNK_REGISTRATIONS: Keys = &[built("expires_min"), built("expires_max"), built("calls_to")];
 
 /// `guards` of a trunk.
 pub(super) const TRUNK_GUARDS: Keys =

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
-use edge_core::policy::Register;
 use edge_core::policy::{
     AsTarget, Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Keepalive,
     Limits, Mark, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER,
     Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
+use edge_core::policy::{Register, Registrar};
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
@@ -48,6 +48,7 @@ pub(super) struct TrunkDraft<'a> {
     pub(super) tls: TrunkTls,
     pub(super) login: Option<TrunkLogin>,
     register: Option<Register>,
+    registrar: Option<Arc<Registrar>>,
     pub(super) sources: Vec<At<IpNet>>,
     pub(super) marks: Arc<[Mark]>,
     pub(super) direction: Direction,
@@ -87,6 +88,7 @@ impl<'a> TrunkDraft<'a> {
         let login = login::read(&section);
         let identity = identity::of_trunk(&section);
         let register = register::read(&section, &auth, host.as_ref(), login.as_ref(), &identity);
+        let registrar = digest::registrar(&section, &auth);
         let has_transport = section.has("transport");
         let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
@@ -108,6 +110,7 @@ impl<'a> TrunkDraft<'a> {
             tls,
             login,
             register,
+            registrar,
             sources: sources?,
             marks: marks(&section, auth.value),
             direction,
@@ -179,6 +182,7 @@ impl<'a> TrunkDraft<'a> {
             large_over_tcp,
             reliable_provisional,
             register,
+            registrar,
             numbers,
             breaker,
             guards,
@@ -218,7 +222,7 @@ impl<'a> TrunkDraft<'a> {
             numbers: Arc::new(numbers),
             usage: Arc::new(TrunkUsage::default()),
             state: Arc::default(),
-            visitor: Visitor::default(),
+            visitor: Visitor { registrar, ..Visitor::default() },
             register: register.map(Arc::new),
             registered: Arc::default(),
             login: None,

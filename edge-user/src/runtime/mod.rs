@@ -46,6 +46,7 @@ use crate::config::{Config, XdpMode};
 use crate::datapath::{Datapath, DatapathSettings, MediaHost, Mode};
 use crate::host;
 use crate::journal::{Journal, Note};
+use crate::registrations::Registrations;
 use crate::shield::Shield;
 use crate::tls::Keyring;
 
@@ -135,6 +136,7 @@ struct Process {
     workers: Vec<JoinHandle<()>>,
     records: cdr::Writer,
     journal: Journal,
+    registrations: Registrations,
     /// Where the names of trunks lead.
     resolver: Resolver,
     /// Whether it was said that counters cannot be published.
@@ -156,6 +158,11 @@ impl Process {
         let sockets = Arc::new(datagrams);
         let epoch = clock::now();
         let journal = Journal::start(&Journal::path(&config.node.state_dir, &config.node.name), epoch)?;
+        let registrations = Registrations::of(&config.node.state_dir, &config.node.name, epoch);
+        let restored = registrations.restore(&policy);
+        if restored > 0 {
+            tracing::info!(bindings = restored, "registered as before");
+        }
         let records = cdr::Writer::start(&config.cdr.path, &config.node.name, journal.notes())?;
         let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
         let (heritage, elsewhere) = heritage.share(&datapath, config.shards);
@@ -179,6 +186,7 @@ impl Process {
             workers: Vec::new(),
             records,
             journal,
+            registrations,
             resolver,
             unpublished: AtomicBool::new(false),
             guests_followed: 0,
@@ -341,6 +349,7 @@ impl Process {
         }
         self.datapath.refresh_next_hops();
         self.follow_guests();
+        self.registrations.keep(&self.policy);
         self.reception.shield.tick();
         self.publish();
     }
@@ -456,6 +465,7 @@ impl Process {
                 tracing::error!("a thread ended by a panic");
             }
         }
+        self.registrations.keep(&self.policy);
         // Whatever one of them meets, the others are done, too.
         let records = self.records.finish().context("call records");
         let journal = self.journal.finish();

@@ -9,7 +9,6 @@
 
 mod conduct;
 mod roll;
-mod store;
 
 #[cfg(test)]
 mod tests;
@@ -25,13 +24,13 @@ use ipnet::IpNet;
 use crate::config::NodeConfig;
 use crate::datapath::{Attached, DatapathError, ShieldTables};
 use crate::runtime::clock;
+use crate::store::Store;
 
 pub use conduct::{Offence, host};
 pub use roll::{Decision, Earned, Listing, Roll};
 
 use conduct::Conduct;
 use roll::Full;
-use store::Store;
 
 /// How long a host is familiar that a trunk has proven itself from: a trunk that is silent for a day comes as a stranger.
 const FAMILIAR: Duration = Duration::from_secs(86_400);
@@ -41,6 +40,9 @@ const FAMILIAR_ENOUGH: Duration = Duration::from_secs(43_200);
 
 /// Longest that something may be listed for; beyond it the operator says "for ever".
 pub const LISTED_LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// What is not so without the roll.
+const LOST: &str = "nobody is denied, allowed or banned by it";
 
 /// The shield.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ struct State {
     policy: ShieldPolicy,
     roll: Roll,
     conduct: Conduct,
-    store: Option<Store>,
+    store: Option<Store<Roll>>,
     /// Whether the roll is other than in the file.
     changed: bool,
     tally: Tally,
@@ -126,8 +128,8 @@ impl Shield {
             tracing::warn!("there is no SIP shield: it is a part of the XDP program");
             return Ok(Self { stands_by: true, ..Self::without_kernel(policy) });
         };
-        let store = Store::of(&node.state_dir, &node.name);
-        let mut roll = store.read();
+        let store = Store::of(&node.state_dir, &node.name, "shield.json", LOST);
+        let mut roll: Roll = store.read();
         let _ended = roll.expire(clock::today());
         let kernel = Kernel { tables, devices: devices.to_vec() };
         // What an earlier run has left stays in force until here; for the moment of rewriting, all pass.

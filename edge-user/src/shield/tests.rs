@@ -109,7 +109,7 @@ fn what_is_forgotten_is_neither_listed_nor_banned() {
 #[test]
 fn a_roll_outlives_the_process_and_a_broken_one_is_put_aside() {
     let directory = std::env::temp_dir().join(format!("edge-shield-{}", std::process::id()));
-    let store = Store::of(&directory, "edge-1");
+    let store = Store::of(&directory, "edge-1", "shield.json", LOST);
     assert_eq!(store.read(), Roll::default());
     let mut roll = Roll::default();
     roll.list("203.0.113.0/24".parse().unwrap(), Listing { decision: Decision::Deny, until: None }).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{Transport, contained, installed, wait_until_listening};
+use super::{Transport, contained, installed, registrar, wait_until_listening};
 use crate::certificates::Certificates;
 use crate::drill::number;
 use crate::lab::{Lab, Side};
@@ -33,6 +33,30 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it on the SIP port of `side`.
     pub fn start(lab: &Lab, side: Side, transport: Transport) -> Result<Self> {
+        let address = side.peer_address();
+        // It answers to the name of its account and to no other.
+        let user = match side {
+            Side::Carrier => number(Side::Pbx),
+            Side::Pbx => "750",
+        };
+        let (port, name) = (transport.port(), transport.name());
+        Self::run(lab, side, transport, &format!("<sip:{user}@{address}:{port};transport={name}>;regint=0"))
+    }
+
+    /// Starts it as a PBX that registers with edge, as the account that [`super::registrar`] knows.
+    pub fn start_registered(lab: &Lab, side: Side, transport: Transport) -> Result<Self> {
+        let (edge, user, password) = (side.edge_address(), registrar::USER, registrar::PASSWORD);
+        let name = transport.name();
+        let account =
+            format!("<sip:{user}@{edge};transport={name}>;auth_user={user};auth_pass={password};regint=120");
+        let agent = Self::run(lab, side, transport, &account)?;
+        // It may be before anybody listens for its events.
+        let registered = || agent.process.output().contains("1 binding]").then_some(());
+        wait_until(PATIENCE, registered).with_context(|| agent.process.output())?;
+        Ok(agent)
+    }
+
+    fn run(lab: &Lab, side: Side, transport: Transport, account: &str) -> Result<Self> {
         let program = installed("baresip", "baresip-core")?;
         ensure!(Path::new(MODULES).exists(), "{MODULES} is missing: apt-get install baresip-core");
         let directory = lab.directory().join(format!("baresip-{}", side.name()));
@@ -40,16 +64,7 @@ impl Baresip {
         let address = side.peer_address();
         let config = CONFIG.replace("[address]", &address.to_string()).replace("[modules]", MODULES);
         std::fs::write(directory.join("config"), config + &certificates(lab, side, transport)?)?;
-        // It answers to the name of its account and to no other.
-        let user = match side {
-            Side::Carrier => number(Side::Pbx),
-            Side::Pbx => "750",
-        };
-        let account = format!(
-            "<sip:{user}@{address}:{};transport={}>;regint=0;answermode=auto\n",
-            transport.port(),
-            transport.name()
-        );
+        let account = format!("{account};answermode=auto\n");
         std::fs::write(directory.join("accounts"), account)?;
         std::fs::write(directory.join("contacts"), "")?;
         let mut command = contained(&program);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::Transport;
+use super::{Transport, registrar};
 use crate::certificates::Certificates;
 use crate::drill::number;
 use crate::lab::{Lab, Side};
@@ -66,6 +66,20 @@ impl Pjsua2 {
     /// The same, and it wants provisional responses acknowledged (RFC 3262), whether it calls or is called.
     pub fn start_reliable(lab: &Lab, side: Side, transport: Transport, codecs: &str) -> Result<Self> {
         Self::run(lab, side, transport, &["--codecs", codecs, "--reliable", "required"])
+    }
+
+    /// The same as a PBX that registers with edge, as the account that [`super::registrar`] knows.
+    pub fn start_registered(lab: &Lab, side: Side, transport: Transport) -> Result<Self> {
+        let edge = side.edge_address().to_string();
+        let login = ["--registrar", &edge, "--user", registrar::USER, "--password", registrar::PASSWORD];
+        let mut agent = Self::run(lab, side, transport, &login)?;
+        agent.is_registered()?;
+        Ok(agent)
+    }
+
+    /// Waits until it is registered, for the first time or anew.
+    pub fn is_registered(&mut self) -> Result<()> {
+        self.expect("registration", |event| event["code"] == 200).map(drop)
     }
 
     fn run(lab: &Lab, side: Side, transport: Transport, options: &[&str]) -> Result<Self> {
