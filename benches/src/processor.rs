@@ -53,12 +53,13 @@ pub(crate) fn bind_this_thread(core: usize) -> Result<()> {
 /// a figure.
 pub(crate) fn prefer_this_thread() -> Result<u32> {
     // SAFETY: gettid takes nothing.
-    let id = u32::try_from(unsafe { libc::gettid() })?;
+    let id = unsafe { libc::gettid() };
     prefer_thread(id);
-    Ok(id)
+    Ok(u32::try_from(id)?)
 }
 
-/// Lets every thread of `process`, and of what descends from it, run before all that have no such priority.
+/// Lets every thread of `process`, and of what descends from it, run before all that have no such priority. Niceness would not
+/// do: it counts within a session only, where the kernel groups them.
 pub(crate) fn prefer(process: u32) -> Result<()> {
     for member in family(process)? {
         for task in fs::read_dir(format!("/proc/{member}/task"))?.flatten() {
@@ -68,8 +69,7 @@ pub(crate) fn prefer(process: u32) -> Result<()> {
     Ok(())
 }
 
-fn prefer_thread(id: u32) {
-    let Ok(id) = libc::pid_t::try_from(id) else { return };
+fn prefer_thread(id: libc::pid_t) {
     let priority = libc::sched_param { sched_priority: 1 };
     // SAFETY: the parameters live through the call. A thread that has ended meanwhile needs no priority.
     let _ = unsafe { libc::sched_setscheduler(id, libc::SCHED_FIFO, &raw const priority) };

@@ -15,6 +15,8 @@ pub(crate) trait Tried {
 pub(crate) struct Search {
     /// Tried first when nothing is known.
     pub(crate) first: u64,
+    /// Nothing below it is tried.
+    pub(crate) least: u64,
     /// Nothing above it is tried.
     pub(crate) most: u64,
     /// The answer is known to a part of this.
@@ -22,7 +24,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// The outcome at the highest rate that `try_rate` does well at; none when it fails at the lowest. `near` is where it may be.
+    /// The outcome at the highest rate that `try_rate` does well at; none when it does well at none. `near` is where it may be.
     pub(crate) fn highest<T: Tried>(
         self,
         near: Option<u64>,
@@ -30,7 +32,7 @@ impl Search {
     ) -> Result<Option<T>> {
         let mut best: Option<T> = None;
         let mut failed_at = self.most + 1;
-        let mut rate = near.map_or(self.first, |rate| rate - rate / 5).clamp(1, self.most);
+        let mut rate = near.map_or(self.first, |rate| rate - rate / 5).clamp(self.least, self.most);
         loop {
             let outcome = try_rate(rate)?;
             if outcome.is_good() {
@@ -39,10 +41,11 @@ impl Search {
                 failed_at = rate;
             }
             let reached = best.as_ref().map_or(0, T::rate);
-            if failed_at - reached <= (failed_at / self.precision).max(1) {
+            let is_near = failed_at - reached <= (failed_at / self.precision).max(1);
+            if is_near || failed_at <= self.least {
                 return Ok(best);
             }
-            let between = reached + (failed_at - reached) / 2;
+            let between = (reached + (failed_at - reached) / 2).max(self.least);
             rate = if failed_at > self.most { (reached * 2).min(self.most) } else { between };
         }
     }

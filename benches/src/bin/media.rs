@@ -28,6 +28,9 @@ struct Options {
     /// Trials of 300 ms, with 100 and 1,000 calls: to see that it works, not to measure.
     #[arg(long)]
     quick: bool,
+    /// Tells of each trial as it ends.
+    #[arg(long)]
+    trials: bool,
     #[command(flatten)]
     telling: Telling,
 }
@@ -41,12 +44,13 @@ enum Role {
 }
 
 fn main() -> Result<()> {
-    let Options { role, rounds, flows, peers, trial_ms, quick, telling } = Options::parse();
+    let Options { role, rounds, flows, peers, trial_ms, quick, trials, telling } = Options::parse();
     if let Some(Role::Relay { calls }) = role {
         match relay(calls)? {}
     }
     let (flows, trial_ms) = if quick { (vec![100, 1_000], 300) } else { (flows, trial_ms) };
-    let plan = Plan { rounds, flows, kinds: Kind::chosen(&peers), trial: Duration::from_millis(trial_ms) };
+    let trial = Duration::from_millis(trial_ms);
+    let plan = Plan { rounds, flows, kinds: Kind::chosen(&peers), trial, tells_trials: trials };
     telling.tell(&run(&plan)?, Report::json);
     Ok(())
 }

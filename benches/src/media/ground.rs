@@ -2,12 +2,14 @@
 //!
 //! On the first core the generator runs, and with it everything that the kernel does for a packet without a process: a veth
 //! device receives on the core that its peer sent on, so the XDP programs or the network stack of the relay and the sink
-//! follow one another there. A relay that is a process has the second core for itself.
+//! follow one another there. A relay that is a process has the second core for itself, and the network stack that its packets
+//! come in through is there, too (receive packet steering), as is the sink for what it sends.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use edge_tests::lab::PEER_DEVICE;
 use edge_tests::namespace::Namespace;
 use edge_tests::{Lab, Side};
@@ -33,6 +35,20 @@ impl Ground {
         let names = [cores.generator, cores.subject].map(|core| format!("ksoftirqd/{core}"));
         let left_over = clock::threads_of_kernel(|name| names.iter().any(|wanted| wanted == name))?;
         Ok(Self { lab, cores, left_over })
+    }
+
+    /// Has the network stack take in the relay's packets on the second core, where its process is.
+    pub(super) fn stack_beside_process(&self) -> Result<()> {
+        let mask = 1_u64 << self.cores.subject;
+        for side in Side::BOTH {
+            // sysfs shows the devices of the namespace that it was mounted in; `ip netns exec` mounts it anew.
+            let steer = format!("echo {mask:x} > /sys/class/net/{}/queues/rx-0/rps_cpus", side.edge_device());
+            let mut ip = Command::new("ip");
+            ip.args(["netns", "exec", self.lab.edge().name(), "sh", "-c", &steer]);
+            let said = ip.output().context("ip")?;
+            ensure!(said.status.success(), "packets cannot be steered to a core: {said:?}");
+        }
+        Ok(())
     }
 
     /// What the kernel's own threads have run for.

@@ -105,7 +105,7 @@ impl Instruments {
     pub(super) fn order(&mut self, rate: u64, duration: Duration, streams: u64, stride: u64) -> Result<()> {
         if self.made()?.frames - self.begun_at_frame > FRAMES_MAX {
             self.begun_at_frame = self.made()?.frames;
-            self.generator.begin_anew();
+            self.generator.begin_anew()?;
         }
         let ns = u64::try_from(duration.as_nanos())?;
         // The number last: an update is not seen at once.
@@ -191,6 +191,8 @@ fn attach(ebpf: &mut Ebpf, name: &str, namespace: &Namespace, device: &str) -> R
 struct Generator {
     /// Of the thread, as the kernel knows it.
     id: Arc<AtomicU32>,
+    /// Calls into the kernel that it has begun.
+    calls: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<()>>>,
 }
@@ -209,21 +211,31 @@ impl Generator {
         let stopped = Arc::clone(&stop);
         let id = Arc::new(AtomicU32::new(0));
         let own = Arc::clone(&id);
+        let calls = Arc::new(AtomicU32::new(0));
+        let begun = Arc::clone(&calls);
         let run = move || {
             namespace::enter(&inside).context("cannot enter the namespace")?;
             processor::bind_this_thread(core)?;
             own.store(processor::prefer_this_thread()?, Ordering::Relaxed);
             let program: &Xdp = ebpf.program(GENERATOR).context(missing)?.try_into()?;
             while !stopped.load(Ordering::Relaxed) {
+                begun.fetch_add(1, Ordering::Relaxed);
                 live::frames(program, index, &[SILENCE; FRAME_LEN], FRAMES, u32::try_from(BATCH)?)?;
             }
             Ok(())
         };
-        Ok(Self { id, stop, thread: Some(thread::spawn(run)) })
+        Ok(Self { id, calls, stop, thread: Some(thread::spawn(run)) })
     }
 
-    /// Interrupts the call into the kernel; the thread makes a new one unless it is to stop.
-    fn begin_anew(&self) {
+    /// Interrupts the call into the kernel, and waits until the thread makes a new one.
+    fn begin_anew(&self) -> Result<()> {
+        let before = self.calls.load(Ordering::Relaxed);
+        self.interrupt();
+        let begun = wait_until(PATIENCE, || (self.calls.load(Ordering::Relaxed) != before).then_some(()));
+        begun.context("the generator goes on for ever")
+    }
+
+    fn interrupt(&self) {
         if let Some(thread) = &self.thread {
             // SAFETY: the thread is not joined yet, so its id is its own.
             unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGUSR1) };
@@ -236,7 +248,7 @@ impl Drop for Generator {
         self.stop.store(true, Ordering::Relaxed);
         // It may be just before its call when the first signal comes.
         while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            self.begin_anew();
+            self.interrupt();
             thread::sleep(Duration::from_millis(10));
         }
         let outcome = self.thread.take().map(JoinHandle::join);

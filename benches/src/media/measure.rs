@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::Plan;
 use super::ground::Ground;
 use super::instruments::Instruments;
+use super::profile::{self, Share};
 use super::programs::{self, Runs};
 use super::stream;
 use super::subject::{Kind, Relay};
@@ -19,6 +20,8 @@ const AS_FAST_AS_CAN_BE: u64 = 100_000_000;
 const MILLION: u64 = 1_000_000;
 /// No rate above this is tried: twice what the generator makes.
 const RATE_MAX: u64 = 16_000_000;
+/// Who does nothing well at this rate has no highest one.
+const RATE_MIN: u64 = 1_000;
 /// The highest rate is known to a part of this.
 const PRECISION: u64 = 25;
 /// What a queue may do to the slowest packet of a hundred. Without this bound a deep socket buffer passes for throughput.
@@ -37,6 +40,8 @@ pub(super) struct Figures {
     pub(super) at_loads: Vec<Outcome>,
     /// What each XDP program took a run, at half of it.
     pub(super) programs: Vec<Runs>,
+    /// Where the time of the kernel's core goes, at the highest rate.
+    pub(super) functions: Vec<Share>,
     /// Trials that were dropped, and those that were disturbed to the last.
     pub(super) dropped: u32,
     pub(super) disturbed: u32,
@@ -64,11 +69,11 @@ pub(super) fn alone(plan: &Plan, cores: Cores, calls: u32) -> Result<Alone> {
 
 /// Measures a relay.
 pub(super) fn figures(plan: &Plan, cores: Cores, kind: Kind, calls: u32) -> Result<Figures> {
-    let ground = Ground::new(cores)?;
-    let relay = Relay::start(kind, &ground, calls)?;
-    let mut rig = rig(kind, &ground, &relay)?;
-    rig.warm_up()?;
-    Course { plan, rig, dropped: 0, disturbed: 0 }.go()
+    let place = Place { plan, cores, kind, calls };
+    if kind.is_spoilt_by_floods() {
+        return Course { place, stands: None, dropped: 0, disturbed: 0 }.go();
+    }
+    place.with_relay(|rig| Course { place, stands: Some(rig), dropped: 0, disturbed: 0 }.go())
 }
 
 fn rig<'a>(kind: Kind, ground: &'a Ground, relay: &'a Relay<'a>) -> Result<Rig<'a>> {
@@ -77,47 +82,83 @@ fn rig<'a>(kind: Kind, ground: &'a Ground, relay: &'a Relay<'a>) -> Result<Rig<'
     Ok(Rig { ground, relay, instruments, streams: streams.len() as u64 })
 }
 
-/// All trials of a relay, one after the other.
-struct Course<'a> {
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
     plan: &'a Plan,
-    rig: Rig<'a>,
+    cores: Cores,
+    kind: Kind,
+    calls: u32,
+}
+
+impl Place<'_> {
+    /// Does something with a relay that was started for it.
+    fn with_relay<T>(&self, work: impl FnOnce(&mut Rig<'_>) -> Result<T>) -> Result<T> {
+        let ground = Ground::new(self.cores)?;
+        let relay = Relay::start(self.kind, &ground, self.calls)?;
+        let mut rig = rig(self.kind, &ground, &relay)?;
+        rig.warm_up()?;
+        work(&mut rig)
+    }
+}
+
+/// All trials of a relay, one after the other.
+struct Course<'a, 'rig> {
+    place: Place<'a>,
+    /// The relay, when it stands for all trials.
+    stands: Option<&'a mut Rig<'rig>>,
     dropped: u32,
     disturbed: u32,
 }
 
-impl Course<'_> {
+impl Course<'_, '_> {
     fn go(mut self) -> Result<Figures> {
-        let about = self.run(AS_FAST_AS_CAN_BE, None)?.delivered();
-        let highest = self.highest(about, RATE_MAX, None)?;
+        let highest = self.highest(RATE_MAX, None)?;
         let in_time = match &highest {
-            Some(outcome) if !outcome.is_within(P99_MAX) => {
-                self.highest(about.min(outcome.rate() as f64), outcome.rate(), Some(P99_MAX))?
-            }
+            Some(outcome) if !outcome.is_within(P99_MAX) => self.highest(outcome.rate(), Some(P99_MAX))?,
             Some(_) | None => highest.clone(),
         };
-        let (mut at_loads, mut programs) = (Vec::new(), Vec::new());
+        let (mut at_loads, mut programs, mut functions) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(best) = &in_time {
             for percent in LOADS {
                 at_loads.push(self.run(best.rate() * percent / 100, None)?);
             }
             let half = best.rate() / 2;
             programs = programs::watched(|| self.run(half, None).map(|outcome| outcome.made))?;
+            functions = self.functions(best.rate())?;
         }
         let Self { dropped, disturbed, .. } = self;
-        Ok(Figures { highest, in_time, at_loads, programs, dropped, disturbed })
+        Ok(Figures { highest, in_time, at_loads, programs, functions, dropped, disturbed })
     }
 
-    fn highest(&mut self, about: f64, most: u64, p99_max: Option<Duration>) -> Result<Option<Outcome>> {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "packets a second")]
-        let about = (about as u64).clamp(1, most);
-        let search = Search { first: about, most, precision: PRECISION };
-        search.highest(Some(about), |rate| self.run(rate, p99_max))
+    /// Where the time of the core goes that edge's programs are on.
+    fn functions(&mut self, rate: u64) -> Result<Vec<Share>> {
+        let (Kind::Edge, Some(rig)) = (self.place.kind, &mut self.stands) else { return Ok(Vec::new()) };
+        let Place { plan, cores, .. } = self.place;
+        let file = super::directory()?.join("perf.data");
+        profile::sampled(cores.generator, &file, plan.trial, |longer| {
+            rig.run_once(Load { rate, duration: plan.trial + longer, p99_max: None }).map(drop)
+        })
+    }
+
+    /// From below: what a relay does with many times what it can do is of no interest.
+    fn highest(&mut self, most: u64, p99_max: Option<Duration>) -> Result<Option<Outcome>> {
+        let first = self.place.kind.first_rate().min(most);
+        let search = Search { first, least: RATE_MIN, most, precision: PRECISION };
+        search.highest(None, |rate| self.run(rate, p99_max))
     }
 
     fn run(&mut self, rate: u64, p99_max: Option<Duration>) -> Result<Outcome> {
-        let outcome = self.rig.run(Load { rate, duration: self.plan.trial, p99_max })?;
+        let load = Load { rate, duration: self.place.plan.trial, p99_max };
+        let outcome = match &mut self.stands {
+            Some(rig) => rig.run(load)?,
+            None => self.place.with_relay(|rig| rig.run(load))?,
+        };
         self.dropped += outcome.dropped;
         self.disturbed += u32::from(outcome.is_disturbed);
+        if self.place.plan.tells_trials {
+            println!("  {outcome}");
+        }
         Ok(outcome)
     }
 }

@@ -12,6 +12,7 @@ mod histogram;
 mod instruments;
 mod measure;
 mod picture;
+mod profile;
 mod programs;
 mod report;
 mod stream;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub kinds: Vec<Kind>,
     /// How long packets are sent in each trial.
     pub trial: Duration,
+    /// Tell of each trial as it ends.
+    pub tells_trials: bool,
 }
 
 /// Measures every relay that can be, and leaves files of latencies and a picture of them.
@@ -53,6 +56,8 @@ pub struct Plan {
 pub fn run(plan: &Plan) -> Result<Report> {
     let cores = Cores::of_this_process()?;
     processor::descriptors()?;
+    // Files of an earlier run would be taken for this one's.
+    let _ = fs::remove_dir_all(directory()?);
     let mut groups: Vec<Group> = plan.flows.iter().map(|calls| Group::new(*calls, &plan.kinds)).collect();
     for round in 1..=plan.rounds {
         for group in &mut groups {

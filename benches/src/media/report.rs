@@ -47,6 +47,8 @@ pub(super) struct Row {
 const AIMS: [(Kind, f64); 3] = [(Kind::Redirect, 0.85), (Kind::Nftables, 2.5), (Kind::Rtpengine, 12.0)];
 /// The 99th percentile of edge's latency at half load is to be below this many microseconds.
 const P99_AIM_US: f64 = 10.0;
+/// Functions of a profile that are told to people.
+const FUNCTIONS: usize = 12;
 /// The place of half load among the loads.
 const HALF: usize = 1;
 
@@ -81,7 +83,7 @@ impl Row {
     /// Nanoseconds of processor a packet, at the highest rate.
     fn cpu_ns(&self, own: &OwnCost) -> Option<f64> {
         let best = self.figures.iter().filter_map(|figures| figures.in_time.as_ref());
-        median(best.map(|outcome| outcome.relay_ns(own)))
+        median(best.map(|outcome| self.kind.cpu_ns(outcome, own)))
     }
 
     /// Latencies of all rounds at one of the loads.
@@ -106,13 +108,14 @@ impl Row {
     }
 
     fn json(&self, own: &OwnCost) -> Value {
-        let outcome = |outcome: &Outcome| outcome.json(own);
+        let outcome = |outcome: &Outcome| outcome.json(self.kind.cpu_ns(outcome, own));
         let figures = |figures: &Figures| {
             json!({
                 "highest": figures.highest.as_ref().map(outcome),
                 "highest_with_p99": figures.in_time.as_ref().map(outcome),
                 "at_10_50_90_percent": figures.at_loads.iter().map(outcome).collect::<Vec<_>>(),
                 "programs": figures.programs.iter().map(Runs::json).collect::<Vec<_>>(),
+                "functions": figures.functions,
                 "dropped": figures.dropped,
                 "disturbed": figures.disturbed,
             })
@@ -122,15 +125,22 @@ impl Row {
     }
 }
 
+impl Kind {
+    /// Nanoseconds of processor a packet.
+    fn cpu_ns(self, outcome: &Outcome, own: &OwnCost) -> f64 {
+        if self.is_process() { outcome.process_ns() } else { outcome.kernel_ns(own) }
+    }
+}
+
 impl Outcome {
-    fn json(&self, own: &OwnCost) -> Value {
+    fn json(&self, cpu_ns: f64) -> Value {
         let us = |quantile| micros(self.latency.value_at_quantile(quantile));
         json!({
             "packets_a_second": self.rate(), "made": self.made, "received": self.count(Count::Received),
             "duplicates": self.count(Count::Duplicate), "late": self.count(Count::Late),
             "misrouted": self.count(Count::Misrouted), "unknown": self.count(Count::Unknown),
             "refused_by_relay": self.refused.0, "refused_by_sink": self.refused.1,
-            "cpu_ns": self.relay_ns(own), "p50_us": us(0.5), "p99_us": us(0.99), "p999_us": us(0.999),
+            "cpu_ns": cpu_ns, "p50_us": us(0.5), "p99_us": us(0.99), "p999_us": us(0.999),
             "is_disturbed": self.is_disturbed,
         })
     }
@@ -160,7 +170,7 @@ impl Alone {
     fn json(&self) -> Value {
         json!({
             "packets_a_second": self.busiest.delivered(), "ns_a_packet": self.cost.packet_ns,
-            "ns_an_idle_frame": self.cost.idle_ns, "at_a_million": self.million.json(&self.cost),
+            "ns_an_idle_frame": self.cost.idle_ns, "at_a_million": self.million.json(self.cost.packet_ns),
         })
     }
 }
@@ -175,8 +185,14 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "core {}: generator, what the kernel does for each packet, sink; core {}: the process of a relay that is one",
+            "core {}: generator, sink and between them what the kernel does for a packet; core {}: the process of a relay that is one, the \
+             network stack before it, and the sink behind it",
             cores.generator, cores.subject
+        )?;
+        writeln!(
+            f,
+            "CPU: at the highest rate, of the relay alone, softirqs in it: what the generator's thread ran for without what it and the sink \
+             take where there is no relay; of a process what it ran for. Latency: from the generator to the sink"
         )?;
         groups.iter().try_for_each(|group| group.tell(f))?;
         writeln!(f, "\nlatencies as HDR histograms, and pictures: {}", files.display())
@@ -278,6 +294,12 @@ impl Group {
                 figures.programs.iter().map(|runs| format!("{} {:.0} ns", runs.name, runs.ns)).collect();
             if !told.is_empty() {
                 writeln!(f, "  XDP programs a run at half load, {}: {}", row.kind.name(), told.join(", "))?;
+            }
+            let shares = figures.functions.iter().take(FUNCTIONS);
+            let told: Vec<String> =
+                shares.map(|(function, percent)| format!("{function} {percent:.0} %")).collect();
+            if row.kind == Kind::Edge && !told.is_empty() {
+                writeln!(f, "  the core at the highest rate, {}: {}", row.kind.name(), told.join(", "))?;
             }
         }
         Ok(())

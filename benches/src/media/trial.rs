@@ -3,6 +3,7 @@
 //! A trial is dropped and made again when the hypervisor took time from the machine meanwhile, or somebody else from the
 //! generator. How often that was so is told.
 
+use std::fmt;
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const STOLEN_MAX: f64 = 0.01;
 /// The part of a trial that the generator may have waited for its core.
 const WAITED_MAX: f64 = 0.01;
 /// Tries at a trial until one is undisturbed.
-const TRIES: u32 = 4;
+const TRIES: u32 = 3;
 /// The relay is empty when nothing has arrived for so long.
 const QUIET: Duration = Duration::from_millis(40);
 /// What is still in a queue after this is lost.
@@ -54,8 +55,9 @@ pub(super) struct Outcome {
     pub(super) latency: Histogram<u64>,
     /// Packets that found no room in a ring: the relay's, and the sink's.
     pub(super) refused: (u64, u64),
-    /// What generator, relay and sink have run for.
+    /// What generator, relay and sink have run for, and what of it the relay's processes have.
     pub(super) spent: Duration,
+    pub(super) by_processes: Duration,
     /// How long the generator waited for its core.
     pub(super) waited: Duration,
     /// Tries that were dropped.
@@ -79,8 +81,14 @@ impl Outcome {
         self.count(Count::Received) as f64 / self.load.duration.as_secs_f64()
     }
 
-    /// Nanoseconds of processor a packet of the relay alone: what was spent without what generator and sink take.
-    pub(super) fn relay_ns(&self, own: &OwnCost) -> f64 {
+    /// Nanoseconds a packet that the relay's processes have run for. What softirqs did meanwhile on their core is in it; what
+    /// they did while it was idle is not.
+    pub(super) fn process_ns(&self) -> f64 {
+        self.by_processes.as_nanos() as f64 / self.count(Count::Received).max(1) as f64
+    }
+
+    /// Nanoseconds a packet of a relay in the kernel: what was spent without what generator and sink take.
+    pub(super) fn kernel_ns(&self, own: &OwnCost) -> f64 {
         let idle = self.frames.saturating_sub(self.made) as f64 * own.idle_ns;
         let others = idle + self.made as f64 * own.packet_ns;
         (self.spent.as_nanos() as f64 - others) / self.count(Count::Received).max(1) as f64
@@ -100,6 +108,24 @@ impl Outcome {
     /// Whether the sink, or its ring, lost more than the relay may lose altogether.
     pub(super) fn is_sink_short(&self) -> bool {
         self.refused.1 as f64 > LOSS_MAX * self.made as f64
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = |quantile| self.latency.value_at_quantile(quantile) as f64 / 1000.0;
+        write!(f, "{} a second: {} made, {:.3} % lost", self.rate(), self.made, self.loss() * 100.0)?;
+        let [_, twice, late, misrouted, unknown] = self.packets;
+        write!(f, ", {twice} twice, {late} late, {misrouted} misrouted, {unknown} unknown")?;
+        write!(f, ", {} and {} found the relay's and the sink's ring full", self.refused.0, self.refused.1)?;
+        write!(f, ", p50 {:.1} p99 {:.1} p99.9 {:.1} us", us(0.5), us(0.99), us(0.999))?;
+        let verdict = if self.is_good() { "good" } else { "bad" };
+        write!(
+            f,
+            ": {verdict}, {} tries dropped{}",
+            self.dropped,
+            if self.is_disturbed { ", disturbed" } else { "" }
+        )
     }
 }
 
@@ -161,7 +187,7 @@ impl Rig<'_> {
         let mut dropped = 0;
         loop {
             let before = Ticks::now()?;
-            let outcome = self.try_once(load)?;
+            let outcome = self.run_once(load)?;
             let (part, ticks) = Ticks::now()?.stolen_since(before);
             let is_stolen = part > STOLEN_MAX && ticks > 1;
             let is_held_up = outcome.waited.as_secs_f64() > WAITED_MAX * load.duration.as_secs_f64();
@@ -173,16 +199,18 @@ impl Rig<'_> {
         }
     }
 
-    fn try_once(&mut self, load: Load) -> Result<Outcome> {
+    /// Runs a load, disturbed or not.
+    pub(super) fn run_once(&mut self, load: Load) -> Result<Outcome> {
         let Load { rate, duration, .. } = load;
         let (counted, refused) = (self.instruments.counted()?, self.ground.refused()?);
-        let (frames, spent) = (self.instruments.made()?.frames, self.spent()?);
+        let (frames, spent, processes) = (self.instruments.made()?.frames, self.spent()?, self.processes()?);
         let waited = self.instruments.waited()?;
         self.instruments.order(rate, duration, self.streams, 1)?;
         thread::sleep(duration);
         let waited = self.instruments.waited()? - waited;
         let after = self.settle()?;
         let (made, spent) = (self.instruments.made()?, self.spent()? - spent);
+        let by_processes = self.processes()? - processes;
         let (before_relay, behind_relay) = self.ground.refused()?;
         let mut packets = after.packets;
         packets.iter_mut().zip(counted.packets).for_each(|(now, then)| *now -= then);
@@ -194,6 +222,7 @@ impl Rig<'_> {
             latency: histogram(&counted, &after)?,
             refused: (before_relay - refused.0, behind_relay - refused.1),
             spent,
+            by_processes,
             waited,
             dropped: 0,
             is_disturbed: false,
@@ -214,10 +243,12 @@ impl Rig<'_> {
         }
     }
 
+    fn processes(&self) -> Result<Duration> {
+        self.relay.processes().into_iter().map(clock::process_time).sum()
+    }
+
     fn spent(&self) -> Result<Duration> {
-        let processes = self.relay.processes().into_iter().map(clock::process_time);
-        let processes: Duration = processes.sum::<Result<_>>()?;
-        Ok(processes + self.ground.spent()? + self.instruments.spent()?)
+        Ok(self.processes()? + self.ground.spent()? + self.instruments.spent()?)
     }
 }
 

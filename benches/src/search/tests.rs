@@ -2,7 +2,7 @@
 
 use super::{Search, Tried};
 
-const SEARCH: Search = Search { first: 200, most: 6000, precision: 10 };
+const SEARCH: Search = Search { first: 200, least: 1, most: 6000, precision: 10 };
 
 struct Try {
     rate: u64,
@@ -47,4 +47,16 @@ fn nothing_above_the_highest_rate_is_tried() {
 #[test]
 fn who_does_nothing_well_has_no_rate() {
     assert_eq!(found(0, None), None);
+}
+
+#[test]
+fn nothing_below_the_lowest_rate_is_tried() {
+    let search = Search { least: 50, ..SEARCH };
+    let mut lowest = u64::MAX;
+    let outcome = search.highest(None, |rate| {
+        lowest = lowest.min(rate);
+        Ok(Try { rate, good: false })
+    });
+    assert!(matches!(outcome, Ok(None)));
+    assert_eq!(lowest, 50);
 }

@@ -64,7 +64,8 @@ pub fn run(plan: &Plan) -> Result<Report> {
             // Caches, pools and interpreters are filled by calls that nobody counts.
             load.run(subject, cores)?;
             row.steady.push(load.run(subject, cores)?);
-            let search = Search { first: FIRST_RATE, most: plan.rate_max.into(), precision: PRECISION };
+            let search =
+                Search { first: FIRST_RATE, least: 1, most: plan.rate_max.into(), precision: PRECISION };
             let highest = search.highest(row.highest.last().map(|best| best.rate.into()), |rate| {
                 Load { rate: u32::try_from(rate)?, seconds: plan.seconds }.run(subject, cores)
             })?;

@@ -17,8 +17,10 @@ use crate::media::clock;
 use crate::media::ground::Ground;
 use crate::media::stream::{self, Call, audio};
 
-/// Calls under way at once: less than any queue holds.
-const UNDER_WAY_MAX: usize = 64;
+/// Calls under way at once: so few that edge never finds that its messages wait too long, and turns none away.
+const UNDER_WAY_MAX: usize = 8;
+/// Lines of its log that are told when it does not do as it should.
+const LOG_LINES: usize = 10;
 /// After so long without a message what was sent is sent again.
 const SILENCE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,7 +35,12 @@ pub(super) fn start(ground: &Ground, calls: u32) -> Result<(EdgeProcess<'_>, Vec
         config = config.trunk(side, "policing = \"count\"");
     }
     let edge = EdgeProcess::start(&ground.lab, &config)?;
-    let calls = Exchange::begin(ground, calls)?.finish().with_context(|| format!("log:\n{}", edge.log()))?;
+    let end_of_log = || {
+        let log = edge.log();
+        let lines: Vec<&str> = log.lines().collect();
+        format!("edge's log ends so:\n{}", lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"))
+    };
+    let calls = Exchange::begin(ground, calls)?.finish().with_context(end_of_log)?;
     Ok((edge, calls))
 }
 

@@ -100,6 +100,26 @@ impl Kind {
         }
     }
 
+    /// Whether it is not the same after more than it can do, so that it is started anew for each trial: some streams of rtpengine
+    /// then stay silent for good.
+    pub(super) const fn is_spoilt_by_floods(self) -> bool {
+        matches!(self, Self::Rtpengine)
+    }
+
+    /// Whether packets go through a process.
+    pub(super) const fn is_process(self) -> bool {
+        self.sockets_a_call() > 0
+    }
+
+    /// A rate that it surely keeps up with.
+    pub(super) const fn first_rate(self) -> u64 {
+        match self {
+            Self::Nothing | Self::Redirect | Self::Edge => 1_000_000,
+            Self::Nftables => 200_000,
+            Self::Relay | Self::Rtpengine | Self::Rtpproxy => 50_000,
+        }
+    }
+
     /// What is missing for so many calls on this machine.
     pub(super) fn missing(self, calls: u32) -> Option<String> {
         let absent = match self {
@@ -162,6 +182,9 @@ impl<'a> Relay<'a> {
             }
             Kind::Rtpproxy => anyhow::bail!("rtpproxy is not here"),
         };
+        if kind.is_process() {
+            ground.stack_beside_process()?;
+        }
         let relay = Self { calls, running };
         for process in relay.processes() {
             processor::bind(process, ground.cores.subject)?;

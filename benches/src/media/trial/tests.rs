@@ -20,6 +20,7 @@ fn good() -> Outcome {
         latency,
         refused: (0, 0),
         spent: Duration::from_millis(500),
+        by_processes: Duration::ZERO,
         waited: Duration::ZERO,
         dropped: 0,
         is_disturbed: false,
@@ -79,5 +80,5 @@ fn a_relay_is_charged_with_what_the_generator_and_the_sink_do_not_take() {
     let own = OwnCost::of(&idle, &busiest);
     assert!((own.idle_ns - 20.0).abs() < 0.01 && (own.packet_ns - 100.0).abs() < 0.01, "{own:?}");
     // Two million idle frames of 20 ns, a million packets of 100 ns: the rest of half a second is the relay's.
-    assert!((good().relay_ns(&own) - 360.0).abs() < 0.01);
+    assert!((good().kernel_ns(&own) - 360.0).abs() < 0.01);
 }
