@@ -78,8 +78,12 @@ fn measure_one(plan: &Plan, cores: Cores, calls: u32, round: u32, row: &mut Row)
         return Ok(());
     }
     println!("round {round} of {}: {calls} calls, {}", plan.rounds, row.kind.name());
-    let figures = measure::figures(plan, cores, row.kind, calls);
-    row.figures.push(figures.with_context(|| format!("{}, {calls} calls", row.kind.name()))?);
+    match measure::figures(plan, cores, row.kind, calls) {
+        Ok(figures) => row.figures.push(figures),
+        // Without edge there is nothing to compare; any other is a gap.
+        Err(error) if row.kind == Kind::Edge => return Err(error.context(format!("{calls} calls"))),
+        Err(error) => row.gap = Some(format!("{error:#}").lines().collect::<Vec<_>>().join(" ")),
+    }
     Ok(())
 }
 

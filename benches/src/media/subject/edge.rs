@@ -19,7 +19,7 @@ use crate::media::stream::{self, Call, audio};
 
 /// Calls under way at once: so few that edge never finds that its messages wait too long, and turns none away.
 const UNDER_WAY_MAX: usize = 8;
-/// Lines of its log that are told when it does not do as it should.
+/// Complaints in its log that are told when it does not do as it should.
 const LOG_LINES: usize = 10;
 /// After so long without a message what was sent is sent again.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -27,20 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What the lab's route for calls to the PBX takes off; the number of the call follows.
 const BEFORE_NUMBER: &str = "+442071838";
 
-/// Starts it, and places the calls.
-pub(super) fn start(ground: &Ground, calls: u32) -> Result<(EdgeProcess<'_>, Vec<Call>)> {
-    let mut config = EdgeConfig::default().shards(1).media_ports("10000-32767");
+/// Starts it with this `xdp.mode`, and places the calls.
+pub(super) fn start<'a>(ground: &'a Ground, calls: u32, mode: &str) -> Result<(EdgeProcess<'a>, Vec<Call>)> {
+    let mut config = EdgeConfig::default().mode(mode).shards(1).media_ports("10000-32767");
     for side in Side::BOTH {
         // The bench sends more packets a second on a stream than its codec would: everything is measured, and counted.
         config = config.trunk(side, "policing = \"count\"");
     }
     let edge = EdgeProcess::start(&ground.lab, &config)?;
-    let end_of_log = || {
+    let complaints = || {
         let log = edge.log();
-        let lines: Vec<&str> = log.lines().collect();
-        format!("edge's log ends so:\n{}", lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"))
+        let lines = log.lines().filter(|line| !line.contains(" INFO "));
+        format!("edge says: {}", lines.take(LOG_LINES).collect::<Vec<_>>().join("\n"))
     };
-    let calls = Exchange::begin(ground, calls)?.finish().with_context(end_of_log)?;
+    let calls = Exchange::begin(ground, calls)?.finish().with_context(complaints)?;
     Ok((edge, calls))
 }
 

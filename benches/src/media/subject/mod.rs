@@ -29,6 +29,8 @@ pub enum Kind {
     Redirect,
     /// The product: calls set up over SIP, every counter and the policing on.
     Edge,
+    /// The same without XDP: its userspace relay.
+    Userspace,
     /// The kernel's network stack, connection tracking, both addresses translated.
     Nftables,
     /// A process with two sockets for each call, `recvmmsg` and `sendmmsg`, and nothing else.
@@ -44,8 +46,15 @@ const DESCRIPTORS_BESIDE: u64 = 128;
 
 impl Kind {
     /// All relays.
-    const RELAYS: [Self; 6] =
-        [Self::Redirect, Self::Edge, Self::Nftables, Self::Relay, Self::Rtpengine, Self::Rtpproxy];
+    const RELAYS: [Self; 7] = [
+        Self::Redirect,
+        Self::Edge,
+        Self::Nftables,
+        Self::Userspace,
+        Self::Relay,
+        Self::Rtpengine,
+        Self::Rtpproxy,
+    ];
 
     /// Those whose names begin so; all when nothing is said. Edge and the limit are among them in any case.
     #[must_use]
@@ -62,6 +71,7 @@ impl Kind {
             Self::Nothing => "generator and sink",
             Self::Redirect => "bare XDP redirect",
             Self::Edge => "edge",
+            Self::Userspace => "edge without XDP",
             Self::Nftables => "nftables NAT",
             Self::Relay => "recvmmsg relay",
             Self::Rtpengine => "rtpengine, userspace",
@@ -75,6 +85,7 @@ impl Kind {
             Self::Nothing => "nothing",
             Self::Redirect => "redirect",
             Self::Edge => "edge",
+            Self::Userspace => "edge-userspace",
             Self::Nftables => "nftables",
             Self::Relay => "recvmmsg",
             Self::Rtpengine => "rtpengine",
@@ -85,18 +96,25 @@ impl Kind {
     pub(super) const fn rewriting(self) -> Rewriting {
         match self {
             Self::Nothing | Self::Redirect => Rewriting::None,
-            Self::Edge | Self::Nftables | Self::Relay | Self::Rtpengine | Self::Rtpproxy => {
-                Rewriting::Addresses
-            }
+            Self::Edge
+            | Self::Userspace
+            | Self::Nftables
+            | Self::Relay
+            | Self::Rtpengine
+            | Self::Rtpproxy => Rewriting::Addresses,
         }
     }
 
     pub(super) const fn sink(self) -> Sink {
         match self {
             Self::Nothing => Sink::Middle,
-            Self::Redirect | Self::Edge | Self::Nftables | Self::Relay | Self::Rtpengine | Self::Rtpproxy => {
-                Sink::Peers
-            }
+            Self::Redirect
+            | Self::Edge
+            | Self::Userspace
+            | Self::Nftables
+            | Self::Relay
+            | Self::Rtpengine
+            | Self::Rtpproxy => Sink::Peers,
         }
     }
 
@@ -108,7 +126,7 @@ impl Kind {
 
     /// Whether packets go through a process.
     pub(super) const fn is_process(self) -> bool {
-        self.sockets_a_call() > 0
+        matches!(self, Self::Userspace | Self::Relay | Self::Rtpengine | Self::Rtpproxy)
     }
 
     /// A rate that it surely keeps up with.
@@ -116,17 +134,17 @@ impl Kind {
         match self {
             Self::Nothing | Self::Redirect | Self::Edge => 1_000_000,
             Self::Nftables => 200_000,
-            Self::Relay | Self::Rtpengine | Self::Rtpproxy => 50_000,
+            Self::Userspace | Self::Relay | Self::Rtpengine | Self::Rtpproxy => 50_000,
         }
     }
 
     /// What is missing for so many calls on this machine.
     pub(super) fn missing(self, calls: u32) -> Option<String> {
         let absent = match self {
-            Self::Nothing | Self::Redirect | Self::Edge | Self::Relay => None,
+            Self::Nothing | Self::Redirect | Self::Edge | Self::Userspace | Self::Relay => None,
             Self::Nftables => installed("nft", "nftables").err(),
             Self::Rtpengine => installed("rtpengine", "rtpengine-daemon").err(),
-            Self::Rtpproxy => return Some("Debian 12 has no package of it".to_owned()),
+            Self::Rtpproxy => return Some("Debian has no package of it, neither 12 nor testing".to_owned()),
         };
         let needed = u64::from(calls) * self.sockets_a_call() + DESCRIPTORS_BESIDE;
         let limit = processor::descriptors().unwrap_or(0);
@@ -142,7 +160,7 @@ impl Kind {
         match self {
             Self::Nothing | Self::Redirect | Self::Edge | Self::Nftables => 0,
             Self::Relay => 2,
-            Self::Rtpengine | Self::Rtpproxy => 4,
+            Self::Userspace | Self::Rtpengine | Self::Rtpproxy => 4,
         }
     }
 }
@@ -168,7 +186,11 @@ impl<'a> Relay<'a> {
             Kind::Nothing => (Running::Kernel, at_own_ports(count)?),
             Kind::Redirect => (Running::Programs(instruments::redirect_all(lab)?), at_own_ports(count)?),
             Kind::Edge => {
-                let (edge, calls) = edge::start(ground, count)?;
+                let (edge, calls) = edge::start(ground, count, "native")?;
+                (Running::Edge(edge), calls)
+            }
+            Kind::Userspace => {
+                let (edge, calls) = edge::start(ground, count, "off")?;
                 (Running::Edge(edge), calls)
             }
             Kind::Nftables => {
