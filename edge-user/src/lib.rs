@@ -6,11 +6,13 @@
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`];
 //! - [`registrations`] keeps where trunks are that register with us;
 //! - [`shield`] decides who is kept out before anything is read, and the kernel does it;
+//! - [`capture`] makes a file of what the datapath saw of a call;
 //! - [`admin`] is the API by which an operator asks it, and tells it;
 //! - [`tls`] holds certificates and says who the other end of a connection is;
 //! - [`cli`] is the command line, [`top`] its view of a running edge.
 
 pub mod admin;
+pub mod capture;
 pub mod cdr;
 pub mod check;
 pub mod cli;

@@ -14,11 +14,12 @@ use crate::{shell, workspace};
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 const LINKER_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "zlib1g-dev", "libzstd-dev", "g++"];
 /// SIPp as both peers, Kamailio as a proxy of one, baresip and (by its wheel) PJSUA2 as user agents, dnsmasq as DNS; ip and ethtool make
-/// the network of the lab, ping shows that it is one; openssl is who shows the wrong certificate.
+/// the network of the lab, ping shows that it is one; openssl is who shows the wrong certificate, tshark reads captures.
 const LAB_PACKAGES: &[&str] = &[
     "sip-tester",
     "kamailio",
     "kamailio-tls-modules",
+    "tshark",
     "baresip-core",
     "dnsmasq-base",
     "python3-venv",

@@ -12,6 +12,8 @@
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
 //! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
 //!
+//! | [`TAP`], [`WATCHED`] | - , endpoint | the kernel, userspace; of one load of the program, as `STAGES` |
+//!
 //! The SIP shield has maps of its own: see `abi/shield.rs`.
 //!
 //! Integers are in the machine's byte order and ports are numbers; only addresses are bytes as on the wire.
@@ -32,6 +34,7 @@ mod shield;
 mod stage;
 mod stamp;
 mod state;
+mod tap;
 mod word;
 
 pub use address::Address;
@@ -56,6 +59,7 @@ pub use shield::{
 pub use stage::Stage;
 pub use stamp::{STAMP, stamped};
 pub use state::{DROP_SLOTS, EndpointState};
+pub use tap::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFrame, WATCHED_MAX};
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
@@ -77,6 +81,10 @@ pub const PROFILES: &str = "PROFILES";
 pub const COUNTERS: &str = "COUNTERS";
 /// Name of the devmap that redirects use.
 pub const DEVICES: &str = "DEVICES";
+/// Name of the ring of [`TappedFrame`]s.
+pub const TAP: &str = "TAP";
+/// Name of the map whose keys are the endpoints that a capture watches.
+pub const WATCHED: &str = "WATCHED";
 /// Name of the array of programs that a packet goes on to.
 pub const STAGES: &str = "STAGES";
 

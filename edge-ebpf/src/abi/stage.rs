@@ -12,10 +12,12 @@ pub enum Stage {
     Shield = 0,
     /// Changes the payload of packets that are relayed. Without it they are dropped.
     Payload = 1,
+    /// Decides about media as the media program does, behind the tap of a capture. There only while one runs.
+    TappedMedia = 7,
 }
 
 impl Stage {
-    /// Every stage, in the order of its slot.
+    /// Every stage that is always there, in the order of its slot.
     pub const ALL: &[Self] = &[Self::Shield, Self::Payload];
 
     /// Its slot of [`STAGES`](super::STAGES).
@@ -31,6 +33,7 @@ impl Stage {
         match self {
             Self::Shield => "edge_shield",
             Self::Payload => "edge_payload",
+            Self::TappedMedia => "edge_media_tapped",
         }
     }
 }

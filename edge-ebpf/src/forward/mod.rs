@@ -72,6 +72,12 @@ pub fn decide(frame: &mut impl Frame, tables: &impl Tables) -> Decision {
     }
 }
 
+/// Index of the endpoint that a frame comes to, when it is media for one of ours.
+#[inline(always)]
+pub fn endpoint_of(frame: &impl Frame, tables: &impl Tables) -> Option<u32> {
+    Datagram::parse(frame, tables).ok().map(|datagram| datagram.endpoint)
+}
+
 /// A frame that has its new headers.
 struct Relayed {
     path: RelayPath,

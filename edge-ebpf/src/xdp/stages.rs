@@ -24,6 +24,13 @@ pub(crate) fn go_on(ctx: &XdpContext, stage: Stage, verdict: Verdict) {
     unsafe { STAGES.tail_call(ctx, stage.slot()) };
 }
 
+/// Goes on with a packet about which nothing was decided yet. Comes back only when the stage is not there.
+#[inline(always)]
+pub(crate) fn enter(ctx: &XdpContext, stage: Stage) {
+    // SAFETY: the context is that of this run. Nothing that would have to be dropped is alive here.
+    unsafe { STAGES.tail_call(ctx, stage.slot()) };
+}
+
 /// What the payload program is to do, and the action that it is to end with.
 #[btf_map]
 static WORK: PerCpuArray<[Word; 3], 1> = PerCpuArray::new();

@@ -113,14 +113,14 @@ pub(super) async fn hang_up(
     if stood { Ok(StatusCode::NO_CONTENT) } else { Err(no_call(&id)) }
 }
 
-fn no_call(id: &str) -> Failure {
+pub(super) fn no_call(id: &str) -> Failure {
     Failure::NotFound(format!("no call {id} stands here; `edge call list` shows those that do"))
 }
 
 impl Call {
     /// `calendar` says when an instant was.
     pub(super) fn of(
-        ShownCall { call, media }: &ShownCall,
+        ShownCall { call, media, endpoints: _ }: &ShownCall,
         now: Instant,
         calendar: impl Fn(Instant) -> SystemTime,
     ) -> Self {

@@ -6,6 +6,7 @@
 
 mod access;
 mod calls;
+mod capture;
 mod client;
 mod door;
 mod metrics;
@@ -59,6 +60,7 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(node::reload))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
+        .routes(routes!(capture::capture))
         .routes(routes!(trunks::list))
         .routes(routes!(route::explained))
         .routes(routes!(trunks::show))

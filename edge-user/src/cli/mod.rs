@@ -4,6 +4,7 @@
 //! status is 0 when all is well, 1 when it is not, 2 when the command line is wrong.
 
 mod call;
+mod capture;
 mod check;
 mod counters;
 mod doctor;
@@ -51,6 +52,9 @@ enum Command {
     /// Show the calls that stand, or hang one up.
     #[command(after_long_help = call::EXAMPLES)]
     Call(call::Options),
+    /// Write the media of a call into a file for Wireshark, with what was decided about each packet.
+    #[command(after_long_help = capture::EXAMPLES)]
+    Capture(capture::Options),
     /// Show trunks and what they are doing.
     #[command(after_long_help = trunk::EXAMPLES)]
     Trunk(trunk::Options),
@@ -121,6 +125,7 @@ fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
         Command::Check(options) => check::run(options, out),
         Command::Doctor(options) => doctor::run(options, out),
         Command::Call(options) => call::run(options, out),
+        Command::Capture(options) => capture::run(options, out),
         Command::Trunk(options) => trunk::run(options, out),
         Command::Route(options) => route::run(options, out),
         Command::Shield(options) => shield::run(options, out),

@@ -24,6 +24,7 @@ mod shield;
 mod stages;
 mod sys;
 mod tables;
+mod tap;
 mod watch;
 mod writer;
 
@@ -37,6 +38,7 @@ pub use counters::{Counter, CounterKind, read_counters};
 pub use error::{DatapathError, InstallError};
 pub use program::{AttachMode, Attached, MediaHost, OBJECT};
 pub use shield::ShieldTables;
+pub use tap::{ReadyTap, Tap, TapMaker, Tapped};
 pub use writer::{DatapathWriter, Installed};
 
 use layout::Layout;
@@ -86,6 +88,9 @@ pub struct Datapath {
     next_hops: Arc<NextHops>,
     profiles: Arc<Profiles>,
     diagnostics: Option<Mutex<EbpfLogger<&'static dyn log::Log>>>,
+    /// The program with the tap of a capture, and the one of a capture that has just ended.
+    tapped: Option<Box<Program>>,
+    retired: Option<Box<Program>>,
 }
 
 enum Host {
@@ -170,7 +175,7 @@ impl Datapath {
         program.attach(&pins, devices, mode)?;
         let diagnostics = program.take_logger()?.map(Mutex::new);
         let host = Host::Kernel { program: Box::new(program), pins };
-        Ok(Self { host, tables, next_hops, profiles, diagnostics })
+        Ok(Self { host, tables, next_hops, profiles, diagnostics, tapped: None, retired: None })
     }
 
     fn start_in_process(
@@ -192,7 +197,7 @@ impl Datapath {
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
         let profiles = Arc::new(Profiles::new(Arc::clone(&tables)));
         let host = Host::Process(Relay::start(files, &tables, realms, devices)?);
-        Ok(Self { host, tables, next_hops, profiles, diagnostics: None })
+        Ok(Self { host, tables, next_hops, profiles, diagnostics: None, tapped: None, retired: None })
     }
 
     /// The tables of the SIP shield; none where no program guards the listeners.
@@ -221,7 +226,8 @@ impl Datapath {
     /// Reads the neighbours of all next hops in use again, so that running media follows late ARP answers and
     /// changed link-layer addresses; asks the kernel to revalidate stale ones. Also hands on what the program
     /// logged, when diagnostics are on. To be called once a second.
-    pub fn refresh_next_hops(&self) {
+    pub fn refresh(&mut self) {
+        self.retired = None;
         self.next_hops.refresh();
         self.profiles.retire();
         if let Some(logger) = &self.diagnostics {

@@ -13,7 +13,8 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{
-    ABI_VERSION, DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES, stamped,
+    ABI_VERSION, DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES, Stage,
+    stamped,
 };
 use zerocopy::transmute;
 
@@ -26,7 +27,7 @@ use super::{DatapathError, stages, sys};
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/edge-xdp.o"));
 
-const PROGRAM: &str = "edge_media";
+pub(super) const PROGRAM: &str = "edge_media";
 const DIAGNOSTICS: &str = "DIAGNOSTICS";
 
 /// About a second: the kernel's clean-up takes milliseconds, on a loaded machine some tens of them.
@@ -117,6 +118,28 @@ pub(super) struct Program {
 impl Program {
     /// Loads the program with the pinned maps, and makes and pins those that are missing.
     pub(super) fn load(pins: &Pins, layout: &Layout, diagnostics: bool) -> Result<Self, DatapathError> {
+        let mut program = Self::open(pins, layout, diagnostics)?;
+        program.write_layout(layout)?;
+        program.xdp(PROGRAM)?.load().map_err(program_error)?;
+        Ok(program)
+    }
+
+    /// Loads a program for the place of one that runs on these pins, with stages of its own and one more.
+    pub(super) fn load_beside(
+        pins: &Pins,
+        layout: &Layout,
+        name: &'static str,
+        stage: Stage,
+    ) -> Result<Self, DatapathError> {
+        let mut program = Self::open(pins, layout, false)?;
+        let Self { ebpf, stages: (array, _), .. } = &mut program;
+        stages::add(ebpf, array, stage)?;
+        program.xdp(name)?.load().map_err(program_error)?;
+        Ok(program)
+    }
+
+    /// The object with its maps and its stages.
+    fn open(pins: &Pins, layout: &Layout, diagnostics: bool) -> Result<Self, DatapathError> {
         if OBJECT.is_empty() {
             return Err(DatapathError::NoProgram);
         }
@@ -136,10 +159,7 @@ impl Program {
         loader.map_pin_path(STAGES, &pin);
         let mut ebpf = loader.load(OBJECT).map_err(Box::new)?;
         let stages = (stages::load(&mut ebpf)?, pin);
-        let mut program = Self { ebpf, stages, attached: Vec::new(), diagnostics };
-        program.write_layout(layout)?;
-        program.xdp()?.load().map_err(program_error)?;
-        Ok(program)
+        Ok(Self { ebpf, stages, attached: Vec::new(), diagnostics })
     }
 
     /// Attaches the program to `devices`, replacing what an earlier run left in their links, and detaches it
@@ -200,6 +220,26 @@ impl Program {
         &self.attached
     }
 
+    /// Puts a program of this object into the links of `devices`, without a gap.
+    pub(super) fn take_links(
+        &mut self,
+        name: &'static str,
+        pins: &Pins,
+        devices: &[Attached],
+    ) -> Result<(), DatapathError> {
+        for Attached { device, .. } in devices {
+            let link =
+                PinnedLink::from_pin(pins.link(device)).map_err(|source| link_error(device, source))?;
+            self.update(name, device, link)?;
+        }
+        Ok(())
+    }
+
+    /// Where its array of stages is pinned.
+    pub(super) fn stages_pin(&self) -> &Path {
+        &self.stages.1
+    }
+
     /// The reader of what the program logs, when diagnostics are on. Only after loading: aya-log takes its map
     /// away from the object, and closes it when it is dropped.
     pub(super) fn take_logger(&mut self) -> Result<Option<EbpfLogger<&'static dyn log::Log>>, DatapathError> {
@@ -209,12 +249,12 @@ impl Program {
         Ok(Some(EbpfLogger::init(&mut self.ebpf)?))
     }
 
-    fn xdp(&mut self) -> Result<&mut Xdp, DatapathError> {
-        let program = self.ebpf.program_mut(PROGRAM).ok_or(DatapathError::Object { name: PROGRAM })?;
+    pub(super) fn xdp(&mut self, name: &'static str) -> Result<&mut Xdp, DatapathError> {
+        let program = self.ebpf.program_mut(name).ok_or(DatapathError::Object { name })?;
         program.try_into().map_err(program_error)
     }
 
-    fn map(&mut self, name: &'static str) -> Result<&mut Map, DatapathError> {
+    pub(super) fn map(&mut self, name: &'static str) -> Result<&mut Map, DatapathError> {
         self.ebpf.map_mut(name).ok_or(DatapathError::Object { name })
     }
 
@@ -251,7 +291,7 @@ impl Program {
     fn replace(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<bool, DatapathError> {
         let Ok(link) = PinnedLink::from_pin(pin) else { return Ok(false) };
         let suits = Netlink::open()?.xdp_mode(device.ifindex)? == Some(mode);
-        if suits && self.update(device, link).is_ok() {
+        if suits && self.update(PROGRAM, &device.name, link).is_ok() {
             return Ok(true);
         }
         tracing::warn!(device = device.name, "the link of an earlier run does not serve: attaching anew");
@@ -259,9 +299,10 @@ impl Program {
         Ok(false)
     }
 
-    fn update(&mut self, device: &Device, link: PinnedLink) -> Result<(), DatapathError> {
+    /// Puts a program of this object into a pinned link, without a gap.
+    fn update(&mut self, program: &'static str, device: &str, link: PinnedLink) -> Result<(), DatapathError> {
         let link = XdpLink::try_from(FdLink::from(link)).map_err(|source| link_error(device, source))?;
-        let xdp = self.xdp()?;
+        let xdp = self.xdp(program)?;
         let id = xdp.attach_to_link(link).map_err(program_error)?;
         // The pin keeps the link; this handle would detach it when the program is dropped.
         drop(xdp.take_link(id).map_err(program_error)?);
@@ -283,8 +324,8 @@ impl Program {
 
     fn attach_new(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<(), DatapathError> {
         let id = self.attach_when_free(device, mode).map_err(|source| attach_error(device, mode, source))?;
-        let link = self.xdp()?.take_link(id).map_err(program_error)?;
-        let link = FdLink::try_from(link).map_err(|source| link_error(device, source))?;
+        let link = self.xdp(PROGRAM)?.take_link(id).map_err(program_error)?;
+        let link = FdLink::try_from(link).map_err(|source| link_error(&device.name, source))?;
         link.pin(pin)
             .map_err(|source| DatapathError::PinLink { path: pin.to_owned(), source: Box::new(source) })?;
         Ok(())
@@ -295,8 +336,8 @@ pub(super) fn program_error(source: ProgramError) -> DatapathError {
     DatapathError::Program(Box::new(source))
 }
 
-fn link_error(device: &Device, source: LinkError) -> DatapathError {
-    DatapathError::Link { device: device.name.clone(), source: Box::new(source) }
+fn link_error(device: &str, source: LinkError) -> DatapathError {
+    DatapathError::Link { device: device.to_owned(), source: Box::new(source) }
 }
 
 fn attach_error(device: &Device, mode: AttachMode, source: ProgramError) -> DatapathError {

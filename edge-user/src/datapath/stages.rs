@@ -41,13 +41,25 @@ pub(super) fn load(ebpf: &mut Ebpf) -> Result<ProgramArray<MapData>, DatapathErr
     let array = ebpf.take_map(STAGES).ok_or(DatapathError::Object { name: STAGES })?;
     let mut array: ProgramArray<MapData> = array.try_into().map_err(failed)?;
     for stage in Stage::ALL {
-        let name = stage.program();
-        let program = ebpf.program_mut(name).ok_or(DatapathError::Object { name })?;
-        let program: &mut Xdp = program.try_into().map_err(program_error)?;
-        program.load().map_err(program_error)?;
-        array.set(stage.slot(), program.fd().map_err(program_error)?, 0).map_err(failed)?;
+        add(ebpf, &mut array, *stage)?;
     }
     Ok(array)
+}
+
+/// Loads one more stage, if it is not there yet.
+pub(super) fn add(
+    ebpf: &mut Ebpf,
+    array: &mut ProgramArray<MapData>,
+    stage: Stage,
+) -> Result<(), DatapathError> {
+    let name = stage.program();
+    let program = ebpf.program_mut(name).ok_or(DatapathError::Object { name })?;
+    let program: &mut Xdp = program.try_into().map_err(program_error)?;
+    if program.fd().is_err() {
+        program.load().map_err(program_error)?;
+    }
+    let fd = program.fd().map_err(program_error)?;
+    array.set(stage.slot(), fd, 0).map_err(|source| map_error(STAGES, source))
 }
 
 /// Unpins all arrays but the one at `keep`, once every link has the program that jumps through that one.

@@ -14,12 +14,14 @@ use edge_core::media::MediaReport;
 use edge_core::policy::Policy;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::datapath::{DatapathError, ReadyTap};
 use crate::shield::Shield;
 use crate::tls::Keyring;
 
 use super::listener::Reception;
 use super::node::Node;
 use super::shard::Notice;
+use super::tapping::{HeldTap, TapReply};
 
 /// Calls that one shard shows at once: more than a person reads, and a millisecond of its time.
 pub const CALLS_MAX: usize = 1000;
@@ -37,6 +39,8 @@ pub struct ShownCall {
     pub call: CallView,
     /// What came in from the caller, and from the called side, while media is installed.
     pub media: Option<[MediaReport; 2]>,
+    /// Its endpoints in the datapath.
+    pub endpoints: Vec<u32>,
 }
 
 /// Which calls are asked for.
@@ -70,6 +74,15 @@ pub enum NoAnswer {
 pub(super) enum Order {
     /// Read the configuration again.
     Reload { outcome: oneshot::Sender<Result<(), String>> },
+    /// Watch these endpoints.
+    Tap { endpoints: Vec<u32>, reply: TapReply },
+    /// The tap that was asked for can be put in place.
+    TapReady { ready: Result<ReadyTap, DatapathError>, reply: TapReply },
+}
+
+/// Where orders are given, and where they come out.
+pub(super) fn orders() -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
+    mpsc::channel(ORDERS_MAX)
 }
 
 /// A handle on the running process.
@@ -84,15 +97,15 @@ pub struct Control {
 }
 
 impl Control {
-    /// The handle, and where its orders come out.
-    pub(super) fn new(
+    /// The handle; its orders go to `orders`.
+    pub(super) const fn new(
         shards: Arc<[Sender<Notice>]>,
         reception: Arc<Reception>,
         node: Arc<Node>,
         dns: Arc<[SocketAddr]>,
-    ) -> (Self, mpsc::Receiver<Order>) {
-        let (orders, taken) = mpsc::channel(ORDERS_MAX);
-        (Self { shards, reception, node, dns, orders }, taken)
+        orders: mpsc::Sender<Order>,
+    ) -> Self {
+        Self { shards, reception, node, dns, orders }
     }
 
     /// Who is let in or kept out.
@@ -150,6 +163,16 @@ impl Control {
     pub async fn reload(&self) -> Result<Result<(), String>, NoAnswer> {
         let (outcome, heard) = oneshot::channel();
         self.orders.try_send(Order::Reload { outcome }).map_err(|_busy| NoAnswer::Busy)?;
+        heard.await.map_err(|_ended| NoAnswer::Busy)
+    }
+
+    /// The frames of these endpoints, from now on.
+    ///
+    /// # Errors
+    /// Outer: [`NoAnswer`]. Inner: why there is no tap.
+    pub async fn tap(&self, endpoints: Vec<u32>) -> Result<Result<HeldTap, String>, NoAnswer> {
+        let (reply, heard) = oneshot::channel();
+        self.orders.try_send(Order::Tap { endpoints, reply }).map_err(|_busy| NoAnswer::Busy)?;
         heard.await.map_err(|_ended| NoAnswer::Busy)
     }
 

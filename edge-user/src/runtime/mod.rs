@@ -19,6 +19,7 @@ mod shard;
 mod signals;
 mod status;
 mod stream;
+mod tapping;
 mod trunk_test;
 mod udp;
 
@@ -58,12 +59,14 @@ use resolver::{Finding, Resolver};
 use shard::{Farewell, NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 use signals::Signals;
 use stream::{Outgoing, Shared, StreamCounters};
+use tapping::Tapping;
 
 pub use control::{CALLS_MAX, CallFilter, Control, NoAnswer, ShownCall};
 pub use node::Node;
 pub use resolver::Looked;
 pub use status::{Quantiles, Status, read_status};
 pub use stream::{Inspected, Shaken};
+pub use tapping::HeldTap;
 pub use trunk_test::{Findings, Names, NoTest};
 
 /// How often neighbours that have not answered ARP yet are looked for again.
@@ -93,12 +96,14 @@ pub fn run(
         // Before anything is started: a signal that arrives now must find its handler.
         let signals = Signals::new()?;
         let (resolver, config) = resolver::first_answers(config).await?;
-        let process = Process::start(config, resolver, keyring)?;
-        let (control, orders) = Control::new(
+        let (orders, given) = control::orders();
+        let process = Process::start(config, resolver, keyring, orders.clone())?;
+        let control = Control::new(
             process.shards.clone().into(),
             Arc::clone(&process.reception),
             Arc::clone(&process.node),
             process.config.dns.servers.clone().into(),
+            orders,
         );
         if let Err(error) = attended(control) {
             // Calls that it goes on with are not to be hung up for that.
@@ -106,7 +111,7 @@ pub fn run(
             return Err(error);
         }
         process.announce();
-        process.attend(signals, orders, file).await
+        process.attend(signals, given, file).await
     })
 }
 
@@ -139,6 +144,7 @@ struct Process {
     registrations: Registrations,
     /// Where the names of trunks lead.
     resolver: Resolver,
+    tapping: Tapping,
     /// Whether it was said that counters cannot be published.
     unpublished: AtomicBool,
     /// What the guests were numbered when the shield heard of them.
@@ -148,7 +154,12 @@ struct Process {
 }
 
 impl Process {
-    fn start(config: Config, resolver: Resolver, keyring: Arc<Keyring>) -> anyhow::Result<Self> {
+    fn start(
+        config: Config,
+        resolver: Resolver,
+        keyring: Arc<Keyring>,
+        orders: mpsc::Sender<Order>,
+    ) -> anyhow::Result<Self> {
         // Everything that may fail comes before the datapath: nobody would be there for the calls that go on.
         let only_one = only_one(&config)?;
         let heritage = Heritage::of(&config)?;
@@ -188,6 +199,7 @@ impl Process {
             journal,
             registrations,
             resolver,
+            tapping: Tapping::new(orders),
             unpublished: AtomicBool::new(false),
             guests_followed: 0,
             _only_one: only_one,
@@ -323,7 +335,7 @@ impl Process {
                 finding = self.resolver.next() => self.on_found(finding),
                 _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
                 _ = signals.hangup.recv() => drop(self.reload(file)),
-                Some(Order::Reload { outcome }) = orders.recv() => drop(outcome.send(self.reload(file))),
+                Some(order) = orders.recv() => self.obey(order, file),
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 _ = signals.leave.recv() => {
@@ -342,12 +354,21 @@ impl Process {
         bail!("device {device} is gone")
     }
 
+    fn obey(&mut self, order: Order, file: &Path) {
+        match order {
+            Order::Reload { outcome } => drop(outcome.send(self.reload(file))),
+            Order::Tap { endpoints, reply } => self.tapping.prepare(&self.datapath, endpoints, reply),
+            Order::TapReady { ready, reply } => self.tapping.begin(&mut self.datapath, ready, reply),
+        }
+    }
+
     /// What is due each second.
     fn tick(&mut self) {
+        self.tapping.end_when_left(&mut self.datapath);
         if let Some(policy) = self.policy.without_deserted() {
             self.replace_policy(Arc::new(policy));
         }
-        self.datapath.refresh_next_hops();
+        self.datapath.refresh();
         self.follow_guests();
         self.registrations.keep(&self.policy);
         self.reception.shield.tick();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
-use edge_core::call::{CallKey, CallRecord, MediaFound};
+use edge_core::call::{CallKey, CallRecord, CallView, MediaFound};
 use edge_core::edge::{Conduct, Counters, Note as ShardNote, Tested};
 use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
@@ -292,8 +292,13 @@ impl Running {
     /// The calls that stand here and are asked for.
     fn shown(&self, filter: &CallFilter) -> Vec<ShownCall> {
         let wanted = self.host.edge.calls().filter(|call| filter.wants(call)).take(CALLS_MAX);
-        let media = |key| self.media.get(&key).map(|installed| self.host.datapath.report(installed));
-        wanted.map(|call| ShownCall { media: media(call.key), call }).collect()
+        let shown = |call: CallView| {
+            let installed = self.media.get(&call.key);
+            let media = installed.map(|installed| self.host.datapath.report(installed));
+            let endpoints = installed.map(|installed| installed.endpoints().collect()).unwrap_or_default();
+            ShownCall { call, media, endpoints }
+        };
+        wanted.map(shown).collect()
     }
 
     fn carry_out(&mut self) {

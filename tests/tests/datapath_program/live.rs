@@ -89,7 +89,7 @@ fn a_changed_remote_loses_no_packet() -> Result<()> {
 fn running_media_follows_a_neighbour_that_changes_its_address() -> Result<()> {
     const STATION: &str = "02:00:00:00:00:42";
     Lab::drill(|lab| {
-        let datapath = start(lab)?;
+        let mut datapath = start(lab)?;
         let mut writer = datapath.writer()?;
         let installed = install(&datapath, &mut writer)?;
         let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
@@ -97,7 +97,7 @@ fn running_media_follows_a_neighbour_that_changes_its_address() -> Result<()> {
         lab.peer(Side::Pbx).ip(&["link", "set", PEER_DEVICE, "address", STATION])?;
         let (address, device) = (Side::Pbx.peer_address().to_string(), Side::Pbx.edge_device());
         lab.edge().ip(&["neighbour", "replace", &address, "lladdr", STATION, "dev", device])?;
-        datapath.refresh_next_hops();
+        datapath.refresh();
         exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 1)?;
         let _ = writer.remove(installed);
         datapath.shutdown()?;

@@ -34,9 +34,14 @@ impl<'a> ReceivedFrame<'a> {
         (self.bounds.start, self.bounds.end)
     }
 
+    /// All its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.bounds.clone()]
+    }
+
     /// The bytes from `offset` on.
     fn rest(&self, offset: usize) -> Option<&[u8]> {
-        self.buffer.get(self.bounds.clone())?.get(offset..)
+        self.bytes().get(offset..)
     }
 }
 

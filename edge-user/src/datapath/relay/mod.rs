@@ -26,11 +26,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use edge_core::policy::Realm;
-use edge_ebpf::forward::forward;
-use edge_ebpf::verdict::{DropReason, Egress, Verdict};
+use edge_ebpf::forward::{endpoint_of, forward};
+use edge_ebpf::frame::Frame;
+use edge_ebpf::verdict::{DropReason, Egress, Verdict, counters};
 
 use super::netlink::Device;
 use super::tables::SharedTables;
+use super::tap::{RelayTap, SharedTap, Tapped};
 use super::{Attached, DatapathError, MediaHost};
 use crate::runtime::clock;
 use frame::ReceivedFrame;
@@ -46,6 +48,7 @@ const LOSS_CHECK: Duration = Duration::from_secs(1);
 pub(super) struct Relay {
     attached: Vec<Attached>,
     files: TableFiles,
+    tap: SharedTap,
     stopping: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -61,7 +64,8 @@ impl Relay {
         let counters = Arc::new(files.open_lanes()?);
         let opened = devices.iter().map(|device| open(device, realms)).collect::<Result<Vec<_>, _>>()?;
         let sockets: Arc<[PacketSocket]> = opened.into();
-        let mut relay = Self { attached: Vec::new(), files, stopping: Arc::default(), threads: Vec::new() };
+        let (tap, stopping) = (Arc::default(), Arc::default());
+        let mut relay = Self { attached: Vec::new(), files, tap, stopping, threads: Vec::new() };
         for (lane, device) in devices.iter().enumerate() {
             let port = Port {
                 device: device.clone(),
@@ -69,6 +73,7 @@ impl Relay {
                 sockets: Arc::clone(&sockets),
                 tables: Arc::clone(tables),
                 counters: Arc::clone(&counters),
+                tap: Arc::clone(&relay.tap),
                 stopping: Arc::clone(&relay.stopping),
             };
             let thread = std::thread::Builder::new().name(format!("relay-{}", device.name));
@@ -81,6 +86,10 @@ impl Relay {
 
     pub(super) fn attached(&self) -> &[Attached] {
         &self.attached
+    }
+
+    pub(super) const fn tap(&self) -> &SharedTap {
+        &self.tap
     }
 
     /// Ends the relay and removes its tables.
@@ -122,6 +131,7 @@ struct Port {
     sockets: Arc<[PacketSocket]>,
     tables: Arc<SharedTables>,
     counters: Arc<Lanes>,
+    tap: SharedTap,
     stopping: Arc<AtomicBool>,
 }
 
@@ -157,7 +167,11 @@ impl Port {
                 self.count(Verdict::Drop(DropReason::TooBig));
                 continue;
             };
-            let decided = decide(&mut frame, &self.tables, self.device.ifindex);
+            let decided = if self.tap.is_on() {
+                tapped(&mut frame, &self.tables, self.device.ifindex, &self.tap)
+            } else {
+                decide(&mut frame, &self.tables, self.device.ifindex)
+            };
             let (start, end) = frame.bounds();
             batch.resize(index, start, end);
             self.count(decided);
@@ -203,6 +217,24 @@ impl Port {
 fn decide(frame: &mut ReceivedFrame<'_>, tables: &SharedTables, ifindex: u32) -> Verdict {
     frame.arrived(ifindex, clock::monotonic_ns());
     forward(frame, tables)
+}
+
+/// The same, with what somebody who captures wants of it.
+fn tapped(frame: &mut ReceivedFrame<'_>, tables: &SharedTables, ifindex: u32, tap: &RelayTap) -> Verdict {
+    frame.arrived(ifindex, clock::monotonic_ns());
+    let (arrived_ns, endpoint) = (frame.arrival_ns(), endpoint_of(frame, tables));
+    let kept = |verdict: Option<Verdict>, bytes: &[u8]| {
+        let slot = verdict.and_then(|verdict| counters().find(|slot| slot.index == verdict.counter()));
+        let verdict = slot.map(|slot| (slot.kind, slot.name));
+        Tapped { arrived_ns, ifindex, verdict, len: bytes.len() as u32, bytes: bytes.to_vec() }
+    };
+    let watched = endpoint.filter(|endpoint| tap.keep(*endpoint, || kept(None, frame.bytes())));
+    let verdict = decide(frame, tables, ifindex);
+    if let Some(endpoint) = watched {
+        let leaves = if matches!(verdict, Verdict::Relay(_)) { frame.bytes() } else { &[] };
+        tap.keep(endpoint, || kept(Some(verdict), leaves));
+    }
+    verdict
 }
 
 /// Frames of a batch by the device that they leave by.
