@@ -95,6 +95,13 @@ impl Elsewhere {
         }
     }
 
+    /// A call of a former process has a dialog that was here. Beyond the bound, who names that dialog hears that there is none.
+    pub(super) fn is_adopted(&mut self, call_id: Bytes, shard: usize) {
+        if self.has_room() {
+            self.away.insert(call_id, Place { shard, until: None });
+        }
+    }
+
     /// The call of a dialog has ended.
     pub(super) fn ended(&mut self, call_id: Bytes, now: Instant) {
         if let Some(place) = self.away.get_mut(&call_id) {

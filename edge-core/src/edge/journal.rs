@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::call::{Cause, Clock, Journaled, MediaFound, Resumption, Standing};
+use crate::call::{Cause, Clock, Journaled, MediaFound, Resumption, Side, Standing};
 
-use super::{Command, Edge};
+use super::{Command, Edge, shard};
 
 impl Edge {
     /// Keeps media ports free for calls that another process began: before the first input, with the ports of all such
@@ -33,7 +33,14 @@ impl Edge {
         match call.resume(media, &policy, Clock::new(now, since_epoch), &mut ctx) {
             Resumption::Call(call) => {
                 self.counters.calls_adopted += 1;
+                let dialogs = [Side::A, Side::B].map(|side| {
+                    let dialog = call.dialog(side);
+                    (dialog.call_id.clone(), shard::tag_number(&dialog.local_tag))
+                });
                 self.enter(key, *call, now);
+                for (call_id, tag) in dialogs {
+                    self.tell_home_of(&call_id, tag);
+                }
             }
             Resumption::Over(record) => {
                 ctx.command(Command::WriteRecord(record));

@@ -25,6 +25,8 @@ pub(super) enum Said {
     Message { path: Path, bytes: Bytes, hops: u8 },
     /// The dialog with this Call-ID has a call here.
     Settled { call_id: Bytes },
+    /// A call of a former process is in `shard` now, and has the dialog with this Call-ID, which leads to whoever hears this.
+    Adopted { call_id: Bytes, shard: usize },
     /// That call has ended.
     Ended { call_id: Bytes },
     /// Which call has the dialog that a trunk names?
@@ -122,6 +124,7 @@ impl Edge {
         match *said {
             Said::Message { path, bytes, hops } => self.on_arrival(path, bytes, hops, now),
             Said::Settled { call_id } => self.elsewhere.settles(&call_id),
+            Said::Adopted { call_id, shard } => self.elsewhere.is_adopted(call_id, shard),
             Said::Ended { call_id } => self.elsewhere.ended(call_id, now),
             Said::Asked(question) => self.on_question(question, now),
             Said::Answered { errand, found } => self.on_answered(errand, found, now),
@@ -200,6 +203,16 @@ impl Edge {
         if !self.is_home_of(call_id) {
             self.note_guest(call_id.clone(), tag);
             self.tell_others(|| Said::Settled { call_id: call_id.clone() });
+        }
+    }
+
+    /// A call of a former process is here. Where the Call-ID of a dialog of its leads is told where that is.
+    pub(super) fn tell_home_of(&mut self, call_id: &Bytes, tag: Option<u64>) {
+        if !self.is_home_of(call_id) {
+            self.note_guest(call_id.clone(), tag);
+            let Shard { index: shard, count } = self.resources.shard;
+            let home = Shard::of_call_id(call_id, count);
+            self.elsewhere.tell(home, Said::Adopted { call_id: call_id.clone(), shard });
         }
     }
 

@@ -1,6 +1,9 @@
 //! An edge with three trunks and routes from each, for what peers do to calls that run.
 
+use std::collections::HashSet;
+
 use super::*;
+use crate::call::{Journaled, MediaFound};
 
 pub(super) const DESK: &str = "10.0.0.30:5060";
 
@@ -82,6 +85,8 @@ pub(super) fn bench_routing(
         others: edges.collect(),
         hold_notes_after: None,
         held: Vec::new(),
+        journal: BTreeMap::new(),
+        began: now,
         now,
         records: Vec::new(),
     }
@@ -110,6 +115,9 @@ pub(super) struct Control {
     held: Vec<(usize, crate::edge::Note)>,
     /// Its other shards.
     pub(super) others: Vec<Edge>,
+    /// What the journal has, and what its times are counted from.
+    journal: BTreeMap<CallKey, Bytes>,
+    began: Instant,
     pub(super) now: Instant,
     pub(super) records: Vec<CallRecord>,
 }
@@ -176,9 +184,9 @@ impl Control {
                 Input::MediaAccepted { call }
             }
             Command::WriteRecord(record) => return self.records.push(*record),
-            Command::Journal { .. } | Command::Forget { .. } | Command::Judge { .. } | Command::Drained => {
-                return;
-            }
+            Command::Journal { call, entry } => return drop(self.journal.insert(call, entry)),
+            Command::Forget { call } => return drop(self.journal.remove(&call)),
+            Command::Judge { .. } | Command::Drained => return,
         };
         let now = self.now;
         self.shard(index).handle(fact, now);
@@ -199,6 +207,31 @@ impl Control {
         }
         self.now = end;
         sent
+    }
+
+    /// Kills the edge, and has another one go on with what its journal has: each call in the shard of its caller's Call-ID.
+    pub(super) fn restart(&mut self) -> Sent {
+        let (count, policy) = (1 + self.others.len(), Arc::clone(&self.edge.policy));
+        let found: Vec<Journaled> =
+            self.journal.values().map(|entry| Journaled::parse(entry).unwrap()).collect();
+        let since_epoch = self.now - std::mem::replace(&mut self.began, self.now);
+        self.journal.clear();
+        let ports: HashSet<SocketAddr> = found
+            .iter()
+            .flat_map(|call| &call.plan().streams)
+            .flat_map(|stream| [stream.a.local, stream.b.local])
+            .collect();
+        for index in 0..count {
+            let seed = [70 + u8::try_from(index).unwrap(); 32];
+            *self.shard(index) = Edge::new(Arc::clone(&policy), Shard { index, count }, self.now, seed);
+            self.shard(index).withhold_ports(&ports);
+        }
+        for call in found {
+            let (shard, now) = (Shard::of_call_id(call.call_ids()[0], count), self.now);
+            let media = MediaFound::Relayed;
+            self.shard(shard).handle(Input::CallFound { call: Box::new(call), since_epoch, media }, now);
+        }
+        self.carry_out()
     }
 
     fn tell_all(&mut self, fact: impl Fn() -> Input) {

@@ -3,7 +3,7 @@
 use super::control::{Control, Sent, bench_of, only};
 use super::refer::{Up, by_carrier, by_pbx};
 use super::replaces::{dialog_of_pbx, replacing};
-use super::standing::{CARRIER, PBX, answer, header, in_dialog};
+use super::standing::{CARRIER, PBX, answer, header, in_dialog, pbx_sdp};
 use super::*;
 use crate::policy::Refer;
 
@@ -123,6 +123,67 @@ fn an_invite_takes_the_place_of_a_dialog_on_another_shard() {
             bench.settle();
         }
     }
+}
+
+#[test]
+fn after_a_restart_a_dialog_that_had_gone_to_another_shard_is_found_there() {
+    for (number, _) in pairs() {
+        // The PBX's new dialog leads to each shard in turn, and the carrier's goes there.
+        for taker in 5..5 + SHARDS {
+            let mut up = Up::call(bench(Refer::Refuse), number);
+            let invite = numbered(taker, &replacing(&dialog_of_pbx(&up.invite)));
+            let ok = take_over(&mut up, PBX, &invite);
+            assert!(up.bench.restart().is_empty(), "nobody notices");
+            let tag = |name| header(&up.ok, name).split(";tag=").nth(1).unwrap();
+            let own =
+                format!("{};to-tag={};from-tag={}", header(&up.ok, "Call-ID:"), tag("To:"), tag("From:"));
+            let from_carrier = |number: usize, replaces: &str| {
+                let headers =
+                    format!("Replaces: {replaces}\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n");
+                let number = u32::try_from(number).unwrap();
+                request("INVITE", "sip:+442071838750@192.0.2.1", number, &headers, SDP)
+            };
+            for number in 30..30 + SHARDS {
+                let strange = own.replace("from-tag=a", "from-tag=b");
+                let sent = up.bench.receive(CARRIER, &from_carrier(number, &strange));
+                assert!(sent.last().unwrap().1.starts_with("SIP/2.0 481"), "{sent:?}");
+            }
+            let ok_of_carrier = take_over(&mut up, CARRIER, &from_carrier(20 + taker, &own));
+            let bye = in_dialog(
+                "BYE",
+                2,
+                header(&ok, "From:"),
+                header(&ok, "To:"),
+                header(&ok, "Call-ID:"),
+                PBX,
+                "",
+            );
+            let sent = up.bench.receive(PBX, &bye);
+            assert_eq!(header(&only(&sent, "BYE ").1, "Call-ID:"), header(&ok_of_carrier, "Call-ID:"));
+            up.bench.settle();
+        }
+    }
+}
+
+/// An INVITE with the number 5, with another one.
+fn numbered(number: usize, invite: &str) -> String {
+    invite
+        .replace("Call-ID: 5@", &format!("Call-ID: {number}@"))
+        .replace("branch=z9hG4bK5", &format!("branch=z9hG4bK{number}"))
+}
+
+/// `taker` takes the place of a dialog of its own by `invite`, and the other side hears of it; gives the 200 to it.
+fn take_over(up: &mut Up, taker: &str, invite: &str) -> String {
+    let sent = up.bench.receive(taker, invite);
+    let ok = only(&sent, "SIP/2.0 200").1.clone();
+    let (from, to, call_id) = (header(&ok, "From:"), header(&ok, "To:"), header(&ok, "Call-ID:"));
+    let sent = up.bench.receive(taker, &in_dialog("ACK", 1, from, to, call_id, taker, ""));
+    only(&sent, "BYE ");
+    let (other, change) = only(&sent, "INVITE ");
+    let other = other.to_string();
+    let sdp = if other == PBX { pbx_sdp() } else { SDP.to_owned() };
+    only(&up.bench.receive(&other, &answer(change, "200 OK", "", &other, &sdp)), "ACK ");
+    ok
 }
 
 #[test]
