@@ -33,14 +33,12 @@ impl Edge {
         match call.resume(media, &policy, Clock::new(now, since_epoch), &mut ctx) {
             Resumption::Call(call) => {
                 self.counters.calls_adopted += 1;
-                let dialogs = [Side::A, Side::B].map(|side| {
+                // Before it is entered: it may be over at once.
+                for side in [Side::A, Side::B] {
                     let dialog = call.dialog(side);
-                    (dialog.call_id.clone(), shard::tag_number(&dialog.local_tag))
-                });
-                self.enter(key, *call, now);
-                for (call_id, tag) in dialogs {
-                    self.tell_home_of(&call_id, tag);
+                    self.tell_home_of(&dialog.call_id, shard::tag_number(&dialog.local_tag));
                 }
+                self.enter(key, *call, now);
             }
             Resumption::Over(record) => {
                 ctx.command(Command::WriteRecord(record));
