@@ -167,6 +167,14 @@ impl Call {
         self.joining.iter().flat_map(Joining::sources).collect()
     }
 
+    /// Whether `side` is only a place that is kept for one that another call still has.
+    pub(super) fn keeps_place_of(&self, side: Side) -> bool {
+        self.joining.as_ref().is_some_and(|joining| {
+            let waits = matches!(joining.step, Step::Opening | Step::Taking);
+            waits && joining.from[side.index()].is_some()
+        })
+    }
+
     /// When the next try of a join is due.
     pub(super) fn join_due_at(&self) -> Option<Instant> {
         self.joining.as_ref().filter(|_| !self.ending)?.again_at

@@ -86,7 +86,8 @@ fn leg(call: &Call, side: Side, end: EndSnapshot, clock: Clock) -> LegSnapshot {
         trunk: leg.trunk.name.clone(),
         nat: leg.trunk.nat,
         way: Way::of(leg.dialog.opened_over(), policy),
-        state: LegStanding::of(leg.state, side),
+        // Nobody is there yet who could be told anything.
+        state: if call.keeps_place_of(side) { LegStanding::Closed } else { LegStanding::of(leg.state, side) },
         dialog: leg.dialog.snapshot(),
         session: leg.session.clone(),
         said: leg.said.clone(),
