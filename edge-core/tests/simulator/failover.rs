@@ -106,7 +106,7 @@ fn settled(seed: u64, quality: Quality, caller: &[(u64, Act)], [first, second]: 
         Pattern { caller: &[], called: second, outbound: false },
     ];
     let transport = if seed.is_multiple_of(4) { Transport::Tcp } else { Transport::Udp };
-    let setting = Setting { seed, quality, transport, calls };
+    let setting = Setting::plain(seed, quality, transport, calls);
     let mut world = World::under(&setting, failing_over(Decided::of(seed, transport), patience));
     world.settle();
     for record in &world.records {

@@ -2,7 +2,8 @@
 //!
 //! Every pattern runs over hundreds of seeds: on a clean network, on one that loses, doubles, delays and reorders, and
 //! with each side dying at any moment; then thousands of worlds of several calls at once, over datagrams and over
-//! connections that break, some of them drained or reloaded in the middle. Whatever happens, `World::settle` checks what must hold: no call, no
+//! connections that break, some of them drained or reloaded in the middle; and transfers and redirections, in one shard and in
+//! two. Whatever happens, `World::settle` checks what must hold: no call, no
 //! transaction and no port is left, the media that was installed was removed, each INVITE that reached the edge made
 //! exactly one record, and no SDP named a port whose media was not installed.
 
@@ -16,4 +17,5 @@ mod peer;
 mod policy;
 mod session;
 mod swarm;
+mod transfers;
 mod world;

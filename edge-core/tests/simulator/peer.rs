@@ -1,6 +1,7 @@
 //! A user agent: places or takes one call, then does what its script says.
 
 mod reliable;
+mod transfer;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use edge_core::transaction::{Branch, Matched, Path, TransactionId, Transactions}
 use crate::network::Dice;
 use crate::session::{Session, destination};
 use reliable::Reliable;
+use transfer::Transfer;
 
 /// What a peer does, and when, counted from its part's beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,16 @@ pub(crate) enum Act {
     Answer,
     /// Called: refuse.
     Reject(u16),
+    /// Called: send the call to this address.
+    Redirect(&'static str),
+    /// Either: refer the other side to this address, and go when that has worked.
+    Refer(&'static str),
+    /// Either, before anything else: know of the dialog of this peer, counted through the pairs, which is of the same trunk.
+    Know(usize),
+    /// Either: refer the other side to that dialog.
+    ReferToKnown,
+    /// Caller: send the INVITE in the place of that dialog, with an offer or without.
+    Replace { with_offer: bool },
     /// Either: hang up.
     Hangup,
     /// Either: a re-INVITE that holds.
@@ -85,6 +97,7 @@ pub(crate) struct Peer {
     /// Whether it says that it takes UPDATE.
     pub(crate) allows_update: bool,
     pub(crate) reliable: Reliable,
+    pub(crate) transfer: Transfer,
     /// Caller: whether its INVITE made an offer.
     offered: bool,
     /// Refreshes that came from the edge.
@@ -149,6 +162,7 @@ impl Peer {
             digits_taken: 0,
             allows_update: seed % 4 < 2,
             reliable: Reliable::default(),
+            transfer: Transfer::default(),
             offered: false,
             refreshed: 0,
             expires: None,
@@ -236,7 +250,12 @@ impl Peer {
         match (act, self.state) {
             (Act::KeepTime(expires), _) => self.expires = Some(expires),
             (Act::Die, _) => self.state = State::Dead,
-            (Act::Invite { with_offer }, State::Idle) => self.send_invite(with_offer, now),
+            (Act::Invite { with_offer }, State::Idle) => self.send_invite(with_offer, None, now),
+            (Act::Replace { with_offer }, State::Idle) => self.replace(with_offer, now),
+            (Act::Know(other), _) => self.transfer.named = Some(other),
+            (Act::Redirect(to), State::Ringing) => self.redirect(to, now),
+            (Act::Refer(to), State::Up) => self.refer(&format!("<{to}>"), now),
+            (Act::ReferToKnown, State::Up) => self.refer_to_known(now),
             (Act::Cancel, State::Inviting) => self.send_cancel(now),
             (Act::Acknowledge, _) => self.reliable.able = true,
             (Act::Ring, State::Ringing) => self.progress(StatusCode::RINGING, false, false, now),
@@ -280,7 +299,7 @@ impl Peer {
         Branch::new(self.dice.next())
     }
 
-    fn send_invite(&mut self, with_offer: bool, now: Instant) {
+    fn send_invite(&mut self, with_offer: bool, replaces: Option<&str>, now: Instant) {
         let target = format!("sip:+441@{}", self.edge);
         let mut dialog = Dialog::calling(
             format!("{:x}@{}", self.dice.next(), self.address.ip()).into(),
@@ -295,6 +314,10 @@ impl Peer {
         let request =
             dialog.request(&Method::Invite, branch, sequence).header(HeaderName::Allow, self.allow());
         let request = self.keep_time(request, None);
+        let request = match replaces {
+            Some(dialog) => request.header(HeaderName::Replaces, dialog),
+            None => request,
+        };
         let request =
             if self.reliable.able { request.header(HeaderName::Supported, "100rel") } else { request };
         self.offered = with_offer;
@@ -438,6 +461,7 @@ impl Peer {
             Method::Update => self.take_update(&request, now),
             Method::Prack => self.take_prack(&request, now),
             Method::Info => self.take_digit(&request, now),
+            Method::Notify => self.take_report(&request, now),
             _ => self.reply(&request, StatusCode::METHOD_NOT_ALLOWED, now),
         }
     }
@@ -536,6 +560,8 @@ impl Peer {
         if response.cseq_method == Method::Info && response.code.is_success() {
             self.digits_taken += 1;
         }
+        self.transfer.accepted +=
+            usize::from(response.cseq_method == Method::Refer && response.code.is_success());
         if response.cseq_method != Method::Invite {
             return;
         }

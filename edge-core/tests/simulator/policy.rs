@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use edge_core::policy::{
     CallTimers, DelayedOffer, Host, Listener, ListenerId, MediaRange, NumberMatch, Patience, Plan, Policy,
-    PortRange, Realm, RealmId, Route, RouteTarget, Strangers, Transport, Trunk, TrunkId,
+    PortRange, Realm, RealmId, Redirects, Refer, Route, RouteTarget, Strangers, Transport, Trunk, TrunkId,
 };
 
 /// Pairs of media ports in each realm.
@@ -113,5 +113,31 @@ pub(crate) fn failing_over(decided: Decided, patience: Patience) -> Policy {
     let plan = Arc::new(Plan { patience, ..Plan::of(targets) });
     let mut routes = simple.routes.all().to_vec();
     routes[0].plan = plan;
+    Policy::new(simple.node, simple.realms, trunks, routes, simple.strangers, simple.timers).unwrap()
+}
+
+/// Where the peer of a pair is that may be transferred: those inside of the first three pairs are of one trunk.
+pub(crate) fn shared_address(realm: usize, pair: usize) -> SocketAddr {
+    let own = trunk_address(realm, pair);
+    if realm == 0 || pair > 2 {
+        return own;
+    }
+    let port = own.port() + 2 * u16::try_from(pair).expect("few pairs");
+    SocketAddr::new(trunk_address(realm, 0).ip(), port)
+}
+
+/// Four pairs: the first trunk outside calls the one inside that three peers share, which calls the second one outside; and
+/// both reach the last one inside by a seven.
+pub(crate) fn transferring(decided: Decided, refer: Refer) -> Policy {
+    let simple = policy(4, decided);
+    let mut trunks: Vec<Trunk> = simple.trunks.iter().map(|trunk| Trunk::clone(trunk)).collect();
+    for trunk in &mut trunks {
+        (trunk.refer, trunk.redirects) = (refer, Redirects::Follow);
+    }
+    let route = |from: usize, prefix: &str, to: usize| {
+        let number = NumberMatch::Prefix(prefix.to_owned());
+        Route::new(&format!("{from}-{prefix}"), vec![TrunkId::new(from)], number, TrunkId::new(to))
+    };
+    let routes = vec![route(0, "+", 1), route(1, "+", 2), route(0, "7", 7), route(1, "7", 7)];
     Policy::new(simple.node, simple.realms, trunks, routes, simple.strangers, simple.timers).unwrap()
 }

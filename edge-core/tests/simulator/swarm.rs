@@ -38,7 +38,7 @@ pub(crate) fn world(seed: u64, transport: Transport) -> World {
     let calls: Vec<Pattern<'_>> =
         parts.iter().map(|(caller, called)| Pattern { caller, called, outbound: dice.percent(50) }).collect();
     let quality = if dice.percent(30) { CLEAN } else { BAD };
-    World::of(&Setting { seed, quality, transport, calls: &calls })
+    World::of(&Setting::plain(seed, quality, transport, &calls))
 }
 
 #[test]

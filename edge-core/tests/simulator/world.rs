@@ -1,6 +1,8 @@
 //! Peers, edge and network on one virtual clock, and what must hold in the end.
 
 mod crash;
+mod media;
+mod shards;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -9,17 +11,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
-use edge_core::edge::Shard;
-use edge_core::media::{MediaPlan, MediaRefusal, RelayedStream};
+use edge_core::media::{MediaPlan, MediaRefusal};
 use edge_core::policy::{DelayedOffer, Policy, RealmId, Transport};
 use edge_core::transaction::Path;
-use edge_core::{Command, Edge, Input};
+use edge_core::{Command, Input};
 
 use crate::network::{Delivery, Dice, Network, Quality};
 use crate::peer::{Act, Peer, State};
 use crash::Crashes;
+use media::check_hiding;
+use shards::{Due, Shards};
 
-use crate::policy::{Decided, EDGE, PAIRS, listener, name, policy, realm_of, trunk_address};
+use crate::policy::{Decided, EDGE, PAIRS, listener, policy, realm_of, trunk_address};
 
 /// What one side of a call does, and when.
 pub(crate) type Script = [(u64, Act)];
@@ -30,6 +33,16 @@ pub(crate) struct Setting<'a> {
     pub(crate) quality: Quality,
     pub(crate) transport: Transport,
     pub(crate) calls: &'a [Pattern<'a>],
+    pub(crate) shards: usize,
+    /// Where the peer of a pair is.
+    pub(crate) address: fn(usize, usize) -> SocketAddr,
+}
+
+impl<'a> Setting<'a> {
+    /// One shard, and a trunk for each peer.
+    pub(crate) fn plain(seed: u64, quality: Quality, transport: Transport, calls: &'a [Pattern<'a>]) -> Self {
+        Self { seed, quality, transport, calls, shards: 1, address: trunk_address }
+    }
 }
 
 /// One call of a world.
@@ -49,14 +62,14 @@ pub(crate) struct Pair {
 
 pub(crate) struct World {
     pub(crate) now: Instant,
-    pub(crate) edge: Edge,
+    shards: Shards,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) records: Vec<CallRecord>,
     seed: u64,
     network: Network,
     transport: Transport,
     dice: Dice,
-    facts_due: BTreeMap<(Instant, u64), Input>,
+    facts_due: BTreeMap<(Instant, u64), Due>,
     installed: HashMap<CallKey, MediaPlan>,
     /// Ports whose media was installed once. They rest after their call, so a message sent again may still name them.
     known_media: BTreeSet<SocketAddr>,
@@ -83,7 +96,7 @@ impl World {
     /// One call, over datagrams.
     pub(crate) fn new(seed: u64, quality: Quality, caller: &Script, called: &Script) -> Self {
         let calls = &[Pattern { caller, called, outbound: false }];
-        Self::of(&Setting { seed, quality, transport: Transport::Udp, calls })
+        Self::of(&Setting::plain(seed, quality, Transport::Udp, calls))
     }
 
     /// Several calls, each between the trunks of its pair.
@@ -98,14 +111,14 @@ impl World {
     )]
     pub(crate) fn under(setting: &Setting<'_>, policy: Policy) -> Self {
         let now = Instant::now();
-        let &Setting { seed, quality, transport, calls } = setting;
+        let &Setting { seed, quality, transport, calls, shards, address } = setting;
         let policy = Arc::new(policy);
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let pair = |(index, pattern): (usize, &Pattern<'_>)| {
             let peer = |realm: usize, script: &Script| {
                 let seed = seed ^ (index as u64 * 2 + realm as u64 + 1);
-                Peer::new(trunk_address(realm, index), EDGE[realm], transport, script, seed)
+                Peer::new(address(realm, index), EDGE[realm], transport, script, seed)
             };
             let realm = usize::from(pattern.outbound);
             Pair { caller: peer(realm, pattern.caller), called: peer(1 - realm, pattern.called) }
@@ -116,7 +129,7 @@ impl World {
         }
         Self {
             now,
-            edge: Edge::new(Arc::clone(&policy), Shard { index: 0, count: 1 }, now, bytes),
+            shards: Shards::new(shards, &policy, now, bytes),
             pairs,
             records: Vec::new(),
             seed,
@@ -169,18 +182,16 @@ impl World {
             self.crash_when_due(step);
             self.step();
         }
-        let counters = self.edge.counters();
-        assert_eq!(counters.calls_standing, 0, "a call is left");
-        assert!(self.edge.is_empty(), "something is remembered: {:?}", self.edge);
+        self.shards.check_nothing_is_left();
         let rooms: u32 = self.policy.trunks.iter().map(|trunk| trunk.usage.calls()).sum();
         assert_eq!(rooms, 0, "room on a trunk leaked");
         assert!(self.installed.is_empty(), "media is left");
-        assert_eq!(self.edge.media_ports_at_rest(), 2 * u64::from(PAIRS), "a port leaked");
+        assert_eq!(self.shards.media_ports_at_rest(), 2 * u64::from(PAIRS), "a port leaked");
         if self.crashes.any() {
             return self.check_after_crashes();
         }
-        assert_eq!(self.records.len(), self.invites_seen.len(), "one record for each INVITE");
-        for peer in self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]) {
+        self.check_records();
+        for peer in self.peers() {
             // What the edge said last may have gone with a connection; it has forgotten the call all the same.
             if !self.disconnected.contains(&peer.address) {
                 assert!(peer.is_quiet(), "a peer is still busy");
@@ -192,9 +203,11 @@ impl World {
 
     fn next_event(&self) -> Option<Instant> {
         let facts = self.facts_due.keys().next().map(|(at, _)| *at);
-        let peers = self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]);
-        let earliest = peers.filter_map(Peer::next_deadline).min();
-        [self.edge.next_deadline(), self.network.next_arrival(), facts, earliest].into_iter().flatten().min()
+        let earliest = self.peers().filter_map(Peer::next_deadline).min();
+        [self.shards.next_deadline(), self.network.next_arrival(), facts, earliest]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn step(&mut self) {
@@ -207,15 +220,27 @@ impl World {
         while let Some(entry) = self.facts_due.first_entry()
             && entry.key().0 <= self.now
         {
-            let input = entry.remove();
-            self.tell(input);
+            let Due { shard, input } = entry.remove();
+            self.tell_to(shard, input);
         }
         self.tell(Input::TimeElapsed);
+        self.name_dialogs();
         for pair in &mut self.pairs {
             pair.caller.on_time(self.now);
             pair.called.on_time(self.now);
         }
         self.send_peers();
+    }
+
+    /// Who refers to another call of its trunk, or replaces one, knows how that is named.
+    fn name_dialogs(&mut self) {
+        let names: Vec<_> = self.peers().map(Peer::name_of_dialog).collect();
+        for (index, pair) in self.pairs.iter_mut().enumerate() {
+            for (side, peer) in [&mut pair.caller, &mut pair.called].into_iter().enumerate() {
+                let other = peer.transfer.named.filter(|other| *other != 2 * index + side);
+                peer.transfer.name = other.and_then(|other| names.get(other)?.clone());
+            }
+        }
     }
 
     fn peer_at(&mut self, address: SocketAddr) -> Option<&mut Peer> {
@@ -274,6 +299,11 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
+        self.tell_to(None, input);
+    }
+
+    /// Tells one shard, or whichever it is for.
+    fn tell_to(&mut self, shard: Option<usize>, input: Input) {
         if let Input::MediaAccepted { call } | Input::MediaRefused { call, .. } = &input
             && let Some((asked, _)) = self.media_asked.get_mut(call)
         {
@@ -283,13 +313,30 @@ impl World {
             self.current = Arc::clone(policy);
         }
         let found = matches!(input, Input::CallFound { .. });
-        self.edge.handle(input, self.now);
-        while let Some(command) = self.edge.poll() {
+        self.shards.handle(shard, input, self.now);
+        while let Some((shard, command)) = self.shards.poll() {
+            self.shards.note_call_of(shard, &command);
             self.carry_out(command);
         }
+        self.carry_notes();
         if found {
             self.crashes.sync();
         }
+    }
+
+    /// One record for each INVITE; and one for each call that a REFER led to, at most.
+    fn check_records(&self) {
+        let ids: BTreeSet<&str> = self.records.iter().map(|record| record.id.as_str()).collect();
+        assert_eq!(ids.len(), self.records.len(), "two records of a call");
+        let refers: usize = self.peers().map(|peer| peer.transfer.sent).sum();
+        let expected = self.invites_seen.len()..=self.invites_seen.len() + refers;
+        assert!(expected.contains(&self.records.len()), "{} records: {expected:?}", self.records.len());
+        let began = |from: &String| ids.contains(from.as_str());
+        assert!(self.records.iter().filter_map(|record| record.from_call.as_ref()).all(began));
+    }
+
+    fn peers(&self) -> impl Iterator<Item = &Peer> {
+        self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called])
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -329,124 +376,16 @@ impl World {
             Command::Journal { call, entry } => self.crashes.journal(call, Some(entry)),
             Command::Forget { call } => self.crashes.journal(call, None),
             Command::Judge { .. } => {}
-            Command::Drained => {
-                assert!(!self.drained, "drained twice");
-                self.drained = true;
-            }
+            Command::Drained => self.drained = self.shards.drained(),
         }
-    }
-
-    fn keep(&mut self, record: CallRecord) {
-        // Without a codec the caller never answered the offer in the 200.
-        if record.codec.is_some() {
-            self.check_plan(&record);
-        }
-        self.records.push(record);
-    }
-
-    fn note_media(&mut self, plan: &MediaPlan) {
-        self.known_media.extend(locals(plan));
-    }
-
-    fn install(&mut self, call: CallKey, plan: MediaPlan) {
-        if self.media_refused {
-            let refusal = MediaRefusal::Datapath { reason: "no room".to_owned() };
-            return self.soon(Input::MediaRefused { call, refusal });
-        }
-        self.note_media(&plan);
-        self.installed.insert(call, plan);
-        self.soon(Input::MediaInstalled { call });
-    }
-
-    /// The datapath takes some time.
-    fn soon(&mut self, input: Input) {
-        let delay = self.dice.millis(20);
-        self.later(delay, input);
-    }
-
-    /// The answers for one call come in the order that they were asked for.
-    fn answer_media(&mut self, call: CallKey, answer: Input) {
-        let at = self.now + self.dice.millis(20);
-        let (asked, last) = self.media_asked.entry(call).or_insert((0, at));
-        (*asked, *last) = (*asked + 1, at.max(*last));
-        let after = last.saturating_duration_since(self.now);
-        self.later(after, answer);
     }
 
     fn later(&mut self, after: Duration, input: Input) {
+        self.later_to(None, after, input);
+    }
+
+    fn later_to(&mut self, shard: Option<usize>, after: Duration, input: Input) {
         self.sequence += 1;
-        self.facts_due.insert((self.now + after, self.sequence), input);
+        self.facts_due.insert((self.now + after, self.sequence), Due { shard, input });
     }
-
-    /// SDP that names one of our ports leaves only after its media exists and is as the datapath was told last, and names
-    /// the address of its own realm.
-    fn check_sdp(&mut self, realm: usize, text: &str) {
-        let ip = EDGE[realm].ip();
-        if text.contains("\r\nm=") && !text.contains(&format!("c=IN IP4 {ip}\r\n")) {
-            return self.check_direct(realm, text);
-        }
-        let first = text.contains("\r\nm=") && self.described.insert(text.to_owned());
-        let ports = text.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').nth(1));
-        for port in ports.map(|port| port.parse::<u16>().unwrap()).filter(|port| *port != 0) {
-            let local = SocketAddr::new(ip, port);
-            assert!(self.known_media.contains(&local), "SDP names {local} before its media is there");
-            let of_call =
-                self.installed.iter().find(|(_, plan)| locals(plan).any(|of_plan| of_plan == local));
-            let asked =
-                of_call.and_then(|(call, _)| self.media_asked.get(call)).map_or(0, |(asked, _)| *asked);
-            assert!(!first || asked == 0, "SDP leaves before the datapath has agreed: {text}");
-            assert!(text.contains(&format!("c=IN IP4 {ip}\r\n")), "{text}");
-        }
-    }
-
-    /// SDP that names no port of ours names that of a side whose media is left out, in a session that is ours.
-    fn check_direct(&self, realm: usize, text: &str) {
-        let of_edge = format!(" IN IP4 {}\r\ns=", EDGE[realm].ip());
-        assert!(text.contains(&of_edge), "another one's session: {text}");
-        let peers = self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]);
-        let mut others = peers.filter(|peer| realm_of(peer.address) != realm);
-        let named = |peer: &&Peer| text.contains(&format!("c=IN IP4 {}\r\n", peer.address.ip()));
-        let peer = others.find(named).expect("it names a peer");
-        let trunk = self.policy.trunks.iter().find(|trunk| trunk.name == name(peer.address));
-        assert!(trunk.is_some_and(|trunk| trunk.goes_direct()), "{} is to be hidden: {text}", peer.address);
-        let ports = text.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').nth(1));
-        for port in ports.map(|port| port.parse::<u16>().unwrap()).filter(|port| *port != 0) {
-            assert_eq!(port, peer.media_port, "{text}");
-        }
-    }
-
-    /// What is relayed is what both sides of the record's call were told.
-    fn check_plan(&self, record: &CallRecord) {
-        let peers = || self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]);
-        let remote = |peer: &Peer| SocketAddr::new(peer.address.ip(), peer.media_port);
-        let of_trunk = |trunk: &str| peers().find(|peer| name(peer.address) == trunk).map(remote);
-        let (a, b) = (of_trunk(&record.a.trunk), record.b.as_ref().and_then(|leg| of_trunk(&leg.trunk)));
-        if record.direct_media {
-            let b_remote = record.b.as_ref().and_then(|leg| leg.media_remote);
-            let b_local = record.b.as_ref().and_then(|leg| leg.media_local);
-            assert_eq!(
-                ([record.a.media_remote, b_remote], [record.a.media_local, b_local]),
-                ([a, b], [None; 2])
-            );
-            return;
-        }
-        let right = |plan: &&MediaPlan| {
-            let ends = |stream: &RelayedStream| {
-                [stream.a.remote, stream.b.remote].map(|remote| remote.map(|remote| remote.rtp))
-            };
-            plan.streams.iter().any(|stream| ends(stream) == [a, b])
-        };
-        assert!(self.plans.values().any(|plan| right(&plan)), "the media of {record:?} goes elsewhere");
-    }
-}
-
-/// Nothing of one side may be read on the other: no address of its network, which is also in its Call-ID.
-fn check_hiding(realm: usize, text: &str) {
-    let foreign = ["10.0.0.", "203.0.113."][realm];
-    assert!(!text.contains(foreign), "an address of the other side: {text}");
-}
-
-/// The ports that a plan has of ours.
-fn locals(plan: &MediaPlan) -> impl Iterator<Item = SocketAddr> {
-    plan.streams.iter().flat_map(|stream| [stream.a.local, stream.b.local])
 }

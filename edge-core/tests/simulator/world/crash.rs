@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::call::{CallKey, Journaled, MediaFound};
-use edge_core::edge::Shard;
 use edge_core::{Edge, Input};
 
-use super::{World, locals};
+use super::World;
+use super::media::locals;
+use super::shards::{Due, Shards};
 use crate::peer::State;
 use crate::policy::name;
 
@@ -92,9 +92,8 @@ impl World {
         let since_epoch = self.crashes.epoch.map_or(Duration::ZERO, |epoch| back_at - epoch);
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.dice.next().to_le_bytes());
-        let shard = Shard { index: 0, count: 1 };
-        let standing: Vec<_> = self.edge.calls().collect();
-        self.edge = Edge::new(Arc::clone(&self.current), shard, back_at, seed);
+        let standing: Vec<_> = self.shards.edges.iter().flat_map(Edge::calls).collect();
+        self.shards = Shards::new(self.shards.edges.len(), &self.current, back_at, seed);
         (self.crashes.epoch, self.crashes.down_until) = (Some(back_at), Some(back_at));
         self.forget_what_the_edge_awaited();
         let found = self.find_calls();
@@ -136,14 +135,17 @@ impl World {
             self.plans.insert(*key, plan.clone());
         }
         let ports: HashSet<SocketAddr> = self.installed.values().flat_map(locals).collect();
-        self.edge.withhold_ports(&ports);
+        for edge in &mut self.shards.edges {
+            edge.withhold_ports(&ports);
+        }
     }
 
     /// Answers of the datapath and of nobody in particular go to a process that is not there.
     fn forget_what_the_edge_awaited(&mut self) {
         self.media_asked.clear();
-        self.facts_due
-            .retain(|_, input| matches!(input, Input::PolicyReplaced(_) | Input::DrainRequested { .. }));
+        self.facts_due.retain(|_, Due { input, .. }| {
+            matches!(input, Input::PolicyReplaced(_) | Input::DrainRequested { .. })
+        });
     }
 
     /// What must hold of records and peers when the edge was killed.
@@ -155,7 +157,7 @@ impl World {
         for id in &self.crashes.found {
             assert!(ids.contains(id), "no record of {id}, which was found");
         }
-        for peer in self.pairs.iter().flat_map(|pair| [&pair.caller, &pair.called]) {
+        for peer in self.peers() {
             if self.crashes.lost.contains(&name(peer.address)) || self.disconnected.contains(&peer.address) {
                 continue;
             }
