@@ -96,7 +96,8 @@ impl Leg {
             session: LocalSession::new(self.session.address, 0),
             takes_update: false,
             timer: SessionTimer::new(None),
-            said: Said::default(),
+            // The record of a call without media says where this side wanted it.
+            said: self.said.clone(),
             acks: VecDeque::new(),
             forks_hung_up: 0,
             unpracked: None,
