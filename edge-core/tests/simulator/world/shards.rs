@@ -148,6 +148,17 @@ fn again(input: &Input) -> Input {
         Input::PolicyReplaced(policy) => Input::PolicyReplaced(Arc::clone(policy)),
         Input::DrainRequested { grace } => Input::DrainRequested { grace: *grace },
         Input::TimeElapsed => Input::TimeElapsed,
-        other => unreachable!("it is for one shard: {other:?}"),
+        Input::Received { .. }
+        | Input::Told(_)
+        | Input::Waited(_)
+        | Input::Undelivered { .. }
+        | Input::MediaInstalled { .. }
+        | Input::MediaAccepted { .. }
+        | Input::MediaRefused { .. }
+        | Input::MediaRemoved { .. }
+        | Input::CallFound { .. }
+        | Input::HangupRequested { .. }
+        | Input::CalendarRead(_)
+        | Input::HandedOver => unreachable!("nobody says so to all here: {input:?}"),
     }
 }
