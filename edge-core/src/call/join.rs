@@ -50,6 +50,8 @@ pub(crate) enum Wish {
     Take { by: CallKey },
     /// The call `by`, which was to go on with a side of `of`, has failed.
     Failed { of: CallKey, by: CallKey, code: StatusCode },
+    /// The target of the call `by`, which is to go on with a side of `of`, has said so much.
+    Progressed { of: CallKey, by: CallKey, code: StatusCode },
     /// Nobody takes a side in that has come from another shard.
     HangUp { given: Box<Given> },
     /// Nobody waits any more for the call that goes on for a REFER.
@@ -236,7 +238,9 @@ impl Call {
     pub(super) fn on_own_answer(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
         let Some(joining) = &mut self.joining else { return };
         if code.is_provisional() {
-            return;
+            let by = self.key;
+            let told = joining.sources().map(|(_, source)| Wish::Progressed { of: source.call, by, code });
+            return ctx.wishes.extend(told);
         }
         match (joining.step, code.is_success()) {
             (Step::Opening, true) => {

@@ -26,6 +26,9 @@ impl Edge {
                 Wish::Failed { of, by, code } => {
                     self.with_call(of, now, |call, ctx| call.join_failed(by, code, ctx));
                 }
+                Wish::Progressed { of, by, code } => {
+                    self.with_call(of, now, |call, ctx| call.join_progressed(by, code, ctx));
+                }
                 Wish::HangUp { given } => self.hang_up_given(*given, now),
                 Wish::Abandon { call } => {
                     self.with_call(call, now, |call, ctx| call.terminate(Cause::Cancelled, ctx));

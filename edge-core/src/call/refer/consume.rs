@@ -12,8 +12,8 @@ use super::super::join::{Joining, OnBehalf, Source, Wish, resumed};
 use super::super::leg::{Leg, LegState};
 use super::super::opening::hops_left;
 use super::super::{Call, CallKey, Cause, Context, Owner, Side};
-use super::Referral;
 use super::pass::is_silent;
+use super::{REPORTS_MAX, Referral};
 
 /// What a report is written in (RFC 3515 section 2.4.5, RFC 3420).
 const SIPFRAG: &str = "message/sipfrag;version=2.0";
@@ -30,7 +30,14 @@ impl Call {
         }
         ctx.respond(asked.server, StatusCode::ACCEPTED, response.empty());
         let sequence = asked.request.cseq;
-        self.referral = Some(Referral { by: asked.side, sequence, silent, gone: false, call: None });
+        self.referral = Some(Referral {
+            by: asked.side,
+            sequence,
+            silent,
+            gone: false,
+            call: None,
+            reported: Vec::new(),
+        });
         self.report(StatusCode::TRYING, ctx);
         let of = Source { shard: ctx.shard.index, call: self.key, side: asked.side };
         ctx.wishes.push_back(Wish::Refer { of, refer: Box::new(asked.request.clone()) });
@@ -53,6 +60,18 @@ impl Call {
         if self.referred_to(by).is_some() {
             self.referral_failed(code, ctx);
         }
+    }
+
+    /// The target of the call `by` rings, or says something else before its answer.
+    pub(crate) fn join_progressed(&mut self, by: CallKey, code: StatusCode, ctx: &mut Context<'_>) {
+        let Some(referral) = self.referral.as_mut().filter(|referral| referral.call == Some(by)) else {
+            return;
+        };
+        if referral.reported.contains(&code) || referral.reported.len() >= REPORTS_MAX {
+            return;
+        }
+        referral.reported.push(code);
+        self.report(code, ctx);
     }
 
     /// What went on for the REFER has failed: the call stands as it was, if both sides are still there.

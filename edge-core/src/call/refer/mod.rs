@@ -1,7 +1,8 @@
 //! REFER within a call (RFC 3515, RFC 5589): refused, passed to the other side, or carried out here, as its trunk may.
 //!
 //! Invariants: one side's REFER is carried out at a time, and no call is joined while its session changes; its
-//! subscription hears at most two NOTIFYs (RFC 3515 section 2.4.4), the last of which ends it; the target is a number that
+//! subscription hears of each thing once that the target says (RFC 3515 section 2.4.4), at most [`REPORTS_MAX`], and a last
+//! one, which ends it; the target is a number that
 //! goes through the routes of the trunk that asked, never an address.
 
 mod consume;
@@ -20,6 +21,9 @@ use super::{Call, CallKey, Context, Side};
 pub(super) use pass::Referred;
 pub(crate) use target::ReferTo;
 
+/// Reports on what a target says before its answer. One that says more than these has said nothing new.
+const REPORTS_MAX: usize = 8;
+
 /// A transfer that one side has asked for.
 #[derive(Debug)]
 pub(super) struct Referral {
@@ -33,6 +37,8 @@ pub(super) struct Referral {
     gone: bool,
     /// The call to the target, once there is one.
     call: Option<CallKey>,
+    /// What it has heard of.
+    reported: Vec<StatusCode>,
 }
 
 impl Call {

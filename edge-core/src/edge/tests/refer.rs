@@ -102,6 +102,31 @@ fn a_refer_is_carried_out_by_the_routes_of_its_trunk_and_the_sides_are_joined() 
 }
 
 #[test]
+fn who_refers_hears_once_of_each_thing_that_the_target_says() {
+    let mut up = Up::new(Refer::Consume);
+    let invite = only(&up.refer(TO_DESK), "INVITE ").1.clone();
+    let mut say = |status: &str| {
+        let sdp = if status.starts_with("183") { sdp_of(DESK) } else { String::new() };
+        let sent = up.bench.receive(DESK, &answer(&invite, status, "d", DESK, &sdp));
+        let told = sent.iter().filter(|(to, text)| to.to_string() == PBX && text.starts_with("NOTIFY "));
+        told.map(|(_, text)| text.clone()).collect::<Vec<_>>()
+    };
+    assert!(say("100 Trying").is_empty(), "said already, when the REFER came");
+    let [ringing] = &say("180 Ringing")[..] else { panic!("one report") };
+    assert!(ringing.ends_with("\r\n\r\nSIP/2.0 180 Ringing\r\n"), "{ringing}");
+    assert_eq!(header(ringing, "Subscription-State:"), "active;expires=240");
+    assert!(say("180 Ringing").is_empty());
+    assert_eq!(say("183 Session Progress").len(), 1);
+    for code in 184..199 {
+        say(&format!("{code} Still"));
+    }
+    let [last] = &say("486 Busy Here")[..] else { panic!("one report") };
+    assert_eq!(header(last, "CSeq:"), "11 NOTIFY", "100, eight others, and the last one");
+    assert_eq!(header(last, "Subscription-State:"), "terminated;reason=noresource");
+    up.bench.settle();
+}
+
+#[test]
 fn what_fails_leaves_the_call_as_it_was() {
     for (headers, refusal, told) in [
         (TO_DESK, Some("486 Busy Here"), "SIP/2.0 486 Busy Here"),
