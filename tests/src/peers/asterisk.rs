@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::newer_debian::NewerDebian;
-use super::{Transport, wait_until_listening};
+use super::{Transport, registrar, wait_until_listening};
 use crate::drill::number;
 use crate::lab::{Lab, Side};
 use crate::namespace::Namespace;
@@ -58,24 +58,61 @@ impl Extension {
     }
 }
 
+/// Who has to prove to whom who he is, as the account that [`registrar`] knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// Nobody: addresses say it.
+    Nobody,
+    /// Edge, which registers with Asterisk to be called.
+    Edge,
+    /// Asterisk.
+    Asterisk,
+}
+
+impl Account {
+    /// What the configuration has for it.
+    fn words(self) -> [(&'static str, String); 3] {
+        let (user, password) = (registrar::USER, registrar::PASSWORD);
+        let auth = format!(
+            "[{user}]\ntype = auth\nauth_type = userpass\nusername = {user}\npassword = {password}\n"
+        );
+        let aor = format!("[{user}]\ntype = aor\nmax_contacts = 1\nremove_existing = yes\n");
+        let (aor_name, account, sections) = match self {
+            Self::Nobody => ("edge", String::new(), String::new()),
+            Self::Edge => (user, format!("auth = {user}"), format!("{auth}\n{aor}")),
+            Self::Asterisk => ("edge", format!("outbound_auth = {user}"), auth),
+        };
+        [("aor", aor_name.to_owned()), ("account", account), ("sections", sections)]
+    }
+}
+
 /// A running Asterisk; killed when dropped.
 #[derive(Debug)]
 pub struct Asterisk {
     process: Process,
     directory: PathBuf,
+    /// How it dials edge.
+    channel: String,
 }
 
 impl Asterisk {
     /// As the PBX of a lab.
-    pub fn pbx(lab: &Lab, debian: &NewerDebian, transport: Transport) -> Result<Self> {
+    pub fn pbx(lab: &Lab, debian: &NewerDebian, transport: Transport, account: Account) -> Result<Self> {
         let words = [
             ("address", Side::Pbx.peer_address().to_string()),
             ("edge", Side::Pbx.edge_address().to_string()),
             ("transport", transport.name().to_owned()),
             ("outside", number(Side::Pbx).to_owned()),
         ];
+        let words: Vec<_> = words.into_iter().chain(account.words()).collect();
         let address = SocketAddrV4::new(Side::Pbx.peer_address(), SIP_PORT);
-        Self::start(lab, debian, lab.peer(Side::Pbx), address, [PBX, PBX_DIALPLAN], &words)
+        let this = Self::start(lab, debian, lab.peer(Side::Pbx), address, [PBX, PBX_DIALPLAN], &words)?;
+        // Who has registered is called where that was, whatever the number.
+        let channel = match account {
+            Account::Nobody | Account::Asterisk => format!("PJSIP/{}@edge", number(Side::Pbx)),
+            Account::Edge => "PJSIP/edge".to_owned(),
+        };
+        Ok(Self { channel, ..this })
     }
 
     /// In the place of edge: what comes from one peer goes to the other, media included.
@@ -123,12 +160,12 @@ impl Asterisk {
         command.arg("-f").arg("-C").arg(directory.join("asterisk.conf"));
         let mut process = Process::start(command, namespace, &directory.join("output"))?;
         wait_until_listening(namespace, address, &mut process).context("Asterisk does not start")?;
-        Ok(Self { process, directory })
+        Ok(Self { process, directory, channel: String::new() })
     }
 
     /// Lets the PBX call the carrier, and return what it hears.
     pub fn call(&self) -> Result<()> {
-        let text = format!("Channel: PJSIP/{}@edge\nApplication: Echo\n", number(Side::Pbx));
+        let text = format!("Channel: {}\nApplication: Echo\n", self.channel);
         // A call file must appear whole.
         let [made, moved] = ["spool/tmp/call", "spool/outgoing/call"].map(|name| self.directory.join(name));
         std::fs::write(&made, text)?;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-pub use asterisk::{Asterisk, Extension};
+pub use asterisk::{Account, Asterisk, Extension};
 pub use baresip::Baresip;
 pub use kamailio::{Kamailio, Proxy};
 pub use newer_debian::NewerDebian;

@@ -8,7 +8,7 @@ pub mod script;
 mod statistics;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -17,7 +17,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use statistics::Statistics;
 
+use crate::certificates::Certificates;
 use crate::lab::{Family, Lab, Side};
+use crate::peers::NewerDebian;
 use crate::process::{Process, wait_until};
 use crate::tone;
 
@@ -82,6 +84,8 @@ pub struct Sipp {
     timed: bool,
     lost_percent: u32,
     call_id: Option<String>,
+    /// SIPp of a newer Debian, which can do TLS.
+    newer: Option<NewerDebian>,
     /// User name and password.
     login: Option<(String, String)>,
 }
@@ -118,6 +122,7 @@ impl Sipp {
             timed: false,
             lost_percent: 0,
             call_id: None,
+            newer: None,
             login: None,
         }
     }
@@ -200,6 +205,13 @@ impl Sipp {
         Self { login: Some((user.to_owned(), password.to_owned())), ..self }
     }
 
+    /// Speaks SIP over TLS, all its calls over one connection, with the certificate of its side. Debian 12's own cannot.
+    pub fn over_tls(self, debian: &NewerDebian) -> Self {
+        let remote = self.remote.map(|remote| SocketAddr::new(remote.ip(), TLS_PORT));
+        let port = if remote.is_some() { self.port } else { TLS_PORT };
+        Self { transport: "l1", newer: Some(debian.clone()), remote, port, ..self }
+    }
+
     /// Sends to another address than edge's.
     pub fn towards(self, remote: impl Into<SocketAddr>) -> Self {
         Self { remote: Some(remote.into()), ..self }
@@ -221,13 +233,25 @@ impl Sipp {
         tone::write_alaw(&directory.join("caller.alaw"), CALLER_TONE_HZ, self.seconds)?;
         tone::write_alaw(&directory.join("called.alaw"), CALLED_TONE_HZ, self.seconds)?;
         std::fs::write(directory.join("scenario.xml"), self.xml())?;
-        let mut command = Command::new("sipp");
+        let mut command = self.program(lab, &directory);
         command.args(self.arguments()).current_dir(&directory).env("TERM", "dumb");
         let process = Process::start(command, lab.peer(self.side), &directory.join("output"))?;
         let running = RunningSipp { process, directory, name, calls: self.calls };
         let listening = wait_until(START_PATIENCE, || running.statistics().ok());
         listening.with_context(|| format!("{} does not start: {}", running.name, running.log()))?;
         Ok(running)
+    }
+
+    /// SIPp in its directory, up to its arguments.
+    fn program(&self, lab: &Lab, directory: &Path) -> Command {
+        let Some(debian) = &self.newer else { return Command::new("sipp") };
+        let certificates = Certificates::of(lab);
+        let [certificate, key] = certificates.of_holder(self.side.name());
+        let mut command = debian.command("sh", lab.directory());
+        command.args(["-c", "cd \"$1\" && shift && exec sipp \"$@\"", "sh"]).arg(directory);
+        command.arg("-tls_cert").arg(certificate).arg("-tls_key").arg(key);
+        command.arg("-tls_ca").arg(certificates.authority());
+        command
     }
 
     fn xml(&self) -> String {

@@ -2,13 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 
-use edge_tests::drill::{PATIENCE, caller, start};
-use edge_tests::edge::{Cdr, wait_for_cdrs};
+use edge_tests::drill::{PATIENCE, caller, number, start};
+use edge_tests::edge::{Cdr, ask, wait_for_cdrs};
 use edge_tests::lab::Side;
-use edge_tests::peers::{Asterisk, Digit, Extension, Pjsua2, Transport};
-use edge_tests::{Sipp, scenario};
+use edge_tests::peers::{Account, Asterisk, Digit, Extension, Pjsua2, Transport};
+use edge_tests::process::wait_until;
+use edge_tests::{EdgeConfig, Sipp, scenario};
 
-use crate::{Case, Scene, Try};
+use crate::{Case, Configured, Scene, Try, plainly};
 
 /// More than half a second of media.
 const FLOWING: u64 = 30;
@@ -25,13 +26,35 @@ pub(crate) fn cases() -> Vec<Case> {
         ("busy, then given up while it rings", is_busy_and_cancelled),
         ("a call that the PBX returns to the carrier", is_returned),
     ];
-    let over = |transport| each.map(|(what, run)| Case { peer: "Asterisk 22", transport, what, run });
+    let proving: [(&str, Configured, Try); 2] = [
+        ("edge registers, and proves itself; calls both ways", registering, is_registered_with),
+        ("the PBX proves itself; calls both ways", visited, proves_itself),
+    ];
+    let over = |transport| {
+        let plain = each.map(|(what, run)| Case { peer: PEER, transport, what, configured: plainly, run });
+        let proving =
+            proving.map(|(what, configured, run)| Case { peer: PEER, transport, what, configured, run });
+        plain.into_iter().chain(proving)
+    };
     Transport::PLAIN.into_iter().flat_map(over).collect()
+}
+
+const PEER: &str = "Asterisk 22";
+
+/// Edge is an account of the PBX, whose calls that name no number are for the carrier.
+fn registering(config: EdgeConfig) -> EdgeConfig {
+    let number = format!("virtual_number = \"{}\"", number(Side::Pbx));
+    config.registering(Side::Pbx, "retry = \"1s\"").trunk(Side::Pbx, &number)
+}
+
+/// The PBX is an account of edge.
+fn visited(config: EdgeConfig) -> EdgeConfig {
+    config.visiting(Side::Pbx, &format!("host = \"{}\"", Side::Pbx.peer_address()))
 }
 
 impl Scene<'_> {
     fn pbx(&self) -> Result<Asterisk> {
-        Asterisk::pbx(self.lab, self.debian, self.transport)
+        Asterisk::pbx(self.lab, self.debian, self.transport, Account::Nobody)
     }
 
     fn carrier(&self) -> Result<Pjsua2> {
@@ -49,6 +72,23 @@ impl Scene<'_> {
         let outcome = carrier.is_confirmed().and_then(|()| then(&mut carrier));
         outcome.with_context(|| pbx.log())?;
         self.record()
+    }
+
+    /// A call of the carrier's and one of the PBX's, one after the other.
+    fn calls_both_ways(&self, pbx: &Asterisk) -> Result<()> {
+        let mut carrier = self.carrier()?;
+        carrier.dial_number(&Extension::Echo.number())?;
+        carrier.is_confirmed().with_context(|| pbx.log())?;
+        carrier.hears_a_tone(FLOWING)?;
+        carrier.hang_up()?;
+        carrier.has_ended()?;
+        pbx.call()?;
+        carrier.is_confirmed().with_context(|| pbx.log())?;
+        carrier.hears_a_tone(FLOWING)?;
+        carrier.hang_up()?;
+        let cdrs = wait_for_cdrs(self.lab, 2, PATIENCE)?;
+        ended(&cdrs[0], "hangup", "a")?;
+        ended(&cdrs[1], "hangup", "b")
     }
 
     fn record(&self) -> Result<Cdr> {
@@ -155,5 +195,21 @@ fn is_returned(scene: &Scene<'_>) -> Result<()> {
     for cdr in wait_for_cdrs(scene.lab, 2, PATIENCE)? {
         ended(&cdr, "hangup", "a")?;
     }
+    Ok(())
+}
+
+fn is_registered_with(scene: &Scene<'_>) -> Result<()> {
+    let pbx = Asterisk::pbx(scene.lab, scene.debian, scene.transport, Account::Edge)?;
+    let shown = || ask(scene.lab, &["trunk", "show", Side::Pbx.name()]).unwrap_or_default();
+    let registered = wait_until(PATIENCE, || shown().contains("\"state\": \"registered\"").then_some(()));
+    registered.with_context(|| format!("{}\n{}\n{}", shown(), pbx.log(), scene.edge.log()))?;
+    scene.calls_both_ways(&pbx)
+}
+
+fn proves_itself(scene: &Scene<'_>) -> Result<()> {
+    let pbx = Asterisk::pbx(scene.lab, scene.debian, scene.transport, Account::Asterisk)?;
+    scene.calls_both_ways(&pbx)?;
+    let challenges = scene.edge.counters()?.sip("challenges");
+    ensure!(challenges > 0, "nobody had to prove anything");
     Ok(())
 }

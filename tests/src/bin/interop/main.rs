@@ -5,25 +5,35 @@
 
 mod asterisk;
 mod others;
+mod sipp;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 
-use edge_tests::drill::with_edge;
 use edge_tests::lab::{Lab, Side};
+use edge_tests::peers::registrar::{PASSWORD, write_password};
 use edge_tests::peers::{NewerDebian, Transport};
 use edge_tests::{EdgeConfig, EdgeProcess, sweep};
 
 /// What a case does.
 type Try = fn(&Scene<'_>) -> Result<()>;
 
+/// What a case changes in edge's configuration.
+type Configured = fn(EdgeConfig) -> EdgeConfig;
+
+/// Nothing.
+const fn plainly(config: EdgeConfig) -> EdgeConfig {
+    config
+}
+
 /// One thing that is tried with one peer.
 struct Case {
     peer: &'static str,
     transport: Transport,
     what: &'static str,
+    configured: Configured,
     run: Try,
 }
 
@@ -39,8 +49,11 @@ impl Case {
     fn run(&self, debian: &NewerDebian) -> Result<()> {
         let transport = self.transport;
         let config = EdgeConfig::default().over(Side::Carrier, transport).over(Side::Pbx, transport);
-        with_edge(config, |lab, edge| {
-            (self.run)(&Scene { lab, edge: &edge, debian, transport: self.transport })?;
+        let config = (self.configured)(config);
+        Lab::drill(|lab| {
+            write_password(lab, PASSWORD)?;
+            let edge = EdgeProcess::start(lab, &config)?;
+            (self.run)(&Scene { lab, edge: &edge, debian, transport })?;
             edge.stop()
         })
     }
@@ -49,7 +62,7 @@ impl Case {
 #[derive(Parser)]
 #[command(
     name = "interop",
-    about = "Edge with Asterisk 22 as the PBX and Kamailio 6.1 as the carrier's proxy"
+    about = "Edge with Asterisk 22 as the PBX, Kamailio 6.1 as the carrier's proxy, and SIPp 3.8 over TLS"
 )]
 struct Options {
     /// Try only what has this in its line of the table
@@ -72,7 +85,7 @@ fn try_all(options: &Options) -> Result<bool> {
     let debian = NewerDebian::installed()?;
     let mut failures = Vec::new();
     println!("  {:<14}{:<6}{:<56}outcome", "peer", "over", "what");
-    for case in asterisk::cases().into_iter().chain(others::cases()) {
+    for case in asterisk::cases().into_iter().chain(others::cases()).chain(sipp::cases()) {
         let line = format!("{:<14}{:<6}{:<56}", case.peer, case.transport.name(), case.what);
         if options.only.as_ref().is_some_and(|only| !line.contains(only)) {
             continue;

@@ -10,13 +10,14 @@ use edge_tests::peers::{Kamailio, Proxy, Transport};
 use edge_tests::sipp::CALLED_MEDIA_PORT;
 use edge_tests::{Sipp, scenario};
 
-use crate::{Case, Scene};
+use crate::{Case, Scene, plainly};
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |transport| Case {
         peer: "Kamailio 6.1",
         transport,
         what: "calls both ways through its Record-Route",
+        configured: plainly,
         run: both_ways,
     };
     Transport::PLAIN.map(case).into()
