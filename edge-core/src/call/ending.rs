@@ -37,6 +37,7 @@ impl Call {
         }
         self.end_referral(StatusCode::REQUEST_TERMINATED, ctx);
         self.end_joining(status, ctx);
+        self.tell_who_waits(ctx);
         self.end_passages(ctx);
         self.end_early_change(StatusCode::REQUEST_TERMINATED, None, ctx);
         for side in [Side::A, Side::B] {

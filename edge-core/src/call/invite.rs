@@ -175,6 +175,7 @@ impl Call {
         } else {
             self.exchange_is_through(side, ctx);
             self.new_side_is_up(ctx);
+            self.tell_who_waits(ctx);
         }
     }
 

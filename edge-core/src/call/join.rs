@@ -136,6 +136,8 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Availability {
     Now,
+    /// Once it is answered, which it can be at once.
+    Unanswered,
     /// Its call is changing.
     Later,
     Never,
@@ -211,7 +213,7 @@ impl Call {
 
     /// Tells a new side what the side said that it will be joined with: as the answer to its offer, else as an offer.
     fn answer_for_the_other(&mut self, ctx: &mut Context<'_>) {
-        let said = resumed(self.legs[1].said.agreed());
+        let said = resumed(self.legs[1].said.standing());
         let offered = self.exchange.as_ref().is_some_and(|exchange| exchange.offer.is_some());
         let told = if offered {
             self.translate_answer(Side::B, &said)
@@ -283,7 +285,9 @@ impl Call {
 
     /// Whether `side` may be taken over by another call.
     pub(crate) fn availability(&self, side: Side) -> Availability {
-        if self.ending || self.leg(side).state != LegState::Confirmed || self.joining.is_some() {
+        if self.leg(side).state == LegState::Early {
+            self.availability_of_waiting(side)
+        } else if self.ending || self.leg(side).state != LegState::Confirmed || self.joining.is_some() {
             Availability::Never
         } else if self.exchange.is_some() || self.refreshing.is_some() || !self.waiting.is_empty() {
             Availability::Later
@@ -294,6 +298,7 @@ impl Call {
 
     /// A side that was given to the call `by` leaves only the other one, which is told and hung up.
     pub(crate) fn given_away(&mut self, side: Side, by: CallKey, ctx: &mut Context<'_>) {
+        self.answered_for = None;
         let (cause, told) = match self.referred_to(by) {
             Some(referrer) => (Cause::Transferred(referrer), StatusCode::OK),
             // Nobody is left to be connected with the target of a REFER that has not come about.

@@ -145,6 +145,11 @@ impl Said {
     pub(super) const fn agreed(&self) -> &Bytes {
         &self.agreed
     }
+
+    /// The same; before there is one, what it has offered.
+    pub(super) const fn standing(&self) -> &Bytes {
+        if self.agreed.is_empty() { &self.newest } else { &self.agreed }
+    }
 }
 
 /// How far a side is.

@@ -43,6 +43,7 @@ mod origin;
 mod own_offer;
 mod party;
 mod passage;
+mod pickup;
 mod prack;
 mod provisional;
 mod reach;
@@ -182,6 +183,8 @@ pub(crate) struct Call {
     referred: Vec<Referred>,
     /// How it takes sides over from other calls, while it does.
     joining: Option<Joining>,
+    /// The call that its caller was answered for, which takes the place of who was called.
+    answered_for: Option<CallKey>,
     /// When the call has been in its phase for too long: unanswered first, then answered.
     phase_over_at: Option<Instant>,
     /// What the operator had decided when the call began.
@@ -252,6 +255,7 @@ impl Call {
             referral: None,
             referred: Vec::new(),
             joining,
+            answered_for: None,
             phase_over_at: Some(ctx.now + policy.timers.answer_max),
             policy: Arc::clone(policy),
             scheduled: None,

@@ -137,6 +137,7 @@ impl Edge {
             Some(found @ (Availability::Later | Availability::Never)) => {
                 return self.with_call(by, now, |call, ctx| call.sides_are_not_here(found, ctx));
             }
+            Some(Availability::Unanswered) => return self.answer_callers(by, &sources, now),
             Some(Availability::Now) | None => {}
         }
         if self.fetch(by, &sources) {
@@ -157,6 +158,22 @@ impl Edge {
         self.with_call(by, now, |call, ctx| call.sides_are_here(ctx));
     }
 
+    /// Answers those who wait for an answer among the sides that a call takes over; it has them once they have acknowledged that.
+    fn answer_callers(&mut self, by: CallKey, sources: &[(Side, Source)], now: Instant) {
+        let Some(said) = self.calls.get(&by).map(|call| call.said_by_new_side().clone()) else { return };
+        let mut answered = true;
+        for (_, source) in sources {
+            self.with_call(source.call, now, |call, ctx| {
+                if call.availability(source.side) == Availability::Unanswered {
+                    answered &= call.answer_for(by, &said, ctx).is_ok();
+                }
+            });
+        }
+        if !answered {
+            self.with_call(by, now, |call, ctx| call.sides_are_not_here(Availability::Never, ctx));
+        }
+    }
+
     /// The side that is kept when the dialog that `replaces` names is replaced, if a trunk of this name has a say in it:
     /// the side across the edge from that dialog; or when it is named as the peer sees it, because we told another side
     /// so, the side whose dialog it is.
@@ -165,7 +182,8 @@ impl Edge {
         let find = |tag: &[u8]| self.resources.dialogs.get(&shard::tag_number(tag)?).copied();
         if let Some((key, side)) = find(&replaces.to_tag) {
             let call = self.calls.get(&key)?;
-            let named = replaces.names(call.dialog(side)) && call.trunk(side).name == trunk;
+            let rings = side == Side::B && call.rings_at(replaces);
+            let named = (rings || replaces.names(call.dialog(side))) && call.trunk(side).name == trunk;
             return named.then_some(Source { shard, call: key, side: side.other() });
         }
         let (key, side) = find(&replaces.from_tag)?;
@@ -228,6 +246,10 @@ impl Edge {
         let call = self.calls.get(&kept.call).ok_or(none.clone())?;
         match call.standing() {
             Standing::Over => Err(Refused::Replaces(StatusCode::DECLINE)),
+            // One that we have begun (RFC 3891 section 3).
+            Standing::Unanswered if call.rings_at(&replaces) => {
+                call.could_be_answered_by(invite).map(|()| kept)
+            }
             Standing::Unanswered => Err(none),
             // Who has hung up has nothing that could be replaced, though his transfer is still tried.
             Standing::Answered if !call.is_whole() => Err(Refused::Replaces(StatusCode::DECLINE)),

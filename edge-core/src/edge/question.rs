@@ -122,7 +122,7 @@ impl Edge {
     /// have no say in it, and its names are those that its peer chose.
     fn name_across(&self, replaces: &Replaces, by: &str, across: &str) -> Option<Replaces> {
         let kept = self.kept_by(replaces, by)?;
-        let other = self.calls.get(&kept.call)?;
+        let other = self.calls.get(&kept.call).filter(|call| call.is_whole())?;
         let own = other.trunk(kept.side).name == across;
         own.then(|| Replaces::far_end_of(other.dialog(kept.side)))?
     }

@@ -118,6 +118,11 @@ impl Edge {
         if self.is_repetition(path, &request, now) {
             return;
         }
+        // RFC 3891 section 3.
+        let misplaced = !matches!(request.method, Method::Invite | Method::Ack | Method::Cancel);
+        if misplaced && request.message.first(HeaderName::Replaces).is_some() {
+            return self.answer_with(path, &request, StatusCode::BAD_REQUEST, now);
+        }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
         match request.method {
             Method::Ack => self.on_ack(trunk, path, &request, now),

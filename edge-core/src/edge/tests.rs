@@ -15,6 +15,7 @@ mod lines;
 mod media;
 mod numbers;
 mod passing;
+mod pickup;
 mod presentation;
 mod reason;
 mod redirect;

@@ -105,6 +105,7 @@ impl Snapshot {
             referral: None,
             referred: Vec::new(),
             joining: None,
+            answered_for: None,
             phase_over_at: self.phase_over_at.map(|at| clock.read(at)),
             policy: Arc::clone(policy),
             scheduled: None,

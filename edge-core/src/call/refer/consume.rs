@@ -60,6 +60,7 @@ impl Call {
         if self.referred_to(by).is_some() {
             self.referral_failed(code, ctx);
         }
+        self.not_picked_up(by, code, ctx);
     }
 
     /// The target of the call `by` rings, or says something else before its answer.

@@ -1,6 +1,6 @@
 //! Dialogs that are replaced: by an INVITE (RFC 3891), and by a REFER that names another call (RFC 5589).
 
-use super::control::{Sent, bench, only};
+use super::control::{Sent, only};
 use super::refer::{Up, by_carrier, by_pbx};
 use super::standing::{CARRIER, PBX, answer, header, in_dialog, pbx_sdp};
 use super::*;
@@ -123,17 +123,6 @@ fn one_that_is_not_acknowledged_replaces_nothing() {
     let bye = by_carrier(&up.ok, "BYE", 2, "");
     assert_eq!(only(&up.bench.receive(CARRIER, &bye), "BYE ").0.to_string(), PBX);
     assert_eq!(up.bench.settle().len(), 2);
-}
-
-#[test]
-fn a_dialog_that_is_being_set_up_is_not_replaced() {
-    let mut bench = bench(|_| {});
-    let sent = bench.receive(CARRIER, &invite(1));
-    let invite = only(&sent, "INVITE ").1.clone();
-    bench.receive(PBX, &answer(&invite, "180 Ringing", "b", PBX, ""));
-    let sent = bench.receive(PBX, &replacing(&dialog_of_pbx(&invite)));
-    assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 481 Call/Transaction Does Not Exist"));
-    assert_eq!(bench.settle().len(), 2);
 }
 
 #[test]
