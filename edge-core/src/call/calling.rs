@@ -60,6 +60,15 @@ pub(super) fn admit(
     })
 }
 
+/// Whether the trunk that calls may make a call, both numbers as routes match them.
+pub(super) fn takes_in(trunk: &Trunk, numbers: (&str, &str), ctx: &Context<'_>) -> Result<(), Refused> {
+    let taken = trunk.takes_in(numbers, ctx.time);
+    taken.map_err(|why| {
+        trunk.count_not_taken(why);
+        Refused::NotTaken { trunk: trunk.name.clone(), why }
+    })
+}
+
 /// Has the guards of the trunk that calls look at a call, both numbers as routes match them.
 pub(super) fn guard(
     trunk: &Trunk,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: this is the only place that turns a cause into a status code.
 
-use crate::policy::{Closed, Guarded, Refusal, RefuseWith};
+use crate::policy::{Closed, Guarded, NotTaken, Refusal, RefuseWith};
 use crate::sdp::SdpError;
 use crate::sip::StatusCode;
 
@@ -128,6 +128,14 @@ pub enum Refused {
         /// Which guard.
         guarded: Guarded,
     },
+    /// The caller's trunk may not make this call.
+    #[error("trunk {trunk} {why}")]
+    NotTaken {
+        /// Name of the trunk.
+        trunk: String,
+        /// What it lacks.
+        why: NotTaken,
+    },
     /// The number has a route, and none of its trunks may have the call now.
     #[error("route {route} has no trunk left: {why}")]
     NoTrunk {
@@ -242,7 +250,10 @@ impl Refused {
     pub const fn status(&self) -> StatusCode {
         match self {
             // No other way is the remedy, so nothing that sends a caller's PBX to look for one.
-            Self::Guarded { .. } | Self::Closed { closed: Closed::Direction, .. } => StatusCode::FORBIDDEN,
+            Self::Guarded { .. }
+            | Self::Closed { closed: Closed::Direction, .. }
+            | Self::NotTaken { why: NotTaken::Number | NotTaken::Caller, .. } => StatusCode::FORBIDDEN,
+            Self::NotTaken { why: NotTaken::Hours, .. } => StatusCode::TEMPORARILY_UNAVAILABLE,
             Self::Closed { closed: Closed::Draining | Closed::Disabled, .. }
             | Self::Limit { refuse_with: RefuseWith::ServiceUnavailable, .. }
             | Self::NoTrunk { .. }
@@ -377,6 +388,7 @@ impl Refused {
         match self {
             Self::Closed { closed, .. } => closed.name(),
             Self::Guarded { guarded, .. } => guarded.name(),
+            Self::NotTaken { why, .. } => why.name(),
             Self::Limit { refusal, .. } => refusal.name(),
             Self::NoTrunk { .. } => "no_trunk",
             Self::NoRoute { .. } => "no_route",

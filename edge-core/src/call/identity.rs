@@ -7,7 +7,7 @@ mod caller;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub(super) use caller::{Caller, check_privacy};
+pub(super) use caller::{Caller, caller_number, check_privacy};
 
 /// Whether a name holds an address, a mailbox, or words joined by dots.
 pub(super) fn names_a_host(name: &[u8]) -> bool {

@@ -24,11 +24,11 @@ use super::attempt::ways_to;
 use super::body::session_body;
 use super::calling::{
     admit, called_dialog, closed_to, early_leg, guard, leg_record, may_go_to, no_port, record_name, sent_by,
-    tag,
+    tag, takes_in,
 };
 use super::course::{Course, Place, places};
 use super::exchange::Exchange;
-use super::identity::check_privacy;
+use super::identity::{caller_number, check_privacy};
 use super::join::{Joining, OnBehalf, Source};
 use super::leg::{Leg, Said};
 use super::party::Party;
@@ -163,6 +163,9 @@ impl Arrival<'_> {
         let caller = self.policy.trunk(self.trunk);
         // The caller's trunk says what its peer expects to hear, whichever bound is reached.
         let importance = importance_of(route);
+        if importance == Importance::Ordinary {
+            takes_in(caller, (self.caller().as_str(), self.dialled().as_str()), ctx)?;
+        }
         let mut room = admit((caller, Role::Caller), importance, caller.limits.refuse_with, ctx)?;
         if importance == Importance::Ordinary {
             guard(caller, (self.caller().as_str(), self.dialled().as_str()), &mut room, ctx)?;
@@ -295,7 +298,8 @@ impl Arrival<'_> {
         let Route { name, priority, .. } = self.policy.routes.route(route);
         record.route = Some(name.clone());
         if *priority {
-            tracing::info!(call = record.id, route = name, number, "priority call");
+            // At a level that no usual filter leaves out: who answers for emergency calls wants to see each of them.
+            tracing::warn!(call = record.id, route = name, number, "priority call");
         }
         Ok(route)
     }
@@ -308,7 +312,7 @@ impl Arrival<'_> {
 
     /// The number of who calls, as routes match it.
     fn caller(&self) -> Number {
-        self.policy.trunk(self.trunk).numbers.read(self.invite.from.uri())
+        caller_number(&self.invite, self.policy.trunk(self.trunk))
     }
 
     /// What the caller offers, as it is written and as it is understood.

@@ -3,7 +3,7 @@
 //! Invariants: what crosses is a cause of `SIP` or `Q.850`, one of each, read and written anew; a text crosses as a quoted
 //! string of ours, and not when it names a host. A response carries only `Q.850`: its own code is the other one.
 
-use crate::policy::{Closed, Guarded, Refusal};
+use crate::policy::{Closed, Guarded, NotTaken, Refusal};
 use crate::sip::{HeaderName, Message, MessageWriter, NameAddr};
 
 use super::identity::names_a_host;
@@ -104,6 +104,15 @@ const fn of_refused(refused: &Refused) -> (u16, &'static str) {
                 (34, "Too many calls")
             }
             Refusal::Rate { .. } => (42, "Too many calls a second"),
+            Refusal::GroupCalls { .. } | Refusal::GroupCallsIn { .. } | Refusal::GroupCallsOut { .. } => {
+                (34, "Too many calls of the group")
+            }
+            Refusal::GroupRate { .. } => (42, "Too many calls a second of the group"),
+        },
+        Refused::NotTaken { why, .. } => match why {
+            NotTaken::Number => (21, "Number not allowed"),
+            NotTaken::Caller => (21, "Caller not allowed"),
+            NotTaken::Hours => (21, "Not allowed at this time"),
         },
         Refused::Guarded { guarded, .. } => match guarded {
             Guarded::Denied { .. } => (21, "Destination not allowed"),

@@ -45,6 +45,7 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
         Refused::Offer(error) => response.header(HeaderName::Warning, warning(*error)),
         Refused::Closed { .. }
         | Refused::Guarded { .. }
+        | Refused::NotTaken { .. }
         | Refused::Limit { .. }
         | Refused::NoRoute { .. }
         | Refused::NoNumber

@@ -40,6 +40,10 @@ const REFUSALS_PER_CALL: u32 = 2;
 /// Calls that may hear 503 before that bound counts: a burst is refused whole.
 const REFUSALS_MAX: u32 = 512;
 
+/// Calls to numbers of priority routes that are admitted in one window whatever the load: more emergencies than a town has. Whoever
+/// calls such numbers faster than that shall not stop the shard by it.
+const URGENT_MAX: u32 = 50;
+
 /// A request for something new that has waited this long over UDP has been sent again, and is not read.
 pub(super) const STALE: Duration = T1.saturating_mul(2);
 
@@ -98,6 +102,8 @@ pub(super) struct Overload {
     admitted: u32,
     /// Calls of each trunk that are admitted in this window whatever the load.
     share: u32,
+    /// Of these, those to numbers of priority routes.
+    urgent: u32,
     /// Calls that may hear 503 now.
     refusals: u32,
     /// What was decided about the message at hand.
@@ -125,6 +131,7 @@ impl Overload {
             window_began: now,
             admitted: 0,
             share: 1,
+            urgent: 0,
             refusals: REFUSALS_MAX,
             verdict: Verdict::Admit,
         }
@@ -153,6 +160,23 @@ impl Overload {
     /// What was decided about the message at hand.
     pub(super) const fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Whether the message at hand may be passed over or turned away.
+    pub(super) fn is_late(&self) -> bool {
+        self.load == Load::Shedding || self.waited >= STALE
+    }
+
+    /// Admits the call at hand for its number, unless too many such calls were.
+    pub(super) fn admits_urgent(&mut self, now: Instant) -> bool {
+        self.turn(now);
+        let admits = self.urgent < URGENT_MAX;
+        if admits {
+            self.urgent += 1;
+            self.admitted = self.admitted.saturating_add(1);
+            self.verdict = Verdict::Admit;
+        }
+        admits
     }
 
     /// Takes note that the message at hand is from `trunk`.
@@ -225,7 +249,7 @@ impl Overload {
         self.share = if lately { self.share_of(self.admitted).max(1) } else { 1 };
         self.read_share = if lately { self.share_of(read) } else { 0 };
         self.read_before = self.trunks.drain().map(|(trunk, asking)| (trunk, asking.read)).collect();
-        self.admitted = 0;
+        (self.admitted, self.urgent) = (0, 0);
         self.window_began = now;
     }
 }

@@ -5,16 +5,25 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::policy::{OverBound, TrunkId};
-use crate::sip::{FramingError, HeaderName, Incoming, Method, ParseError, Request, StatusCode};
+use crate::sip::{FramingError, HeaderName, Incoming, Method, ParseError, Request, StatusCode, Uri};
 use crate::transaction::Path;
 
 use super::overload::{STALE, Verdict};
 use super::{Edge, Urgency};
 
+/// Longest request-URI that is looked at for an emergency number, in bytes: one of those is short.
+const URGENT_URI_MAX: usize = 256;
+
 impl Edge {
     /// Whether a message is not read for want of time; counts it then.
     pub(super) fn passes_over(&mut self, trunk: TrunkId, path: Path, bytes: &[u8], now: Instant) -> bool {
         if Urgency::of(bytes) == Urgency::Standing {
+            return false;
+        }
+        if self.overload.is_late()
+            && self.may_be_emergency(trunk, path, bytes)
+            && self.overload.admits_urgent(now)
+        {
             return false;
         }
         if !path.is_reliable() && self.overload.waited() >= STALE {
@@ -25,6 +34,21 @@ impl Edge {
         let ignored = is_call && self.overload.judge(trunk, now) == Verdict::Ignore && !path.is_reliable();
         self.counters.calls_ignored += u64::from(ignored);
         ignored
+    }
+
+    /// Whether a message that nobody has read yet is an INVITE to a number of a priority route: its first line says so, and nothing
+    /// else of it is looked at. At an address that trunks share it may be any one's.
+    fn may_be_emergency(&self, trunk: TrunkId, path: Path, bytes: &[u8]) -> bool {
+        let line = bytes.trim_ascii_start().split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let uri = line.strip_prefix(b"INVITE ").and_then(|line| line.strip_suffix(b" SIP/2.0"));
+        let Some(uri) = uri.filter(|uri| uri.len() <= URGENT_URI_MAX) else { return false };
+        let Ok(uri) = Uri::parse(Bytes::copy_from_slice(uri)) else { return false };
+        let calls = |id: TrunkId| {
+            let number = self.policy.trunk(id).numbers.read(&uri);
+            self.policy.routes.may_be_urgent(id, number.as_str())
+        };
+        calls(trunk)
+            || path.proven.is_none() && self.policy.sharing(path.listener.realm, path.peer.ip()).any(calls)
     }
 
     /// Passes on what is within the operator's bounds, and counts what is not, by bound.

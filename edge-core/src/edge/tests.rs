@@ -1,5 +1,6 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
+mod admission;
 mod attempt;
 mod challenges;
 mod control;

@@ -1,9 +1,10 @@
-//! How much a trunk may do at once, and the room that a call takes on it.
+//! How much a trunk, or all trunks of a failover group, may do at once, and the room that a call takes on it.
 //!
 //! Invariants: a call exists only with an [`Admission`], which is given back when it is dropped, so a slot cannot leak; a
 //! refusal takes nothing. Counting is lock-free: shards share one [`TrunkUsage`] a trunk. A priority call (an emergency) is
 //! counted as any other and never refused.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,6 +86,30 @@ pub enum Refusal {
         /// The bound.
         max: u32,
     },
+    /// `max_calls` calls are standing in its failover group.
+    #[error("max_calls = {max} of its group reached")]
+    GroupCalls {
+        /// The bound.
+        max: u32,
+    },
+    /// `max_calls_in` calls of its group's are standing.
+    #[error("max_calls_in = {max} of its group reached")]
+    GroupCallsIn {
+        /// The bound.
+        max: u32,
+    },
+    /// `max_calls_out` calls to its group are standing.
+    #[error("max_calls_out = {max} of its group reached")]
+    GroupCallsOut {
+        /// The bound.
+        max: u32,
+    },
+    /// `max_cps` calls of its group were started in the last second.
+    #[error("max_cps = {max} of its group reached")]
+    GroupRate {
+        /// The bound.
+        max: u32,
+    },
 }
 
 impl Refusal {
@@ -96,6 +121,10 @@ impl Refusal {
             Self::CallsIn { .. } => "max_calls_in",
             Self::CallsOut { .. } => "max_calls_out",
             Self::Rate { .. } => "max_cps",
+            Self::GroupCalls { .. } => "group_max_calls",
+            Self::GroupCallsIn { .. } => "group_max_calls_in",
+            Self::GroupCallsOut { .. } => "group_max_calls_out",
+            Self::GroupRate { .. } => "group_max_cps",
         }
     }
 }
@@ -103,15 +132,32 @@ impl Refusal {
 /// What a trunk is doing now.
 #[derive(Debug, Default)]
 pub struct TrunkUsage {
+    load: Load,
+    /// Messages that wait to be read.
+    pub(super) waiting: AtomicU32,
+}
+
+impl std::ops::Deref for TrunkUsage {
+    type Target = Load;
+
+    fn deref(&self) -> &Load {
+        &self.load
+    }
+}
+
+/// The calls of a trunk, or of all trunks of a group: how many stand, and how fast they begin.
+#[derive(Debug, Default)]
+pub struct Load {
     calls: Arc<AtomicU32>,
     calls_in: Arc<AtomicU32>,
     calls_out: Arc<AtomicU32>,
-    /// Messages that wait to be read.
-    pub(super) waiting: AtomicU32,
     bucket: Bucket,
 }
 
-impl TrunkUsage {
+/// The rooms that one call takes: of all calls, and of those of its direction.
+type Rooms = [Room; 2];
+
+impl Load {
     /// Calls standing now.
     #[must_use]
     pub fn calls(&self) -> u32 {
@@ -129,12 +175,80 @@ impl TrunkUsage {
     pub fn calls_out(&self) -> u32 {
         self.calls_out.load(Ordering::Relaxed)
     }
+
+    /// Takes the rooms of one call.
+    fn take(&self, role: Role, limits: &Limits) -> Result<Rooms, Refusal> {
+        let refused = |max: Option<u32>, refusal: fn(u32) -> Refusal| refusal(max.unwrap_or(u32::MAX));
+        let all = Room::take(&self.calls, limits.calls_max)
+            .ok_or_else(|| refused(limits.calls_max, |max| Refusal::Calls { max }))?;
+        let one_way = match role {
+            Role::Caller => Room::take(&self.calls_in, limits.calls_in_max)
+                .ok_or_else(|| refused(limits.calls_in_max, |max| Refusal::CallsIn { max }))?,
+            Role::Called => Room::take(&self.calls_out, limits.calls_out_max)
+                .ok_or_else(|| refused(limits.calls_out_max, |max| Refusal::CallsOut { max }))?,
+        };
+        Ok([all, one_way])
+    }
+
+    /// Takes the rooms of one call more, however many there are.
+    fn take_another(&self, role: Role) -> Rooms {
+        let one_way = match role {
+            Role::Caller => &self.calls_in,
+            Role::Called => &self.calls_out,
+        };
+        [&self.calls, one_way].map(Room::take_another)
+    }
+
+    /// Takes the token of one call that begins.
+    fn begin(&self, limits: &Limits, since_epoch: Duration) -> Result<(), Refusal> {
+        let Some(max) = limits.calls_per_second_max else { return Ok(()) };
+        let burst = limits.burst_max.unwrap_or(max);
+        let taken = self.bucket.take((max, Duration::from_secs(1)), burst, since_epoch);
+        taken.then_some(()).ok_or(Refusal::Rate { max })
+    }
+}
+
+/// The bounds that all trunks of a failover group have together.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The bounds; what is heard above one is the caller's trunk's affair.
+    pub limits: Limits,
+    /// How much its trunks are doing now; a reload keeps it by the name.
+    pub load: Arc<Load>,
+}
+
+impl Refusal {
+    /// The same bound of a group.
+    const fn of_group(self) -> Self {
+        match self {
+            Self::Calls { max } | Self::GroupCalls { max } => Self::GroupCalls { max },
+            Self::CallsIn { max } | Self::GroupCallsIn { max } => Self::GroupCallsIn { max },
+            Self::CallsOut { max } | Self::GroupCallsOut { max } => Self::GroupCallsOut { max },
+            Self::Rate { max } | Self::GroupRate { max } => Self::GroupRate { max },
+        }
+    }
+}
+
+/// Lets the trunks of groups go on with what groups of the same names have counted in `previous`, all of one group together.
+pub(super) fn keep_groups(trunks: &mut [Arc<Trunk>], previous: &[Arc<Trunk>]) {
+    let groups = previous.iter().filter_map(|trunk| trunk.group.as_ref());
+    let loads: HashMap<&str, &Arc<Load>> = groups.map(|group| (&*group.name, &group.load)).collect();
+    for trunk in trunks {
+        let Some(group) = &trunk.group else { continue };
+        if let Some(load) = loads.get(&*group.name).filter(|load| !Arc::ptr_eq(load, &group.load)) {
+            let group = Some(Group { load: Arc::clone(load), ..group.clone() });
+            *trunk = Arc::new(Trunk { group, ..Trunk::clone(trunk) });
+        }
+    }
 }
 
 /// Proof that a trunk had room for one call; dropping it gives the room back.
 #[derive(Debug)]
 pub struct Admission {
-    _rooms: [Room; 2],
+    _rooms: Rooms,
+    _rooms_of_group: Option<Rooms>,
     targets: Arc<Targets>,
     /// How it fares, when the trunk is called.
     seizure: Option<Seizure>,
@@ -239,37 +353,34 @@ impl Trunk {
             Importance::Ordinary => self.limits,
             Importance::Priority => Limits::default(),
         };
-        let refused = |max: Option<u32>, refusal: fn(u32) -> Refusal| refusal(max.unwrap_or(u32::MAX));
-        let all = Room::take(&self.usage.calls, limits.calls_max)
-            .ok_or_else(|| refused(limits.calls_max, |max| Refusal::Calls { max }))?;
-        let one_way = match role {
-            Role::Caller => Room::take(&self.usage.calls_in, limits.calls_in_max)
-                .ok_or_else(|| refused(limits.calls_in_max, |max| Refusal::CallsIn { max }))?,
-            Role::Called => Room::take(&self.usage.calls_out, limits.calls_out_max)
-                .ok_or_else(|| refused(limits.calls_out_max, |max| Refusal::CallsOut { max }))?,
-        };
-        if let Some(max) = limits.calls_per_second_max {
-            let burst = limits.burst_max.unwrap_or(max);
-            if !self.usage.bucket.take((max, Duration::from_secs(1)), burst, since_epoch) {
-                return Err(Refusal::Rate { max });
-            }
-        }
+        let group = self.group.as_ref().map(|group| match importance {
+            Importance::Ordinary => (&group.load, group.limits),
+            Importance::Priority => (&group.load, Limits::default()),
+        });
+        let rooms = self.usage.take(role, &limits)?;
+        let of_group = group.map(|(load, limits)| load.take(role, &limits)).transpose();
+        let of_group = of_group.map_err(Refusal::of_group)?;
+        self.usage.begin(&limits, since_epoch)?;
+        let begun = group.map_or(Ok(()), |(load, limits)| load.begin(&limits, since_epoch));
+        begun.map_err(Refusal::of_group)?;
         self.targets.call_began();
         self.state.outcomes.begun(self.window(), since_epoch);
         let seizure = (role == Role::Called).then(|| Seizure::new(self));
-        Ok(Admission { _rooms: [all, one_way], targets: Arc::clone(&self.targets), seizure, guarded: None })
+        let targets = Arc::clone(&self.targets);
+        Ok(Admission { _rooms: rooms, _rooms_of_group: of_group, targets, seizure, guarded: None })
     }
 
     /// Takes the room of a call that has it already, whatever the bounds: it was admitted, and answered, by another process.
     #[must_use]
     pub fn readmit(&self, role: Role) -> Admission {
-        let one_way = match role {
-            Role::Caller => &self.usage.calls_in,
-            Role::Called => &self.usage.calls_out,
-        };
         self.targets.call_began();
-        let rooms = [&self.usage.calls, one_way].map(Room::take_another);
-        Admission { _rooms: rooms, targets: Arc::clone(&self.targets), seizure: None, guarded: None }
+        Admission {
+            _rooms: self.usage.take_another(role),
+            _rooms_of_group: self.group.as_ref().map(|group| group.load.take_another(role)),
+            targets: Arc::clone(&self.targets),
+            seizure: None,
+            guarded: None,
+        }
     }
 }
 

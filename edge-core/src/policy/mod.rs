@@ -16,6 +16,7 @@ mod guards;
 mod headers;
 mod health;
 mod identity;
+mod incoming;
 mod limits;
 mod listener;
 mod marks;
@@ -58,7 +59,8 @@ pub use guards::{Callers, Guarded, Guards, Held, PrefixGuard, PrefixUsage};
 pub use headers::HeaderPolicy;
 pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use identity::{IdentityHeader, IdentityPolicy, OwnNumber};
-pub use limits::{Admission, Importance, Limits, Refusal, RefuseWith, Role, TrunkUsage};
+pub use incoming::{Incoming, IncomingRule, NotTaken};
+pub use limits::{Admission, Group, Importance, Limits, Load, Refusal, RefuseWith, Role, TrunkUsage};
 pub use listener::{Listener, ListenerId, Transport};
 pub use marks::{Claim, Mark, Wanted};
 pub use media::{MediaRules, Policing};
@@ -247,6 +249,7 @@ impl Policy {
                 self.trunks.extend(old.left());
             }
         }
+        limits::keep_groups(&mut self.trunks, &previous.trunks);
         names::bound_former(&mut self.trunks);
         self.sources = Sources::new(&self.trunks);
         self.keys = certified(&self.trunks);

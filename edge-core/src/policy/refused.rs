@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Closed, Guarded, Refusal};
+use super::{Closed, Guarded, NotTaken, Refusal};
 
 /// Every reason by its stable name, as CDRs have it.
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 18] = [
     "direction",
     "trunk_draining",
     "trunk_disabled",
@@ -13,6 +13,13 @@ const REASONS: [&str; 11] = [
     "max_calls_in",
     "max_calls_out",
     "max_cps",
+    "group_max_calls",
+    "group_max_calls_in",
+    "group_max_calls_out",
+    "group_max_cps",
+    "incoming_number",
+    "incoming_caller",
+    "incoming_hours",
     "guard_denied",
     "guard_calls_per_caller",
     "guard_calls",
@@ -34,6 +41,10 @@ impl Refused {
 
     pub(super) fn count_guarded(&self, guarded: &Guarded) {
         self.count(guarded.name());
+    }
+
+    pub(super) fn count_not_taken(&self, why: NotTaken) {
+        self.count(why.name());
     }
 
     pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {

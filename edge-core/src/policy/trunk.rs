@@ -9,8 +9,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Guards, Host, Keepalive, Limits, Mark, Number,
-    NumberPlan, RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState, TrunkUsage,
+    AsTarget, BreakerRule, CodecPolicy, DelayedOffer, Group, Guards, Host, Incoming, Keepalive, Limits, Mark,
+    Number, NumberPlan, RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState,
+    TrunkUsage,
 };
 use super::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
 use crate::digest::Login;
@@ -135,6 +136,10 @@ pub struct Trunk {
     pub login: Option<Arc<Login>>,
     /// Who it is when we challenge it.
     pub visitor: Visitor,
+    /// What its failover group may do together; `None` for no bounds.
+    pub group: Option<Group>,
+    /// Which of its calls are taken, and when; `None` for all.
+    pub incoming: Option<Arc<Incoming>>,
     /// What is looked at before its calls are placed; `None` for nothing.
     pub guards: Option<Arc<Guards>>,
     /// When its breaker opens; `None` for one that never does.
@@ -217,6 +222,8 @@ impl Trunk {
             delayed_offer: DelayedOffer::default(),
             refer: Refer::default(),
             keepalive: None,
+            group: None,
+            incoming: None,
             guards: None,
             breaker: None,
             numbers: Arc::default(),

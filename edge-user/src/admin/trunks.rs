@@ -32,6 +32,8 @@ pub struct Trunk {
     pub transport: Option<String>,
     /// What is encrypted: `tls` its signalling, `srtp` its media, where both sides want that.
     pub encryption: Vec<String>,
+    /// The number that it knows us by.
+    pub virtual_number: Option<String>,
     /// Who we are there when it challenges us; where it proves by a password who it is, who it says that it is.
     pub username: Option<String>,
     /// `draining` or `disabled` by the operator; `down` (answers no OPTIONS), `avoided` (all its addresses have failed lately, or
@@ -60,6 +62,12 @@ pub struct Trunk {
     pub pdd_ms: Option<u64>,
     /// Calls that it could not have, by reason, since the start.
     pub refused: BTreeMap<String, u64>,
+    /// Its failover group.
+    pub group: Option<String>,
+    /// Calls that stand on all trunks of that group together, where it has bounds.
+    pub group_calls: Option<u32>,
+    /// Most that may there.
+    pub group_max_calls: Option<u32>,
     /// Most that may.
     pub max_calls: Option<u32>,
     /// New calls a second that it may begin.
@@ -148,6 +156,10 @@ impl Trunk {
         Self {
             transport: transport.map(|transport| transport.to_string()),
             encryption: words(encryption.into_iter().filter(|(_, is)| *is).map(|(word, _)| word)),
+            virtual_number: virtual_number(trunk),
+            group: trunk.as_target.group.as_deref().map(str::to_owned),
+            group_calls: trunk.group.as_ref().map(|group| group.load.calls()),
+            group_max_calls: trunk.group.as_ref().and_then(|group| group.limits.calls_max),
             username: trunk
                 .login
                 .as_ref()
@@ -178,6 +190,12 @@ impl Trunk {
             max_cps: trunk.limits.calls_per_second_max,
         }
     }
+}
+
+/// What callers are presented as, else what calls of it are for that name no number.
+fn virtual_number(trunk: &policy::Trunk) -> Option<String> {
+    let presented = trunk.identity.own.as_ref().map(|own| own.number.as_str().to_owned());
+    presented.or_else(|| trunk.register.as_ref()?.number.clone())
 }
 
 fn words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {

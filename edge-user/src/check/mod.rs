@@ -210,6 +210,17 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
         let every = Span(*interval);
         row(f, "is it alive", format_args!("asked each {every}; down after {fails}, up after {oks}"))?;
     }
+    if let Some(group) = &trunk.group {
+        let bounds = bounds(&group.limits);
+        row(
+            f,
+            "its group",
+            format_args!("{}: {} with all trunks of the group", group.name, bounds.join(", ")),
+        )?;
+    }
+    if let Some(incoming) = &trunk.incoming {
+        row(f, "it may call", format_args!("{}", routes::taken(incoming)))?;
+    }
     if let Some(guards) = guards {
         row(f, "its guards", format_args!("{}", guarded(guards)))?;
     }
@@ -352,10 +363,11 @@ fn opens(rule: &BreakerRule) -> String {
     format!("opens for {rest} when, of at least {calls} to it in {window}, {}", faults.join(", or "))
 }
 
-fn limited(limits: Limits) -> String {
-    let Limits { calls_max, calls_in_max, calls_out_max, calls_per_second_max, burst_max, refuse_with } =
+/// Bounds of calls, each in words.
+fn bounds(limits: &Limits) -> Vec<String> {
+    let Limits { calls_max, calls_in_max, calls_out_max, calls_per_second_max, burst_max, refuse_with: _ } =
         limits;
-    let bounds: Vec<_> = [
+    [
         calls_max.map(|max| format!("{max} at once")),
         calls_in_max.map(|max| format!("{max} from it at once")),
         calls_out_max.map(|max| format!("{max} to it at once")),
@@ -364,11 +376,15 @@ fn limited(limits: Limits) -> String {
     ]
     .into_iter()
     .flatten()
-    .collect();
+    .collect()
+}
+
+fn limited(limits: Limits) -> String {
+    let bounds = bounds(&limits);
     if bounds.is_empty() {
         return "none".to_owned();
     }
-    let status = match refuse_with {
+    let status = match limits.refuse_with {
         RefuseWith::ServiceUnavailable => "503 Service Unavailable",
         RefuseWith::BusyHere => "486 Busy Here",
     };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use edge_core::policy::{
-    AsTarget, Cost, Hours, NumberMatch, NumberRewrite, Patience, Plan, Policy, Route, RouteTarget, Strategy,
-    Trigger, Triggers, TrunkId,
+    AsTarget, Cost, Hours, Incoming, IncomingRule, NumberMatch, NumberRewrite, Patience, Plan, Policy, Route,
+    RouteTarget, Strategy, Trigger, Triggers, TrunkId,
 };
 use edge_core::sip::StatusClass;
 
@@ -158,6 +158,17 @@ impl Display for Open<'_> {
         let [from, to] = hours.minutes().map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60));
         write!(f, "from {from} to {to} of {}", hours.zone().iana_name().unwrap_or("UTC"))
     }
+}
+
+/// Which calls of a trunk are taken, rule by rule.
+pub(super) fn taken(incoming: &Incoming) -> String {
+    let rule = |IncomingRule { to, caller, when }: &IncomingRule| {
+        let to = to.as_ref().map_or_else(|| "any number".to_owned(), ToString::to_string);
+        let caller = caller.as_ref().map(|caller| format!("for callers {caller}"));
+        let when = when.as_ref().map(|hours| Open(hours).to_string());
+        [Some(to), caller, when].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    };
+    incoming.0.iter().map(rule).collect::<Vec<_>>().join("; or ")
 }
 
 /// What a trunk is as one of several.

@@ -41,6 +41,9 @@ enum Command {
         /// Number of the caller, as the trunk would say it.
         #[arg(long, value_name = "NUMBER", default_value = "")]
         caller: String,
+        /// Number in its P-Asserted-Identity, which counts where `trust_identity` of the trunk is true.
+        #[arg(long, value_name = "NUMBER")]
+        pai: Option<String>,
         /// What time it is; now, when nothing is said.
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
@@ -54,8 +57,14 @@ enum Command {
 }
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let Command::Explain { config, from, to, caller, at, file_only, json } = &options.command;
-    let question = Question { from: from.clone(), to: to.clone(), caller: caller.clone(), at: at.clone() };
+    let Command::Explain { config, from, to, caller, pai, at, file_only, json } = &options.command;
+    let question = Question {
+        from: from.clone(),
+        to: to.clone(),
+        caller: caller.clone(),
+        pai: pai.clone(),
+        at: at.clone(),
+    };
     let explanation = match running(config, &question).filter(|_| !file_only) {
         Some(answer) => answer?,
         None => by_file(config, question)?,
@@ -71,11 +80,10 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
 
 /// What the running edge says; `None` when none runs.
 fn running(config: &ConfigPath, question: &Question) -> Option<Result<Explanation, ClientError>> {
-    let Question { from, to, caller, at } = question;
+    let Question { from, to, caller, pai, at } = question;
+    let optional = at.iter().map(|at| ("at", at)).chain(pai.iter().map(|pai| ("pai", pai)));
     let mut path = String::from("/v1/route/explain?");
-    for (name, value) in
-        [("from", from), ("to", to), ("caller", caller)].into_iter().chain(at.iter().map(|at| ("at", at)))
-    {
+    for (name, value) in [("from", from), ("to", to), ("caller", caller)].into_iter().chain(optional) {
         let _ = write!(path, "{name}={}&", escaped(value));
     }
     match config.running().get(path.trim_end_matches('&')) {

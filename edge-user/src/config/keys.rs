@@ -65,6 +65,7 @@ pub(super) const ROOT: Keys = &[
     built("realm"),
     built("trunk"),
     built("route"),
+    built("group"),
     built("admin"),
 ];
 
@@ -153,6 +154,7 @@ pub(super) const TRUNK: Keys = &[
     built("keepalive_oks"),
     built("breaker"),
     built("guards"),
+    built("incoming"),
     built("max_calls_in"),
     built("max_calls_out"),
     built("failover_group"),
@@ -240,6 +242,19 @@ pub(super) const TRUNK_GUARDS: Keys =
 
 /// An element of `prefixes` of `guards`.
 pub(super) const GUARD_PREFIX: Keys = &[built("prefix"), built("calls"), built("calls_per_minute")];
+
+/// A rule of `incoming` of a trunk.
+pub(super) const TRUNK_INCOMING: Keys = &[built("to"), built("from_number"), built("when")];
+
+/// `[[group]]`
+pub(super) const GROUP: Keys = &[
+    built("name"),
+    built("max_calls"),
+    built("max_calls_in"),
+    built("max_calls_out"),
+    built("max_cps"),
+    built("max_cps_burst"),
+];
 
 /// `breaker` of a trunk.
 pub(super) const TRUNK_BREAKER: Keys = &[

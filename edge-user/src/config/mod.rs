@@ -16,9 +16,11 @@ mod digest;
 mod direct;
 mod document;
 mod fault;
+mod group;
 mod guards;
 mod headers;
 mod identity;
+mod incoming;
 mod keepalive;
 mod keys;
 mod login;
@@ -287,6 +289,7 @@ fn policy<'a>(
     let sections = repeated(root, "route", keys::ROUTE, ROUTES_MAX)?;
     let route_names = Names::read("route", &sections);
     let (groups, plans) = (as_target::groups(&trunks), RefCell::default());
+    let bounds = group::read(root, &groups);
     let known = route::Trunks { names: &trunk_names, drafts: &trunks, groups: &groups, plans: &plans };
     let routes = numbered(sections, |section, index| route::read(&section, route_names.name(index), known));
 
@@ -295,7 +298,8 @@ fn policy<'a>(
     let authorities = authorities(&trunks, &realms);
     let logins = logins(&trunks);
     let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
-    let trunks: Option<Vec<_>> = trunks.into_iter().map(|trunk| Some(trunk?.finish())).collect();
+    let finish = |trunk: Option<TrunkDraft<'_>>| Some(group::join(trunk?.finish(), &bounds));
+    let trunks: Option<Vec<_>> = trunks.into_iter().map(finish).collect();
     let routes: Option<Vec<_>> = routes.into_iter().collect();
     let (realms, tls): (Vec<_>, Vec<_>) = realms?.into_iter().unzip();
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.

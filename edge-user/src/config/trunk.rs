@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    AsTarget, Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Keepalive,
-    Limits, Mark, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional, SESSION_TIMER,
-    Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
+    AsTarget, Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Incoming,
+    Keepalive, Limits, Mark, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional,
+    SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
 };
 use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
 use edge_core::policy::{Register, Registrar};
@@ -23,6 +23,7 @@ use super::digest;
 use super::document::{At, Section};
 use super::fault::Fault;
 use super::guards::guards;
+use super::incoming::incoming;
 use super::keepalive::keepalive;
 use super::keys;
 use super::login::{self, TrunkLogin};
@@ -73,6 +74,7 @@ pub(super) struct TrunkDraft<'a> {
     numbers: NumberPlan,
     keepalive: Option<Keepalive>,
     breaker: Option<BreakerRule>,
+    incoming: Option<Arc<Incoming>>,
     guards: Option<Arc<Guards>>,
 }
 
@@ -137,6 +139,7 @@ impl<'a> TrunkDraft<'a> {
             numbers: plan::of_trunk(&section),
             keepalive: keepalive(&section),
             breaker: breaker(&section),
+            incoming: incoming(&section, direction),
             guards: guards(&section),
             section,
         })
@@ -185,6 +188,7 @@ impl<'a> TrunkDraft<'a> {
             registrar,
             numbers,
             breaker,
+            incoming,
             guards,
             keepalive,
             ..
@@ -227,6 +231,8 @@ impl<'a> TrunkDraft<'a> {
             registered: Arc::default(),
             login: None,
             breaker,
+            group: None,
+            incoming,
             guards,
             keepalive,
         }
@@ -335,7 +341,7 @@ fn media_source(section: &Section<'_>, nat: bool) -> SourcePolicy {
     policy
 }
 
-fn limits(section: &Section<'_>) -> Limits {
+pub(super) fn limits(section: &Section<'_>) -> Limits {
     let bound = |key| section.get::<NonZeroU32>(key).map(|bound| bound.value.get());
     if section.has("max_cps_burst") && !section.has("max_cps") {
         section.note(section.line_of("max_cps_burst"), "max_cps_burst", Fault::Needs { key: "max_cps = 50" });

@@ -11,7 +11,8 @@ mod tests;
 use std::time::Duration;
 
 use edge_core::policy::{
-    Miss, Number, Policy, Readiness, Route, RouteId, RouteQuery, RouteTarget, Strategy, Trunk, TrunkId,
+    Group, Miss, NotTaken, Number, Policy, Readiness, Route, RouteId, RouteQuery, RouteTarget, Strategy,
+    Trunk, TrunkId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub struct Question {
     /// Number of the caller, as that trunk would say it.
     #[serde(default)]
     pub caller: String,
+    /// Number in its P-Asserted-Identity; none, when nothing is said.
+    pub pai: Option<String>,
     /// What time it is, as RFC 3339 has it; now, when nothing is said.
     pub at: Option<String>,
 }
@@ -45,8 +48,10 @@ pub struct Explanation {
     pub source: String,
     /// The number as routes match it.
     pub number: String,
-    /// The caller as routes match it.
+    /// The caller as routes and guards match it.
     pub caller: String,
+    /// Which identity that is, and why.
+    pub identity: String,
     /// Routes that were tried for it in this order, until one took the call.
     pub considered: Vec<Considered>,
     /// The route that has it.
@@ -137,13 +142,16 @@ pub fn explain(policy: &Policy, question: Question, moment: Moment) -> Result<Ex
         None => moment.now,
     };
     let (from, trunk) = trunk_of(policy, &question.from)?;
-    let (number, caller) = (trunk.numbers.read_text(&question.to), trunk.numbers.read_text(&question.caller));
+    let asserted = question.pai.as_ref().filter(|number| trunk.identity.trusted && !number.is_empty());
+    let number = trunk.numbers.read_text(&question.to);
+    let caller = trunk.numbers.read_text(asserted.unwrap_or(&question.caller));
     let query = RouteQuery { from, number: number.as_str(), caller: caller.as_str(), time: Some(time) };
     let taker = policy.routes.taker(query);
     let route = taker.map(|id| policy.routes.route(id));
     let trunks = route.map_or_else(Vec::new, |route| candidates(policy, route, &number, &caller, moment));
     Ok(Explanation {
-        refused: refused(trunk, &number, route, &trunks),
+        refused: refused(trunk, (&number, &caller), time, route, &trunks),
+        identity: identity(trunk, question.pai.as_deref()).to_owned(),
         considered: considered(policy, query, taker),
         number: number.as_str().to_owned(),
         caller: caller.as_str().to_owned(),
@@ -237,16 +245,36 @@ fn state(trunk: &Trunk, exempt: bool, since_epoch: Duration) -> (String, bool) {
     let (limits, usage) = (&trunk.limits, &trunk.usage);
     let at = |max: Option<u32>, calls: u32| max.is_some_and(|max| calls >= max) && !exempt;
     let full = at(limits.calls_max, usage.calls()) || at(limits.calls_out_max, usage.calls_out());
+    let group_full = trunk.group.as_ref().is_some_and(|Group { limits, load, .. }| {
+        at(limits.calls_max, load.calls()) || at(limits.calls_out_max, load.calls_out())
+    });
     match trunk.outbound(since_epoch) {
         Readiness::Closed(closed) => (closed.to_string(), true),
         _ if full => ("is full".to_owned(), true),
+        _ if group_full => ("is in a group that is full".to_owned(), true),
         _ if trunk.targets.is_empty() => ("has no address: DNS has said none".to_owned(), true),
         Readiness::Doubtful(doubt) => (format!("comes last: {doubt}"), false),
         Readiness::Ready => ("ready".to_owned(), false),
     }
 }
 
-fn refused(trunk: &Trunk, number: &Number, route: Option<&Route>, trunks: &[Candidate]) -> Option<String> {
+/// Which identity a call is routed and guarded by.
+fn identity(trunk: &Trunk, asserted: Option<&str>) -> &'static str {
+    match (trunk.identity.trusted, asserted) {
+        (true, Some(_)) => "its P-Asserted-Identity, which is believed (trust_identity)",
+        (true, None) => "From: it says no other; a P-Asserted-Identity would be believed (trust_identity)",
+        (false, Some(_)) => "From: its P-Asserted-Identity is not believed (trust_identity is false)",
+        (false, None) => "From",
+    }
+}
+
+fn refused(
+    trunk: &Trunk,
+    (number, caller): (&Number, &Number),
+    time: Timestamp,
+    route: Option<&Route>,
+    trunks: &[Candidate],
+) -> Option<String> {
     if let Err(closed) = trunk.inbound() {
         return Some(format!("trunk {} {closed}: 403 or 503", trunk.name));
     }
@@ -255,6 +283,12 @@ fn refused(trunk: &Trunk, number: &Number, route: Option<&Route>, trunks: &[Cand
     }
     if route.is_none() {
         return Some("no route takes the number: 404".to_owned());
+    }
+    let exempt = route.is_some_and(|route| route.priority);
+    let taken = trunk.takes_in((caller.as_str(), number.as_str()), Some(time));
+    if let Some(why) = taken.err().filter(|_| !exempt) {
+        let status = if why == NotTaken::Hours { 480 } else { 403 };
+        return Some(format!("trunk {} {why} (incoming): {status}", trunk.name));
     }
     trunks
         .iter()

@@ -10,6 +10,7 @@ fn asked(file: &str, from: &str, to: &str, caller: &str, at: &str) -> Explanatio
         from: from.to_owned(),
         to: to.to_owned(),
         caller: caller.to_owned(),
+        pai: None,
         at: Some(at.to_owned()),
     };
     let moment = Moment { source: "file", now: Timestamp::UNIX_EPOCH, since_epoch: Duration::ZERO };
@@ -66,8 +67,29 @@ fn a_question_about_nothing_is_said_to_be_one() {
             from: from.to_owned(),
             to: "1".to_owned(),
             caller: String::new(),
+            pai: None,
             at: at.map(str::to_owned),
         };
         assert_eq!(explain(&policy, question, moment).unwrap_err().to_string(), why);
     }
+}
+
+#[test]
+fn the_identity_that_is_believed_is_the_caller_and_is_said() {
+    let ask = |trusted: bool, pai: Option<&str>| {
+        let file = FILE.replace("auth = \"ip\"", &format!("auth = \"ip\"\ntrust_identity = {trusted}"));
+        let policy = Config::parse(&file).unwrap().policy;
+        let (from, to, caller) = ("pbx".to_owned(), "+442071838750".to_owned(), "+4930".to_owned());
+        let question =
+            Question { from, to, caller, pai: pai.map(str::to_owned), at: Some(MONDAY.to_owned()) };
+        let moment = Moment { source: "file", now: Timestamp::UNIX_EPOCH, since_epoch: Duration::ZERO };
+        let explanation = explain(&policy, question, moment).unwrap();
+        (explanation.caller.clone(), explanation.to_string())
+    };
+    let (caller, text) = ask(true, Some("+4940"));
+    assert_eq!(caller, "+4940");
+    assert!(text.contains("by its P-Asserted-Identity, which is believed"), "{text}");
+    let (caller, text) = ask(false, Some("+4940"));
+    assert_eq!(caller, "+4930");
+    assert!(text.contains("by From: its P-Asserted-Identity is not believed"), "{text}");
 }

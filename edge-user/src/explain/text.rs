@@ -6,9 +6,20 @@ use super::{Candidate, Considered, Explanation, Question};
 
 impl Display for Explanation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { question, source, number, caller, considered, route, priority, failover, trunks, refused } =
-            self;
-        let Question { from, to, caller: said, at } = question;
+        let Self {
+            question,
+            source,
+            number,
+            caller,
+            identity,
+            considered,
+            route,
+            priority,
+            failover,
+            trunks,
+            refused,
+        } = self;
+        let Question { from, to, caller: said, pai, at } = question;
         let by = if source == "running" {
             "the edge that runs"
         } else {
@@ -17,8 +28,10 @@ impl Display for Explanation {
         writeln!(f, "CALL from {from} to {to}, by {by}")?;
         row(f, "time", at.as_deref().unwrap_or("unknown"))?;
         row(f, "number", &became(to, number))?;
+        let said = if identity.starts_with("its ") { pai.as_deref().unwrap_or(said) } else { said };
         if !said.is_empty() {
             row(f, "caller", &became(said, caller))?;
+            row(f, "", &format!("by {identity}"))?;
         }
         writeln!(f, "ROUTE {}", route.as_deref().unwrap_or("none"))?;
         considered.iter().try_for_each(|one| looked_at(f, one))?;

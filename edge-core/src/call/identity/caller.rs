@@ -76,6 +76,12 @@ impl Caller {
         Self { from, asserted: asserted.flatten(), privacy }
     }
 
+    /// Its number as routes match it: who its trunk says it is, where that is believed, else who From names.
+    fn number(self, invite: &Request, trunk: &Trunk) -> Number {
+        // One who wants to stay unknown has the user of From all the same: a route may be for such callers.
+        self.asserted.map_or_else(|| trunk.numbers.read(invite.from.uri()), |party| party.number)
+    }
+
     /// From for `to`, at our own address `sent_by`.
     pub(in super::super) fn from(&self, to: &Trunk, sent_by: &[u8]) -> Bytes {
         if self.privacy.withheld {
@@ -152,6 +158,11 @@ impl Privacy {
             }
         })
     }
+}
+
+/// The number of who sends `invite` over `trunk`, as routes match it.
+pub(in super::super) fn caller_number(invite: &Request, trunk: &Trunk) -> Number {
+    Caller::of(invite, trunk).number(invite, trunk)
 }
 
 /// Refuses who asks for a privacy that nobody here knows, and for no call without it (RFC 3323 section 5).

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use super::standing::{CARRIER, PBX, Standing, answer, header, pbx_sdp, peers};
 use super::*;
 use crate::call::{Cause, JOURNAL_VERSION, Journaled, MediaFound, Unreadable};
-use crate::policy::TrunkUsage;
 
 /// How long nobody is there.
 const DOWN: Duration = Duration::from_secs(7);
@@ -184,8 +183,7 @@ fn rooms_and_ports_are_taken_again() {
     let limited = |trunks: &mut [Trunk; 2], _: &mut Strangers| trunks[0].limits.calls_max = Some(1);
     let mut call = Standing::new();
     found_with(&mut call, policy(limited, |_| {}), MediaFound::Relayed);
-    let usage: Vec<u32> =
-        call.bench.edge.policy.trunks.iter().map(|trunk| TrunkUsage::calls(&trunk.usage)).collect();
+    let usage: Vec<u32> = call.bench.edge.policy.trunks.iter().map(|trunk| trunk.usage.calls()).collect();
     assert_eq!((usage, call.bench.edge.media_ports_at_rest()), (vec![1, 1], 2));
     let (sent, records) = call.bench.receive(CARRIER, &invite(2));
     assert_eq!(statuses(&sent).last(), Some(&"SIP/2.0 503 Service Unavailable"));

@@ -80,3 +80,46 @@ fn priority_is_counted_and_never_refused() {
     assert_eq!(counts(&trunk), [4, 2, 2, 4]);
     assert_eq!(admit(&trunk, Role::Called).unwrap_err(), Refusal::Calls { max: 1 });
 }
+
+/// Two trunks of one group.
+fn grouped(limits: Limits) -> [Trunk; 2] {
+    let group = Group { name: "g".into(), limits, load: Arc::default() };
+    ["192.0.2.2:5060", "192.0.2.3:5060"]
+        .map(|host| Trunk { group: Some(group.clone()), ..trunk("t", host, &[]) })
+}
+
+#[test]
+fn the_trunks_of_a_group_have_its_bounds_together_and_a_refusal_takes_nothing_of_either() {
+    let [one, other] = grouped(Limits { calls_max: Some(2), calls_out_max: Some(1), ..Limits::default() });
+    let first = admit(&one, Role::Called).unwrap();
+    assert_eq!(admit(&other, Role::Called).unwrap_err(), Refusal::GroupCallsOut { max: 1 });
+    let _second = admit(&other, Role::Caller).unwrap();
+    assert_eq!(admit(&one, Role::Caller).unwrap_err(), Refusal::GroupCalls { max: 2 });
+    assert_eq!((counts(&one), counts(&other)), ([1, 0, 1, 1], [1, 1, 0, 1]));
+    assert_eq!(one.group.as_ref().unwrap().load.calls(), 2);
+    let urgent = one.admit(Role::Called, Importance::Priority, NOW).unwrap();
+    assert_eq!(one.group.as_ref().unwrap().load.calls(), 3, "an emergency counts, and is never refused");
+    drop((first, urgent));
+    assert!(admit(&other, Role::Called).is_ok());
+    assert!(one.readmit(Role::Called)._rooms_of_group.is_some());
+}
+
+#[test]
+fn the_rate_of_a_group_is_shared_and_has_a_burst() {
+    let [one, other] =
+        grouped(Limits { calls_per_second_max: Some(1), burst_max: Some(2), ..Limits::default() });
+    let _calls = [admit(&one, Role::Called).unwrap(), admit(&other, Role::Called).unwrap()];
+    assert_eq!(admit(&one, Role::Called).unwrap_err(), Refusal::GroupRate { max: 1 });
+    assert!(one.admit(Role::Called, Importance::Ordinary, NOW + Duration::from_secs(1)).is_ok());
+}
+
+#[test]
+fn a_reload_keeps_what_a_group_has_and_trunks_of_one_group_go_on_together() {
+    let old: Vec<_> = grouped(Limits::default()).map(Arc::new).into();
+    let _call = admit(&old[0], Role::Called).unwrap();
+    let mut new: Vec<_> = grouped(Limits { calls_max: Some(1), ..Limits::default() }).map(Arc::new).into();
+    keep_groups(&mut new, &old);
+    for trunk in &new {
+        assert_eq!(admit(trunk, Role::Called).unwrap_err(), Refusal::GroupCalls { max: 1 });
+    }
+}

@@ -11,6 +11,10 @@ fn each_reason_is_counted_by_its_name() {
         Refusal::CallsIn { max: 1 },
         Refusal::CallsOut { max: 1 },
         Refusal::Rate { max: 1 },
+        Refusal::GroupCalls { max: 1 },
+        Refusal::GroupCallsIn { max: 1 },
+        Refusal::GroupCallsOut { max: 1 },
+        Refusal::GroupRate { max: 1 },
     ];
     closed.into_iter().for_each(|closed| refused.count_closed(closed));
     full.into_iter().for_each(|refusal| refused.count_refusal(refusal));
@@ -22,6 +26,9 @@ fn each_reason_is_counted_by_its_name() {
         Guarded::Rate { prefix: prefix(), max: 1 },
     ];
     guarded.iter().for_each(|guarded| refused.count_guarded(guarded));
+    [NotTaken::Number, NotTaken::Caller, NotTaken::Hours]
+        .into_iter()
+        .for_each(|why| refused.count_not_taken(why));
     assert!(refused.named().all(|(_, count)| count == 1), "{:?}", refused.named().collect::<Vec<_>>());
     refused.count_refusal(Refusal::Rate { max: 2 });
     assert_eq!(refused.named().find(|(name, _)| *name == "max_cps"), Some(("max_cps", 2)));

@@ -116,13 +116,15 @@ pub enum Miss {
 pub struct Routes {
     routes: Vec<Route>,
     index: Index,
+    has_priority: bool,
 }
 
 impl Routes {
     /// Indexes `routes`.
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
-        Self { index: Index::new(&routes), routes }
+        let has_priority = routes.iter().any(|route| route.priority);
+        Self { index: Index::new(&routes), routes, has_priority }
     }
 
     /// The route that takes a call.
@@ -153,6 +155,19 @@ impl Routes {
                 (entry.route as RouteId, verdict)
             })
         })
+    }
+
+    /// Whether a call from a trunk to `number` may be an emergency: a priority route of its takes that number, for some caller and at
+    /// some time.
+    #[must_use]
+    pub fn may_be_urgent(&self, from: TrunkId, number: &str) -> bool {
+        self.has_priority
+            && self.index.texts(number).any(|(text, whole)| {
+                self.index.entries_for(text, from).any(|entry| {
+                    let route = &self.routes[entry.route as usize];
+                    route.priority && (whole || !entry.whole) && route.to.takes(number)
+                })
+            })
     }
 
     /// The route behind an id that [`Routes::taker`] gave.

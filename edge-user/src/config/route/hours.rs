@@ -14,7 +14,7 @@ use crate::config::value::form;
 const DAY_END: u16 = 24 * 60;
 
 /// Reads the hours; `None` when there are none, or when something was noted.
-pub(super) fn read(section: &Section<'_>) -> Option<Hours> {
+pub(in crate::config) fn read(section: &Section<'_>) -> Option<Hours> {
     let when = section.table("when", keys::ROUTE_WHEN)?;
     if !["days", "from", "to"].iter().any(|key| when.has(key)) {
         when.refuse_absent("days", "days = [\"mon\", \"tue\"], or from = \"08:00\" and to = \"18:00\"");

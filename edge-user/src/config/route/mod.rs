@@ -1,7 +1,7 @@
 //! `[[route]]`: from trunks and a number, a caller and a time, to the trunks that may take the call.
 
-mod hours;
-mod numbers;
+pub(super) mod hours;
+pub(super) mod numbers;
 mod targets;
 
 use edge_core::policy::{Direction, NumberMatch, NumberRewrite, Route, TrunkId};

@@ -8,7 +8,7 @@ use crate::config::keys;
 use crate::config::value::Number;
 
 /// Reads the numbers at `key`; `None` when there are none, or when something was noted.
-pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<NumberMatch> {
+pub(in crate::config) fn read(section: &Section<'_>, key: &'static str) -> Option<NumberMatch> {
     let numbers = section.table(key, keys::ROUTE_NUMBERS)?;
     let forms: Vec<&str> =
         ["prefix", "exact", "regex"].into_iter().filter(|form| numbers.has(form)).collect();
