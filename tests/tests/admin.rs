@@ -64,7 +64,18 @@ fn reload_says_what_it_makes_of_the_file() -> Result<()> {
         assert!(wrong.contains("auth"), "{wrong}");
         let stopped = config.clone().trunk(Side::Pbx, "enabled = false");
         std::fs::write(&file, stopped.toml(lab))?;
-        assert_eq!(ask(lab, &["reload"])?, "configuration reloaded\n");
+        let change = "trunk pbx: enabled: (none) -> false\n";
+        assert_eq!(
+            ask(lab, &["reload", "--dry-run"])?,
+            format!("{change}nothing changed: this was a dry run\n")
+        );
+        let against = ask(lab, &["check", "--no-host", "--against-running"])?;
+        ensure!(against.ends_with(&format!("AGAINST THE RUNNING EDGE\n{change}")), "{against}");
+        let trunk: Value = serde_json::from_str(&ask(lab, &["trunk", "show", Side::Pbx.name()])?)?;
+        assert_eq!(trunk["state"], "enabled");
+        assert_eq!(ask(lab, &["reload"])?, format!("{change}configuration reloaded\n"));
+        edge.wait_for_log("configuration reloaded: trunk pbx: enabled: (none) -> false", PATIENCE)?;
+        assert_eq!(ask(lab, &["reload"])?, "the file says nothing new\nconfiguration reloaded\n");
         let trunk: Value = serde_json::from_str(&ask(lab, &["trunk", "show", Side::Pbx.name()])?)?;
         assert_eq!(trunk["state"], "disabled");
         edge.stop()

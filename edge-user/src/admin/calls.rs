@@ -117,7 +117,39 @@ pub(super) fn no_call(id: &str) -> Failure {
     Failure::NotFound(format!("no call {id} stands here; `edge call list` shows those that do"))
 }
 
+/// Columns of [`Call::summary`].
+const COLUMNS: usize = 10;
+
 impl Call {
+    /// What stands above the columns of [`Call::summary`].
+    pub const HEADINGS: [&str; COLUMNS] =
+        ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B"];
+
+    /// It in a line: of the media of each side the packets, and how many are missing.
+    #[must_use]
+    pub fn summary(&self) -> [String; COLUMNS] {
+        let none = || "-".to_owned();
+        let packets = |leg: Option<&Leg>| {
+            let received = leg.and_then(|leg| leg.received.as_ref());
+            received.map_or_else(none, |received| match received.lost {
+                lost if lost > 0 => format!("{} -{lost}", received.packets),
+                _ => received.packets.to_string(),
+            })
+        };
+        [
+            self.id.clone(),
+            self.phase.clone(),
+            format!("{}s", self.talk_s),
+            self.a.trunk.clone(),
+            self.b.as_ref().map_or_else(none, |leg| leg.trunk.clone()),
+            self.caller.clone(),
+            self.number_dialled.clone(),
+            self.codec.clone().unwrap_or_else(none),
+            packets(Some(&self.a)),
+            packets(self.b.as_ref()),
+        ]
+    }
+
     /// `calendar` says when an instant was.
     pub(super) fn of(
         ShownCall { call, media, endpoints: _ }: &ShownCall,

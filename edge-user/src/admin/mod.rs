@@ -38,7 +38,7 @@ pub use access::TokenError;
 pub use calls::{Call, Leg};
 pub use client::{Client, ClientError};
 pub use door::start;
-pub use node::{Counted, Node, ShieldCounted};
+pub use node::{Counted, InForce, Node, ShieldCounted};
 pub use registration::{Binding, Registration};
 pub use shield::{Shield, ShieldEntry};
 pub use trunk_test::{Lookup, TargetTest, TlsTest, TrunkTest};
@@ -58,6 +58,7 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(node::counters))
         .routes(routes!(metrics::metrics))
         .routes(routes!(node::reload))
+        .routes(routes!(node::in_force))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(capture::capture))

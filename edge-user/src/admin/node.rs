@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::config::Changes;
 use crate::datapath::{Counter, CounterKind};
 use crate::runtime::{self, Control, Status};
 
@@ -87,14 +87,39 @@ pub(super) async fn counters(State(control): State<Control>) -> Result<Json<Coun
     Ok(Json(Counted::of(&packets, Some(Status::clone(&node.status())))))
 }
 
-/// Reads the configuration file again. A wrong file changes nothing.
-#[utoipa::path(post, path = "/v1/reload", responses(
-    (status = 204, description = "The file is in force."),
+/// How the configuration is to be read again.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Reload {
+    /// Whether it is only to be said what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Reads the configuration file again, and says what that changes. A wrong file changes nothing.
+#[utoipa::path(post, path = "/v1/reload", params(
+    ("dry_run" = Option<bool>, Query, description = "Only say what would change."),
+), responses(
+    (status = 200, description = "The file is in force, or would be.", body = Changes),
     (status = 422, description = "The file is wrong; what was in force is.", body = Complaint),
 ))]
-pub(super) async fn reload(State(control): State<Control>) -> Result<StatusCode, Failure> {
-    control.reload().await?.map_err(Failure::Unprocessable)?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn reload(
+    State(control): State<Control>,
+    Query(asked): Query<Reload>,
+) -> Result<Json<Changes>, Failure> {
+    Ok(Json(control.reload(asked.dry_run).await?.map_err(Failure::Unprocessable)?))
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InForce {
+    /// The file as it was read. No secret is in it.
+    pub toml: String,
+}
+
+/// The configuration in force, as its file was when it was read.
+#[utoipa::path(get, path = "/v1/config", responses((status = 200, body = InForce)))]
+pub(super) async fn in_force(State(control): State<Control>) -> Json<InForce> {
+    Json(InForce { toml: control.node().text().to_string() })
 }
 
 impl Node {

@@ -52,7 +52,8 @@ impl Display for Sheet<'_> {
 }
 
 fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
-    let Config { policy, node, log: _, admin, xdp, cdr, tls: _, logins: _, shards, drain, dns } = config;
+    let Config { policy, node, log: _, admin, xdp, cdr, tls: _, logins: _, shards, drain, dns, text: _ } =
+        config;
     writeln!(f, "NODE {}", node.name)?;
     row(f, "signalling", format_args!("{}", counted(*shards, "shard")))?;
     let mode = match xdp.mode {

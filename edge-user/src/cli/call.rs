@@ -5,8 +5,9 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use hyper::Method;
 
-use super::{ConfigPath, Outcome, table};
-use crate::admin::{Call, Leg};
+use super::listing::{Listing, Named};
+use super::{Outcome, table};
+use crate::admin::Call;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -26,47 +27,25 @@ enum Command {
     /// The calls that stand, oldest first; at most a thousand of each shard.
     List {
         #[command(flatten)]
-        config: ConfigPath,
+        listing: Listing,
         /// Only calls with a leg on this trunk.
         #[arg(long, value_name = "NAME")]
         trunk: Option<String>,
-        /// Print them as a JSON array.
-        #[arg(long)]
-        json: bool,
     },
     /// One call with both its sides, as JSON.
-    Show {
-        #[command(flatten)]
-        config: ConfigPath,
-        /// Its id: that of its log lines and of its record.
-        id: String,
-    },
+    Show(Named),
     /// End a call: both sides hear of it.
-    Hangup {
-        #[command(flatten)]
-        config: ConfigPath,
-        /// Its id.
-        id: String,
-    },
+    Hangup(Named),
 }
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     match &options.command {
-        Command::List { config, trunk, json } => {
+        Command::List { listing, trunk } => {
             let filter = trunk.as_ref().map_or_else(String::new, |name| format!("?trunk={name}"));
-            let calls: Vec<Call> = config.running().get(&format!("/v1/calls{filter}"))?;
-            if *json {
-                serde_json::to_writer(&mut *out, &calls)?;
-                writeln!(out)?;
-            } else {
-                list(out, &calls)?;
-            }
+            listing.show(&format!("/v1/calls{filter}"), out, |out, calls: &Vec<Call>| list(out, calls))?;
         }
-        Command::Show { config, id } => {
-            let call: Call = config.running().get(&format!("/v1/calls/{id}"))?;
-            writeln!(out, "{}", serde_json::to_string_pretty(&call)?)?;
-        }
-        Command::Hangup { config, id } => {
+        Command::Show(named) => named.show::<Call>("/v1/calls", out)?,
+        Command::Hangup(Named { config, name: id }) => {
             config.running().order(Method::DELETE, &format!("/v1/calls/{id}"))?;
             writeln!(out, "{id} is being hung up")?;
         }
@@ -75,25 +54,5 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
 }
 
 pub(super) fn list(out: &mut impl Write, calls: &[Call]) -> std::io::Result<()> {
-    let packets = |call: &Call, leg: Option<&Leg>| {
-        let received = leg.and_then(|leg| leg.received.as_ref());
-        let none = if call.media == "direct" { "direct" } else { "-" };
-        received.map_or_else(|| none.to_owned(), |received| received.packets.to_string())
-    };
-    let row = |call: &Call| {
-        [
-            call.id.clone(),
-            call.phase.clone(),
-            format!("{}s", call.talk_s),
-            call.a.trunk.clone(),
-            call.b.as_ref().map_or_else(|| "-".to_owned(), |leg| leg.trunk.clone()),
-            call.caller.clone(),
-            call.number_dialled.clone(),
-            call.codec.clone().unwrap_or_else(|| "-".to_owned()),
-            packets(call, Some(&call.a)),
-            packets(call, call.b.as_ref()),
-        ]
-    };
-    let headings = ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B"];
-    table::write(out, headings, &calls.iter().map(row).collect::<Vec<_>>())
+    table::write(out, Call::HEADINGS, &calls.iter().map(Call::summary).collect::<Vec<_>>())
 }

@@ -5,7 +5,9 @@ use std::io::Write;
 use clap::Args;
 
 use super::{ConfigPath, Outcome};
+use crate::admin::InForce;
 use crate::check::Sheet;
+use crate::config::Changes;
 use crate::host;
 use crate::logins::Logins;
 use crate::runtime::clock;
@@ -20,6 +22,7 @@ change the exit status, so that a file can be checked on another machine. `edge 
 
 Examples:
   edge check --config edge.toml
+  edge check --config new.toml --against-running      what it would change of the edge that runs by it
   edge check --config edge.toml --no-host     in a build pipeline, on a machine that is not the edge";
 
 #[derive(Debug, Args)]
@@ -29,11 +32,18 @@ pub(super) struct Options {
     /// Do not look at this host: its devices, addresses, port ranges and certificates.
     #[arg(long)]
     no_host: bool,
+    /// Say what the file would change of the edge that runs.
+    #[arg(long)]
+    against_running: bool,
 }
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let config = options.config.load()?;
     write!(out, "{}", Sheet(&config))?;
+    if options.against_running {
+        let InForce { toml } = options.config.running().get("/v1/config")?;
+        write!(out, "\nAGAINST THE RUNNING EDGE\n{}", Changes::between(&toml, &config.text))?;
+    }
     if options.no_host {
         return Ok(Outcome::Good);
     }

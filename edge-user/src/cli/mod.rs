@@ -8,6 +8,7 @@ mod capture;
 mod check;
 mod counters;
 mod doctor;
+mod listing;
 mod logging;
 mod reload;
 mod route;

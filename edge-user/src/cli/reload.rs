@@ -5,28 +5,45 @@ use std::io::Write;
 use clap::Args;
 use hyper::Method;
 
-use super::{ConfigPath, Outcome};
+use super::{ConfigPath, Outcome, listing};
 use crate::admin::ClientError;
+use crate::config::Changes;
 
 pub(super) const EXAMPLES: &str = "\
-The file is checked as a whole. A wrong one changes nothing; calls that stand keep what they began with.
+The file is checked as a whole. A wrong one changes nothing; calls that stand keep what they began with. What changes is \
+printed key by key, with what it was and what it is; certificates and passwords are read anew in any case.
 
 Examples:
-  edge check && edge reload";
+  edge reload --dry-run                       what would change, or why it would not be taken
+  edge reload
+  edge check --against-running --config new.toml";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigPath,
+    /// Say what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print what changes as one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    match options.config.running().order(Method::POST, "/v1/reload") {
-        Ok(()) => {
-            writeln!(out, "configuration reloaded")?;
-            Ok(Outcome::Good)
-        }
+    let path = format!("/v1/reload?dry_run={}", options.dry_run);
+    let changes: Changes = match options.config.running().ask_for(Method::POST, &path) {
+        Ok(changes) => changes,
+        Err(ClientError::Refused(why)) if options.dry_run => anyhow::bail!("would not be taken: {why}"),
         Err(ClientError::Refused(why)) => anyhow::bail!("not reloaded, nothing changed: {why}"),
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    if options.json {
+        listing::write_json(out, &changes)?;
+        return Ok(Outcome::Good);
     }
+    write!(out, "{changes}")?;
+    let done = if options.dry_run { "nothing changed: this was a dry run" } else { "configuration reloaded" };
+    writeln!(out, "{done}")?;
+    Ok(Outcome::Good)
 }

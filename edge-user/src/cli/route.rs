@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigPath, Outcome};
+use super::{ConfigPath, Outcome, listing};
 use crate::admin::ClientError;
 use crate::explain::{Explanation, Moment, Question, explain};
 use crate::runtime::clock;
@@ -70,8 +70,7 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
         None => by_file(config, question)?,
     };
     if *json {
-        serde_json::to_writer(&mut *out, &explanation)?;
-        writeln!(out)?;
+        listing::write_json(out, &explanation)?;
     } else {
         write!(out, "{explanation}")?;
     }

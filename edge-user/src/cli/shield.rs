@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use hyper::Method;
 
+use super::listing::Listing;
 use super::{ConfigPath, Outcome, table};
 use crate::admin::{Shield, ShieldEntry};
 
@@ -28,13 +29,7 @@ pub(super) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Who is allowed, denied, banned or familiar, a line each.
-    List {
-        #[command(flatten)]
-        config: ConfigPath,
-        /// Print everything as one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listing),
     /// Drop what comes from an address or a prefix.
     Deny {
         #[command(flatten)]
@@ -69,14 +64,8 @@ struct Who {
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     match &options.command {
-        Command::List { config, json } => {
-            let shield: Shield = config.running().get("/v1/shield")?;
-            if *json {
-                serde_json::to_writer(&mut *out, &shield)?;
-                writeln!(out)?;
-            } else {
-                list(out, &shield)?;
-            }
+        Command::List(listing) => {
+            listing.show("/v1/shield", out, |out, shield: &Shield| list(out, shield))?
         }
         Command::Deny { config, who } => order(config, "deny", who)?,
         Command::Allow { config, who } => order(config, "allow", who)?,

@@ -5,7 +5,8 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use hyper::Method;
 
-use super::{ConfigPath, Outcome, table, trunk_test};
+use super::listing::{Listing, Named};
+use super::{Outcome, table, trunk_test};
 use crate::admin::Trunk;
 
 pub(super) const EXAMPLES: &str = "\
@@ -28,13 +29,7 @@ pub(super) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// All trunks, a line each.
-    List {
-        #[command(flatten)]
-        config: ConfigPath,
-        /// Print them as a JSON array.
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listing),
     /// One trunk, as JSON.
     Show(Named),
     /// Ask it by OPTIONS, register where we do that, look at names and certificates, and say what is wrong.
@@ -53,43 +48,29 @@ enum Command {
     Enable(Named),
 }
 
-#[derive(Debug, Args)]
-struct Named {
-    #[command(flatten)]
-    config: ConfigPath,
-    /// Name of the trunk.
-    name: String,
-}
-
-impl Named {
-    fn order(&self, order: &str, said: &str, out: &mut impl Write) -> anyhow::Result<()> {
-        self.config.running().order(Method::POST, &format!("/v1/trunks/{}/{order}", self.name))?;
-        writeln!(out, "trunk {}: {said}", self.name)?;
-        Ok(())
-    }
+fn order(
+    Named { config, name }: &Named,
+    order: &str,
+    said: &str,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    config.running().order(Method::POST, &format!("/v1/trunks/{name}/{order}"))?;
+    writeln!(out, "trunk {name}: {said}")?;
+    Ok(())
 }
 
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     match &options.command {
-        Command::List { config, json } => {
-            let trunks: Vec<Trunk> = config.running().get("/v1/trunks")?;
-            if *json {
-                serde_json::to_writer(&mut *out, &trunks)?;
-                writeln!(out)?;
-            } else {
-                list(out, &trunks)?;
-            }
+        Command::List(listing) => {
+            listing.show("/v1/trunks", out, |out, trunks: &Vec<Trunk>| list(out, trunks))?;
         }
-        Command::Show(Named { config, name }) => {
-            let trunk: Trunk = config.running().get(&format!("/v1/trunks/{name}"))?;
-            writeln!(out, "{}", serde_json::to_string_pretty(&trunk)?)?;
-        }
+        Command::Show(named) => named.show::<Trunk>("/v1/trunks", out)?,
         Command::Test { trunk: Named { config, name }, json } => {
             return trunk_test::run((config, name), *json, out);
         }
-        Command::Drain(trunk) => trunk.order("drain", "no new calls; those that stand go on", out)?,
-        Command::Disable(trunk) => trunk.order("disable", "no new calls, and no keepalive", out)?,
-        Command::Enable(trunk) => trunk.order("enable", "has calls again", out)?,
+        Command::Drain(trunk) => order(trunk, "drain", "no new calls; those that stand go on", out)?,
+        Command::Disable(trunk) => order(trunk, "disable", "no new calls, and no keepalive", out)?,
+        Command::Enable(trunk) => order(trunk, "enable", "has calls again", out)?,
     }
     Ok(Outcome::Good)
 }
@@ -103,6 +84,7 @@ fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
             trunk.realm.clone(),
             trunk.host.clone(),
             trunk.direction.clone(),
+            or_none(trunk.virtual_number.as_ref()),
             or_none(trunk.username.as_ref()),
             or_none(trunk.transport.as_ref()),
             or_none(Some(&trunk.encryption.join("+")).filter(|text| !text.is_empty())),
@@ -118,6 +100,7 @@ fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
         "REALM",
         "HOST",
         "DIRECTION",
+        "NUMBER",
         "USER",
         "TRANSPORT",
         "ENCRYPTION",

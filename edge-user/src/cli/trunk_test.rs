@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use hyper::Method;
 
-use super::{ConfigPath, Outcome};
+use super::{ConfigPath, Outcome, listing};
 use crate::admin::{Lookup, TargetTest, TlsTest, TrunkTest};
 
 /// Has the running edge test a trunk, and says what it has found; good when nothing is wrong.
@@ -15,8 +15,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcome> {
     let test: TrunkTest = config.running().ask_for(Method::POST, &format!("/v1/trunks/{name}/test"))?;
     if json {
-        serde_json::to_writer(&mut *out, &test)?;
-        writeln!(out)?;
+        listing::write_json(out, &test)?;
     } else {
         write(out, &test)?;
     }

@@ -10,6 +10,7 @@
 mod address;
 mod as_target;
 mod breaker;
+mod changes;
 mod choice;
 mod conflict;
 mod digest;
@@ -57,6 +58,7 @@ use node::NodeSections;
 use realm::RealmDraft;
 use trunk::TrunkDraft;
 
+pub use changes::{Change, Changes};
 pub use digest::DigestFault;
 pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
 pub use headers::HeaderFault;
@@ -103,6 +105,8 @@ pub struct Config {
     pub drain: DrainConfig,
     /// Who is asked for names.
     pub dns: DnsConfig,
+    /// The file as it was read.
+    pub text: Arc<str>,
 }
 
 /// `[node]`
@@ -226,7 +230,7 @@ impl Config {
         // What was made of a broken document would only give rise to faults that nobody wrote.
         let config = if syntax.is_empty() { read(&report, document.get_ref()) } else { None };
         match config {
-            Some(config) if report.is_clean() => Ok(config),
+            Some(config) if report.is_clean() => Ok(Self { text: text.into(), ..config }),
             _ => Err(report.into_problems()),
         }
     }
@@ -264,7 +268,7 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
     let dns = node::dns(&sections.dns);
     let (policy, tls, logins) = policy(&root, &sections, &node.name)?;
     let policy = Arc::new(policy);
-    Some(Config { policy, node, log, admin, xdp, cdr, tls, logins, shards, drain, dns })
+    Some(Config { policy, node, log, admin, xdp, cdr, tls, logins, shards, drain, dns, text: Arc::from("") })
 }
 
 fn policy<'a>(

@@ -14,6 +14,7 @@ use edge_core::media::MediaReport;
 use edge_core::policy::Policy;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::config::Changes;
 use crate::datapath::{DatapathError, ReadyTap};
 use crate::shield::Shield;
 use crate::tls::Keyring;
@@ -73,7 +74,12 @@ pub enum NoAnswer {
 #[derive(Debug)]
 pub(super) enum Order {
     /// Read the configuration again.
-    Reload { outcome: oneshot::Sender<Result<(), String>> },
+    Reload {
+        /// Whether it is only to be said what would change.
+        dry_run: bool,
+        /// Told what changes, or why nothing does.
+        outcome: oneshot::Sender<Result<Changes, String>>,
+    },
     /// Watch these endpoints.
     Tap { endpoints: Vec<u32>, reply: TapReply },
     /// The tap that was asked for can be put in place.
@@ -156,13 +162,13 @@ impl Control {
         Ok(answers.contains(&true))
     }
 
-    /// Reads the configuration file again, as SIGHUP does.
+    /// Reads the configuration file again, as SIGHUP does, and says what changes; of a dry run what would.
     ///
     /// # Errors
     /// Outer: [`NoAnswer`]. Inner: why nothing has changed.
-    pub async fn reload(&self) -> Result<Result<(), String>, NoAnswer> {
+    pub async fn reload(&self, dry_run: bool) -> Result<Result<Changes, String>, NoAnswer> {
         let (outcome, heard) = oneshot::channel();
-        self.orders.try_send(Order::Reload { outcome }).map_err(|_busy| NoAnswer::Busy)?;
+        self.orders.try_send(Order::Reload { dry_run, outcome }).map_err(|_busy| NoAnswer::Busy)?;
         heard.await.map_err(|_ended| NoAnswer::Busy)
     }
 

@@ -43,7 +43,7 @@ use edge_core::policy::{ListenerId, Policy};
 use tokio::sync::mpsc;
 
 use crate::cdr;
-use crate::config::{Config, XdpMode};
+use crate::config::{Changes, Config, XdpMode};
 use crate::datapath::{Datapath, DatapathSettings, MediaHost, Mode};
 use crate::host;
 use crate::journal::{Journal, Note};
@@ -334,7 +334,7 @@ impl Process {
                 }
                 finding = self.resolver.next() => self.on_found(finding),
                 _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
-                _ = signals.hangup.recv() => drop(self.reload(file)),
+                _ = signals.hangup.recv() => drop(self.reload(file, false)),
                 Some(order) = orders.recv() => self.obey(order, file),
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
@@ -356,7 +356,7 @@ impl Process {
 
     fn obey(&mut self, order: Order, file: &Path) {
         match order {
-            Order::Reload { outcome } => drop(outcome.send(self.reload(file))),
+            Order::Reload { dry_run, outcome } => drop(outcome.send(self.reload(file, dry_run))),
             Order::Tap { endpoints, reply } => self.tapping.prepare(&self.datapath, endpoints, reply),
             Order::TapReady { ready, reply } => self.tapping.begin(&mut self.datapath, ready, reply),
         }
@@ -421,23 +421,30 @@ impl Process {
         }
     }
 
-    fn reload(&mut self, file: &Path) -> Result<(), String> {
-        let loaded = reload::load(file, &self.config, &self.policy);
-        let watched = loaded.and_then(|(policy, keyring)| {
-            self.resolver.watch(policy.questions())?;
-            Ok((policy, keyring))
+    fn reload(&mut self, file: &Path, dry_run: bool) -> Result<Changes, String> {
+        let loaded = reload::load(file, &self.config, &self.node.text(), &self.policy);
+        let watched = loaded.and_then(|loaded| {
+            if !dry_run {
+                self.resolver.watch(loaded.policy.questions())?;
+            }
+            Ok(loaded)
         });
         match watched {
-            Ok((policy, keyring)) => {
-                self.reception.replace_keyring(Arc::new(keyring));
-                self.replace_policy(policy);
+            Ok(loaded) if dry_run => Ok(loaded.changes),
+            Ok(loaded) => {
+                let said = loaded.said();
+                self.reception.replace_keyring(Arc::new(loaded.keyring));
+                self.replace_policy(loaded.policy);
+                self.node.goes_by(loaded.text);
                 tracing::info!(
                     trunks = self.policy.trunks.len(),
                     routes = self.policy.routes.all().len(),
-                    "configuration reloaded"
+                    changes = loaded.changes.count,
+                    "configuration reloaded: {said}"
                 );
-                Ok(())
+                Ok(loaded.changes)
             }
+            Err(error) if dry_run => Err(format!("{error:#}")),
             Err(error) => {
                 tracing::error!("configuration not reloaded, nothing changed: {error:#}");
                 Err(format!("{error:#}"))

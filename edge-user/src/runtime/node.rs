@@ -30,6 +30,8 @@ pub struct Node {
     run_dir: PathBuf,
     draining: AtomicBool,
     status: Mutex<Arc<Status>>,
+    /// The configuration in force, as it was read.
+    text: Mutex<Arc<str>>,
 }
 
 impl Node {
@@ -44,6 +46,7 @@ impl Node {
             run_dir: config.node.run_dir.clone(),
             draining: AtomicBool::new(false),
             status: Mutex::default(),
+            text: Mutex::new(Arc::clone(&config.text)),
         }
     }
 
@@ -61,6 +64,16 @@ impl Node {
 
     pub(super) fn drains(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The configuration in force, as it was read.
+    #[must_use]
+    pub fn text(&self) -> Arc<str> {
+        Arc::clone(&self.text.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn goes_by(&self, text: Arc<str>) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 
     /// What was counted, up to a second ago.

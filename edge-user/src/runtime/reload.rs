@@ -10,16 +10,42 @@ use anyhow::bail;
 use edge_core::policy::Policy;
 
 use super::clock;
-use crate::config::Config;
+use crate::config::{Changes, Config};
 use crate::host;
 use crate::logins::Logins;
 use crate::tls::Keyring;
 
-/// The policy of `file`, with the usage that `running` has counted, and its certificates.
+/// A file that can be in force from now on.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// Its policy, with the usage that the one before has counted.
+    pub(super) policy: Arc<Policy>,
+    /// Its certificates.
+    pub(super) keyring: Keyring,
+    /// The file as it was read.
+    pub(super) text: Arc<str>,
+    /// What it says that the one in force did not.
+    pub(super) changes: Changes,
+}
+
+/// Changes that one line of the log tells.
+const SAID_MAX: usize = 20;
+
+impl Loaded {
+    /// What changes, in a line.
+    pub(super) fn said(&self) -> String {
+        let said = self.changes.listed.iter().take(SAID_MAX).map(ToString::to_string);
+        let more = self.changes.count.saturating_sub(SAID_MAX);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        said.chain(more).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// What `file` says, in the place of `in_force`, the text of which `running` came.
 ///
 /// # Errors
 /// When the file is wrong, does not fit the host, or wants what only a restart can give; nothing has changed then.
-pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Result<(Arc<Policy>, Keyring)> {
+pub(super) fn load(file: &Path, config: &Config, in_force: &str, running: &Policy) -> anyhow::Result<Loaded> {
     let mut fresh = Config::load(file)?;
     let problems = host::check(&fresh)?;
     if let Some(problem) = problems.first() {
@@ -45,7 +71,8 @@ pub(super) fn load(file: &Path, config: &Config, running: &Policy) -> anyhow::Re
     if let Some(policy) = Arc::get_mut(&mut fresh.policy) {
         policy.take_over(running);
     }
-    Ok((fresh.policy, keyring))
+    let changes = Changes::between(in_force, &fresh.text);
+    Ok(Loaded { policy: fresh.policy, keyring, text: fresh.text, changes })
 }
 
 /// Gives the trunks of a configuration their passwords, as they are now.

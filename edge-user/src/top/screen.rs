@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Row, Table};
 
-use crate::admin::{Call, Leg, Trunk};
+use crate::admin::{Call, Trunk};
 
 use super::view::{View, sum};
 
@@ -94,30 +94,7 @@ fn draw_drops(frame: &mut Frame<'_>, view: &View, area: Rect) {
 }
 
 fn draw_calls(frame: &mut Frame<'_>, view: &View, area: Rect) {
-    let media = |leg: Option<&Leg>| {
-        let received = leg.and_then(|leg| leg.received.as_ref());
-        received.map_or_else(
-            || "-".to_owned(),
-            |received| match received.lost {
-                lost if lost > 0 => format!("{} -{lost}", received.packets),
-                _ => received.packets.to_string(),
-            },
-        )
-    };
-    let row = |call: &Call| {
-        Row::new([
-            call.id.clone(),
-            call.phase.clone(),
-            format!("{}s", call.talk_s),
-            call.a.trunk.clone(),
-            call.b.as_ref().map_or_else(|| "-".to_owned(), |leg| leg.trunk.clone()),
-            call.caller.clone(),
-            call.number_dialled.clone(),
-            call.codec.clone().unwrap_or_else(|| "-".to_owned()),
-            media(Some(&call.a)),
-            media(call.b.as_ref()),
-        ])
-    };
+    let row = |call: &Call| Row::new(call.summary());
     let widths = [
         Constraint::Fill(3),
         Constraint::Length(11),
@@ -132,8 +109,14 @@ fn draw_calls(frame: &mut Frame<'_>, view: &View, area: Rect) {
     ];
     let title = format!("calls, from {} of {}", view.first_call + 1, view.now.calls.len());
     let title = if view.now.calls.is_empty() { "calls".to_owned() } else { title };
-    let headings = ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B"];
-    draw_table(frame, area, &title, headings, widths, view.now.calls.iter().skip(view.first_call).map(row));
+    draw_table(
+        frame,
+        area,
+        &title,
+        Call::HEADINGS,
+        widths,
+        view.now.calls.iter().skip(view.first_call).map(row),
+    );
 }
 
 fn draw_table<'a, const N: usize>(
