@@ -16,6 +16,22 @@ fn refers() -> Sipp {
     Sipp::called(Side::Pbx, scenario!("answers-and-refers")).key("target", number(Side::Pbx))
 }
 
+/// The same, and hears that the target rings and answers.
+fn refers_and_hears() -> Sipp {
+    let refer_to = format!("Refer-To: <sip:{}@anywhere.example>", number(Side::Pbx));
+    let script = Script::called("refers and hears of it")
+        .is_asked("INVITE", &[])
+        .answers("200 OK", &[], &speech(1, &[]))
+        .is_asked("ACK", &[])
+        .waits(500)
+        .asks("REFER", &[&refer_to], "")
+        .hears(202, &[]);
+    let script = ["SIP/2.0 100", "SIP/2.0 180", "SIP/2.0 200"].iter().fold(script, |script, status| {
+        script.is_asked("NOTIFY", &[(BODY, status)]).answers("200 OK", &[], "")
+    });
+    Sipp::called(Side::Pbx, script.is_asked("BYE", &[]).answers("200 OK", &[], "").scenario())
+}
+
 fn config(refer: &str) -> EdgeConfig {
     EdgeConfig::default().trunk(Side::Pbx, &format!("refer = \"{refer}\""))
 }
@@ -26,7 +42,7 @@ fn a_blind_transfer_is_carried_out() -> Result<()> {
     with_edge(config("consume"), |lab, edge| {
         let target = Sipp::called(Side::Carrier, scenario!("answers")).seconds(1).start(lab)?;
         let caller = caller(Side::Carrier, scenario!("caller-is-transferred")).seconds(1);
-        start(lab, caller, refers())?.succeed()?;
+        start(lab, caller, refers_and_hears())?.succeed()?;
         target.wait_for_success(PATIENCE)?;
         let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
         edge.stop()?;
@@ -204,4 +220,47 @@ fn an_invite_takes_the_place_of_a_dialog_on_its_own_shard_and_on_another_one() -
 fn an_invite_that_takes_a_place_may_leave_the_offer_to_edge() -> Result<()> {
     replaced(true, false)?;
     replaced(false, false)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_call_that_rings_is_picked_up_by_another_phone() -> Result<()> {
+    for same_shard in [true, false] {
+        with_edge(EdgeConfig::default().shards(2), |lab, edge| {
+            let rings = Script::called("is picked up")
+                .keeps_invite(&[])
+                .answers("180 Ringing", &[], "")
+                .is_asked("CANCEL", &[])
+                .answers("200 OK", &[], "")
+                .answers_kept("487 Request Terminated", &[], "")
+                .is_asked("ACK", &[]);
+            let calls = Script::caller("is answered by another one")
+                .asks("INVITE", &[], &speech(1, &[]))
+                .may_hear(100)
+                .may_hear(180)
+                .hears(200, &[(BODY, "m=audio")])
+                .acknowledges("")
+                .is_asked("INVITE", &[(BODY, "m=audio")])
+                .answers("200 OK", &[], &speech(2, &[]))
+                .is_asked("ACK", &[])
+                .waits(200)
+                .asks("BYE", &[], "")
+                .hears(200, &[]);
+            let called = Sipp::called(Side::Pbx, rings.scenario());
+            let pair = start(lab, caller(Side::Carrier, calls.scenario()), called)?;
+            let ringing = || pair.called.message("SIP/2.0 180");
+            let (named, call_id) = dialog_of(&wait_until(PATIENCE, ringing).context("it rings")?)?;
+            wait_until(PATIENCE, || pair.caller.message("SIP/2.0 180")).context("the caller hears it")?;
+            let taker = caller(Side::Pbx, takes_the_place(&format!("{named};early-only"), true).scenario());
+            taker.call_id(&beside(&call_id, same_shard)).start(lab)?.wait_for_success(PATIENCE)?;
+            pair.succeed()?;
+            let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+            edge.stop()?;
+            let mut causes: Vec<_> = cdrs.iter().map(|cdr| cdr.cause()).collect();
+            causes.sort_unstable();
+            assert_eq!(causes, ["hangup", "replaced"], "{cdrs:#?}");
+            Ok(())
+        })?;
+    }
+    Ok(())
 }

@@ -143,6 +143,38 @@ const COURSES: &[Course] = &[
         ..CALLED
     },
     Course {
+        name: "picked up by another call",
+        called: &[(50, Act::Ring)],
+        third: &[(0, Act::Know(IS_CALLED)), (2000, Act::Replace { with_offer: true }), (25_000, Act::Hangup)],
+        comes_of_it: |world| takes_the_place(world) && world.caller().was_up,
+        ..CALLED
+    },
+    Course {
+        name: "picked up after an answer that was acknowledged, and the offer left to us",
+        caller: &[(0, Act::Acknowledge), (0, CALL), (20_000, Act::Hangup)],
+        called: &[(0, Act::Acknowledge), (50, Act::Progress)],
+        third: &[
+            (0, Act::Know(IS_CALLED)),
+            (2000, Act::Replace { with_offer: false }),
+            (25_000, Act::Hangup),
+        ],
+        comes_of_it: |world| takes_the_place(world) && world.caller().was_up,
+        ..CALLED
+    },
+    Course {
+        name: "picked up when it answers",
+        called: &[(50, Act::Ring), (1960, Act::Answer)],
+        third: &[(0, Act::Know(IS_CALLED)), (2000, Act::Replace { with_offer: true }), (25_000, Act::Hangup)],
+        ..CALLED
+    },
+    Course {
+        name: "picked up when it is given up",
+        caller: &[(0, CALL), (2010, Act::Cancel), (20_000, Act::Hangup)],
+        called: &[(50, Act::Ring)],
+        third: &[(0, Act::Know(IS_CALLED)), (2000, Act::Replace { with_offer: true }), (9000, Act::Hangup)],
+        ..CALLED
+    },
+    Course {
         name: "sent on",
         called: &[(50, Act::Redirect(TARGET))],
         comes_of_it: |world| target(world).was_up && world.records[0].redirects == 1,

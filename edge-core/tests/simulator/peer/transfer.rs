@@ -23,7 +23,8 @@ pub(crate) struct Transfer {
 impl Peer {
     /// How its dialog is named in Replaces.
     pub(crate) fn name_of_dialog(&self) -> Option<String> {
-        let dialog = self.dialog.as_ref().filter(|_| self.state == State::Up)?;
+        let stands = matches!(self.state, State::Up | State::Ringing);
+        let dialog = self.dialog.as_ref().filter(|_| stands)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let remote = text(dialog.remote_tag.as_ref()?);
         Some(format!("{};to-tag={remote};from-tag={}", text(&dialog.call_id), text(&dialog.local_tag)))
