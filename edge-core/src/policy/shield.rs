@@ -61,9 +61,10 @@ impl Default for ShieldPolicy {
 }
 
 impl Policy {
-    /// Every prefix that is believed to be a trunk's, with its realm; and where those are that have proven themselves.
+    /// Every prefix that is believed to be a trunk's, with its realm; and where those are that have proven
+    /// themselves, or are called: what they answer has to be heard.
     pub fn trusted(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
-        self.sources.prefixes().chain(self.guests())
+        self.sources.prefixes().chain(self.guests()).chain(self.hosts_of_visitors())
     }
 
     /// A trunk that would be kept out by keeping out all of `net`.

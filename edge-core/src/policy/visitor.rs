@@ -234,6 +234,15 @@ impl Policy {
         self.doors.guests.changes.load(Ordering::Relaxed)
     }
 
+    /// Where trunks are called that come from anywhere.
+    pub(super) fn hosts_of_visitors(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
+        let visitors = self.trunks.iter().filter(|trunk| trunk.visitor.login.is_some() && !trunk.former);
+        visitors.flat_map(|trunk| {
+            let hosts: Vec<_> = trunk.targets.iter().map(|target| target.address.ip()).collect();
+            hosts.into_iter().map(|host| (trunk.realm, IpNet::from(host)))
+        })
+    }
+
     /// Addresses of guests whose trunks are still there.
     pub(super) fn guests(&self) -> Vec<(RealmId, IpNet)> {
         let hosts = self.doors.guests.hosts.read().unwrap_or_else(PoisonError::into_inner);

@@ -52,6 +52,15 @@ fn a_door_offers_what_any_of_its_trunks_may_use_and_opens_to_where_they_come_fro
 }
 
 #[test]
+fn where_a_visitor_is_called_is_trusted_because_its_answers_come_from_there() {
+    let trunk = visiting("a", &Hash::ALL, &[]);
+    let host = IpNet::from(trunk.host.address().unwrap().ip());
+    let called = Trunk { targets: Arc::new(trunk.host.known()), ..trunk.clone() };
+    assert!(policy(vec![called]).trusted().any(|(realm, net)| (realm, net) == (REALM(), host)));
+    assert_eq!(policy(vec![trunk]).trusted().count(), 0, "one that only calls");
+}
+
+#[test]
 fn guests_are_trusted_for_their_time_and_bounded() {
     let policy = policy(vec![visiting("a", &Hash::ALL, &[])]);
     let trunk = Arc::clone(&policy.trunks[0]);
