@@ -241,7 +241,11 @@ impl Policy {
                 let registered = Arc::clone(&old.registered);
                 let state = old.state_under(trunk);
                 let guards = trunk.guards_after(old);
-                let visitor = trunk.visitor.after(&old.visitor);
+                // A place is one of its network.
+                let visitor = match trunk.realm == old.realm {
+                    true => trunk.visitor.after(&old.visitor),
+                    false => trunk.visitor.clone(),
+                };
                 let own = Trunk::clone(trunk);
                 *trunk = Arc::new(Trunk { key, targets, usage, registered, state, guards, visitor, ..own });
             }
