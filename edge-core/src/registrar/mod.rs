@@ -108,12 +108,15 @@ pub(crate) fn register(
     for contact in contacts.into_iter().filter(|contact| *contact != b"*") {
         let wish = wish(request, contact, rule)?;
         let known = next.iter().position(|binding| binding.is_of(&wish.contact));
+        let mut place = place.clone();
         if let Some(known) = known {
             in_order(&next[known..=known], request)?;
-            next.remove(known);
+            // What is known of an address stays known as long as it is that.
+            let before = next.remove(known).target;
+            place.target = if before == place.target { before } else { place.target };
         }
         if !wish.expires.is_zero() {
-            next.push(binding(request, wish, place)?);
+            next.push(binding(request, wish, &place)?);
         }
     }
     if next.len() > BINDINGS_MAX {

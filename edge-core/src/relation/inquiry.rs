@@ -45,10 +45,21 @@ impl Inquiry {
         ctx: &mut Context<'_>,
     ) -> Option<Self> {
         let path = Path::to(policy, trunk, target)?;
+        Some(Self::over(path, method, policy, addresses, ctx))
+    }
+
+    /// The same over this path.
+    pub(crate) fn over(
+        path: Path,
+        method: Method,
+        policy: &Policy,
+        addresses: impl FnOnce(&Bytes) -> Addresses,
+        ctx: &mut Context<'_>,
+    ) -> Self {
         let sent_by = sent_by(policy, path);
         let Addresses { uri, from, to, routes } = addresses(&sent_by);
         let dialog = Dialog::calling(call_id(ctx), tag(ctx), from, to, uri, sent_by, path).through(routes);
-        Some(Self { method, dialog, path, open: None })
+        Self { method, dialog, path, open: None }
     }
 
     /// Sends the request, or sends it again as a new one; `say` adds what only this one says.

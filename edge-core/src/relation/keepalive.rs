@@ -1,4 +1,5 @@
-//! OPTIONS to each target of a trunk from time to time (RFC 3261 section 11): who answers is alive.
+//! OPTIONS to each target of a trunk from time to time (RFC 3261 section 11), and to each place where it is registered: who answers
+//! is alive.
 //!
 //! Invariants: at most one OPTIONS a target is under way; it is given up after [`Keepalive::patience`], before the next one is
 //! due. A thousand trunks do not ask at once: the first time is drawn from [`FIRST_WITHIN`], and each interval is up to a
@@ -7,9 +8,9 @@
 use std::time::{Duration, Instant};
 
 use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
-use crate::policy::{self, Policy, Sign, Target, Trunk};
+use crate::policy::{self, Binding, Policy, Sign, Target, Trunk};
 use crate::sip::{HeaderName, Method, Response, StatusCode};
-use crate::transaction::{Challenged, TransactionId};
+use crate::transaction::{Challenged, Path, TransactionId};
 
 use super::{Addresses, Errand, Inquiry, Outcome, RelationId, may_ask, note_sign};
 
@@ -73,7 +74,12 @@ impl Keepalive {
         }
         self.patient_until = Some(ctx.now + self.patience(policy));
         for target in trunk.targets.iter().take(PROBES_MAX) {
-            self.probe(id, policy, (trunk, target), ctx);
+            let inquiry = options(policy, (trunk, target), ctx);
+            self.probe(id, (trunk, target), inquiry, ctx);
+        }
+        for binding in trunk.visitor.bindings.at(ctx.since_epoch) {
+            let inquiry = options_to_binding(policy, &binding, ctx);
+            self.probe(id, (trunk, &binding.target), Some(inquiry), ctx);
         }
     }
 
@@ -125,11 +131,11 @@ impl Keepalive {
     fn probe(
         &mut self,
         id: RelationId,
-        policy: &Policy,
         (trunk, target): (&Trunk, &Target),
+        inquiry: Option<Inquiry>,
         ctx: &mut Context<'_>,
     ) {
-        let Some(mut inquiry) = options(policy, (trunk, target), ctx) else { return };
+        let Some(mut inquiry) = inquiry else { return };
         let owner = Owner::Relation(id, Errand::Keepalive);
         let asked =
             inquiry.ask(trunk, owner, |options| options.header(HeaderName::Accept, "application/sdp"), ctx);
@@ -153,6 +159,18 @@ pub(super) fn options(
         Addresses { from, to: format!("<{uri}>").into(), uri: uri.into(), routes: trunk.routes() }
     };
     Inquiry::new(Method::Options, policy, (trunk, target), addresses, ctx)
+}
+
+/// An OPTIONS to a place where a trunk is registered, which keeps a NAT on the way open, too.
+fn options_to_binding(policy: &Policy, binding: &Binding, ctx: &mut Context<'_>) -> Inquiry {
+    let path = Path { listener: binding.listener, peer: binding.target.address, proven: None };
+    let addresses = |sent_by: &bytes::Bytes| Addresses {
+        from: [b"<sip:", sent_by.as_ref(), b">"].concat().into(),
+        to: [b"<", binding.contact.as_ref(), b">"].concat().into(),
+        uri: binding.contact.clone(),
+        routes: binding.routes.clone(),
+    };
+    Inquiry::over(path, Method::Options, policy, addresses, ctx)
 }
 
 /// What an outcome says of a target's life.

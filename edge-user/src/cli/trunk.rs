@@ -75,6 +75,16 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
     Ok(Outcome::Good)
 }
 
+/// How far our registration with it is, or where it is that registers with us.
+fn registered(trunk: &Trunk) -> Option<String> {
+    let here = trunk.bindings.as_ref().map(|bindings| match &bindings[..] {
+        [] => "nowhere".to_owned(),
+        [one] => one.address.clone(),
+        [first, others @ ..] => format!("{} and {} more", first.address, others.len()),
+    });
+    trunk.registration.as_ref().map(|registration| registration.state.clone()).or(here)
+}
+
 fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
     let or_none = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), String::clone);
     let row = |trunk: &Trunk| {
@@ -89,7 +99,7 @@ fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
             or_none(trunk.transport.as_ref()),
             or_none(Some(&trunk.encryption.join("+")).filter(|text| !text.is_empty())),
             trunk.state.clone(),
-            or_none(trunk.registration.as_ref().map(|registration| &registration.state)),
+            or_none(registered(trunk).as_ref()),
             format!("{}{of}", trunk.calls),
             format!("{:.1}", trunk.cps),
             trunk.asr.map_or_else(|| "-".to_owned(), |asr| format!("{:.0} %", asr * 100.0)),

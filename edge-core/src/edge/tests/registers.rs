@@ -116,3 +116,31 @@ fn a_binding_ends_with_its_connection() {
     bench.take(Input::SendFailed { path: path(AWAY) });
     assert!(!bench.edge.policy.trunks[1].visitor.bindings.any(Duration::ZERO));
 }
+
+#[test]
+fn a_place_is_asked_whether_it_is_alive_and_comes_last_when_it_is_not() {
+    let mut bench = bench();
+    let mut asking = Trunk::clone(&bench.edge.policy.trunks[1]);
+    let hysteresis = crate::policy::Hysteresis { fails: 1, oks: 1 };
+    asking.keepalive = Some(crate::policy::Keepalive { interval: Duration::from_secs(10), hysteresis });
+    let mut policy = policy(|trunks, _| trunks[1] = asking, |_| {});
+    policy.take_over(&bench.edge.policy);
+    bench.take(Input::PolicyReplaced(Arc::new(policy)));
+    registered(&mut bench, "10.0.0.97:5060", 90, "<sip:alive@10.0.0.97>");
+    bench.now += Duration::from_secs(1);
+    registered(&mut bench, AWAY, 91, "<sip:dead@10.0.0.99>");
+    let mut asked = Vec::new();
+    for _ in 0..30 {
+        bench.now += Duration::from_secs(1);
+        for (peer, text) in bench.take(Input::TimeElapsed).0 {
+            if text.starts_with("OPTIONS sip:alive@10.0.0.97 ") {
+                bench.receive(&peer.to_string(), &answer(&text, "200 OK", "b", "10.0.0.97", ""));
+            }
+            asked.push(text.split(' ').nth(1).unwrap().to_owned());
+        }
+    }
+    assert!(["sip:alive@10.0.0.97", "sip:dead@10.0.0.99"].iter().all(|uri| asked.iter().any(|of| of == uri)));
+    let (sent, _) = bench.receive(CARRIER, &invite(1));
+    let invited = sent.iter().find(|(_, text)| text.starts_with("INVITE ")).unwrap();
+    assert!(invited.1.starts_with("INVITE sip:alive@10.0.0.97 "), "the newest is dead: {}", invited.1);
+}
