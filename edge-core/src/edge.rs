@@ -41,7 +41,7 @@ use crate::call::{
     Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Journaled, MediaFound, Owner, Resources,
     Side,
 };
-use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool};
+use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool, Tone};
 use crate::policy::Policy;
 pub use crate::relation::{Heard, TEST_MAX, Tested, TestedTarget};
 use crate::relation::{Outcome, Relations};
@@ -172,6 +172,18 @@ pub enum Command {
         call: CallKey,
         /// What would be relayed.
         plan: MediaPlan,
+    },
+    /// Play a tone to a side of a call, at a media address that is installed, in the place of what is played to it already.
+    PlayTone {
+        /// The call.
+        call: CallKey,
+        /// The tone.
+        tone: Tone,
+    },
+    /// Play no more for a call, if anything is played.
+    StopTone {
+        /// The call.
+        call: CallKey,
     },
     /// Relay no more for a call; answer with [`Input::MediaRemoved`].
     RemoveMedia {

@@ -14,6 +14,7 @@ impl Call {
     /// The first 2xx of the side that was invited.
     pub(super) fn on_answer(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let initial = self.leg(side).state == LegState::Early;
+        self.stop_ringing_back(ctx);
         let Some(exchange) = &mut self.exchange else { return };
         exchange.answered = true;
         exchange.note(&response.message, &self.legs[side.index()].trunk);

@@ -152,6 +152,7 @@ impl Call {
         // Both sides know now what is agreed.
         if let Some(exchange) = self.exchange.as_mut().filter(|_| code.is_success()) {
             exchange.untold = false;
+            self.forget_ringback();
         }
         let leg = self.leg_mut(asked.side);
         let mut response = asked.response(leg, code);

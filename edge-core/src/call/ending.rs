@@ -22,6 +22,7 @@ impl Call {
             return;
         }
         self.ending = true;
+        self.stop_ringing_back(ctx);
         self.waiting.clear();
         self.phase_over_at = None;
         self.closed_by = Some(ctx.now + CLOSING_MAX);

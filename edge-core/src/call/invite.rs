@@ -183,6 +183,7 @@ impl Call {
     /// hears of that.
     pub(super) fn exchange_is_through(&mut self, side: Side, ctx: &mut Context<'_>) {
         let Some(exchange) = self.exchange.take() else { return };
+        self.ringback = None;
         if exchange.misled {
             self.describe_anew(side, ctx);
         }

@@ -56,6 +56,7 @@ mod refusing;
 mod relay;
 mod reliable;
 mod replaces;
+mod ringback;
 mod session;
 mod session_timer;
 mod streams;
@@ -105,6 +106,7 @@ use redirect::Redirection;
 use refer::{Referral, Referred};
 use refresh::Refreshing;
 use relay::Waiting;
+use ringback::Ringback;
 use streams::Streams;
 
 /// Methods that we understand within a call, for Allow headers.
@@ -159,6 +161,8 @@ pub(crate) struct Call {
     relayed: MediaPlan,
     /// What happens once it has. Bounded by the host, which answers the datapath's commands before the next message.
     waiting: VecDeque<Waiting>,
+    /// The tone that the caller hears, or has heard.
+    ringback: Option<Ringback>,
     /// Codec of an answer that the datapath has not agreed to yet.
     codec: Option<String>,
     /// And that of the other side, when it is converted.
@@ -242,6 +246,7 @@ impl Call {
             relayed: streams.plan.clone(),
             streams,
             waiting: VecDeque::new(),
+            ringback: None,
             codec: None,
             transcoded: None,
             media: MediaState::Installing,

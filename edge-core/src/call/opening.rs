@@ -369,6 +369,7 @@ impl Arrival<'_> {
             from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),
             codec: None,
             direct_media: false,
+            ringback: false,
             transcoded: None,
             started: ctx.now,
             ringing: None,

@@ -143,6 +143,7 @@ fn joined_record(
         attempts: Vec::new(),
         codec: None,
         direct_media: false,
+        ringback: false,
         transcoded: None,
         started: now,
         ringing: None,

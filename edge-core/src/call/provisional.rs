@@ -47,7 +47,7 @@ impl Call {
         match (at, rack) {
             (Some(at), Some(rack)) => self.hear_reliably(at, rack, response.code, sdp, ctx),
             (at, _) => {
-                let body = sdp.and_then(|sdp| self.hear_preview(side, at, &sdp));
+                let body = sdp.and_then(|sdp| self.hear_preview(side, at, &sdp, ctx));
                 self.tell(response.code, body, ctx);
             }
         }
@@ -95,7 +95,7 @@ impl Call {
             if own {
                 self.hear_own_answer(side, at, &sdp, ctx)
             } else {
-                self.hear_answer(side, Some(at), &sdp)
+                self.hear_answer(side, Some(at), &sdp, ctx)
             }
         } else {
             self.hear_offer(side, at, rack, &sdp, ctx)
@@ -118,13 +118,22 @@ impl Call {
 
     /// The answer of an early dialog. The other side is told the first one; media follows a later one only where that says
     /// the same.
-    fn hear_answer(&mut self, side: Side, at: Option<usize>, sdp: &[u8]) -> Result<Option<Bytes>, SdpError> {
+    fn hear_answer(
+        &mut self,
+        side: Side,
+        at: Option<usize>,
+        sdp: &[u8],
+        ctx: &mut Context<'_>,
+    ) -> Result<Option<Bytes>, SdpError> {
         let Some(exchange) = &mut self.exchange else { return Ok(None) };
         let told = exchange.near == OfferAnswer::Agreed;
-        if told && !self.would_say_the_same(side, sdp)? {
+        // A tone ends with the first that is heard, whatever that says.
+        let ends_tone = exchange.answer.is_none() && self.told_ringback().is_some();
+        if told && !ends_tone && !self.would_say_the_same(side, sdp)? {
             return Ok(None);
         }
         let body = self.translate_answer(side, sdp)?;
+        self.stop_ringing_back(ctx);
         if let Some(exchange) = &mut self.exchange {
             exchange.early.current = at;
         }
@@ -132,14 +141,20 @@ impl Call {
     }
 
     /// What an unreliable response says of the answer: its 2xx may say something else.
-    fn hear_preview(&mut self, side: Side, at: Option<usize>, sdp: &[u8]) -> Option<Bytes> {
+    fn hear_preview(
+        &mut self,
+        side: Side,
+        at: Option<usize>,
+        sdp: &[u8],
+        ctx: &mut Context<'_>,
+    ) -> Option<Bytes> {
         let exchange = self.exchange.as_ref()?;
         let offered = exchange.offer.as_ref().is_some_and(|(offerer, _)| *offerer != side);
         let agreed = at.and_then(|at| exchange.early.get(at)).is_some_and(|early| early.answer.is_some());
         if !offered || agreed {
             return None;
         }
-        let heard = self.hear_answer(side, at, sdp);
+        let heard = self.hear_answer(side, at, sdp, ctx);
         heard.inspect_err(|error| tracing::debug!(?side, "SDP of a preview not passed on: {error}")).ok()?
     }
 
@@ -223,6 +238,10 @@ impl Call {
 
     /// Tells the side that invited, once the datapath relays what it is told.
     fn tell(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
+        let (code, body) = match body {
+            Some(body) => (code, Some(body)),
+            None => self.with_ringback(code, ctx),
+        };
         self.once_relayed(Then::Progress { code, body }, ctx);
     }
 
@@ -259,7 +278,11 @@ impl Call {
         if body.is_some() {
             exchange.near = exchange.near.told();
         }
+        if let Some(body) = &body {
+            self.note_told(body);
+        }
         let response = finish(response, body);
+        let Some(exchange) = &mut self.exchange else { return };
         if let Some(sending) = &mut exchange.sending {
             sending.sent(code, response.clone(), ctx.now);
         }

@@ -35,6 +35,8 @@ pub struct CallRecord {
     pub codec: Option<String>,
     /// Whether media went from one side to the other without the edge.
     pub direct_media: bool,
+    /// Whether the caller heard a ringing tone of ours.
+    pub ringback: bool,
     /// Codec of the side that answered, when it is another one and is converted.
     pub transcoded: Option<String>,
     /// The INVITE came in.

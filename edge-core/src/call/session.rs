@@ -89,12 +89,13 @@ impl Call {
 
     /// A place answers that had said reliably what it has to say: that is in force now, whichever place was heard since.
     fn settle(&mut self, side: Side, at: usize) -> Result<Option<Bytes>, SdpError> {
+        let toned = self.told_ringback().is_some();
         let Some(exchange) = &mut self.exchange else { return Err(SdpError::NoMedia) };
         let Some(early) = exchange.early.get(at) else { return Err(SdpError::NoMedia) };
         let current = exchange.early.current == Some(at);
         match (early.answer.clone(), early.offer.clone()) {
             // What it changed since by UPDATE is in force already.
-            _ if current && exchange.near == OfferAnswer::Agreed => Ok(None),
+            _ if current && exchange.near == OfferAnswer::Agreed && !toned => Ok(None),
             (Some(answer), _) => self.settle_on(side, &answer),
             (None, Some((offer, _))) => {
                 let answer = exchange.near_answer.clone().ok_or(SdpError::NoMedia)?;
@@ -120,12 +121,15 @@ impl Call {
         Ok(Some(body).filter(|_| !told))
     }
 
-    /// Whether the answer of `side` would tell the other one what that was told last.
+    /// Whether the answer of `side` would tell the other one what that was told last: in so many words, or by a tone.
     pub(super) fn would_say_the_same(&self, side: Side, sdp: &[u8]) -> Result<bool, SdpError> {
         let Some((_, proposal)) = self.exchange.as_ref().and_then(|exchange| exchange.offer.as_ref()) else {
             return Ok(false);
         };
         let agreement = self.streams.agreement(&self.policy, side, self.leg(side), proposal, sdp)?;
+        if let Some(tone) = self.told_ringback() {
+            return Ok(agreement.sounds_like(tone));
+        }
         let far = side.other();
         Ok(self.leg(far).session.is_last(|origin| self.streams.answer(&agreement, far, origin)))
     }

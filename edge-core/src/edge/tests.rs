@@ -25,6 +25,7 @@ mod registers;
 mod registration;
 mod reliable;
 mod replaces;
+mod ringback;
 mod routes;
 mod session_timer;
 mod shards;
@@ -46,7 +47,7 @@ use bytes::Bytes;
 
 use crate::call::{CallKey, CallRecord};
 use crate::edge::Shard;
-use crate::media::{MediaPlan, MediaRefusal};
+use crate::media::{MediaPlan, MediaRefusal, Tone};
 use crate::policy::{
     AdminState, CallTimers, Codec, Direction, Guards, Limits, Listener, ListenerId, MediaRange, NumberMatch,
     NumberRewrite, Policy, PortRange, PrefixGuard, Realm, RealmId, RefuseWith, Route, Strangers, Transport,
@@ -104,6 +105,8 @@ struct Bench {
     unreachable: Option<IpAddr>,
     /// What the journal has.
     journal: BTreeMap<CallKey, Bytes>,
+    /// Tones that were begun and ended.
+    tones: Vec<(CallKey, Option<Tone>)>,
 }
 
 impl Bench {
@@ -118,7 +121,7 @@ impl Bench {
         let now = start();
         let edge =
             Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
-        Self { edge, now, began: now, unreachable: None, journal: BTreeMap::new() }
+        Self { edge, now, began: now, unreachable: None, journal: BTreeMap::new(), tones: Vec::new() }
     }
 
     /// Lets a datagram arrive, and gives what the edge sends and which records it writes. Media is granted at once.
@@ -163,6 +166,8 @@ impl Bench {
                 }
                 Command::Journal { call, entry } => drop(self.journal.insert(call, entry)),
                 Command::Forget { call } => drop(self.journal.remove(&call)),
+                Command::PlayTone { call, tone } => self.tones.push((call, Some(tone))),
+                Command::StopTone { call } => self.tones.push((call, None)),
                 Command::Judge { .. } | Command::Drained => {}
             }
         }

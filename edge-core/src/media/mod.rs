@@ -8,6 +8,7 @@ mod emodel;
 mod ports;
 mod quality;
 mod sends;
+mod tone;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,6 +18,7 @@ pub use quality::{RtpQuality, SPACING_BUCKETS};
 pub use sends::{Handling, PAYLOADS_MAX, Payload, Sends};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
+pub use tone::{Law, Tone};
 
 /// Streams of one call, used and no longer used: audio and fax on lines of their own, with room for one that comes back on
 /// another line. Each takes two port pairs until the call ends.
@@ -98,7 +100,7 @@ impl Family {
 }
 
 /// A differentiated services code point (RFC 2474): what a network does with a packet. 0 to 63.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Dscp(u8);
 
 impl Dscp {

@@ -23,4 +23,8 @@ pub struct MediaRules {
     pub converts_law: bool,
     /// Whether they may go past the edge, to another trunk that wants the same.
     pub direct: bool,
+    /// When it hears a ringing tone of ours.
+    pub tones: super::Tones,
+    /// Of which country that is.
+    pub tone_country: super::ToneCountry,
 }

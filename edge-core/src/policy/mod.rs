@@ -35,6 +35,7 @@ mod shield;
 mod source;
 mod standing_calls;
 mod target;
+mod tones;
 mod trunk;
 mod visitor;
 mod waiting;
@@ -77,6 +78,8 @@ pub use routing::{
 };
 pub use shield::{ShieldMode, ShieldPolicy, Unknown};
 use source::Sources;
+pub use tones::{Cadence, ToneCountry, Tones};
+
 pub use target::{ATTEMPTS_MAX, Candidate, Host, Target, Targets};
 
 pub use visitor::{Door, GUEST_FOR, Proofs, Visitor};

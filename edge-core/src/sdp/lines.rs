@@ -9,6 +9,7 @@
 //! relay or are asked about; nothing here changes until an offer is answered.
 
 mod payloads;
+mod said;
 
 use std::net::SocketAddr;
 

@@ -24,6 +24,7 @@ mod rate;
 mod session;
 mod stream;
 mod terms;
+mod tone;
 mod write;
 
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ pub use offer::{Answer, Offer};
 pub use session::{MediaDescription, SessionDescription};
 pub use stream::{Kind, MediaStream};
 pub use terms::Terms;
+pub use tone::ToneAnswer;
 pub use write::renewed;
 
 /// Whose description it is, and which (RFC 8866 section 5.2).

@@ -97,6 +97,11 @@ impl Offer {
 }
 
 impl Answer {
+    /// An answer of ours.
+    pub(super) const fn of(lines: Vec<Line>) -> Self {
+        Self(lines)
+    }
+
     /// Reads an answer. Whether it answers anything is a question to the offer.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use edge_core::call::{CallKey, Journaled};
 use edge_core::media::{MediaPlan, MediaRefusal};
 use edge_core::policy::{
     CallTimers, DelayedOffer, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
-    RealmId, Redirects, Refer, Route, Strangers, Transport, Trunk, TrunkId,
+    RealmId, Redirects, Refer, Route, Strangers, Tones, Transport, Trunk, TrunkId,
 };
 use edge_core::transaction::Path;
 use edge_core::{Command, Input};
@@ -161,6 +161,7 @@ struct World {
     /// What the edge sent, and through which realm.
     sent: Vec<(usize, String)>,
     installed: HashSet<CallKey>,
+    playing: HashSet<CallKey>,
     /// Addresses that have ever been relayed for.
     relayed: HashSet<SocketAddr>,
     /// What the datapath is asked next, it refuses.
@@ -186,7 +187,8 @@ fn policy() -> Policy {
         reaches: Vec::new(),
     };
     let trunk = |name: &str, realm: usize, host: &str| {
-        let trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));
+        let mut trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));
+        trunk.media.tones = Tones::EarlyMedia;
         let refer = if name == "pbx" { Refer::Pass } else { Refer::Consume };
         let delayed_offer = if name == "pbx" { DelayedOffer::Convert } else { DelayedOffer::Pass };
         Trunk { redirects: Redirects::Follow, refer, delayed_offer, ..trunk }
@@ -219,6 +221,7 @@ impl World {
             now,
             sent: Vec::new(),
             installed: HashSet::new(),
+            playing: HashSet::new(),
             relayed: HashSet::new(),
             refuses: false,
             records: 0,
@@ -271,7 +274,13 @@ impl World {
                     let answer = self.word(call, Input::MediaAccepted { call });
                     self.edge.handle(answer, self.now);
                 }
+                Command::PlayTone { call, tone } => {
+                    assert!(self.relayed.contains(&tone.local), "a tone from nowhere");
+                    assert!(self.installed.contains(&call) && self.playing.insert(call), "two tones");
+                }
+                Command::StopTone { call } => assert!(self.playing.remove(&call), "nothing is played"),
                 Command::RemoveMedia { call } => {
+                    assert!(!self.playing.contains(&call), "a tone outlives its call");
                     assert!(self.installed.remove(&call), "removed twice");
                     let reports = Box::default();
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
@@ -392,7 +401,7 @@ impl World {
         assert_eq!(counters.calls_standing, 0);
         assert_eq!(counters.transactions_open, 0, "{:?}", self.edge);
         assert_eq!(self.edge.media_ports_at_rest(), PAIRS);
-        assert!(self.installed.is_empty());
+        assert!(self.installed.is_empty() && self.playing.is_empty());
         assert!(self.edge.is_empty(), "{:?}", self.edge);
         assert_eq!(self.records as u64, counters.calls_started + counters.calls_refused, "{counters:?}");
     }

@@ -258,6 +258,7 @@ impl World {
                 }
                 Command::WriteRecord(_) => RECORD_US,
                 Command::Journal { .. } => JOURNAL_US,
+                Command::PlayTone { .. } | Command::StopTone { .. } => 0,
                 Command::Forget { .. } | Command::Judge { .. } | Command::Drained => 0,
             };
         }

@@ -296,16 +296,17 @@ fn on_a_clean_network_each_pattern_ends_as_it_should() {
     });
 }
 
-/// So that what is said of media that is left out cannot hold by there being none.
+/// So that what is said of media that is left out, and of tones, cannot hold by there being none.
 #[test]
-fn media_is_left_out_in_some_worlds() {
+fn media_is_left_out_in_some_worlds_and_a_tone_is_heard_in_others() {
     let (_, caller, called, _) = PATTERNS[0];
-    let left_out = |seed| {
+    let record = |seed| {
         let mut world = World::new(seed, CLEAN, caller, called);
         world.settle();
-        world.records[0].direct_media
+        (world.records[0].direct_media, world.records[0].ringback)
     };
-    assert_eq!((0..6).map(left_out).collect::<Vec<_>>(), [false, false, false, false, true, true]);
+    let (relayed, rings, direct) = ((false, false), (false, true), (true, false));
+    assert_eq!((0..6).map(record).collect::<Vec<_>>(), [relayed, relayed, rings, rings, direct, direct]);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use edge_core::policy::{
     CallTimers, DelayedOffer, Host, Listener, ListenerId, MediaRange, NumberMatch, Patience, Plan, Policy,
-    PortRange, Realm, RealmId, Redirects, Refer, Route, RouteTarget, Strangers, Transport, Trunk, TrunkId,
+    PortRange, Realm, RealmId, Redirects, Refer, Route, RouteTarget, Strangers, Tones, Transport, Trunk,
+    TrunkId,
 };
 
 /// Pairs of media ports in each realm.
@@ -50,6 +51,7 @@ pub(crate) struct Decided {
     pub(crate) delayed_offer: DelayedOffer,
     /// The first pairs, whose media is left out of the edge.
     pub(crate) direct: usize,
+    pub(crate) tones: Tones,
 }
 
 impl Decided {
@@ -57,13 +59,14 @@ impl Decided {
     pub(crate) fn of(seed: u64, transport: Transport) -> Self {
         let delayed_offer = if seed.is_multiple_of(2) { DelayedOffer::Pass } else { DelayedOffer::Convert };
         let direct = [0, 0, 0, 0, 1, usize::MAX][usize::try_from(seed % 6).expect("less than six")];
-        Self { transport, delayed_offer, direct }
+        let tones = if seed % 4 < 2 { Tones::None } else { Tones::EarlyMedia };
+        Self { transport, delayed_offer, direct, tones }
     }
 }
 
 /// Each trunk outside calls its fellow inside, and the other way round.
 pub(crate) fn policy(pairs: usize, decided: Decided) -> Policy {
-    let Decided { transport, delayed_offer, direct } = decided;
+    let Decided { transport, delayed_offer, direct, tones } = decided;
     let realm = |index: usize, first: u16| Realm {
         name: format!("realm-{index}"),
         device: format!("device-{index}"),
@@ -78,7 +81,7 @@ pub(crate) fn policy(pairs: usize, decided: Decided) -> Policy {
         let host = trunk_address(realm, pair);
         let session_timer = Some(Duration::from_secs(90));
         let mut trunk = Trunk::new(&name(host), RealmId::new(realm), host);
-        trunk.media.direct = pair < direct;
+        (trunk.media.direct, trunk.media.tones) = (pair < direct, tones);
         Trunk { session_timer, delayed_offer, ..trunk.at(Host::Address { address: host, transport }) }
     };
     let route = |from: usize, to: usize| {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::call::{CallKey, CallRecord};
-use edge_core::media::{MediaPlan, MediaRefusal};
+use edge_core::media::{MediaPlan, MediaRefusal, Tone};
 use edge_core::policy::{DelayedOffer, Policy, RealmId, Transport};
 use edge_core::transaction::Path;
 use edge_core::{Command, Input};
@@ -71,6 +71,7 @@ pub(crate) struct World {
     dice: Dice,
     facts_due: BTreeMap<(Instant, u64), Due>,
     installed: HashMap<CallKey, MediaPlan>,
+    playing: HashMap<CallKey, Tone>,
     /// Ports whose media was installed once. They rest after their call, so a message sent again may still name them.
     known_media: BTreeSet<SocketAddr>,
     sequence: u64,
@@ -138,6 +139,7 @@ impl World {
             dice: Dice::new(seed),
             facts_due: BTreeMap::new(),
             installed: HashMap::new(),
+            playing: HashMap::new(),
             known_media: BTreeSet::new(),
             sequence: 0,
             plans: HashMap::new(),
@@ -186,6 +188,7 @@ impl World {
         let rooms: u32 = self.policy.trunks.iter().map(|trunk| trunk.usage.calls()).sum();
         assert_eq!(rooms, 0, "room on a trunk leaked");
         assert!(self.installed.is_empty(), "media is left");
+        assert!(self.playing.is_empty(), "a tone is left");
         assert_eq!(self.shards.media_ports_at_rest(), 2 * u64::from(PAIRS), "a port leaked");
         if self.crashes.any() {
             return self.check_after_crashes();
@@ -357,6 +360,11 @@ impl World {
             Command::InstallMedia { call, plan } => self.install(call, plan),
             Command::UpdateMedia { call, plan } => {
                 assert!(self.installed.contains_key(&call), "an update before its installation");
+                let heard = plan.streams.iter().any(|stream| stream.b.remote.is_some());
+                assert!(
+                    !heard || !self.playing.contains_key(&call),
+                    "a tone over what the called side sends"
+                );
                 if self.update_refused {
                     let refusal = MediaRefusal::Address { reason: "no route".to_owned() };
                     return self.answer_media(call, Input::MediaRefused { call, refusal });
@@ -367,7 +375,10 @@ impl World {
                 self.answer_media(call, Input::MediaAccepted { call });
             }
             Command::CheckMedia { call, .. } => self.answer_media(call, Input::MediaAccepted { call }),
+            Command::PlayTone { call, tone } => self.play(call, tone),
+            Command::StopTone { call } => assert!(self.playing.remove(&call).is_some(), "nothing is played"),
             Command::RemoveMedia { call } => {
+                assert!(!self.playing.contains_key(&call), "a tone outlives its call");
                 assert!(self.installed.remove(&call).is_some(), "only what is installed is removed");
                 let reports = Box::default();
                 self.soon(Input::MediaRemoved { call, reports });

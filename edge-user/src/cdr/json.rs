@@ -40,6 +40,9 @@ pub(super) struct Line<'a> {
     transcoded: Option<&'a str>,
     /// `relayed` through us, or `direct` from one side to the other.
     media: &'static str,
+    /// Whether the caller heard a ringing tone of ours.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ringback: bool,
     /// Where the call was tried, or was not, in this order.
     attempts: Vec<Attempt<'a>>,
     a: Leg<'a>,
@@ -89,6 +92,7 @@ impl<'a> Line<'a> {
             attempts,
             codec,
             direct_media,
+            ringback,
             transcoded,
             started,
             ringing,
@@ -118,6 +122,7 @@ impl<'a> Line<'a> {
             redirects: *redirects,
             codec: codec.as_deref(),
             transcoded: transcoded.as_deref(),
+            ringback: *ringback,
             media: if *direct_media { "direct" } else { "relayed" },
             attempts: attempts.iter().map(|attempt| Attempt::new(attempt, time, *ended)).collect(),
             a: Leg::new(a, codec.as_deref()),

@@ -54,6 +54,7 @@ fn record() -> CallRecord {
         ],
         codec: Some("PCMA".to_owned()),
         direct_media: false,
+        ringback: true,
         transcoded: Some("PCMU".to_owned()),
         started,
         ringing: Some(started + Duration::from_millis(40)),

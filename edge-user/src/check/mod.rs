@@ -10,6 +10,7 @@ mod numbers;
 mod presentation;
 mod routes;
 mod shield;
+mod tones;
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -249,12 +250,14 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     row(f, "its transfers", format_args!("{}", referred(*refer)))?;
     media_rules(f, *rules)?;
     direct::of_trunk(f, &config.policy, trunk)?;
+    tones::of_trunk(f, trunk)?;
     row(f, "its media", format_args!("{}", media(*nat, *media_source)))
 }
 
 /// What is not as it is by default.
 fn media_rules(f: &mut Formatter<'_>, rules: edge_core::policy::MediaRules) -> fmt::Result {
-    let edge_core::policy::MediaRules { policing, converts_law, direct: _ } = rules;
+    let edge_core::policy::MediaRules { policing, converts_law, direct: _, tones: _, tone_country: _ } =
+        rules;
     match policing {
         edge_core::policy::Policing::Drop => {}
         edge_core::policy::Policing::Count => {

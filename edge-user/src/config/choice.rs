@@ -4,7 +4,7 @@ use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, CallsTo, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
-    ShieldMode, Srtp, Strangers, Strategy, Transport, Unknown, Unprefixed,
+    ShieldMode, Srtp, Strangers, Strategy, Tones, Transport, Unknown, Unprefixed,
 };
 use edge_core::policy::{Diversions, IdentityHeader};
 use edge_core::sip::RuledMessages;
@@ -109,6 +109,11 @@ impl Choice for Unprefixed {
 impl Choice for edge_core::policy::Policing {
     const WORDS: &'static [(&'static str, Self)] =
         &[("drop", Self::Drop), ("count", Self::Count), ("off", Self::Off)];
+}
+
+impl Choice for Tones {
+    const WORDS: &'static [(&'static str, Self)] = &[("none", Self::None), ("early-media", Self::EarlyMedia)];
+    const PLANNED: (&'static [&'static str], &'static str) = (&["answered"], "\"none\" or \"early-media\"");
 }
 
 impl Choice for Redirects {

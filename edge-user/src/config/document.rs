@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Problem};
-use super::keys::{Keys, Literal, Support};
+use super::keys::{Keys, Support};
 use super::nearest::nearest;
 
 /// A value and the line it stands on.
@@ -225,22 +225,14 @@ impl<'a> Section<'a> {
 
     /// Notes every key of this section that this version does not do.
     fn audit(&self, keys: Keys) {
-        for (name, value) in self.table.into_iter().flatten() {
+        for (name, _) in self.table.into_iter().flatten() {
             let found = name.get_ref().as_ref();
             let fault = match keys.iter().find(|key| key.name == found).map(|key| key.support) {
                 Some(Support::Built) => continue,
-                Some(Support::Only(only)) if is_literal(value.get_ref(), only) => continue,
-                Some(Support::Only(only)) => Fault::PlannedExcept { only: only.to_string() },
                 Some(Support::Planned) => Fault::Planned,
                 None => Fault::UnknownKey { nearest: nearest(found, keys.iter().map(|key| key.name)) },
             };
             self.note(self.report.line(&name.span()), found, fault);
         }
-    }
-}
-
-fn is_literal(value: &DeValue<'_>, literal: Literal) -> bool {
-    match literal {
-        Literal::Text(text) => value.as_str() == Some(text),
     }
 }

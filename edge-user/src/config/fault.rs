@@ -19,6 +19,7 @@ use super::marks::MatchFault;
 use super::plan::PlanFault;
 use super::register::RegisterFault;
 use super::tls::TlsFault;
+use super::tones::TonesFault;
 
 /// Everything that is wrong with one file.
 #[derive(Debug, thiserror::Error)]
@@ -78,12 +79,6 @@ pub enum Fault {
     /// The key is in the contract, but this version does not do it.
     #[error("is not built yet in this version; remove the key")]
     Planned,
-    /// The key is in the contract, but this version does only one of its values.
-    #[error("can only be {only} in this version: the rest is not built yet")]
-    PlannedExcept {
-        /// The value that describes what this version does.
-        only: String,
-    },
     /// The value is in the contract, but this version does not do it.
     #[error("is \"{found}\", which is not built yet in this version; write {instead}")]
     PlannedValue {
@@ -377,6 +372,9 @@ pub enum Fault {
     /// Something about trunks that share an address.
     #[error(transparent)]
     Match(#[from] MatchFault),
+    /// Something about tones.
+    #[error(transparent)]
+    Tones(#[from] TonesFault),
     /// Something about a numbering plan.
     #[error(transparent)]
     Plan(#[from] PlanFault),

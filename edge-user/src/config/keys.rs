@@ -2,8 +2,6 @@
 //!
 //! Invariant: a key that is not listed here as built is refused. None is ever ignored.
 
-use std::fmt;
-
 /// What this version does with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Support {
@@ -11,23 +9,6 @@ pub(super) enum Support {
     Built,
     /// Nothing yet.
     Planned,
-    /// It behaves as this one value says and cannot do otherwise.
-    Only(Literal),
-}
-
-/// A value of the one kind that [`Support::Only`] needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Literal {
-    /// A string.
-    Text(&'static str),
-}
-
-impl fmt::Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "\"{text}\""),
-        }
-    }
 }
 
 /// One key of a section.
@@ -46,10 +27,6 @@ const fn built(name: &'static str) -> Key {
 
 const fn planned(name: &'static str) -> Key {
     Key { name, support: Support::Planned }
-}
-
-const fn only(name: &'static str, value: Literal) -> Key {
-    Key { name, support: Support::Only(value) }
 }
 
 /// Sections of the file.
@@ -148,7 +125,8 @@ pub(super) const TRUNK: Keys = &[
     built("srtp"),
     built("dscp"),
     built("keepalive"),
-    only("tones", Literal::Text("none")),
+    built("tones"),
+    built("tone_country"),
     built("direct_media"),
     built("keepalive_fails"),
     built("keepalive_oks"),

@@ -1,19 +1,22 @@
 //! What a trunk says of its media packets beside who may send them.
 
-use edge_core::policy::{Codec, MediaRules, Policing};
+use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing};
 
 use super::direct;
 use super::document::{At, Section};
 use super::fault::Fault;
+use super::tones;
 
 /// The two that may be converted into each other.
 const LAWS: [&str; 2] = ["PCMA", "PCMU"];
 
-pub(super) fn media_rules(section: &Section<'_>) -> MediaRules {
+pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan) -> MediaRules {
     MediaRules {
         policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
         converts_law: converts_law(section),
         direct: direct::of_trunk(section),
+        tones: tones::of_trunk(section),
+        tone_country: tones::country(section, numbers),
     }
 }
 

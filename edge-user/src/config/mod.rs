@@ -36,6 +36,7 @@ mod register;
 mod route;
 mod shield;
 mod tls;
+mod tones;
 mod trunk;
 mod value;
 

@@ -102,7 +102,7 @@ impl<'a> TrunkDraft<'a> {
         let srtp = section.get("srtp").map_or_else(Srtp::default, |srtp| srtp.value);
         let dscp = section.table("dscp", keys::TRUNK_DSCP);
         let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
-        let headers = headers::of_trunk(&section, &name);
+        let (headers, numbers) = (headers::of_trunk(&section, &name), plan::of_trunk(&section));
         Some(Self {
             name,
             realm: realm?,
@@ -130,13 +130,13 @@ impl<'a> TrunkDraft<'a> {
                 .get("reliable_provisional")
                 .map_or_else(Default::default, |at| at.value),
             rtp_dscp,
-            media: media_rules(&section),
+            media: media_rules(&section, &numbers),
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
             as_target: as_target::read(&section),
             large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
-            numbers: plan::of_trunk(&section),
+            numbers,
             keepalive: keepalive(&section),
             breaker: breaker(&section),
             incoming: incoming(&section, direction),

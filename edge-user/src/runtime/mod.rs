@@ -20,6 +20,7 @@ mod signals;
 mod status;
 mod stream;
 mod tapping;
+mod tones;
 mod trunk_test;
 mod udp;
 
@@ -60,6 +61,7 @@ use shard::{Farewell, NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 use signals::Signals;
 use stream::{Outgoing, Shared, StreamCounters};
 use tapping::Tapping;
+use tones::{Tones, TonesPlayed};
 
 pub use control::{CALLS_MAX, CallFilter, Control, NoAnswer, ShownCall};
 pub use node::Node;
@@ -134,6 +136,7 @@ struct Process {
     node: Arc<Node>,
     reception: Arc<Reception>,
     streams: Arc<StreamCounters>,
+    tones: Arc<TonesPlayed>,
     shards: Vec<Sender<Notice>>,
     statuses: Vec<Arc<ShardStatus>>,
     drained: Receiver<()>,
@@ -182,6 +185,7 @@ impl Process {
         let reception = Arc::new(reception.sending_elsewhere(elsewhere));
         let (drained_sender, drained) = bounded(config.shards);
         let (streams, outgoing) = stream::queue();
+        let (tones, waiting) = tones::queue();
         let node = Arc::new(Node::new(&config, datapath.attached(), epoch));
         let mut process = Self {
             config,
@@ -190,6 +194,7 @@ impl Process {
             node,
             reception,
             streams: Arc::default(),
+            tones: Arc::clone(&waiting.played),
             shards: Vec::new(),
             statuses: Vec::new(),
             drained,
@@ -204,7 +209,8 @@ impl Process {
             guests_followed: 0,
             _only_one: only_one,
         };
-        process.start_shards(heritage, epoch, (&sockets, streams), &drained_sender)?;
+        process.start_shards(heritage, epoch, (&sockets, streams, tones), &drained_sender)?;
+        process.workers.push(tones::start(waiting, &process.policy)?);
         process.start_streams(connections, outgoing)?;
         process.start_receivers(&sockets)?;
         Ok(process)
@@ -215,7 +221,7 @@ impl Process {
         &mut self,
         heritage: heritage::Shared,
         epoch: Instant,
-        (sockets, streams): (&Arc<HashMap<ListenerId, UdpSocket>>, mpsc::Sender<Outgoing>),
+        (sockets, streams, tones): (&Arc<HashMap<ListenerId, UdpSocket>>, mpsc::Sender<Outgoing>, Tones),
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
         let (mut kept, found) = (HashSet::new(), heritage.heirs.iter().map(Vec::len).sum::<usize>());
@@ -235,6 +241,7 @@ impl Process {
                 datapath: self.datapath.writer()?,
                 sockets: Arc::clone(sockets),
                 streams: streams.clone(),
+                tones: tones.of_shard(index),
                 records: self.records.sender(),
                 journal: self.journal.notes(),
                 drained: drained.clone(),
@@ -404,7 +411,7 @@ impl Process {
     fn publish(&self) {
         let status = Arc::new(Status::gather(
             &self.reception,
-            &self.streams,
+            (&self.streams, &self.tones),
             &self.statuses,
             &self.records,
             &self.journal,

@@ -28,6 +28,7 @@ use super::clock;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
 use super::heritage::Heir;
 use super::stream::Outgoing;
+use super::tones::Tones;
 use super::trunk_test;
 use super::udp;
 
@@ -161,6 +162,8 @@ pub(super) struct ShardHost {
     pub(super) sockets: Arc<HashMap<ListenerId, UdpSocket>>,
     /// Where messages for connections go.
     pub(super) streams: mpsc::Sender<Outgoing>,
+    /// Who plays tones.
+    pub(super) tones: Tones,
     /// Where call records go.
     pub(super) records: Sender<Entry>,
     /// Where calls are written down for whoever goes on with them.
@@ -332,6 +335,8 @@ impl Running {
                     let reports = Box::new(self.host.datapath.remove(installed));
                     self.host.edge.handle(Input::MediaRemoved { call, reports }, clock::now());
                 }
+                Command::PlayTone { call, tone } => self.host.tones.play(call, tone),
+                Command::StopTone { call } => self.host.tones.stop(call),
                 Command::WriteRecord(record) => self.keep(record),
                 Command::Journal { call, entry } => {
                     let media = self.media.get(&call).map_or(0, Installed::number);

@@ -22,6 +22,7 @@ use crate::journal::Journal;
 use super::listener::Reception;
 use super::shard::ShardStatus;
 use super::stream::StreamCounters;
+use super::tones::TonesPlayed;
 
 /// Name of the file in the run directory.
 const FILE: &str = "status.json";
@@ -58,7 +59,7 @@ impl Quantiles {
 impl Status {
     pub(super) fn gather(
         reception: &Reception,
-        streams: &StreamCounters,
+        (streams, tones): (&StreamCounters, &TonesPlayed),
         shards: &[Arc<ShardStatus>],
         records: &cdr::Writer,
         journal: &Journal,
@@ -90,6 +91,9 @@ impl Status {
         ];
         sip.extend(shield.map(|(name, value)| (name.to_owned(), value)));
         sip.insert("sends_refused".to_owned(), refused);
+        for (name, count) in tones.named() {
+            sip.insert(name.to_owned(), count);
+        }
         sip.insert("journal_written".to_owned(), journal.written());
         sip.insert("journal_lost".to_owned(), journal.lost());
         sip.extend(streams.named().map(|(name, value)| (name.to_owned(), value)));

@@ -229,7 +229,7 @@ fn address_of(raw: &libc::sockaddr_storage) -> Option<SocketAddr> {
     }
 }
 
-fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, usize) {
+pub(super) fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, usize) {
     // SAFETY: an all-zero sockaddr_storage is one of family AF_UNSPEC.
     let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
     let length = match address {

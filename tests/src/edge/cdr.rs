@@ -53,6 +53,11 @@ impl Cdr {
         self.0.pointer(pointer).and_then(Value::as_i64)
     }
 
+    /// Whether what is at a JSON pointer is there and true.
+    pub fn flag(&self, pointer: &str) -> bool {
+        self.0.pointer(pointer).and_then(Value::as_bool) == Some(true)
+    }
+
     /// The trunk of a leg; empty when there was no such leg.
     pub fn trunk(&self, leg: Leg) -> &str {
         self.text(&format!("/{}/trunk", leg.key()))

@@ -184,6 +184,7 @@ impl Control {
                 Input::MediaAccepted { call }
             }
             Command::WriteRecord(record) => return self.records.push(*record),
+            Command::PlayTone { .. } | Command::StopTone { .. } => return,
             Command::Journal { call, entry } => return drop(self.journal.insert(call, entry)),
             Command::Forget { call } => return drop(self.journal.remove(&call)),
             Command::Judge { .. } | Command::Drained => return,

@@ -42,6 +42,8 @@ fn take(bench: &mut Bench, input: Input) -> (Vec<(Path, String)>, Vec<CallRecord
             Command::InstallMedia { .. }
             | Command::UpdateMedia { .. }
             | Command::CheckMedia { .. }
+            | Command::PlayTone { .. }
+            | Command::StopTone { .. }
             | Command::Journal { .. }
             | Command::Forget { .. }
             | Command::Judge { .. }

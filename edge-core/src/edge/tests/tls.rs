@@ -51,6 +51,7 @@ fn of(policy: Policy) -> Bench {
         began: now,
         unreachable: None,
         journal: Default::default(),
+        tones: Vec::new(),
     }
 }
 
@@ -79,6 +80,7 @@ fn take(bench: &mut Bench, path: Path, message: &str) -> Vec<(Path, String)> {
             Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
                 bench.edge.handle(Input::MediaAccepted { call }, bench.now);
             }
+            Command::PlayTone { .. } | Command::StopTone { .. } => {}
             Command::WriteRecord(_)
             | Command::Journal { .. }
             | Command::Forget { .. }

@@ -96,6 +96,7 @@ impl World {
         self.shards = Shards::new(self.shards.edges.len(), &self.current, back_at, seed);
         (self.crashes.epoch, self.crashes.down_until) = (Some(back_at), Some(back_at));
         self.forget_what_the_edge_awaited();
+        self.playing.clear();
         let found = self.find_calls();
         self.remove_the_media_of_others(&found);
         for call in standing.iter().filter(|call| found.iter().all(|found| found.id() != call.id)) {

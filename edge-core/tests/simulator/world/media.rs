@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use edge_core::Input;
 use edge_core::call::{CallKey, CallRecord, LegRecord};
-use edge_core::media::{MediaPlan, MediaRefusal, RelayedStream, RemoteMedia};
+use edge_core::media::{MediaPlan, MediaRefusal, RelayedStream, RemoteMedia, Tone};
 
 use super::World;
 use crate::peer::Peer;
@@ -21,6 +21,16 @@ impl World {
 
     pub(super) fn note_media(&mut self, plan: &MediaPlan) {
         self.known_media.extend(locals(plan));
+    }
+
+    /// A tone comes from a port of the call, and goes to where the caller is.
+    pub(super) fn play(&mut self, call: CallKey, tone: Tone) {
+        let plan = self.installed.get(&call).expect("a tone for a call that is installed");
+        let ends =
+            plan.streams.iter().map(|stream| (stream.a.local, stream.a.remote.map(|remote| remote.rtp)));
+        let mut ends = ends.filter(|end| *end == (tone.local, Some(tone.remote)));
+        assert!(ends.next().is_some(), "{tone:?} beside {plan:?}");
+        assert!(self.playing.insert(call, tone).is_none(), "two tones at once");
     }
 
     pub(super) fn install(&mut self, call: CallKey, plan: MediaPlan) {
