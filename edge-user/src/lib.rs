@@ -1,6 +1,7 @@
 //! The process: everything of `edge` that touches the world.
 //!
-//! - [`config`] turns a file into a policy, [`check`] says what it will do, [`explain`] how one call would go;
+//! - [`config`] turns a file into a policy, [`check`] says what it will do, [`explain`] how one call would go, and [`diagnosis`]
+//!   what is wrong with one that stands;
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`];
@@ -18,6 +19,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod datapath;
+pub mod diagnosis;
 pub mod doctor;
 pub mod explain;
 pub mod host;

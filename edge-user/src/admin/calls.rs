@@ -10,6 +10,7 @@ use edge_core::call::{CallView, LegRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::diagnosis::{Finding, findings};
 use crate::received::Received;
 use crate::runtime::{CallFilter, Control, ShownCall, clock};
 
@@ -99,6 +100,19 @@ pub(super) async fn show(
     let found = control.calls(&CallFilter { id: Some(id.clone()), trunk: None }).await?;
     let shown = found.first().ok_or_else(|| no_call(&id))?;
     Ok(Json(Call::of(shown, clock::now(), clock::calendar)))
+}
+
+/// What is wrong with a call, most important first; nothing, when nothing is.
+#[utoipa::path(get, path = "/v1/calls/{id}/explain", responses(
+    (status = 200, body = Vec<Finding>), (status = 404, body = Complaint),
+))]
+pub(super) async fn explained(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Finding>>, Failure> {
+    let found = control.calls(&CallFilter { id: Some(id.clone()), trunk: None }).await?;
+    let ShownCall { call, media, .. } = found.first().ok_or_else(|| no_call(&id))?;
+    Ok(Json(findings(call, media.as_ref(), clock::now())))
 }
 
 /// Hangs a call up: both sides hear of it, and its record says that the operator ended it.

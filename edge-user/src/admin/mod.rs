@@ -62,6 +62,7 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(calls::list))
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(capture::capture))
+        .routes(routes!(calls::explained))
         .routes(routes!(trunks::list))
         .routes(routes!(route::explained))
         .routes(routes!(trunks::show))

@@ -21,6 +21,7 @@ fn the_document_lists_every_route() {
     GET /v1/calls/{id}
     DELETE /v1/calls/{id}
     GET /v1/calls/{id}/capture
+    GET /v1/calls/{id}/explain
     GET /v1/config
     GET /v1/counters
     GET /v1/node

@@ -8,12 +8,14 @@ use hyper::Method;
 use super::listing::{Listing, Named};
 use super::{Outcome, table};
 use crate::admin::Call;
+use crate::diagnosis::Finding;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   edge call list
   edge call list --trunk carrier-a --json
   edge call show edge-1-5f3a0c9e11d27b60
+  edge call explain edge-1-5f3a0c9e11d27b60
   edge call hangup edge-1-5f3a0c9e11d27b60";
 
 #[derive(Debug, Args)]
@@ -34,6 +36,13 @@ enum Command {
     },
     /// One call with both its sides, as JSON.
     Show(Named),
+    /// Say in words what is wrong with a call, and what to do about it.
+    Explain {
+        #[command(flatten)]
+        listing: Listing,
+        /// Its id.
+        id: String,
+    },
     /// End a call: both sides hear of it.
     Hangup(Named),
 }
@@ -45,12 +54,29 @@ pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Out
             listing.show(&format!("/v1/calls{filter}"), out, |out, calls: &Vec<Call>| list(out, calls))?;
         }
         Command::Show(named) => named.show::<Call>("/v1/calls", out)?,
+        Command::Explain { listing, id } => {
+            let path = format!("/v1/calls/{id}/explain");
+            listing.show(&path, out, |out, found: &Vec<Finding>| explain(out, found))?;
+        }
         Command::Hangup(Named { config, name: id }) => {
             config.running().order(Method::DELETE, &format!("/v1/calls/{id}"))?;
             writeln!(out, "{id} is being hung up")?;
         }
     }
     Ok(Outcome::Good)
+}
+
+fn explain(out: &mut impl Write, found: &[Finding]) -> std::io::Result<()> {
+    if found.is_empty() {
+        return writeln!(out, "nothing is wrong with it, as far as is seen here");
+    }
+    for Finding { what, remedy } in found {
+        writeln!(out, "{what}")?;
+        if let Some(remedy) = remedy {
+            writeln!(out, "  {remedy}")?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn list(out: &mut impl Write, calls: &[Call]) -> std::io::Result<()> {
