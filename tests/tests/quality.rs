@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use edge_tests::drill::{PATIENCE, caller, start, with_edge};
 use edge_tests::edge::{ask, wait_for_cdrs};
 use edge_tests::lab::{Family, Side};
@@ -69,6 +69,17 @@ fn a_record_has_the_figures_of_what_was_sent_and_explain_names_who_is_not_heard(
         let expected = format!("dropped, source {sender} is not the signalled {named}");
         ensure!(said.contains("A to B: ") && said.contains(&expected), "{said}");
         ensure!(said.contains("media_source = \"port\""), "{said}");
+
+        let flows: Vec<Value> = serde_json::from_str(&ask(lab, &["flow", "list", "--call", id, "--json"])?)?;
+        let [a, b] = &flows[..] else { bail!("a call has two flows: {flows:?}") };
+        assert_eq!((&a["local"], &a["leaves_by"]), (&call["a"]["media_local"], &b["local"]), "{flows:?}");
+        assert_eq!(
+            (a["remote"].as_str(), a["packets"].as_u64()),
+            (Some(named.to_string().as_str()), Some(0))
+        );
+        ensure!(a["dropped"].as_u64() > Some(0) && a["idle_ms"].is_null(), "{flows:?}");
+        ensure!(b["packets"].as_u64() > Some(0) && b["idle_ms"].is_u64(), "{flows:?}");
+        ensure!(ask(lab, &["flow", "list"])?.lines().count() == 3, "a line each, and the headings");
 
         let to: SocketAddr = call["a"]["media_local"].as_str().context("no media")?.parse()?;
         let socket = lab.peer(Side::Carrier).run(|| UdpSocket::bind(named))??;

@@ -85,7 +85,7 @@ pub(super) async fn list(
     State(control): State<Control>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Vec<Call>>, Failure> {
-    let calls = control.calls(&CallFilter { trunk: wanted.trunk, id: None }).await?;
+    let calls = control.calls(&CallFilter { trunk: wanted.trunk, ..CallFilter::default() }).await?;
     Ok(Json(calls.iter().map(|shown| Call::of(shown, clock::now(), clock::calendar)).collect()))
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn show(
     State(control): State<Control>,
     Path(id): Path<String>,
 ) -> Result<Json<Call>, Failure> {
-    let found = control.calls(&CallFilter { id: Some(id.clone()), trunk: None }).await?;
+    let found = control.calls(&CallFilter { id: Some(id.clone()), ..CallFilter::default() }).await?;
     let shown = found.first().ok_or_else(|| no_call(&id))?;
     Ok(Json(Call::of(shown, clock::now(), clock::calendar)))
 }
@@ -110,7 +110,7 @@ pub(super) async fn explained(
     State(control): State<Control>,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Finding>>, Failure> {
-    let found = control.calls(&CallFilter { id: Some(id.clone()), trunk: None }).await?;
+    let found = control.calls(&CallFilter { id: Some(id.clone()), ..CallFilter::default() }).await?;
     let ShownCall { call, media, .. } = found.first().ok_or_else(|| no_call(&id))?;
     Ok(Json(findings(call, media.as_ref(), clock::now())))
 }
@@ -166,7 +166,7 @@ impl Call {
 
     /// `calendar` says when an instant was.
     pub(super) fn of(
-        ShownCall { call, media, endpoints: _ }: &ShownCall,
+        ShownCall { call, media, endpoints: _, flows: _ }: &ShownCall,
         now: Instant,
         calendar: impl Fn(Instant) -> SystemTime,
     ) -> Self {

@@ -49,7 +49,7 @@ pub(super) async fn capture(
     Path(id): Path<String>,
     Query(limits): Query<Limits>,
 ) -> Result<Response, Failure> {
-    let found = control.calls(&CallFilter { id: Some(id.clone()), trunk: None }).await?;
+    let found = control.calls(&CallFilter { id: Some(id.clone()), ..CallFilter::default() }).await?;
     let call = found.first().ok_or_else(|| no_call(&id))?;
     if call.endpoints.is_empty() {
         return Err(Failure::Unprocessable(format!("call {id} has no media here, now")));
@@ -102,7 +102,7 @@ impl Session {
 
     /// A process that is too busy to say says nothing against it.
     async fn stands(&self) -> bool {
-        let filter = CallFilter { id: Some(self.id.clone()), trunk: None };
+        let filter = CallFilter { id: Some(self.id.clone()), ..CallFilter::default() };
         self.control.calls(&filter).await.is_ok_and(|found| !found.is_empty())
     }
 }

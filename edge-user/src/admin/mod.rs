@@ -9,6 +9,7 @@ mod calls;
 mod capture;
 mod client;
 mod door;
+mod flows;
 mod metrics;
 mod node;
 mod page;
@@ -38,6 +39,7 @@ pub use access::TokenError;
 pub use calls::{Call, Leg};
 pub use client::{Client, ClientError};
 pub use door::start;
+pub use flows::Flow;
 pub use node::{Counted, InForce, Node, ShieldCounted};
 pub use registration::{Binding, Registration};
 pub use shield::{Shield, ShieldEntry};
@@ -63,6 +65,7 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(calls::show, calls::hang_up))
         .routes(routes!(capture::capture))
         .routes(routes!(calls::explained))
+        .routes(routes!(flows::list))
         .routes(routes!(trunks::list))
         .routes(routes!(route::explained))
         .routes(routes!(trunks::show))

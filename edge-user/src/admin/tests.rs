@@ -24,6 +24,7 @@ fn the_document_lists_every_route() {
     GET /v1/calls/{id}/explain
     GET /v1/config
     GET /v1/counters
+    GET /v1/flows
     GET /v1/node
     POST /v1/reload
     GET /v1/route/explain

@@ -8,6 +8,7 @@ mod capture;
 mod check;
 mod counters;
 mod doctor;
+mod flow;
 mod listing;
 mod logging;
 mod reload;
@@ -56,6 +57,9 @@ enum Command {
     /// Write the media of a call into a file for Wireshark, with what was decided about each packet.
     #[command(after_long_help = capture::EXAMPLES)]
     Capture(capture::Options),
+    /// Show media endpoints and what comes in there.
+    #[command(after_long_help = flow::EXAMPLES)]
+    Flow(flow::Options),
     /// Show trunks and what they are doing.
     #[command(after_long_help = trunk::EXAMPLES)]
     Trunk(trunk::Options),
@@ -126,6 +130,7 @@ fn obey(command: &Command, out: &mut impl Write) -> anyhow::Result<Outcome> {
         Command::Check(options) => check::run(options, out),
         Command::Doctor(options) => doctor::run(options, out),
         Command::Call(options) => call::run(options, out),
+        Command::Flow(options) => flow::run(options, out),
         Command::Capture(options) => capture::run(options, out),
         Command::Trunk(options) => trunk::run(options, out),
         Command::Route(options) => route::run(options, out),

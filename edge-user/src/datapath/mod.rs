@@ -39,7 +39,7 @@ pub use error::{DatapathError, InstallError};
 pub use program::{AttachMode, Attached, MediaHost, OBJECT};
 pub use shield::ShieldTables;
 pub use tap::{ReadyTap, Tap, TapMaker, Tapped};
-pub use writer::{DatapathWriter, Installed};
+pub use writer::{DatapathWriter, Installed, SeenFlow};
 
 use layout::Layout;
 use netlink::Device;

@@ -11,6 +11,7 @@ use edge_ebpf::abi::{
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
+use edge_ebpf::wire::Stream;
 
 use super::layout::{Layout, address};
 use super::pins::Pins;
@@ -154,6 +155,13 @@ impl SharedTables {
     pub(super) fn last_seen_ns(&self, index: u32, call: u32) -> u64 {
         let state = &self.states[index as usize];
         if state.call() == call { state.last_seen_ns() } else { 0 }
+    }
+
+    /// Where the far side of an endpoint was found to send RTP from, while `call` owns it.
+    pub(super) fn latched(&self, index: u32, call: u32) -> Option<SocketAddr> {
+        let entry = self.endpoint(index).read().ok().filter(|entry| entry.call == call)?;
+        let latch = self.states[index as usize].latch(Stream::Rtp, call, entry.generation)?;
+        Some(SocketAddr::new(address(entry.remote.with_tail(latch.tail)), latch.port))
     }
 
     /// Counts two more endpoints for each of these streams against the limit.

@@ -1,6 +1,7 @@
 //! Installs, changes and removes the media of calls.
 
 mod adoption;
+mod flows;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use edge_ebpf::abi::{
     DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,
     Torn,
 };
+
+pub use flows::SeenFlow;
 
 use super::InstallError;
 use super::layout::key;

@@ -15,6 +15,7 @@ use edge_core::policy::Policy;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Changes;
+use crate::datapath::SeenFlow;
 use crate::datapath::{DatapathError, ReadyTap};
 use crate::shield::Shield;
 use crate::tls::Keyring;
@@ -42,6 +43,8 @@ pub struct ShownCall {
     pub media: Option<[MediaReport; 2]>,
     /// Its endpoints in the datapath.
     pub endpoints: Vec<u32>,
+    /// What came in at each of them, when that is asked for.
+    pub flows: Vec<SeenFlow>,
 }
 
 /// Which calls are asked for.
@@ -51,6 +54,8 @@ pub struct CallFilter {
     pub id: Option<String>,
     /// Only those with a leg on this trunk.
     pub trunk: Option<String>,
+    /// With what came in at each of its endpoints.
+    pub flows: bool,
 }
 
 impl CallFilter {

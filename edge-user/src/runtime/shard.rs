@@ -299,7 +299,9 @@ impl Running {
             let installed = self.media.get(&call.key);
             let media = installed.map(|installed| self.host.datapath.report(installed));
             let endpoints = installed.map(|installed| installed.endpoints().collect()).unwrap_or_default();
-            ShownCall { call, media, endpoints }
+            let flows = installed.filter(|_| filter.flows);
+            let flows = flows.map(|installed| self.host.datapath.flows(installed)).unwrap_or_default();
+            ShownCall { call, media, endpoints, flows }
         };
         wanted.map(shown).collect()
     }
