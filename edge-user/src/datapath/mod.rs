@@ -47,7 +47,7 @@ use next_hops::NextHops;
 use pins::Pins;
 use profiles::Profiles;
 use program::Program;
-use relay::{Relay, TableFiles};
+use relay::{Doors, Relay, TableFiles};
 use tables::{Home, SharedTables};
 
 /// What an operator may choose about the datapath.
@@ -189,11 +189,10 @@ impl Datapath {
             tracing::warn!(pins = %pins.version_dir().display(), "the XDP program is detached: running media ends");
             pins.remove_all()?;
         }
-        // Two doors an endpoint.
-        sys::raise_file_limit();
         let files = TableFiles::at(&settings.run_dir);
         files.prepare(&layout)?;
-        let tables = Arc::new(SharedTables::open(Home::Files(&files), layout, settings.flows_max)?);
+        let doors = Doors::within(sys::raise_file_limit());
+        let tables = Arc::new(SharedTables::open(Home::Files(&files, doors), layout, settings.flows_max)?);
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
         let profiles = Arc::new(Profiles::new(Arc::clone(&tables)));
         let host = Host::Process(Relay::start(files, &tables, realms, devices)?);
@@ -254,7 +253,10 @@ impl Datapath {
     /// A device with the program that is no longer there, or is another one under the same name.
     #[must_use]
     pub fn lost_device(&self) -> Option<String> {
-        let there = |attached: &&Attached| sys::interface_index(&attached.device) == Some(attached.ifindex);
+        // What the kernel cannot say is no reason to end.
+        let there = |attached: &&Attached| {
+            sys::interface_index(&attached.device).map_or(true, |index| index == Some(attached.ifindex))
+        };
         self.attached().iter().find(|attached| !there(attached)).map(|attached| attached.device.clone())
     }
 

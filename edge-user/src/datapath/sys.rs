@@ -107,8 +107,8 @@ pub(super) fn raise_memlock_limit() {
     }
 }
 
-/// Lets this process open as many files as it may be allowed.
-pub(super) fn raise_file_limit() {
+/// Lets this process open as many files as it may be allowed; returns how many these are.
+pub(super) fn raise_file_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid structure that the call writes.
     let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
@@ -117,12 +117,22 @@ pub(super) fn raise_file_limit() {
     if read != 0 || unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
         tracing::debug!(error = %io::Error::last_os_error(), "the limit on open files stays");
     }
+    limit.rlim_cur
 }
 
-/// Index of the network interface that has this name now.
-pub(super) fn interface_index(name: &str) -> Option<u32> {
-    let name = std::ffi::CString::new(name).ok()?;
+/// Index of the network interface that has this name now; `None` when there is none.
+///
+/// # Errors
+/// When the kernel cannot say, as without a free descriptor.
+pub(super) fn interface_index(name: &str) -> io::Result<Option<u32>> {
+    let name = std::ffi::CString::new(name)?;
     // SAFETY: the name is a C string that lives through the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    (index != 0).then_some(index)
+    if index != 0 {
+        return Ok(Some(index));
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+        error => Err(error),
+    }
 }

@@ -34,12 +34,11 @@ pub(super) struct SharedTables {
 }
 
 /// Where the tables are.
-#[derive(Clone, Copy)]
 pub(super) enum Home<'a> {
     /// In the kernel.
     Kernel(&'a Pins),
-    /// In files, for the userspace relay.
-    Files(&'a TableFiles),
+    /// In files, for the userspace relay, with the doors at its ports.
+    Files(&'a TableFiles, Doors),
 }
 
 impl SharedTables {
@@ -219,13 +218,13 @@ fn endpoints(streams: usize) -> u32 {
 }
 
 impl Home<'_> {
-    fn map<T: Shared>(self, map: &'static str, entries: u32) -> Result<Mapping<T>, DatapathError> {
+    fn map<T: Shared>(&self, map: &'static str, entries: u32) -> Result<Mapping<T>, DatapathError> {
         match self {
             Self::Kernel(pins) => {
                 let data = pins.open_map(map)?;
                 Mapping::new(data.fd(), entries).map_err(|source| DatapathError::Mapping { map, source })
             }
-            Self::Files(files) => files.map(map, entries),
+            Self::Files(files, _) => files.map(map, entries),
         }
     }
 
@@ -233,7 +232,7 @@ impl Home<'_> {
     fn doors(self) -> Option<Doors> {
         match self {
             Self::Kernel(_) => None,
-            Self::Files(_) => Some(Doors::default()),
+            Self::Files(_, doors) => Some(doors),
         }
     }
 }

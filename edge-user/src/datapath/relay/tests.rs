@@ -109,12 +109,23 @@ fn tables(directory: &Directory, scene: &Scene) -> SharedTables {
     write(directory, NEXT_HOPS, hops.collect());
     write(directory, PROFILES, profiles.collect());
     assert!(files.prepare(&layout).expect("files"), "the same ranges");
-    SharedTables::open(Home::Files(&files), layout, endpoints).expect("tables")
+    SharedTables::open(Home::Files(&files, Doors::within(0)), layout, endpoints).expect("tables")
 }
 
 fn write(directory: &Directory, table: &str, bytes: Vec<u8>) {
     let version = format!("v{}", edge_ebpf::abi::ABI_VERSION);
     fs::write(directory.0.join("relay").join(version).join(table), bytes).expect("a file");
+}
+
+#[test]
+fn doors_leave_descriptors_for_everything_else() {
+    let doors = Doors::within(6);
+    for (endpoint, port) in [(1, 45_000), (2, 45_002)] {
+        doors.hold(endpoint, std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    assert_eq!(doors.count(), 1, "half of six are for doors, and an endpoint has two");
+    doors.release(1);
+    assert_eq!(doors.count(), 0);
 }
 
 #[test]
@@ -127,7 +138,7 @@ fn other_media_ranges_begin_with_empty_tables() {
     rows[0].first_port += 2;
     let layout = Layout::of(rows, 20);
     assert!(!files.prepare(&layout).expect("files"));
-    let tables = SharedTables::open(Home::Files(&files), layout, 20).expect("tables");
+    let tables = SharedTables::open(Home::Files(&files, Doors::within(0)), layout, 20).expect("tables");
     assert!(tables.in_use().0.is_empty());
     files.remove().expect("they are there");
     assert!(files.counted().expect("no file is no error").is_none());
