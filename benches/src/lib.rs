@@ -5,6 +5,8 @@
 //! is the one thing here that is counted, not measured.
 
 pub mod datapath;
+mod exchange;
+mod histogram;
 pub mod media;
 mod processor;
 pub mod routes;

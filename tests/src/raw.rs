@@ -37,6 +37,16 @@ impl RawPeer {
         Ok(Self { socket, address, edge, name })
     }
 
+    /// Sends to another place than edge.
+    pub fn towards(self, edge: SocketAddrV4) -> Self {
+        Self { edge, ..self }
+    }
+
+    /// Takes another name, so that its calls are others than those of a peer before it.
+    pub fn rename(&mut self, name: &str) {
+        self.name = format!("{name}-{}", self.name);
+    }
+
     /// Sends a message, or anything else, to edge's SIP port.
     pub fn send(&self, message: &[u8]) -> Result<()> {
         self.socket.send_to(message, self.edge)?;

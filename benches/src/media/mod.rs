@@ -8,7 +8,6 @@
 
 mod clock;
 mod ground;
-mod histogram;
 mod instruments;
 mod measure;
 mod picture;
@@ -29,6 +28,7 @@ use edge_tests::place;
 pub use report::Report;
 pub use subject::{Kind, relay};
 
+use crate::histogram;
 use crate::processor::{self, Cores};
 use measure::{Figures, LOADS};
 use picture::{Line, Panel};

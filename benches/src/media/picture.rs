@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::histogram::Point;
+use crate::histogram::Point;
 
 /// A line of a panel.
 pub(super) struct Line<'a> {

@@ -7,11 +7,11 @@ use edge_ebpf::traffic::Count;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use super::histogram::micros;
 use super::measure::Alone;
 use super::programs::Runs;
 use super::trial::{Outcome, OwnCost};
 use super::{Figures, Kind, LOADS, Plan};
+use crate::histogram::micros;
 use crate::processor::Cores;
 use crate::search::Tried;
 use crate::tell::{median, shown};

@@ -1,26 +1,21 @@
 //! The streams of a run: as they leave the peers, and as they are to arrive.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use edge_ebpf::testing::zerocopy::{IntoBytes, transmute};
 use edge_ebpf::traffic::{FRAME_LEN, HEAD_LEN, Head, PAYLOAD_TYPE, Route, STREAMS_MAX, Stream};
 use edge_ebpf::wire::checksum::Checksum;
 use edge_tests::lab::PEER_DEVICE;
 use edge_tests::{Lab, Side};
 
+use crate::exchange::Call;
+
 /// RTP ports of the peers: those of the first call, the others follow. The relay's own are as it likes.
 const FIRST_PORT: u16 = 10_000;
 /// Silence in A-law.
 pub(super) const SILENCE: u8 = 0xd5;
 const SSRC_BASE: u32 = 0x4500_0000;
-
-/// One call as the relay has it: where it takes the carrier's packets, and the PBX's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) outside: SocketAddrV4,
-    pub(super) inside: SocketAddrV4,
-}
 
 /// The port of both peers of a call.
 pub(super) fn port(call: u32) -> Result<u16> {
@@ -36,15 +31,6 @@ pub(super) fn description(at: SocketAddrV4) -> String {
         "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {PAYLOAD_TYPE}\r\na=rtpmap:{PAYLOAD_TYPE} PCMA/8000\r\n"
     )
-}
-
-/// Where the session description in a message wants its audio.
-pub(super) fn audio(message: &str) -> Result<SocketAddrV4> {
-    let value = |prefix| message.lines().find_map(|line| line.strip_prefix(prefix));
-    let address: Option<Ipv4Addr> = value("c=IN IP4 ").and_then(|address| address.trim().parse().ok());
-    let port = value("m=audio ").and_then(|media| media.split(' ').next()?.parse().ok());
-    let (address, port) = address.zip(port).with_context(|| format!("no audio in {message}"))?;
-    Ok(SocketAddrV4::new(address, port))
 }
 
 /// How a relay treats what arrives.

@@ -4,13 +4,20 @@
 //! A call is INVITE, 180, 50 ms of ringing, 200, ACK, BYE, 200, with SDP both ways and without RTP, between two SIPp
 //! processes. They share one core, who is measured has another. What a packet costs the kernel before it reaches a
 //! process is in nobody's figure. All are up during the whole run, each in a lab of its own; a round gives each its turn.
+//!
+//! After the rounds each sets calls up at half of its own highest rate, between two peers that answer at once, and setup times go into
+//! a histogram; then calls stand in an edge of their own, and its memory is looked at.
 
 mod load;
 mod report;
+mod setup;
+mod standing;
 mod subject;
 
+use std::fs;
+
 use anyhow::{Context, Result};
-use edge_tests::Lab;
+use edge_tests::{Lab, place};
 
 pub use report::Report;
 
@@ -18,6 +25,7 @@ use load::Load;
 use report::Row;
 use subject::{Kind, Subject};
 
+use crate::histogram;
 use crate::processor::Cores;
 use crate::search::Search;
 
@@ -27,7 +35,7 @@ const FIRST_RATE: u64 = 200;
 const PRECISION: u64 = 10;
 
 /// What to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Turns of each subject; medians are reported.
     pub rounds: u32,
@@ -37,6 +45,8 @@ pub struct Plan {
     pub rate: u32,
     /// No rate above this is tried: SIPp's own limit is a little higher.
     pub rate_max: u32,
+    /// Calls that are to stand while edge's memory is looked at.
+    pub standing: Vec<u32>,
 }
 
 /// Measures everything that is installed.
@@ -72,5 +82,21 @@ pub fn run(plan: &Plan) -> Result<Report> {
             row.highest.extend(highest);
         }
     }
-    Ok(Report { plan: *plan, rows, missing })
+    let directory = place::target().join("bench/sip");
+    fs::create_dir_all(&directory)?;
+    for (subject, row) in subjects.iter().zip(&mut rows) {
+        let Some(highest) = row.highest_rate() else { continue };
+        println!("setup: {}", subject.kind.name());
+        let setup = setup::measure(subject, cores, (highest / 2).max(1), plan.seconds)?;
+        let name = format!("setup-{}", subject.kind.file_name());
+        histogram::write(&directory, &name, &setup.took)?;
+        row.setup = Some(setup);
+    }
+    drop(subjects);
+    let stand = |calls: &u32| {
+        println!("standing: {calls} calls");
+        standing::measure(*calls)
+    };
+    let standing = plan.standing.iter().map(stand).collect::<Result<Vec<_>>>()?;
+    Ok(Report { plan: plan.clone(), rows, standing, missing })
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use super::load::Outcome;
+use super::setup::Setup;
+use super::standing::Standing;
 use crate::search::Tried;
 use crate::tell::{median, shown};
 
@@ -17,16 +19,45 @@ pub(super) struct Row {
     pub(super) steady: Vec<Outcome>,
     /// At the highest rate that went well.
     pub(super) highest: Vec<Outcome>,
+    /// At half of that.
+    pub(super) setup: Option<Setup>,
 }
 
 impl Row {
     pub(super) const fn new(name: &'static str) -> Self {
-        Self { name, steady: Vec::new(), highest: Vec::new() }
+        Self { name, steady: Vec::new(), highest: Vec::new(), setup: None }
+    }
+
+    /// The middle one of the highest rates.
+    pub(super) fn highest_rate(&self) -> Option<u32> {
+        median(self.highest.iter().map(|outcome| f64::from(outcome.rate))).map(|rate| rate as u32)
     }
 
     fn json(&self) -> Value {
         let values = |outcomes: &[Outcome]| outcomes.iter().map(Outcome::json).collect::<Vec<_>>();
-        json!({ "name": self.name, "steady": values(&self.steady), "highest": values(&self.highest) })
+        let setup = self.setup.as_ref().map(Setup::json);
+        json!({
+            "name": self.name, "steady": values(&self.steady), "highest": values(&self.highest), "setup": setup
+        })
+    }
+}
+
+impl Setup {
+    /// Milliseconds below which this part of the calls was set up.
+    fn ms(&self, quantile: f64) -> f64 {
+        self.took.value_at_quantile(quantile) as f64 / 1e6
+    }
+
+    fn json(&self) -> Value {
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| self.ms(quantile));
+        json!({ "rate": self.rate, "calls": self.took.len(), "lost": self.lost, "p50_ms": p50, "p99_ms": p99, "p999_ms": p999 })
+    }
+}
+
+impl Standing {
+    fn json(&self) -> Value {
+        let Self { calls, empty_kb, more_kb } = self;
+        json!({ "calls": calls, "empty_kb": empty_kb, "more_kb": more_kb })
     }
 }
 
@@ -45,6 +76,7 @@ impl Outcome {
 pub struct Report {
     pub(super) plan: Plan,
     pub(super) rows: Vec<Row>,
+    pub(super) standing: Vec<Standing>,
     /// Who was not measured, and what it would take.
     pub(super) missing: Vec<(&'static str, String)>,
 }
@@ -56,7 +88,22 @@ impl Report {
         let rows: Vec<_> = self.rows.iter().map(Row::json).collect();
         let missing: Vec<_> =
             self.missing.iter().map(|(name, what)| json!({"name": name, "what": what})).collect();
-        json!({ "seconds": self.plan.seconds, "rows": rows, "missing": missing }).to_string()
+        let standing: Vec<_> = self.standing.iter().map(Standing::json).collect();
+        let seconds = self.plan.seconds;
+        json!({ "seconds": seconds, "rows": rows, "standing": standing, "missing": missing }).to_string()
+    }
+}
+
+impl Report {
+    fn setups(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nINVITE to 200, milliseconds, at half of each one's highest rate")?;
+        writeln!(f, "  {:<28}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "calls/s", "p50", "p99", "p99.9", "lost")?;
+        for (name, setup) in self.rows.iter().filter_map(|row| Some((row.name, row.setup.as_ref()?))) {
+            let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| setup.ms(quantile));
+            let Setup { rate, lost, .. } = setup;
+            writeln!(f, "  {name:<28}{rate:>9}{p50:>9.2}{p99:>9.2}{p999:>9.2}{lost:>7}")?;
+        }
+        writeln!(f)
     }
 }
 
@@ -82,6 +129,15 @@ impl fmt::Display for Report {
                     self.plan.rate
                 )?;
             }
+        }
+        self.setups(f)?;
+        for standing in &self.standing {
+            let Standing { calls, empty_kb, more_kb: _ } = standing;
+            let each = standing.a_call_kb();
+            writeln!(
+                f,
+                "  edge, {calls} calls standing: {each:.1} kB each, beside {empty_kb} kB without any"
+            )?;
         }
         for (name, what) in &self.missing {
             writeln!(f, "  {name:<28} not measured: {what}")?;

@@ -43,6 +43,17 @@ impl Kind {
         }
     }
 
+    /// Its name in names of files.
+    pub(super) const fn file_name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Edge => "edge",
+            Self::Kamailio => "kamailio",
+            Self::KamailioRtpengine => "kamailio-rtpengine",
+            Self::Asterisk => "asterisk",
+        }
+    }
+
     /// What is missing for it on this machine.
     pub(super) fn missing(self) -> Option<String> {
         let error = match self {

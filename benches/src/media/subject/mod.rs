@@ -17,7 +17,8 @@ pub use relay::relay;
 
 use super::ground::Ground;
 use super::instruments::{self, Sink};
-use super::stream::{self, Call, Rewriting};
+use super::stream::{self, Rewriting};
+use crate::exchange::Call;
 use crate::processor;
 
 /// The kinds of relays.

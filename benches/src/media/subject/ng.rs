@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use edge_tests::process::Process;
 use edge_tests::{Lab, Side};
 
-use crate::media::stream::{self, Call, audio, description};
+use crate::exchange::{Call, audio};
+use crate::media::stream::{self, description};
 use crate::rtpengine;
 
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -12,20 +12,20 @@ const TICKS_PER_HALF: u32 = 5;
 const NS_PER_US: f64 = 1000.0;
 
 /// A percentile between 0 and 1, and its latency in microseconds.
-pub(super) type Point = (f64, f64);
+pub(crate) type Point = (f64, f64);
 
 /// The points of a curve, by rising percentile.
-pub(super) fn points(latency: &Histogram<u64>) -> Vec<Point> {
+pub(crate) fn points(latency: &Histogram<u64>) -> Vec<Point> {
     let steps = latency.iter_quantiles(TICKS_PER_HALF);
     steps.map(|step| (step.quantile_iterated_to(), micros(step.value_iterated_to()))).collect()
 }
 
-pub(super) fn micros(ns: u64) -> f64 {
+pub(crate) fn micros(ns: u64) -> f64 {
     ns as f64 / NS_PER_US
 }
 
 /// Writes the percentile distribution, in microseconds, as HdrHistogram's own `outputPercentileDistribution` does.
-pub(super) fn write(directory: &Path, name: &str, latency: &Histogram<u64>) -> Result<PathBuf> {
+pub(crate) fn write(directory: &Path, name: &str, latency: &Histogram<u64>) -> Result<PathBuf> {
     let mut text =
         format!("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
     for step in latency.iter_quantiles(TICKS_PER_HALF) {
