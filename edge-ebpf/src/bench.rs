@@ -15,7 +15,9 @@ use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_TX};
 use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
-use edge_ebpf::abi::{EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, Word};
+use edge_ebpf::abi::{
+    DigitSlot, DigitTold, EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, Word,
+};
 use edge_ebpf::forward::{self, Decision};
 use edge_ebpf::frame::Frame;
 use edge_ebpf::tables::Tables;
@@ -127,6 +129,16 @@ impl Tables for Hashed {
     #[inline(always)]
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         Maps.profile(row)
+    }
+
+    #[inline(always)]
+    fn digits(&self, index: u32) -> Option<&DigitSlot> {
+        Maps.digits(index)
+    }
+
+    #[inline(always)]
+    fn tell(&self, told: &DigitTold) {
+        Maps.tell(told);
     }
 }
 

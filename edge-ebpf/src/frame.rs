@@ -27,6 +27,9 @@ pub trait Frame {
     /// for them or the frame is shorter.
     fn extend_front(&mut self, more: i32) -> Option<()>;
 
+    /// Takes `less` bytes away from the end: fewer than there are. `None`, with nothing changed, when that cannot be.
+    fn shorten(&mut self, less: usize) -> Option<()>;
+
     /// Index of the device that received the frame.
     fn ingress_ifindex(&self) -> u32;
 

@@ -23,7 +23,7 @@ use aya_log_ebpf::warn;
 use edge_ebpf::abi::{STAMP, Stage, Word};
 use edge_ebpf::forward::{Decision, decide};
 use edge_ebpf::frame::Frame;
-use edge_ebpf::payload;
+use edge_ebpf::payload::{self, Done};
 use edge_ebpf::shield::{ShieldVerdict, shield};
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
 use edge_ebpf::wire::ethernet::{self, Ethernet};
@@ -121,15 +121,21 @@ pub(crate) fn edge_shield(ctx: XdpContext) -> u32 {
     }
 }
 
-/// Where packets go on to whose payload changes. They leave as the media program has decided.
+/// Where packets go on to whose payload changes. They leave as the media program has decided, but for events that do not cross.
 #[xdp(frags)]
 pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
-    count_at(stages::handed_on());
-    let Some((work, action)) = stages::handed_over() else { return XDP_DROP };
-    match payload::carry_out(&mut XdpFrame::new(&ctx), &work) {
-        Some(()) => action,
-        None => XDP_DROP,
-    }
+    let Some((work, action)) = stages::handed_over() else {
+        count_at(stages::handed_on());
+        return XDP_DROP;
+    };
+    let done = payload::carry_out(&mut XdpFrame::new(&ctx), &Maps, &work);
+    let (counter, action) = match done {
+        Some(Done::Leaves) => (stages::handed_on(), action),
+        Some(Done::Held) => (Verdict::Drop(DropReason::EventHeld).counter(), XDP_DROP),
+        None => (stages::handed_on(), XDP_DROP),
+    };
+    count_at(counter);
+    action
 }
 
 /// The action for a verdict, and the verdict that was in the end carried out.

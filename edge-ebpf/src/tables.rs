@@ -1,8 +1,8 @@
 //! What the decision looks things up in.
 
 use crate::abi::{
-    Address, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, NextHopSlot, PROBES_MAX,
-    ProfileSlot, first_row,
+    Address, DigitSlot, DigitTold, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress,
+    NextHopSlot, PROBES_MAX, ProfileSlot, first_row,
 };
 use crate::verdict::PassReason;
 
@@ -22,6 +22,12 @@ pub trait Tables {
 
     /// Row of the profiles.
     fn profile(&self, row: u32) -> Option<&ProfileSlot>;
+
+    /// Digits of an endpoint.
+    fn digits(&self, index: u32) -> Option<&DigitSlot>;
+
+    /// Tells userspace of a digit, if there is room; it is counted, when there is none.
+    fn tell(&self, told: &DigitTold);
 }
 
 /// Index of the endpoint that owns a local address and port.

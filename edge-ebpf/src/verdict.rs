@@ -97,6 +97,7 @@ reasons! {
         PayloadType = 23, "payload_type", "a payload type that was not negotiated";
         OverRate = 24, "over_rate", "more packets or bytes a second than the negotiated codecs need";
         NoStage = 25, "no_stage", "the program that changes payloads is not there: a fault of ours";
+        EventHeld = 26, "event_held", "a telephone-event of a digit that goes on as INFO, or that the other trunk is not to know";
     }
 }
 
@@ -145,7 +146,8 @@ impl DropReason {
             | Self::NoDevice
             | Self::NotLatched
             | Self::NoHeadroom
-            | Self::NoStage => false,
+            | Self::NoStage
+            | Self::EventHeld => false,
         }
     }
 }
@@ -188,6 +190,8 @@ pub enum CounterKind {
     Drop,
     /// Relayed.
     Relay,
+    /// Not a packet: a digit that was not told.
+    Lost,
     /// For a SIP listener, and passed by the shield.
     ShieldPass,
     /// For a SIP listener, and dropped by the shield.
@@ -212,6 +216,9 @@ pub struct CounterSlot {
 const PASSES_FROM: u32 = 0;
 const DROPS_FROM: u32 = 16;
 const RELAYS_FROM: u32 = 48;
+
+/// Slot of the counter of digits that userspace was not told of, because it has too many unread.
+pub const DIGITS_LOST: u32 = RELAYS_FROM + 8;
 
 const RELAYS: [(&str, &str); 6] = [
     ("rtp_same_device", "RTP relayed out of the device it came in on"),
@@ -257,9 +264,16 @@ pub fn counters() -> impl Iterator<Item = CounterSlot> {
         name,
         description,
     });
+    let lost = CounterSlot {
+        index: DIGITS_LOST,
+        kind: CounterKind::Lost,
+        name: "digits",
+        description: "digits that the process was not told of: it has ten thousand unread",
+    };
     PassReason::counters(PASSES_FROM, CounterKind::Pass)
         .chain(DropReason::counters(DROPS_FROM, CounterKind::Drop))
         .chain(relays)
+        .chain([lost])
         .chain(crate::shield::counters())
 }
 

@@ -7,9 +7,9 @@ use aya::maps::{Array, HashMap, Map, MapData};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi::{
-    Address, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, Handling, MEDIA_ADDRESS_ROWS, MEDIA_ADDRESSES,
-    MediaAddress, NEXT_HOPS, NextHop, NextHopSlot, PAYLOAD_TYPES, PROFILES, PayloadRule, Profile,
-    ProfileSlot, STATES, first_row,
+    Address, DIGITS, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, Handling, MEDIA_ADDRESS_ROWS,
+    MEDIA_ADDRESSES, MediaAddress, NEXT_HOPS, NextHop, NextHopSlot, PAYLOAD_TYPES, PROFILES, PayloadRule,
+    Profile, ProfileSlot, STATES, first_row,
 };
 use edge_ebpf::budget::Rate;
 use edge_ebpf::testing::{CARRIER, LOCAL_A, Packet, UdpChecksum, rtp, station};
@@ -73,6 +73,7 @@ impl Programs {
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(ENDPOINTS, FLOWS)
             .map_max_entries(STATES, FLOWS)
+            .map_max_entries(DIGITS, FLOWS)
             .map_max_entries(HASHED, FLOWS)
             .load(&bytes)
             .context("loading the bench object (needs root)")?;
@@ -124,7 +125,7 @@ fn fill(ebpf: &mut Ebpf) -> Result<()> {
     next_hops.set(NEXT_HOP.into(), hop, 0)?;
     let mut profiles: Array<_, [u8; size_of::<ProfileSlot>()]> = map(ebpf, PROFILES)?.try_into()?;
     let profile = ProfileSlot::default();
-    let rule = PayloadRule { leaves_as: 8, handling: Handling::Plain };
+    let rule = PayloadRule { leaves_as: 8, handling: Handling::Plain, is_watched: false };
     let mut rules = [None; PAYLOAD_TYPES];
     rules[8] = Some(rule);
     profile.write(&Profile { rules, rate: Rate::default(), flags: 0 });

@@ -9,6 +9,8 @@
 //! | [`NEXT_HOPS`] | row that an endpoint names | userspace |
 //! | [`PROFILES`] | row that an endpoint names | userspace |
 //! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
+//! | [`DIGITS`] | as `ENDPOINTS` | userspace the order, the kernel everything else |
+//! | [`DIGITS_TOLD`] | in order: a ring buffer | the kernel |
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
 //! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
 //!
@@ -24,6 +26,7 @@
 //! Invariant: whoever changes the meaning or size of anything here raises [`ABI_VERSION`].
 
 mod address;
+mod digit;
 mod endpoint;
 mod latch;
 mod media_address;
@@ -38,6 +41,7 @@ mod tap;
 mod word;
 
 pub use address::Address;
+pub use digit::{DIGIT_SENT, DigitHeard, DigitOrder, DigitSending, DigitSlot, DigitTold};
 pub use endpoint::{
     DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
     SOURCE_SUBNET, Torn,
@@ -46,8 +50,8 @@ pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
 pub use profile::{
-    Handling, PAYLOAD_TYPES, PROFILE_COUNTS_ONLY, PROFILE_MASKS_EVENTS, PROFILE_TELLS_EVENTS, PayloadRule,
-    Profile, ProfileSlot,
+    Handling, PAYLOAD_TYPES, PROFILE_COUNTS_ONLY, PROFILE_HOLDS_EVENTS, PROFILE_MASKS_EVENTS,
+    PROFILE_TELLS_EVENTS, PayloadRule, Profile, ProfileSlot, digits_as, profile_digits_as,
 };
 pub use quality::{Offender, Quality};
 pub use shield::{
@@ -77,6 +81,10 @@ pub const STATES: &str = "STATES";
 pub const NEXT_HOPS: &str = "NEXT_HOPS";
 /// Name of the map of [`ProfileSlot`]s.
 pub const PROFILES: &str = "PROFILES";
+/// Name of the map of [`DigitSlot`]s.
+pub const DIGITS: &str = "DIGITS";
+/// Name of the ring buffer of [`DigitTold`]s.
+pub const DIGITS_TOLD: &str = "DIGITS_TOLD";
 /// Name of the per-CPU map of packet counters, one `u64` for each reason.
 pub const COUNTERS: &str = "COUNTERS";
 /// Name of the devmap that redirects use.
@@ -100,6 +108,8 @@ pub const NEXT_HOPS_MAX: u16 = 4096;
 /// Rows of [`PROFILES`]; row 0 stays empty and stands for "none". Trunks that number their codecs in a few ways need a few
 /// rows for each pair of them.
 pub const PROFILES_MAX: u16 = 8192;
+/// Bytes of [`DIGITS_TOLD`]: ten thousand digits that userspace has not read yet. More are lost.
+pub const DIGITS_TOLD_BYTES: u32 = 1 << 18;
 /// Slots of [`DEVICES`].
 pub const DEVICES_MAX: u32 = 64;
 /// Slots of [`COUNTERS`]; reasons keep their slot for ever, so there are gaps.

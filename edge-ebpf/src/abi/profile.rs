@@ -32,18 +32,22 @@ pub struct PayloadRule {
     pub leaves_as: u8,
     /// What becomes of what it carries.
     pub handling: Handling,
+    /// Whether digits are to be heard in it, or to ride on it: the payload stage looks at it.
+    pub is_watched: bool,
 }
 
 const NEGOTIATED: u16 = 0x80;
 const LEAVES_AS: u16 = 0x7f;
 const HANDLING_SHIFT: u32 = 8;
+const WATCHED: u16 = 1 << 10;
 
 impl PayloadRule {
     /// As a number.
     #[inline(always)]
     #[must_use]
     pub const fn bits(self) -> u16 {
-        (self.handling as u16) << HANDLING_SHIFT | NEGOTIATED | self.leaves_as as u16 & LEAVES_AS
+        let watched = if self.is_watched { WATCHED } else { 0 };
+        watched | (self.handling as u16) << HANDLING_SHIFT | NEGOTIATED | self.leaves_as as u16 & LEAVES_AS
     }
 
     /// What [`bits`](Self::bits) made; `None` for 0.
@@ -59,14 +63,15 @@ impl PayloadRule {
             2 => Handling::AlawToUlaw,
             _ => Handling::UlawToAlaw,
         };
-        Some(Self { leaves_as: (bits & LEAVES_AS) as u8, handling })
+        let is_watched = bits & WATCHED != 0;
+        Some(Self { leaves_as: (bits & LEAVES_AS) as u8, handling, is_watched })
     }
 
-    /// Whether a packet of `payload_type` leaves otherwise than it came.
+    /// Whether a packet of `payload_type` is to be looked at, or leaves otherwise than it came.
     #[inline(always)]
     #[must_use]
     pub const fn changes(self, payload_type: u8) -> bool {
-        self.leaves_as != payload_type || self.converts()
+        self.leaves_as != payload_type || self.is_watched || self.converts()
     }
 
     /// Whether it leaves as another codec.
@@ -79,10 +84,33 @@ impl PayloadRule {
 
 /// Flag: a payload type without a rule crosses as it is, counted at its endpoint, and so does what exceeds the rate.
 pub const PROFILE_COUNTS_ONLY: u64 = 1;
-/// Flag: telephone-events are told to userspace.
+/// Flag: telephone-events that are watched are told to userspace.
 pub const PROFILE_TELLS_EVENTS: u64 = 2;
-/// Flag: telephone-events cross with another digit in the place of theirs.
+/// Flag: telephone-events that are watched cross with another digit in the place of theirs.
 pub const PROFILE_MASKS_EVENTS: u64 = 4;
+/// Flag: telephone-events that are watched do not cross.
+pub const PROFILE_HOLDS_EVENTS: u64 = 8;
+
+const DIGITS_AS_SHIFT: u32 = 8;
+const DIGITS_STEP_SHIFT: u32 = 16;
+const DIGITS_RIDE: u64 = 0x80 << DIGITS_AS_SHIFT;
+
+/// The flags that let digits ride on what is watched: the payload type that they leave by, and the ticks of 20 ms.
+#[must_use]
+pub const fn profile_digits_as(payload_type: u8, step_ticks: u16) -> u64 {
+    DIGITS_RIDE | ((payload_type & 0x7f) as u64) << DIGITS_AS_SHIFT | (step_ticks as u64) << DIGITS_STEP_SHIFT
+}
+
+/// What [`profile_digits_as`] made; `None` when no digit rides.
+#[inline(always)]
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the parts of a word are meant")]
+pub const fn digits_as(flags: u64) -> Option<(u8, u16)> {
+    if flags & DIGITS_RIDE == 0 {
+        return None;
+    }
+    Some(((flags >> DIGITS_AS_SHIFT) as u8 & 0x7f, (flags >> DIGITS_STEP_SHIFT) as u16))
+}
 
 const RULES_PER_WORD: usize = 4;
 const RULE_WORDS: usize = PAYLOAD_TYPES / RULES_PER_WORD;

@@ -94,7 +94,13 @@ impl EndpointState {
         if DropReason::is_the_senders(offender.reason) {
             self.quality.blame(*offender);
         }
-        let slot = usize::from(offender.reason);
+        self.count_drop(offender.reason);
+    }
+
+    /// Counts a packet that nobody is to blame for.
+    #[inline(always)]
+    pub fn count_drop(&self, reason: u8) {
+        let slot = usize::from(reason);
         if let Some(halves) = self.drops.get(slot / 2) {
             match (halves.load_halves(), slot.is_multiple_of(2)) {
                 ((even, odd), true) => halves.store_halves(even.wrapping_add(1), odd),

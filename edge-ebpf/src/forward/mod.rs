@@ -5,7 +5,7 @@
 //!
 //! Invariants: a packet leaves only with the addresses of an endpoint that is live and linked to the one it
 //! arrived at; nothing outside the Ethernet, IP and UDP headers changes but what a [`payload::Work`] says; the frame keeps its length within an IP
-//! family; a frame that is not relayed is not changed.
+//! family, unless its speech becomes a digit; a frame that is not relayed is not changed, but for events that the payload stage holds.
 
 mod charge;
 mod datagram;
@@ -17,7 +17,7 @@ mod unsummed;
 
 use crate::abi::{Endpoint, NextHop, Offender, PayloadRule};
 use crate::frame::Frame;
-use crate::payload::{self, Work};
+use crate::payload::{self, Done, Work};
 use crate::stats::Arrival;
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
@@ -43,12 +43,14 @@ pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
     if let Some(charge) = charge {
         charge.book(tables);
     }
-    if let Some(work) = work {
-        // What cannot be done is work of another frame, and there is none.
-        let done = payload::carry_out(frame, &work);
-        debug_assert!(done.is_some(), "the decision measured the frame: {work:?}");
+    let Some(work) = work else { return verdict };
+    // What cannot be done is work of another frame, and there is none.
+    let done = payload::carry_out(frame, tables, &work);
+    debug_assert!(done.is_some(), "the decision measured the frame: {work:?}");
+    match done {
+        Some(Done::Held) => Verdict::Drop(DropReason::EventHeld),
+        Some(Done::Leaves) | None => verdict,
     }
-    verdict
 }
 
 /// Decides about one frame, and rewrites its headers when it is to be relayed.
@@ -114,7 +116,7 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
     let offset = if far.local.is_v4() { V4_PAYLOAD_OFFSET } else { V6_PAYLOAD_OFFSET };
     let (offset, len) = ((offset - udp::LEN) as u16, carried.len as u16);
-    let work = rule.map(|rule| Work { near: datagram.endpoint, offset, len, rule });
+    let work = rule.map(|rule| Work { near: datagram.endpoint, offset, len, rule, profile: near.profile });
     let what = charged(&media, ns, bytes, near.ns_per_tick);
     Ok(Relayed { path: RelayPath { payload, egress }, work, what })
 }

@@ -142,6 +142,9 @@ fn run(case: &Case) {
     }
     assert_eq!(leaves, case.leaves, "{}", case.name);
     assert_eq!(tally(&tables, case.endpoint), case.tally, "{}", case.name);
+    let told: Vec<(u8, u16)> =
+        tables.told.take().iter().map(|told| (told.event, told.duration_ticks)).collect();
+    assert_eq!(told, case.told, "{}", case.name);
 }
 
 fn decide(scene: &Scene, bytes: &[u8]) -> (Verdict, Vec<u8>, MemoryTables) {

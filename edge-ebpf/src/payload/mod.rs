@@ -1,26 +1,34 @@
 //! What is done to the payload of a packet that is relayed, when its legs differ in more than addresses: another payload
-//! type number, another law of G.711.
+//! type number, another law of G.711, a masked digit, a digit in the place of speech. telephone-events are told to
+//! userspace here, too.
 //!
 //! This is the rest of [`forward`](crate::forward::forward), apart because few packets need it: the decision says what is to
 //! be done, as [`Work`], and the XDP host does it in a program of its own. Headers are rewritten by then.
 //!
-//! Invariants: the frame keeps its length; the UDP checksum stays right, or absent; what does not carry the negotiated
+//! Invariants: the frame keeps its length, but for speech that becomes a digit; the UDP checksum stays right, or absent; what does not carry the negotiated
 //! codec (telephone-events, comfort noise) is not converted.
 
+mod event;
 mod law;
+mod ride;
 mod rtp;
 
 pub use law::LAW_BYTES_MAX;
 #[cfg(any(test, feature = "testing"))]
 pub use law::{in_alaw, in_ulaw};
 
-use crate::abi::{Handling, PayloadRule};
+use core::hint::black_box;
+
+use crate::abi::{Handling, PayloadRule, ProfileSlot};
 use crate::frame::Frame;
+use crate::tables::Tables;
 use crate::wire::checksum::Checksum;
 use crate::wire::udp;
 
 /// Bytes of headers before that of UDP at most: Ethernet and IPv6.
 const OFFSET_MAX: u16 = 14 + 40;
+const OFFSET_MASK: u16 = 0x3f;
+const _: () = assert!(OFFSET_MAX <= OFFSET_MASK);
 /// Where the checksum lies in a UDP header: it is the last field.
 const CHECKSUM: usize = udp::LEN - size_of::<Checksum>();
 
@@ -35,6 +43,17 @@ pub struct Work {
     pub len: u16,
     /// What becomes of it.
     pub rule: PayloadRule,
+    /// Row of the profiles that the rule is of.
+    pub profile: u16,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It leaves.
+    Leaves,
+    /// It is of an event that does not cross.
+    Held,
 }
 
 impl Work {
@@ -42,9 +61,9 @@ impl Work {
     #[inline(always)]
     #[must_use]
     pub const fn to_words(self) -> [u64; 2] {
-        let Self { near, offset, len, rule } = self;
+        let Self { near, offset, len, rule, profile } = self;
         let lengths = (offset as u64) << 32 | (len as u64) << 48;
-        [near as u64 | lengths, rule.bits() as u64]
+        [near as u64 | lengths, rule.bits() as u64 | (profile as u64) << 16]
     }
 
     /// What [`to_words`](Self::to_words) made; `None` of anything else.
@@ -53,23 +72,37 @@ impl Work {
     #[expect(clippy::cast_possible_truncation, reason = "the parts of a word are meant")]
     pub const fn from_words([first, second]: [u64; 2]) -> Option<Self> {
         let Some(rule) = PayloadRule::from_bits(second as u16) else { return None };
-        Some(Self { near: first as u32, offset: (first >> 32) as u16, len: (first >> 48) as u16, rule })
+        let (offset, len) = ((first >> 32) as u16, (first >> 48) as u16);
+        Some(Self { near: first as u32, offset, len, rule, profile: (second >> 16) as u16 })
     }
 }
 
 /// Does it. `None` when the frame is not what the work is about, which is then left as it is.
 #[inline(always)]
-pub fn carry_out(frame: &mut impl Frame, work: &Work) -> Option<()> {
+pub fn carry_out(frame: &mut impl Frame, tables: &impl Tables, work: &Work) -> Option<Done> {
     if work.offset > OFFSET_MAX {
         return None;
     }
+    // Opaque, so that the mask stays: the verifier has to see it where the compiler knows better.
+    let work = &Work { offset: black_box(work.offset) & OFFSET_MASK, ..*work };
+    let PayloadRule { leaves_as, handling, is_watched } = work.rule;
+    let profile = if is_watched { tables.profile(work.profile.into()) } else { None };
+    let flags = profile.map_or(0, ProfileSlot::flags);
+    if is_watched && !matches!(handling, Handling::Event) && ride::ride(frame, tables, work, flags)? {
+        return Some(Done::Leaves);
+    }
     let udp = usize::from(work.offset);
-    let change = rtp::renumber(frame, udp + udp::LEN, work.rule.leaves_as)?;
-    let change = match work.rule.handling {
-        Handling::Plain | Handling::Event => change,
-        Handling::AlawToUlaw => law::convert(frame, work, &law::TO_ULAW, change)?,
-        Handling::UlawToAlaw => law::convert(frame, work, &law::TO_ALAW, change)?,
+    let change = rtp::renumber(frame, udp + udp::LEN, leaves_as)?;
+    let (done, change) = match handling {
+        Handling::Event if is_watched => event::pass(frame, tables, work, change, flags)?,
+        Handling::Plain | Handling::Event => (Done::Leaves, change),
+        Handling::AlawToUlaw => (Done::Leaves, law::convert(frame, work, &law::TO_ULAW, change)?),
+        Handling::UlawToAlaw => (Done::Leaves, law::convert(frame, work, &law::TO_ALAW, change)?),
     };
     let checksum: Checksum = frame.read(udp + CHECKSUM)?;
-    frame.write(udp + CHECKSUM, checksum.udp_after(change))
+    frame.write(udp + CHECKSUM, checksum.udp_after(change))?;
+    if matches!(done, Done::Held) {
+        event::hold(tables, work);
+    }
+    Some(done)
 }

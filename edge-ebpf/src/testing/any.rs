@@ -8,9 +8,10 @@ use alloc::vec::Vec;
 use super::packet::{Packet, rtcp, rtp};
 use super::scene::{CARRIER, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, PBX, Scene};
 use super::{BytesFrame, Family};
-use crate::abi::{Address, Endpoint};
+use crate::abi::{Address, Endpoint, PAYLOAD_TYPES, PayloadRule, Profile};
+use crate::budget::Rate;
 use crate::forward::forward;
-use crate::verdict::Verdict;
+use crate::verdict::{DropReason, Verdict};
 
 /// Frames of one run; more only repeat.
 const FRAMES_MAX: usize = 16;
@@ -62,6 +63,8 @@ pub fn any_tables(data: &[u8]) {
         let bytes = frame(&mut choices);
         let mut decided = BytesFrame { bytes: bytes.clone(), ifindex: INGRESS, headroom: 256, arrival_ns };
         match forward(&mut decided, &tables) {
+            // It was on its way already.
+            Verdict::Drop(DropReason::EventHeld) => {}
             Verdict::Relay(_) => leaves_between_endpoints(&scene, &decided.bytes),
             Verdict::Pass(_) | Verdict::Drop(_) => {
                 assert_eq!(decided.bytes, bytes, "changed and not relayed")
@@ -74,6 +77,9 @@ fn scene(choices: &mut Choices<'_>) -> Scene {
     let family = [Family::V4, Family::V6];
     let kinds = choices.byte();
     let mut scene = Scene::between(family[usize::from(kinds & 1)], family[usize::from(kinds >> 1 & 1)]);
+    if kinds >> 2 & 1 != 0 {
+        scene = scene.carrier_sends(profile(choices)).ordered(choices.byte(), choices.short());
+    }
     for _ in 0..choices.byte() % 8 {
         let index = usize::from(choices.byte()) % scene.endpoints.len();
         match choices.byte() % 4 {
@@ -96,6 +102,18 @@ fn scene(choices: &mut Choices<'_>) -> Scene {
         }
     }
     scene
+}
+
+/// Payload types of which each may be watched, or converted, or left out.
+fn profile(choices: &mut Choices<'_>) -> Profile {
+    let mut profile =
+        Profile { rules: [None; PAYLOAD_TYPES], rate: Rate::default(), flags: choices.number().into() };
+    for _ in 0..choices.byte() % 8 {
+        let rule = PayloadRule::from_bits(choices.short());
+        profile.rules[usize::from(choices.byte()) % PAYLOAD_TYPES] = rule;
+        profile.rules[8] = rule;
+    }
+    profile
 }
 
 fn change_endpoint(endpoint: &mut Endpoint, choices: &mut Choices<'_>) {

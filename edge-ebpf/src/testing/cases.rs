@@ -1,5 +1,6 @@
 //! The table of cases: what comes in, what must become of it, and what must be counted.
 
+mod digits;
 mod ipv6;
 mod payloads;
 mod profiles;
@@ -35,6 +36,8 @@ pub struct Case {
     pub endpoint: u32,
     /// Its state afterwards.
     pub tally: Tally,
+    /// What userspace is told of digits: event and ticks.
+    pub told: Vec<(u8, u16)>,
 }
 
 /// What an endpoint has counted.
@@ -69,7 +72,7 @@ impl From<&EndpointState> for Tally {
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let plain = [relayed(), passed(), malformed(), not_admitted(), not_deliverable()];
-    let others = [payloads::cases(), profiles::cases(), sources::cases(), ipv6::cases()];
+    let others = [digits::cases(), payloads::cases(), profiles::cases(), sources::cases(), ipv6::cases()];
     plain.into_iter().chain(others).flatten().collect()
 }
 
@@ -237,6 +240,7 @@ fn relays(name: &'static str, sent: &Packet) -> Case {
         leaves,
         endpoint: NEAR,
         tally,
+        told: vec![],
     }
 }
 
@@ -264,7 +268,17 @@ fn passes_bytes(name: &'static str, reason: PassReason, frame: Vec<u8>) -> Case 
     let leaves = frame.clone();
     let verdict = Verdict::Pass(reason);
     let (scene, tally) = (Scene::call(), Tally::default());
-    Case { name, scene, before: vec![], frames: vec![frame], verdict, leaves, endpoint: NEAR, tally }
+    Case {
+        name,
+        scene,
+        before: vec![],
+        frames: vec![frame],
+        verdict,
+        leaves,
+        endpoint: NEAR,
+        tally,
+        told: vec![],
+    }
 }
 
 fn drops(name: &'static str, reason: DropReason, sent: &Packet) -> Case {
@@ -281,6 +295,7 @@ fn drops(name: &'static str, reason: DropReason, sent: &Packet) -> Case {
         leaves,
         endpoint: NEAR,
         tally,
+        told: vec![],
     }
 }
 

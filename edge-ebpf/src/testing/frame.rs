@@ -47,6 +47,12 @@ impl Frame for BytesFrame {
         Some(())
     }
 
+    fn shorten(&mut self, less: usize) -> Option<()> {
+        let left = self.bytes.len().checked_sub(less).filter(|left| *left > 0)?;
+        self.bytes.truncate(left);
+        Some(())
+    }
+
     fn ingress_ifindex(&self) -> u32 {
         self.ifindex
     }

@@ -2,12 +2,13 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use zerocopy::IntoBytes;
 
 use crate::abi::{
-    Address, Endpoint, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot,
-    Profile, ProfileSlot, first_row,
+    Address, DigitOrder, DigitSlot, DigitTold, Endpoint, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS,
+    MediaAddress, NextHop, NextHopSlot, Profile, ProfileSlot, first_row,
 };
 use crate::tables::Tables;
 
@@ -65,6 +66,8 @@ pub struct Scene {
     pub next_hops: Vec<Option<NextHop>>,
     /// All rows of the profiles; `None` for an empty one.
     pub profiles: Vec<Option<Profile>>,
+    /// The digit that is to ride on the carrier's speech.
+    pub order: Option<DigitOrder>,
 }
 
 /// A locally administered MAC that ends in `last`.
@@ -110,7 +113,7 @@ impl Scene {
             media_addresses[first_row(ip) as usize] = row;
         }
         let profiles = vec![None; PROFILES as usize];
-        Self { media_addresses, endpoints, torn: None, next_hops, profiles }
+        Self { media_addresses, endpoints, torn: None, next_hops, profiles, order: None }
     }
 
     /// This scene with a change to the endpoint that faces the carrier.
@@ -139,6 +142,13 @@ impl Scene {
     pub fn pbx_sends(mut self, profile: Profile) -> Self {
         self.profiles[2] = Some(profile);
         self.far(|endpoint| endpoint.profile = 2)
+    }
+
+    /// This scene with a digit that is to ride on the carrier's speech.
+    #[must_use]
+    pub fn ordered(mut self, event: u8, duration_ticks: u16) -> Self {
+        self.order = Some(DigitOrder { call: CALL, number: 0, event, duration_ticks });
+        self
     }
 
     /// This scene with the PBX endpoint stopped half-way through a change.
@@ -175,6 +185,16 @@ impl Scene {
         let slot = ProfileSlot::default();
         if let Some(profile) = &self.profiles[row as usize] {
             slot.write(profile);
+        }
+        slot
+    }
+
+    /// Digits of an endpoint as they lie in the map.
+    #[must_use]
+    pub fn digit_slot(&self, index: u32) -> DigitSlot {
+        let slot = DigitSlot::default();
+        if let Some(order) = self.order.filter(|_| index == NEAR) {
+            slot.order(order);
         }
         slot
     }
@@ -231,6 +251,9 @@ pub struct MemoryTables {
     states: Vec<EndpointState>,
     next_hops: Vec<NextHopSlot>,
     profiles: Vec<ProfileSlot>,
+    digits: Vec<DigitSlot>,
+    /// What was told, in order.
+    pub told: RefCell<Vec<DigitTold>>,
 }
 
 impl From<&Scene> for MemoryTables {
@@ -241,6 +264,8 @@ impl From<&Scene> for MemoryTables {
             states: (0..ENDPOINTS).map(|_| EndpointState::default()).collect(),
             next_hops: (0..NEXT_HOPS).map(|row| scene.next_hop_slot(row)).collect(),
             profiles: (0..PROFILES).map(|row| scene.profile_slot(row)).collect(),
+            digits: (0..ENDPOINTS).map(|index| scene.digit_slot(index)).collect(),
+            told: RefCell::default(),
         }
     }
 }
@@ -264,5 +289,13 @@ impl Tables for MemoryTables {
 
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         self.profiles.get(row as usize)
+    }
+
+    fn digits(&self, index: u32) -> Option<&DigitSlot> {
+        self.digits.get(index as usize)
+    }
+
+    fn tell(&self, told: &DigitTold) {
+        self.told.borrow_mut().push(*told);
     }
 }

@@ -1,6 +1,6 @@
 //! A frame in the buffer of the driver, or the first fragment of a long one.
 
-use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_xdp_adjust_head};
+use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
 use edge_ebpf::frame::Frame;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -55,6 +55,13 @@ impl Frame for XdpFrame<'_> {
         // SAFETY: the helper takes the context of this run; no pointer into the frame lives across the call, because
         // every access takes the frame's bounds from the context anew.
         let failure = unsafe { bpf_xdp_adjust_head(self.ctx.ctx, -more) };
+        (failure == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn shorten(&mut self, less: usize) -> Option<()> {
+        // SAFETY: as for `extend_front`.
+        let failure = unsafe { bpf_xdp_adjust_tail(self.ctx.ctx, -(less as i32)) };
         (failure == 0).then_some(())
     }
 

@@ -1,15 +1,15 @@
 //! The maps of [`edge_ebpf::abi`]. Their sizes here are the smallest; userspace sets the real ones at load.
 
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
-use aya_ebpf::btf_maps::{Array, PerCpuArray};
+use aya_ebpf::btf_maps::{Array, PerCpuArray, RingBuf};
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::DevMap;
 use edge_ebpf::abi::{
-    COUNTERS_MAX, DEVICES_MAX, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress, Meta,
-    NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot, Word,
+    COUNTERS_MAX, DEVICES_MAX, DIGITS_TOLD_BYTES, DigitSlot, DigitTold, EndpointSlot, EndpointState,
+    MEDIA_ADDRESS_ROWS, MediaAddress, Meta, NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot, Word,
 };
 use edge_ebpf::tables::Tables;
-use edge_ebpf::verdict::Verdict;
+use edge_ebpf::verdict::{DIGITS_LOST, Verdict};
 
 const SHARED: usize = BPF_F_MMAPABLE as usize;
 
@@ -25,6 +25,10 @@ pub(crate) static STATES: Array<EndpointState, 1, SHARED> = Array::new();
 pub(crate) static NEXT_HOPS: Array<NextHopSlot, { NEXT_HOPS_MAX as usize }, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static PROFILES: Array<ProfileSlot, { PROFILES_MAX as usize }, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static DIGITS: Array<DigitSlot, 1, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static DIGITS_TOLD: RingBuf<DigitTold, { DIGITS_TOLD_BYTES as usize }> = RingBuf::new();
 #[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<Word, { COUNTERS_MAX as usize }> = PerCpuArray::new();
 #[map]
@@ -57,6 +61,18 @@ impl Tables for Maps {
     #[inline(always)]
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         PROFILES.get(row)
+    }
+
+    #[inline(always)]
+    fn digits(&self, index: u32) -> Option<&DigitSlot> {
+        DIGITS.get(index)
+    }
+
+    #[inline(always)]
+    fn tell(&self, told: &DigitTold) {
+        if DIGITS_TOLD.output(*told, 0).is_err() {
+            count_at(DIGITS_LOST);
+        }
     }
 }
 

@@ -61,11 +61,19 @@ impl Text {
                 CounterKind::Pass => "pass",
                 CounterKind::Drop => "drop",
                 CounterKind::Relay => "relay",
+                CounterKind::Lost => continue,
                 CounterKind::ShieldPass => "shield_pass",
                 CounterKind::ShieldDrop => "shield_drop",
                 CounterKind::ShieldSpare => "shield_spare",
             };
             self.sample(name, &[("verdict", verdict), ("reason", reason)], packets);
+        }
+        for Counter { name, description, packets, .. } in
+            packets.iter().filter(|of| of.kind == CounterKind::Lost)
+        {
+            let name = format!("edge_{name}_untold_total");
+            self.family(&name, "counter", description);
+            self.sample(&name, &[], packets);
         }
     }
 

@@ -57,13 +57,18 @@ pub(super) fn print(
         ("RELAYED", CounterKind::Relay),
         ("DROPPED", CounterKind::Drop),
         ("PASSED TO THE HOST", CounterKind::Pass),
+        ("NOT TOLD TO THE PROCESS", CounterKind::Lost),
         ("FOR SIP, PASSED BY THE SHIELD", CounterKind::ShieldPass),
         ("FOR SIP, DROPPED BY THE SHIELD", CounterKind::ShieldDrop),
         ("FOR SIP, SPARED BY A SHADOW OF THE SHIELD", CounterKind::ShieldSpare),
     ];
     for (title, kind) in kinds {
         let total: u64 = of_kind(packets, kind).map(|counter| counter.packets).sum();
-        writeln!(out, "{title}: {total} packets")?;
+        if kind == CounterKind::Lost && total == 0 && !all {
+            continue;
+        }
+        let what = if kind == CounterKind::Lost { "digits" } else { "packets" };
+        writeln!(out, "{title}: {total} {what}")?;
         for Counter { name, description, packets, .. } in
             of_kind(packets, kind).filter(|at| all || at.packets > 0)
         {

@@ -7,8 +7,8 @@ use std::{fs, io};
 
 use aya::maps::{Array, Map, MapData, MapInfo};
 use edge_ebpf::abi::{
-    ABI_VERSION, CLASSES, COUNTERS, DEVICES, ENDPOINTS, LISTED, LISTENERS, MEDIA_ADDRESSES, META,
-    MediaAddress, NEXT_HOPS, PROFILES, SHIELD, STANDINGS, STATES, STRANGERS, TRUSTED,
+    ABI_VERSION, CLASSES, COUNTERS, DEVICES, DIGITS, DIGITS_TOLD, ENDPOINTS, LISTED, LISTENERS,
+    MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, PROFILES, SHIELD, STANDINGS, STATES, STRANGERS, TRUSTED,
 };
 
 use super::DatapathError;
@@ -18,7 +18,7 @@ use super::layout::Layout;
 const BPFFS_MAGIC: libc::__fsword_t = 0xcafe_4a11;
 
 /// Every map that outlives the process.
-pub(super) const PINNED_MAPS: [&str; 15] = [
+pub(super) const PINNED_MAPS: [&str; 17] = [
     META,
     MEDIA_ADDRESSES,
     ENDPOINTS,
@@ -27,6 +27,8 @@ pub(super) const PINNED_MAPS: [&str; 15] = [
     PROFILES,
     COUNTERS,
     DEVICES,
+    DIGITS,
+    DIGITS_TOLD,
     SHIELD,
     LISTENERS,
     TRUSTED,
@@ -113,6 +115,7 @@ impl Pins {
         PINNED_MAPS.iter().all(|name| self.map(name).exists())
             && endpoints(ENDPOINTS)
             && endpoints(STATES)
+            && endpoints(DIGITS)
             && self.media_addresses().is_ok_and(|rows| rows == layout.rows())
     }
 

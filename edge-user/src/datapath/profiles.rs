@@ -101,7 +101,7 @@ fn profile(sends: &Sends) -> Profile {
     for payload in sends.payloads() {
         if let Some(rule) = rules.get_mut(usize::from(payload.arrives_as)) {
             let handling = handling(payload.handling);
-            *rule = Some(PayloadRule { leaves_as: payload.leaves_as, handling });
+            *rule = Some(PayloadRule { leaves_as: payload.leaves_as, handling, is_watched: false });
         }
     }
     let rate = Rate::of(sends.packets_per_second, sends.bytes_per_second);

@@ -13,7 +13,7 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{
-    ABI_VERSION, DEVICES, DEVICES_MAX, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES, Stage,
+    ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES, Stage,
     stamped,
 };
 use zerocopy::transmute;
@@ -150,7 +150,9 @@ impl Program {
         sys::raise_memlock_limit();
         let flag = u8::from(diagnostics);
         let mut loader = EbpfLoader::new();
-        loader.map_max_entries(ENDPOINTS, layout.endpoints()).map_max_entries(STATES, layout.endpoints());
+        for map in [ENDPOINTS, STATES, DIGITS] {
+            loader.map_max_entries(map, layout.endpoints());
+        }
         loader.override_global(DIAGNOSTICS, &flag, true);
         for name in PINNED_MAPS {
             loader.map_pin_path(name, pins.map(name));

@@ -9,7 +9,9 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
-use edge_ebpf::abi::{EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word};
+use edge_ebpf::abi::{
+    DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word,
+};
 
 /// A value of a map that may be shared with the kernel.
 pub(super) trait Shared: sealed::Shared {}
@@ -23,7 +25,7 @@ mod sealed {
 macro_rules! shared {
     ($($value:ty),+) => { $(impl sealed::Shared for $value {} impl Shared for $value {})+ };
 }
-shared!(EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word);
+shared!(DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word);
 
 /// The values of an array map, shared with the kernel for as long as this lives; or of a file, as an array map has them.
 pub(super) struct Mapping<T: Shared> {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use edge_core::media::{MediaReport, Offender, RtpQuality};
 use edge_ebpf::abi::{
-    ABI_VERSION, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META, MediaAddress, Meta, NEXT_HOPS,
-    NEXT_HOPS_MAX, NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, Quality, STATES,
+    ABI_VERSION, DIGITS, DigitSlot, DigitTold, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META,
+    MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX, NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, Quality,
+    STATES,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
@@ -28,6 +29,7 @@ pub(super) struct SharedTables {
     states: Mapping<EndpointState>,
     next_hops: Mapping<NextHopSlot>,
     profiles: Mapping<ProfileSlot>,
+    digits: Mapping<DigitSlot>,
     flows_max: u32,
     flows: AtomicU32,
     doors: Option<Doors>,
@@ -51,6 +53,7 @@ impl SharedTables {
             states: home.map(STATES, endpoints)?,
             next_hops: home.map(NEXT_HOPS, NEXT_HOPS_MAX.into())?,
             profiles: home.map(PROFILES, PROFILES_MAX.into())?,
+            digits: home.map(DIGITS, endpoints)?,
             layout,
             flows_max,
             flows: AtomicU32::new(0),
@@ -119,6 +122,11 @@ impl SharedTables {
     /// A row of the profiles, below [`PROFILES_MAX`].
     pub(super) fn profile(&self, row: u16) -> &ProfileSlot {
         &self.profiles[usize::from(row)]
+    }
+
+    /// Digits of the endpoint at an index of [`Layout::endpoint`].
+    pub(super) fn digits(&self, index: u32) -> &DigitSlot {
+        &self.digits[index as usize]
     }
 
     /// A number that no call before it had; never 0.

@@ -1,6 +1,6 @@
 //! The loaded program and its maps, under `BPF_PROG_TEST_RUN`.
 
-use aya::maps::{Array, DevMap, Map, MapData, PerCpuArray, ProgramArray};
+use aya::maps::{Array, DevMap, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi;
@@ -44,6 +44,7 @@ impl Kernel {
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(abi::ENDPOINTS, ENDPOINTS)
             .map_max_entries(abi::STATES, ENDPOINTS)
+            .map_max_entries(abi::DIGITS, ENDPOINTS)
             .load(object)
             .expect("the object loads");
         let stages = ebpf.take_map(abi::STAGES).expect("the object has the map");
@@ -80,6 +81,12 @@ impl Kernel {
         let mut states: Array<_, [u8; STATE_LEN]> = self.map(abi::STATES).try_into().expect("an array");
         for index in 0..ENDPOINTS {
             states.set(index, [0; STATE_LEN], 0).expect("the state exists");
+        }
+        let mut digits: Array<_, [u8; size_of::<abi::DigitSlot>()]> =
+            self.map(abi::DIGITS).try_into().expect("an array");
+        for index in 0..ENDPOINTS {
+            let bytes: [u8; size_of::<abi::DigitSlot>()] = transmute!(scene.digit_slot(index));
+            digits.set(index, bytes, 0).expect("the endpoint exists");
         }
         let mut next_hops: Array<_, [u8; size_of::<abi::NextHopSlot>()]> =
             self.map(abi::NEXT_HOPS).try_into().expect("an array");
@@ -124,6 +131,17 @@ impl Kernel {
         let states: Array<_, [u8; STATE_LEN]> = self.map(abi::STATES).try_into().expect("an array");
         let bytes = states.get(&index, 0).expect("the state exists");
         abi::EndpointState::read_from_bytes(&bytes).expect("the length is right")
+    }
+
+    /// What userspace was told of digits since this was asked last: event and ticks.
+    pub(crate) fn told(&mut self) -> Vec<(u8, u16)> {
+        let mut ring: RingBuf<_> = self.map(abi::DIGITS_TOLD).try_into().expect("a ring buffer");
+        let mut told = Vec::new();
+        while let Some(item) = ring.next() {
+            let digit = abi::DigitTold::read_from_bytes(&item).expect("the length is right");
+            told.push((digit.event, digit.duration_ticks));
+        }
+        told
     }
 
     fn counters(&mut self) -> Vec<u64> {

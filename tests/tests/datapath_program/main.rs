@@ -113,6 +113,7 @@ fn run(kernel: &mut Kernel, case: &Case) {
     }
     assert_eq!(leaves, case.leaves, "{}", case.name);
     assert_eq!(kernel.tally(case.endpoint), case.tally, "{}", case.name);
+    assert_eq!(kernel.told(), case.told, "{}", case.name);
 }
 
 fn decide(tables: &MemoryTables, bytes: &[u8]) -> (Verdict, Vec<u8>) {

@@ -15,7 +15,7 @@ use crate::verdict::Egress;
 use crate::wire::Payload;
 
 /// Payload type that a packet of the carrier has in these cases, beside that of its speech.
-const EVENT: u8 = 101;
+pub(super) const EVENT: u8 = 101;
 
 pub(super) fn cases() -> Vec<Case> {
     [payload_types(), rates(), renumbered(), converted()].into_iter().flatten().collect()
@@ -26,13 +26,13 @@ pub(super) fn profile(rules: &[(u8, u8, Handling)]) -> Profile {
     let mut profile = Profile { rules: [None; PAYLOAD_TYPES], rate: Rate::default(), flags: 0 };
     for (arrives_as, leaves_as, handling) in rules {
         profile.rules[usize::from(*arrives_as)] =
-            Some(PayloadRule { leaves_as: *leaves_as, handling: *handling });
+            Some(PayloadRule { leaves_as: *leaves_as, handling: *handling, is_watched: false });
     }
     profile
 }
 
 /// Speech and events, which cross as they are.
-fn plain() -> Profile {
+pub(super) fn plain() -> Profile {
     profile(&[(8, 8, Handling::Plain), (EVENT, EVENT, Handling::Event)])
 }
 
@@ -45,7 +45,7 @@ fn single(profile: Profile) -> Profile {
     Profile { rate: Rate { per_packet: DEPTH_TICKS, per_byte: 0 }, ..profile }
 }
 
-fn of_type(payload_type: u8) -> Packet {
+pub(super) fn of_type(payload_type: u8) -> Packet {
     from_carrier().with(|packet| packet.payload[1] = payload_type)
 }
 
@@ -85,7 +85,12 @@ fn payload_types() -> Vec<Case> {
 }
 
 /// What the PBX is to get of the carrier's packet.
-fn becomes(name: &'static str, scene: Scene, sent: &Packet, change: impl FnOnce(&mut Packet)) -> Case {
+pub(super) fn becomes(
+    name: &'static str,
+    scene: Scene,
+    sent: &Packet,
+    change: impl FnOnce(&mut Packet),
+) -> Case {
     let leaves = towards_pbx(sent).with(change).build();
     Case { scene, leaves, ..relays(name, sent) }
 }
