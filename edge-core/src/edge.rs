@@ -41,7 +41,7 @@ use crate::call::{
     Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Journaled, MediaFound, Owner, Resources,
     Side,
 };
-use crate::media::{MediaPlan, MediaRefusal, MediaReport, PortPool, Tone};
+use crate::media::{Digit, MediaPlan, MediaRefusal, MediaReport, PortPool, Tone};
 use crate::policy::Policy;
 pub use crate::relation::{Heard, TEST_MAX, Tested, TestedTarget};
 use crate::relation::{Outcome, Relations};
@@ -122,6 +122,22 @@ pub enum Input {
         /// What the datapath has of it.
         media: MediaFound,
     },
+    /// The datapath has heard a telephone-event that it takes, once.
+    DigitHeard {
+        /// The call; nothing happens when it has ended.
+        call: CallKey,
+        /// Who has sent it.
+        side: Side,
+        /// Which.
+        digit: Digit,
+    },
+    /// What [`Command::SendDigit`] asked for has left.
+    DigitSent {
+        /// The call.
+        call: CallKey,
+        /// Whose speech it rode on.
+        side: Side,
+    },
     /// The operator wants a call to end.
     HangupRequested {
         /// The call; nothing happens when it has ended.
@@ -184,6 +200,24 @@ pub enum Command {
     StopTone {
         /// The call.
         call: CallKey,
+    },
+    /// Let packets of one side's speech leave as telephone-events of a digit, by what its endpoint's `digits_as` says; answer
+    /// with [`Input::DigitSent`]. There is no answer while that side sends none. One of each side at a time: a later one takes
+    /// the place of the one before.
+    SendDigit {
+        /// The call.
+        call: CallKey,
+        /// Whose speech it rides on.
+        from: Side,
+        /// Which.
+        digit: Digit,
+    },
+    /// Forget a digit that has not been sent.
+    WithdrawDigit {
+        /// The call.
+        call: CallKey,
+        /// Whose speech it was to ride on.
+        from: Side,
     },
     /// Relay no more for a call; answer with [`Input::MediaRemoved`].
     RemoveMedia {
@@ -316,6 +350,12 @@ impl Edge {
             Input::MediaRemoved { call, reports } => {
                 self.with_call(call, now, |call, ctx| call.on_media_removed(*reports, ctx));
             }
+            Input::DigitHeard { call, side, digit } => {
+                self.with_call(call, now, |call, ctx| call.on_digit_heard(side, digit, ctx));
+            }
+            Input::DigitSent { call, side } => {
+                self.with_call(call, now, |call, ctx| call.on_digit_sent(side, ctx));
+            }
             Input::PolicyReplaced(policy) => {
                 self.policy = policy;
                 self.overload.forget_trunks();
@@ -384,6 +424,9 @@ impl Edge {
             calls_standing: self.calls.len() as u64,
             transactions_open: self.resources.transactions.len() as u64,
             media_ports_free: self.resources.ports.free() as u64,
+            digits_to_info: self.resources.digits.to_info,
+            digits_to_events: self.resources.digits.to_events,
+            digits_lost: self.resources.digits.lost,
             ..self.counters
         }
     }

@@ -196,7 +196,7 @@ impl Call {
             Owner::Bye(..) => true,
             Owner::Nobody => challenged.method != Method::Cancel,
             Owner::Invite(..) => !self.ending && !withdrawn && self.leg(side).state != LegState::Cancelling,
-            Owner::Update(..) | Owner::Refresh(..) | Owner::Passage(..) => !self.ending,
+            Owner::Update(..) | Owner::Refresh(..) | Owner::Passage(..) | Owner::Digit(..) => !self.ending,
             Owner::GivenUp(..) | Owner::Invited(..) | Owner::Relation(..) => false,
         }
     }

@@ -16,7 +16,7 @@ use crate::sip::{Method, StatusCode};
 use crate::transaction::{Branch, Full, Path, TransactionId, Transactions};
 
 use super::authentication::Logins;
-use super::{CallKey, Clock, Side, Wish};
+use super::{CallKey, Clock, DigitCounters, Side, Wish};
 
 /// Who a transaction belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Owner {
     Bye(CallKey, Side),
     /// A request that crossed from one side of a call to the other, and its transaction on the side that asked.
     Passage(CallKey, TransactionId),
+    /// Our INFO to one side of a call, with a digit of the other one.
+    Digit(CallKey, Side),
     /// A request that belongs to no call.
     Relation(RelationId, Errand),
     /// Nobody waits for it.
@@ -51,6 +53,7 @@ impl Owner {
             | Self::Invited(key, _)
             | Self::GivenUp(key, _)
             | Self::Bye(key, _)
+            | Self::Digit(key, _)
             | Self::Passage(key, _) => Some(key),
             Self::Relation(..) | Self::Nobody => None,
         }
@@ -88,6 +91,7 @@ pub(crate) struct Resources {
     pub(crate) wishes: VecDeque<Wish>,
     /// What the servers of trunks have challenged with.
     pub(crate) logins: Logins,
+    pub(crate) digits: DigitCounters,
     pub(crate) shard: Shard,
     /// The instant that all shards count call rates from.
     epoch: Instant,
@@ -105,6 +109,7 @@ impl Resources {
             dialogs: HashMap::new(),
             wishes: VecDeque::new(),
             logins: Logins::default(),
+            digits: DigitCounters::default(),
             shard,
             epoch,
             calendar: None,
@@ -122,7 +127,7 @@ impl Resources {
             time.checked_add(SignedDuration::try_from(now.saturating_duration_since(at)).ok()?).ok()
         });
         let (epoch, shard) = (self.epoch, self.shard);
-        let Self { transactions, commands, random, ports, dialogs, wishes, logins, .. } = self;
+        let Self { transactions, commands, random, ports, dialogs, wishes, logins, digits, .. } = self;
         let since_epoch = now.saturating_duration_since(epoch);
         Context {
             transactions,
@@ -132,6 +137,7 @@ impl Resources {
             dialogs,
             wishes,
             logins,
+            digits,
             shard,
             since_epoch,
             now,
@@ -150,6 +156,7 @@ pub(crate) struct Context<'a> {
     pub(crate) dialogs: &'a mut HashMap<u64, (CallKey, Side)>,
     pub(crate) wishes: &'a mut VecDeque<Wish>,
     pub(crate) logins: &'a mut Logins,
+    pub(crate) digits: &'a mut DigitCounters,
     pub(crate) shard: Shard,
     /// Time since the instant that all shards count call rates from.
     pub(crate) since_epoch: Duration,

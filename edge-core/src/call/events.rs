@@ -125,6 +125,7 @@ impl Call {
             Owner::GivenUp(_, id) => self.forget_given_up(id),
             Owner::Refresh(_, side) => self.on_refresh_timed_out(side, ctx),
             Owner::Passage(_, server) => self.on_passage_timed_out(server, ctx),
+            Owner::Digit(_, side) => self.on_digit_timed_out(side, ctx),
             // A failure that was never acknowledged needs nothing more.
             Owner::Invited(..) | Owner::Relation(..) | Owner::Nobody => {}
         }
@@ -157,6 +158,7 @@ impl Call {
         self.repeat_unheard(ctx);
         self.keep_sessions(ctx);
         self.join_again(ctx);
+        self.on_digits_due(ctx);
     }
 
     fn on_bye(&mut self, asked: &Asked, ctx: &mut Context<'_>) {

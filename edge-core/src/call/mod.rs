@@ -21,6 +21,7 @@ mod calling;
 mod cause;
 mod context;
 mod course;
+mod digits;
 mod direct;
 mod diversion;
 mod early;
@@ -83,6 +84,7 @@ pub(crate) use asks::check_scheme;
 pub(crate) use attempt::RETRY_AFTER_MAX;
 pub(crate) use calling::{call_id, sent_by, tag};
 pub(crate) use context::{Context, Owner, Resources};
+pub(crate) use digits::DigitCounters;
 pub(crate) use given::Given;
 pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
 pub(crate) use journal::{Clock, Resumption};
@@ -96,6 +98,7 @@ pub(crate) use refusing::{explain, refuse};
 pub(crate) use replaces::Replaces;
 
 use course::Course;
+use digits::Digits;
 use early_change::EarlyChange;
 use exchange::Exchange;
 use given_up::GivenUp;
@@ -156,6 +159,8 @@ pub(crate) struct Call {
     invites: [Option<TransactionId>; 2],
     /// Requests on their way across that have no answer yet.
     passages: Vec<Asked>,
+    /// Digits that are converted; `None` until there is one.
+    digits: Option<Box<Digits>>,
     streams: Streams,
     /// What the datapath was told last, whether it has answered or not.
     relayed: MediaPlan,
@@ -243,6 +248,7 @@ impl Call {
             refreshing: None,
             invites: [Some(server), None],
             passages: Vec::new(),
+            digits: None,
             relayed: streams.plan.clone(),
             streams,
             waiting: VecDeque::new(),
@@ -299,6 +305,7 @@ impl Call {
             self.join_due_at(),
             self.attempts_due_at(),
             self.unheard_due_at(),
+            self.digits_due_at(),
         ]
         .into_iter()
         .flatten()

@@ -140,6 +140,7 @@ fn joined_record(
         number_sent: None,
         from_call: Some(from_call),
         redirects: 0,
+        digits: [0; 2],
         attempts: Vec::new(),
         codec: None,
         direct_media: false,

@@ -62,6 +62,7 @@ impl Call {
         if carries_session(message) {
             return self.reply(&asked, StatusCode::NOT_ACCEPTABLE_HERE, ctx);
         }
+        let Some(asked) = self.take_digit(asked, ctx) else { return };
         // Before the answer there is no dialog on the other side yet.
         if !self.has_room_for_passage()
             || !self.is_there(asked.side.other())
@@ -106,7 +107,7 @@ impl Call {
 
     fn forward(&mut self, asked: &Asked, ctx: &mut Context<'_>) -> Result<(), crate::transaction::Full> {
         let owner = Owner::Passage(self.key, asked.server);
-        let event = self.event_across(asked);
+        let (event, masked) = (self.event_across(asked), self.masked_body(asked));
         let near = Arc::clone(&self.leg(asked.side).trunk);
         let leg = self.leg_mut(asked.side.other());
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
@@ -115,7 +116,11 @@ impl Call {
         let request = permit(request, &asked.request.message, &near);
         let request = match event {
             Some(event) => carry_report(request.header(HeaderName::Event, event), &asked.request.message),
-            None => carry(request, &asked.request.message),
+            None => carry_with(
+                request,
+                &asked.request.message,
+                masked.unwrap_or_else(|| asked.request.message.body()),
+            ),
         };
         ctx.request(&leg.trunk, method, branch, request, leg.path(), owner)?;
         Ok(())
@@ -151,16 +156,21 @@ fn may_cross(asked: &Asked) -> Result<(), Refused> {
 
 /// Whether a failure says that the other side has lost the call. To a NOTIFY it says so of its subscription only
 /// (RFC 5057 section 5.1).
-fn ends_call(method: &Method, code: StatusCode) -> bool {
+pub(super) fn ends_call(method: &Method, code: StatusCode) -> bool {
     *method != Method::Notify && matches!(code, StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT)
 }
 
 /// Ends `onto` with what crosses of `message`.
 fn carry(onto: MessageWriter, message: &Message) -> Bytes {
+    carry_with(onto, message, message.body())
+}
+
+/// The same with another body.
+fn carry_with(onto: MessageWriter, message: &Message, body: Bytes) -> Bytes {
     let onto = CROSSING.iter().fold(onto, |onto, name| copy_across(onto, message, *name));
     match message.first(HeaderName::ContentType) {
         Some(content_type) if !message.body().is_empty() && !carries_session(message) => {
-            onto.body(content_type, message.body())
+            onto.body(content_type, body)
         }
         Some(_) | None => onto.empty(),
     }

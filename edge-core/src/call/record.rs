@@ -29,6 +29,8 @@ pub struct CallRecord {
     pub from_call: Option<String>,
     /// Times that the called side sent the call elsewhere, and it went.
     pub redirects: u8,
+    /// Digits that each side sent, the caller first: as many as were converted or withheld, and so known of. Never which.
+    pub digits: [u32; 2],
     /// Where the call was tried, or would have been, in this order; at most [`ATTEMPTS_RECORDED_MAX`].
     pub attempts: Vec<AttemptRecord>,
     /// Codec of the answer, when there was one.

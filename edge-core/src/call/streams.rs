@@ -84,7 +84,7 @@ impl End {
 }
 
 impl RelayedStream {
-    const fn end(&self, side: Side) -> &MediaEndpoint {
+    pub(super) const fn end(&self, side: Side) -> &MediaEndpoint {
         match side {
             Side::A => &self.a,
             Side::B => &self.b,

@@ -49,6 +49,12 @@ pub struct Counters {
     pub requests_stale: u64,
     /// Messages of dialogs that are in another shard, which had no room for them.
     pub notes_lost: u64,
+    /// Digits that came as telephone-events, and were taken as INFO.
+    pub digits_to_info: u64,
+    /// Digits that came as INFO, and have left as telephone-events.
+    pub digits_to_events: u64,
+    /// Digits that had to be converted and did not reach the other side.
+    pub digits_lost: u64,
     /// Calls standing now.
     pub calls_standing: u64,
     /// Transactions open now.
@@ -70,7 +76,7 @@ impl Counters {
 
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 25] {
+    pub const fn named(&self) -> [(&'static str, u64); 28] {
         let Self {
             strangers,
             challenges,
@@ -94,6 +100,9 @@ impl Counters {
             calls_ignored,
             requests_stale,
             notes_lost,
+            digits_to_info,
+            digits_to_events,
+            digits_lost,
             calls_standing,
             transactions_open,
             media_ports_free,
@@ -121,6 +130,9 @@ impl Counters {
             ("calls_ignored", calls_ignored),
             ("requests_stale", requests_stale),
             ("notes_lost", notes_lost),
+            ("digits_to_info", digits_to_info),
+            ("digits_to_events", digits_to_events),
+            ("digits_lost", digits_lost),
             ("calls_standing", calls_standing),
             ("transactions_open", transactions_open),
             ("media_ports_free", media_ports_free),

@@ -292,6 +292,7 @@ impl Edge {
             | Owner::Refresh(..)
             | Owner::Bye(..)
             | Owner::Passage(..)
+            | Owner::Digit(..)
             | Owner::Nobody => false,
         };
         if fails {
@@ -332,6 +333,10 @@ impl Edge {
             Matched::Deliver(_, Owner::Passage(key, server)) if response.code.is_final() => {
                 self.resources.at(now).flush();
                 self.with_call(key, now, |call, ctx| call.on_passed(server, response, ctx));
+            }
+            Matched::Deliver(_, Owner::Digit(key, side)) if response.code.is_final() => {
+                self.resources.at(now).flush();
+                self.with_call(key, now, |call, ctx| call.on_digit_answered(side, response, ctx));
             }
             Matched::Deliver(id, Owner::Relation(relation, errand)) if response.code.is_final() => {
                 let outcome = Outcome::Answered(response);

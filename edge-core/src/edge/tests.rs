@@ -5,6 +5,7 @@ mod attempt;
 mod challenges;
 mod control;
 mod delayed_offer;
+mod digits;
 mod direct;
 mod failover;
 mod families;
@@ -107,6 +108,10 @@ struct Bench {
     journal: BTreeMap<CallKey, Bytes>,
     /// Tones that were begun and ended.
     tones: Vec<(CallKey, Option<Tone>)>,
+    /// What the datapath was asked to send of digits.
+    digits: Vec<String>,
+    /// What it was asked to relay last.
+    plan: Option<MediaPlan>,
 }
 
 impl Bench {
@@ -121,7 +126,16 @@ impl Bench {
         let now = start();
         let edge =
             Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
-        Self { edge, now, began: now, unreachable: None, journal: BTreeMap::new(), tones: Vec::new() }
+        Self {
+            edge,
+            now,
+            began: now,
+            unreachable: None,
+            journal: BTreeMap::new(),
+            digits: Vec::new(),
+            plan: None,
+            tones: Vec::new(),
+        }
     }
 
     /// Lets a datagram arrive, and gives what the edge sends and which records it writes. Media is granted at once.
@@ -168,6 +182,10 @@ impl Bench {
                 Command::Forget { call } => drop(self.journal.remove(&call)),
                 Command::PlayTone { call, tone } => self.tones.push((call, Some(tone))),
                 Command::StopTone { call } => self.tones.push((call, None)),
+                Command::SendDigit { from, digit, .. } => {
+                    self.digits.push(format!("{from:?} {} {}", digit.symbol(), digit.duration().as_millis()));
+                }
+                Command::WithdrawDigit { from, .. } => self.digits.push(format!("{from:?} withdrawn")),
                 Command::Judge { .. } | Command::Drained => {}
             }
         }
@@ -176,6 +194,7 @@ impl Bench {
 
     /// What the datapath says to a plan.
     fn media(&mut self, plan: &MediaPlan, call: CallKey, accepted: Input) {
+        self.plan = Some(plan.clone());
         let far = plan
             .streams
             .iter()

@@ -4,6 +4,7 @@
 //!
 //! Invariants: a port pair belongs to at most one call, and rests after its call before the next one gets it.
 
+mod digit;
 mod emodel;
 mod ports;
 mod quality;
@@ -12,10 +13,11 @@ mod tone;
 
 use std::net::{IpAddr, SocketAddr};
 
+pub use digit::Digit;
 pub use emodel::mean_opinion;
 pub use ports::{PortLease, PortPool};
 pub use quality::{RtpQuality, SPACING_BUCKETS};
-pub use sends::{Handling, PAYLOADS_MAX, Payload, Sends};
+pub use sends::{DigitsAs, Events, Handling, PAYLOADS_MAX, Payload, Sends};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 pub use tone::{Law, Tone};

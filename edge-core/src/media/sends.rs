@@ -35,6 +35,29 @@ impl Handling {
     }
 }
 
+/// What becomes of the telephone-events that a leg sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Events {
+    /// They cross.
+    #[default]
+    Cross,
+    /// They are told, once each, and do not cross: the other leg hears of them otherwise.
+    Take,
+    /// They cross as stars.
+    Mask,
+    /// They do not cross, and nobody is told.
+    Hold,
+}
+
+/// The telephone-events that digits leave as which are not there as packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DigitsAs {
+    /// 0 to 127.
+    pub payload_type: u8,
+    /// Ticks a second.
+    pub clock_rate: u32,
+}
+
 /// One payload type of a leg, 0 to 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Payload {
@@ -44,6 +67,8 @@ pub struct Payload {
     pub leaves_as: u8,
     /// What becomes of what it carries.
     pub handling: Handling,
+    /// Whether digits may leave in the place of its packets: it is speech, with the clock of [`DigitsAs`].
+    pub carries_digits: bool,
 }
 
 /// What a leg may send.
@@ -58,6 +83,10 @@ pub struct Sends {
     pub bytes_per_second: u32,
     /// Whether what was not agreed on crosses, and is only counted.
     pub counts_only: bool,
+    /// What becomes of its telephone-events.
+    pub events: Events,
+    /// What its digits leave as, when it says them by INFO.
+    pub digits_as: Option<DigitsAs>,
 }
 
 /// As a journal holds it: no more payload types than there are.
@@ -67,19 +96,24 @@ struct Written {
     packets_per_second: u32,
     bytes_per_second: u32,
     counts_only: bool,
+    events: Events,
+    digits_as: Option<DigitsAs>,
 }
 
 impl From<Sends> for Written {
     fn from(sends: Sends) -> Self {
-        let Sends { packets_per_second, bytes_per_second, counts_only, .. } = sends;
-        Self { payloads: sends.payloads().to_vec(), packets_per_second, bytes_per_second, counts_only }
+        let Sends { packets_per_second, bytes_per_second, counts_only, events, digits_as, .. } = sends;
+        let payloads = sends.payloads().to_vec();
+        Self { payloads, packets_per_second, bytes_per_second, counts_only, events, digits_as }
     }
 }
 
 impl From<Written> for Sends {
     fn from(written: Written) -> Self {
-        let Written { payloads, packets_per_second, bytes_per_second, counts_only } = written;
+        let Written { payloads, packets_per_second, bytes_per_second, counts_only, events, digits_as } =
+            written;
         let nothing = Self::nothing(packets_per_second, bytes_per_second, counts_only);
+        let nothing = Self { events, digits_as, ..nothing };
         payloads.into_iter().fold(nothing, Self::with)
     }
 }
@@ -88,9 +122,10 @@ impl Sends {
     /// No payload type yet.
     #[must_use]
     pub const fn nothing(packets_per_second: u32, bytes_per_second: u32, counts_only: bool) -> Self {
-        let none = Payload { arrives_as: 0, leaves_as: 0, handling: Handling::Plain };
+        let none = Payload { arrives_as: 0, leaves_as: 0, handling: Handling::Plain, carries_digits: false };
         let payloads = [none; PAYLOADS_MAX];
-        Self { payloads, count: 0, packets_per_second, bytes_per_second, counts_only }
+        let (events, digits_as) = (Events::Cross, None);
+        Self { payloads, count: 0, packets_per_second, bytes_per_second, counts_only, events, digits_as }
     }
 
     /// One payload type more; nothing changes when it has a meaning already, or there is no room.

@@ -13,7 +13,7 @@ use super::{
     Number, NumberPlan, RealmId, Redirects, Refer, Register, Registered, Targets, Transport, TrunkState,
     TrunkUsage,
 };
-use super::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
+use super::{Diversions, DtmfPolicy, HeaderPolicy, IdentityPolicy, Visitor};
 use crate::digest::Login;
 use crate::media::{Dscp, SourcePolicy};
 
@@ -107,6 +107,8 @@ pub struct Trunk {
     pub media_source: SourcePolicy,
     /// How RTP and RTCP to it are marked; `None` leaves them as they came.
     pub rtp_dscp: Option<Dscp>,
+    /// How digits go to and from it.
+    pub dtmf: DtmfPolicy,
     /// What its media packets are held to, and what may be done to them.
     pub media: super::MediaRules,
     /// Session interval that is proposed on this trunk's side of a call (RFC 4028), at least 90 s: a side that dies without
@@ -213,6 +215,7 @@ impl Trunk {
             nat: false,
             media_source: SourcePolicy::Strict,
             rtp_dscp: None,
+            dtmf: DtmfPolicy::default(),
             media: super::MediaRules::default(),
             session_timer: Some(SESSION_TIMER),
             redirects: Redirects::default(),

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::digits::{Digits, Ways};
 use super::direct::Receiver;
 use super::format::MediaFormat;
 use super::offer::{Answer, Line, Offer, failure};
@@ -69,6 +70,7 @@ pub struct Proposal {
     crossing: [Option<Crossing>; STREAMS_MAX],
     /// Whether media goes from one leg to the other without the edge.
     direct: bool,
+    digits: Ways,
 }
 
 /// A stream that both legs have agreed to.
@@ -84,6 +86,8 @@ pub struct Agreed {
     told: MediaStream,
     /// The formats of both legs.
     pairs: Vec<Pair>,
+    /// What becomes of their digits.
+    digits: Digits,
 }
 
 /// An offer and its answer.
@@ -114,17 +118,23 @@ impl MediaLines {
     pub fn propose(
         &self,
         from: usize,
-        offer: Offer,
+        mut offer: Offer,
         terms: &Terms<'_>,
         may_be: impl Fn(&MediaStream) -> Result<(), SdpError>,
     ) -> Result<Proposal, SdpError> {
+        let digits = terms.digits;
+        offer
+            .0
+            .iter_mut()
+            .filter_map(|line| line.stream.as_mut().ok())
+            .for_each(|stream| digits.read(stream));
         let mut lines = self.clone();
         let former = std::mem::take(&mut lines.legs[from]);
         for slot in &mut lines.legs[1 - from] {
             slot.live = false;
         }
         let (crossing, direct) = ([const { None }; STREAMS_MAX], terms.direct);
-        let mut proposal = Proposal { from, lines, crossing, offer, direct };
+        let mut proposal = Proposal { from, lines, crossing, offer, direct, digits };
         let mut errors = Vec::new();
         for (index, line) in proposal.offer.0.clone().iter().enumerate() {
             let kept = former.get(index).and_then(|slot| slot.stream);
@@ -292,10 +302,11 @@ impl Proposal {
                 Some(Ok(answered)) => answered,
             };
             may_be(answered)?;
-            let (told, pairs) = Terms::answered(offered, &crossing.told, answered, self.direct)?;
+            let (told, pairs, digits) =
+                Terms::answered(offered, &crossing.told, answered, (self.direct, self.digits))?;
             let (offered, answered) = (offered.clone(), answered.clone());
             let rtcp_mux = crossing.told.rtcp_mux && answered.rtcp_mux;
-            streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told, pairs });
+            streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told, pairs, digits });
         }
         Ok(Agreement { proposal: self.clone(), streams })
     }

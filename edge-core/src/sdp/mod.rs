@@ -13,6 +13,7 @@
 //!   were offered.
 
 mod address;
+mod digits;
 mod direct;
 mod direction;
 mod format;

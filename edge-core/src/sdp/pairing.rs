@@ -123,6 +123,7 @@ pub(super) fn payloads_there(pairs: &[Pair]) -> Vec<Payload> {
         arrives_as: pair.near.payload_type,
         leaves_as: pair.far.payload_type,
         handling: pair.handling,
+        carries_digits: false,
     };
     plain_first(pairs.iter().map(payload).collect())
 }
@@ -134,6 +135,7 @@ pub(super) fn payloads_back(pairs: &[Pair]) -> Vec<Payload> {
             arrives_as: arrives_as(pair),
             leaves_as: if pair.renumbers { pair.near.payload_type } else { arrives_as(pair) },
             handling: pair.handling_back(),
+            carries_digits: false,
         };
         plain_first(pairs.iter().map(payload).collect())
     };

@@ -5,7 +5,7 @@
 
 use super::format::MediaFormat;
 use super::stream::MediaStream;
-use crate::media::{Payload, Sends};
+use crate::media::{DigitsAs, Events, Payload, Sends};
 use crate::policy::Policing;
 
 /// What a stream may need a second.
@@ -53,15 +53,24 @@ pub(super) fn need(formats: &[&MediaFormat], legs: [&MediaStream; 2]) -> Need {
 
 /// What a leg may send that sends these payload types and needs so much; `None` for anything, when nobody wants to know and
 /// nothing is to be done to it.
-pub(super) fn held_to(payloads: Vec<Payload>, need: Need, policing: Policing) -> Option<Sends> {
-    let stays = |payload: &Payload| payload.arrives_as == payload.leaves_as && !payload.handling.converts();
+pub(super) fn held_to(
+    payloads: Vec<Payload>,
+    need: Need,
+    policing: Policing,
+    (events, digits_as): (Events, Option<DigitsAs>),
+) -> Option<Sends> {
+    let no_digits = events == Events::Cross && digits_as.is_none();
+    let stays = |payload: &Payload| {
+        no_digits && payload.arrives_as == payload.leaves_as && !payload.handling.converts()
+    };
     let (packets, bytes, counts_only) = match policing {
         Policing::Drop => (need.packets, need.bytes, false),
         Policing::Count => (need.packets, need.bytes, true),
         Policing::Off if payloads.iter().all(stays) => return None,
         Policing::Off => (0, 0, true),
     };
-    let nothing = Sends::nothing(packets, bytes, counts_only);
+    let mut nothing = Sends::nothing(packets, bytes, counts_only);
+    (nothing.events, nothing.digits_as) = (events, digits_as);
     Some(payloads.into_iter().fold(nothing, Sends::with))
 }
 

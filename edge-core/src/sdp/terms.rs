@@ -1,5 +1,6 @@
 //! What two legs let cross: one stream, said anew in the terms of both their trunks.
 
+use super::digits::{Digits, Ways};
 use super::format::{MediaFormat, select};
 use super::pairing::{Pair, pair};
 use super::stream::{Kind, MediaStream, may_share_a_port};
@@ -24,6 +25,8 @@ pub struct Terms<'a> {
     converts_law: bool,
     /// Whether media goes from one leg to the other without the edge.
     pub(super) direct: bool,
+    /// How digits go to and from both.
+    pub(super) digits: Ways,
 }
 
 impl<'a> Terms<'a> {
@@ -32,14 +35,15 @@ impl<'a> Terms<'a> {
     pub fn between(near: &'a Trunk, far: &'a Trunk) -> Self {
         let passes = |trunk: &Trunk| trunk.srtp == Srtp::Passthrough;
         let converts_law = near.media.converts_law || far.media.converts_law;
-        let secure = passes(near) && passes(far);
-        Self { near: &near.codecs, far: &far.codecs, secure, converts_law, direct: false }
+        let (secure, digits) = (passes(near) && passes(far), Ways::between(near, far));
+        Self { near: &near.codecs, far: &far.codecs, secure, converts_law, direct: false, digits }
     }
 
     /// The same for media that does not pass the edge, if it is `direct`: nobody converts anything on its way then.
     #[must_use]
     pub const fn directly(self, direct: bool) -> Self {
-        Self { converts_law: self.converts_law && !direct, direct, ..self }
+        let (converts_law, digits) = (self.converts_law && !direct, self.digits.directly(direct));
+        Self { converts_law, direct, digits, ..self }
     }
 
     /// What the far leg is offered of a stream.
@@ -75,6 +79,7 @@ impl<'a> Terms<'a> {
             formats.sort_by_key(|format| (!format.is_codec(), !is_of(stream, format)));
         }
         has_codec(&formats)?;
+        self.digits.tell(stream, &mut formats, self.far.permits("telephone-event"));
         let crypto = if self.secure { stream.crypto.clone() } else { Vec::new() };
         Ok(MediaStream { formats, crypto, ..stream.clone() })
     }
@@ -83,7 +88,8 @@ impl<'a> Terms<'a> {
     ///
     /// Formats are the answer's, limited to what was told, under the offer's numbers; the direction is the answer's as
     /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it. Where media is `direct` the
-    /// numbers are the answer's, and so is that. With it the formats of both legs, each with the other's.
+    /// numbers are the answer's, and so is that. With it the formats of both legs, each with the other's, and what becomes of
+    /// digits on these `ways`.
     ///
     /// # Errors
     /// What is wrong with the answer.
@@ -91,8 +97,8 @@ impl<'a> Terms<'a> {
         first: &MediaStream,
         told: &MediaStream,
         answer: &MediaStream,
-        direct: bool,
-    ) -> Result<(MediaStream, Vec<Pair>), SdpError> {
+        (direct, ways): (bool, Ways),
+    ) -> Result<(MediaStream, Vec<Pair>, Digits), SdpError> {
         if answer.kind != told.kind {
             return Err(SdpError::NoMedia);
         }
@@ -110,6 +116,7 @@ impl<'a> Terms<'a> {
         if told.kind != Kind::Fax {
             has_codec(&formats)?;
         }
+        let digits = ways.agree((first, told), answer, &pairs, &mut formats);
         let offered = |crypto: &&String| told.crypto.iter().any(|other| key_name(other) == key_name(crypto));
         let crypto: Vec<String> = answer.crypto.iter().filter(offered).take(1).cloned().collect();
         if told.protocol.is_secure() && crypto.is_empty() {
@@ -123,7 +130,7 @@ impl<'a> Terms<'a> {
             crypto,
             ..answer.clone()
         };
-        Ok((heard, pairs))
+        Ok((heard, pairs, digits))
     }
 
     /// The formats of an offer, and behind those of G.711 the other law, if it may cross as that and is not there itself.

@@ -40,7 +40,7 @@ pub(super) use stage::{Stage, Unheard};
 pub(super) use write::Written;
 
 /// Version of everything that is written.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Why something is no snapshot of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -218,6 +218,7 @@ struct RecordSnapshot {
     number_sent: Option<String>,
     from_call: Option<String>,
     redirects: u8,
+    digits: [u32; 2],
     codec: Option<String>,
     transcoded: Option<String>,
     started: At,

@@ -91,6 +91,7 @@ impl Snapshot {
             refreshing: None,
             invites: [None, None],
             passages: Vec::new(),
+            digits: None,
             waiting: VecDeque::new(),
             ringback: None,
             codec: None,
@@ -247,6 +248,7 @@ impl RecordSnapshot {
             number_sent: self.number_sent,
             from_call: self.from_call,
             redirects: self.redirects,
+            digits: self.digits,
             // How it came about is no more known than that it did.
             attempts: Vec::new(),
             codec: self.codec,

@@ -125,7 +125,16 @@ impl RecordSnapshot {
     fn of(record: &CallRecord, clock: Clock) -> Self {
         let CallRecord { id, a, b, route, caller, number_dialled, number_sent, from_call, .. } = record;
         let CallRecord {
-            redirects, codec, transcoded, started, ringing, answered, ended: _, cause: _, ..
+            redirects,
+            digits,
+            codec,
+            transcoded,
+            started,
+            ringing,
+            answered,
+            ended: _,
+            cause: _,
+            ..
         } = record;
         Self {
             id: id.clone(),
@@ -136,6 +145,7 @@ impl RecordSnapshot {
             number_sent: number_sent.clone(),
             from_call: from_call.clone(),
             redirects: *redirects,
+            digits: *digits,
             codec: codec.clone(),
             transcoded: transcoded.clone(),
             started: clock.write(*started),

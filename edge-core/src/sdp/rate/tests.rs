@@ -1,7 +1,7 @@
 //! Rates: enough for what is negotiated, and not without bound.
 
 use super::{FAX, Need, held_to, need};
-use crate::media::{Handling, Payload};
+use crate::media::{Events, Handling, Payload};
 use crate::policy::Policing;
 use crate::sdp::session::SessionDescription;
 use crate::sdp::stream::MediaStream;
@@ -46,7 +46,9 @@ fn bytes_are_those_of_the_fattest_codec_with_a_quarter_more() {
 #[test]
 fn who_is_not_policed_is_told_what_changes_only() {
     let need = Need { packets: 200, bytes: 34_000 };
-    let payload = |leaves_as, handling| vec![Payload { arrives_as: 101, leaves_as, handling }];
+    let payload =
+        |leaves_as, handling| vec![Payload { arrives_as: 101, leaves_as, handling, carries_digits: false }];
+    let held_to = |payloads, need, policing| held_to(payloads, need, policing, (Events::Cross, None));
     assert_eq!(held_to(payload(101, Handling::Event), need, Policing::Off), None);
     for (leaves_as, handling) in [(96, Handling::Event), (101, Handling::AlawToUlaw)] {
         let sends = held_to(payload(leaves_as, handling), need, Policing::Off).expect("something to do");
