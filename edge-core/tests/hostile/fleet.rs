@@ -33,6 +33,8 @@ impl Fleet {
             | Input::MediaAccepted { call }
             | Input::MediaRefused { call, .. }
             | Input::MediaRemoved { call, .. }
+            | Input::DigitHeard { call, .. }
+            | Input::DigitSent { call, .. }
             | Input::HangupRequested { call } => self.owners.get(call).copied(),
             Input::Told(_)
             | Input::CallFound { .. }

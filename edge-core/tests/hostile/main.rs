@@ -294,6 +294,9 @@ impl World {
                 }
                 Command::Forget { call } => assert!(self.journaled.remove(&call), "only what was written"),
                 Command::Judge { .. } => {}
+                Command::SendDigit { call, .. } | Command::WithdrawDigit { call, .. } => {
+                    assert!(self.installed.contains(&call));
+                }
                 Command::Drained => self.drained += 1,
             }
         }

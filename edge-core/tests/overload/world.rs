@@ -259,6 +259,7 @@ impl World {
                 Command::WriteRecord(_) => RECORD_US,
                 Command::Journal { .. } => JOURNAL_US,
                 Command::PlayTone { .. } | Command::StopTone { .. } => 0,
+                Command::SendDigit { .. } | Command::WithdrawDigit { .. } => MEDIA_US,
                 Command::Forget { .. } | Command::Judge { .. } | Command::Drained => 0,
             };
         }

@@ -387,6 +387,11 @@ impl World {
             Command::Journal { call, entry } => self.crashes.journal(call, Some(entry)),
             Command::Forget { call } => self.crashes.journal(call, None),
             Command::Judge { .. } => {}
+            Command::SendDigit { call, from, .. } => {
+                assert!(self.installed.contains_key(&call), "a digit rides on media");
+                self.soon(Input::DigitSent { call, side: from });
+            }
+            Command::WithdrawDigit { .. } => {}
             Command::Drained => self.drained = self.shards.drained(),
         }
     }

@@ -72,6 +72,9 @@ struct Leg<'a> {
     signalling: SocketAddr,
     media_local: Option<SocketAddr>,
     media_remote: Option<SocketAddr>,
+    /// Digits of this side that were converted or withheld. Never which.
+    #[serde(skip_serializing_if = "is_zero")]
+    digits: u32,
     /// What came in from this side.
     received: Received,
 }
@@ -89,6 +92,7 @@ impl<'a> Line<'a> {
             number_sent,
             from_call,
             redirects,
+            digits,
             attempts,
             codec,
             direct_media,
@@ -125,8 +129,8 @@ impl<'a> Line<'a> {
             ringback: *ringback,
             media: if *direct_media { "direct" } else { "relayed" },
             attempts: attempts.iter().map(|attempt| Attempt::new(attempt, time, *ended)).collect(),
-            a: Leg::new(a, codec.as_deref()),
-            b: b.as_ref().map(|b| Leg::new(b, transcoded.as_deref().or(codec.as_deref()))),
+            a: Leg::new(a, codec.as_deref(), digits[0]),
+            b: b.as_ref().map(|b| Leg::new(b, transcoded.as_deref().or(codec.as_deref()), digits[1])),
         }
     }
 }
@@ -160,7 +164,7 @@ impl<'a> Attempt<'a> {
 
 impl<'a> Leg<'a> {
     /// `codec` is what it sends.
-    fn new(leg: &'a LegRecord, codec: Option<&str>) -> Self {
+    fn new(leg: &'a LegRecord, codec: Option<&str>, digits: u32) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media } = leg;
         Self {
             trunk,
@@ -168,9 +172,15 @@ impl<'a> Leg<'a> {
             signalling: *signalling,
             media_local: *media_local,
             media_remote: *media_remote,
+            digits,
             received: Received::of(media, codec),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A record as text, for a log when it cannot be written.

@@ -4,6 +4,7 @@
 //! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
 
 mod direct;
+mod dtmf;
 mod login;
 mod notes;
 mod numbers;
@@ -248,6 +249,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     routes::as_target(f, &trunk.as_target)?;
     row(f, "its redirects", format_args!("{}", redirected(*redirects)))?;
     row(f, "its transfers", format_args!("{}", referred(*refer)))?;
+    dtmf::rows(f, trunk)?;
     media_rules(f, *rules)?;
     direct::of_trunk(f, &config.policy, trunk)?;
     tones::of_trunk(f, trunk)?;

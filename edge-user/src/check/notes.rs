@@ -54,6 +54,13 @@ pub enum Note {
         /// The trunk.
         trunk: String,
     },
+    /// Trunks that call each other, and digits of one are nothing to the other.
+    DigitsUnheard {
+        /// The trunk whose digits are tones in its speech.
+        tones: String,
+        /// The other one.
+        other: String,
+    },
     /// A route whose callers are all switched off.
     NobodyCalls {
         /// The route.
@@ -100,6 +107,11 @@ impl Display for Note {
                 "trunk {trunk}: `direct_media` does nothing, because no other trunk has it in a realm that its own reaches; \
                  write `reaches` in one of the two realms where that is so"
             ),
+            Self::DigitsUnheard { tones, other } => write!(
+                f,
+                "trunk {tones}: `dtmf` is \"inband\", and trunk {other} has another: digits are NOT converted between them, \
+                 because tones in speech are not heard here"
+            ),
             Self::NobodyCalls { route } => {
                 write!(f, "route {route} never takes a call: each trunk that it takes calls from is disabled")
             }
@@ -128,6 +140,7 @@ pub fn notes(config: &Config) -> Vec<Note> {
     notes.extend(idle(policy));
     notes.extend(super::direct::alone(policy));
     notes.extend(kept_out(policy));
+    notes.extend(super::dtmf::unheard(policy));
     notes
 }
 

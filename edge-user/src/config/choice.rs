@@ -3,8 +3,8 @@
 use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    Auth, CallsTo, DelayedOffer, Direction, NumberFormat, Redirects, Refer, RefuseWith, ReliableProvisional,
-    ShieldMode, Srtp, Strangers, Strategy, Tones, Transport, Unknown, Unprefixed,
+    Auth, CallsTo, DelayedOffer, Direction, Dtmf, DtmfMask, NumberFormat, Redirects, Refer, RefuseWith,
+    ReliableProvisional, ShieldMode, Srtp, Strangers, Strategy, Tones, Transport, Unknown, Unprefixed,
 };
 use edge_core::policy::{Diversions, IdentityHeader};
 use edge_core::sip::RuledMessages;
@@ -58,6 +58,16 @@ impl Choice for ReliableProvisional {
 
 impl Choice for DelayedOffer {
     const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("convert", Self::Convert)];
+}
+
+impl Choice for Dtmf {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("rfc4733", Self::Rfc4733), ("info", Self::Info), ("inband", Self::Inband), ("auto", Self::Auto)];
+}
+
+impl Choice for DtmfMask {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self::Off), ("star", Self::Star), ("drop", Self::Drop)];
 }
 
 impl Choice for RefuseWith {

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use super::digest::DigestFault;
 use super::direct::DirectFault;
+use super::dtmf::DtmfFault;
 use super::headers::HeaderFault;
 use super::login::LoginFault;
 use super::marks::MatchFault;
@@ -354,6 +355,9 @@ pub enum Fault {
     /// Something about media that is left out.
     #[error(transparent)]
     Direct(#[from] DirectFault),
+    /// Something about digits.
+    #[error(transparent)]
+    Dtmf(#[from] DtmfFault),
     /// Something about a registration.
     #[error(transparent)]
     Register(#[from] RegisterFault),

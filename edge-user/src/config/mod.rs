@@ -16,6 +16,7 @@ mod conflict;
 mod digest;
 mod direct;
 mod document;
+mod dtmf;
 mod fault;
 mod group;
 mod guards;

@@ -34,7 +34,7 @@ use super::node::{Bounds, duration};
 use super::register;
 use super::tls::{self, TlsFault, TrunkTls};
 use super::value::Within;
-use super::{headers, identity, plan};
+use super::{dtmf, headers, identity, plan};
 
 /// A trunk whose values are right each for itself; `line`s serve the comparison with other trunks.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ pub(super) struct TrunkDraft<'a> {
     session_timer: Option<Duration>,
     reliable_provisional: ReliableProvisional,
     rtp_dscp: Option<Dscp>,
+    dtmf: edge_core::policy::DtmfPolicy,
     media: edge_core::policy::MediaRules,
     redirects: Redirects,
     delayed_offer: DelayedOffer,
@@ -103,6 +104,7 @@ impl<'a> TrunkDraft<'a> {
         let dscp = section.table("dscp", keys::TRUNK_DSCP);
         let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
         let (headers, numbers) = (headers::of_trunk(&section, &name), plan::of_trunk(&section));
+        let media = media_rules(&section, &numbers);
         Some(Self {
             name,
             realm: realm?,
@@ -130,7 +132,8 @@ impl<'a> TrunkDraft<'a> {
                 .get("reliable_provisional")
                 .map_or_else(Default::default, |at| at.value),
             rtp_dscp,
-            media: media_rules(&section, &numbers),
+            dtmf: dtmf::of_trunk(&section, media.direct, srtp),
+            media,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),
             refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
@@ -177,6 +180,7 @@ impl<'a> TrunkDraft<'a> {
             media_source,
             session_timer,
             rtp_dscp,
+            dtmf,
             media,
             redirects,
             delayed_offer,
@@ -215,6 +219,7 @@ impl<'a> TrunkDraft<'a> {
             nat,
             media_source,
             rtp_dscp,
+            dtmf,
             media,
             session_timer,
             redirects,

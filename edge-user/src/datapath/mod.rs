@@ -11,6 +11,7 @@
 //! nothing behind; the maps of another ABI version are never touched.
 
 mod counters;
+mod digits;
 mod error;
 mod layout;
 
@@ -35,6 +36,7 @@ use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 
 pub use counters::{Counter, CounterKind, read_counters};
+pub use digits::{DigitEars, DigitNews, Heard};
 pub use error::{DatapathError, InstallError};
 pub use program::{AttachMode, Attached, MediaHost, OBJECT};
 pub use shield::ShieldTables;
@@ -207,6 +209,17 @@ impl Datapath {
         match &self.host {
             Host::Kernel { pins, .. } => ShieldTables::open(pins).map(Some),
             Host::Process(_) => Ok(None),
+        }
+    }
+
+    /// The reader of what is told of digits; there is to be one.
+    ///
+    /// # Errors
+    /// [`DatapathError`] when the kernel does not give it.
+    pub fn digit_ears(&self) -> Result<DigitEars, DatapathError> {
+        match &self.host {
+            Host::Kernel { pins, .. } => DigitEars::of_kernel(pins),
+            Host::Process(_) => Ok(self.tables.tongue().ears()),
         }
     }
 

@@ -6,8 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use edge_core::media::{Handling, Sends};
-use edge_ebpf::abi::{self, PROFILE_COUNTS_ONLY, PROFILES_MAX, PayloadRule, Profile};
+use edge_core::media::{Events, Handling, Payload, Sends};
+use edge_ebpf::abi::{
+    self, PROFILE_COUNTS_ONLY, PROFILE_HOLDS_EVENTS, PROFILE_MASKS_EVENTS, PROFILE_TELLS_EVENTS,
+    PROFILES_MAX, PayloadRule, Profile, profile_digits_as,
+};
 use edge_ebpf::budget::Rate;
 
 use super::InstallError;
@@ -101,12 +104,35 @@ fn profile(sends: &Sends) -> Profile {
     for payload in sends.payloads() {
         if let Some(rule) = rules.get_mut(usize::from(payload.arrives_as)) {
             let handling = handling(payload.handling);
-            *rule = Some(PayloadRule { leaves_as: payload.leaves_as, handling, is_watched: false });
+            *rule = Some(PayloadRule {
+                leaves_as: payload.leaves_as,
+                handling,
+                is_watched: is_watched(sends, payload),
+            });
         }
     }
     let rate = Rate::of(sends.packets_per_second, sends.bytes_per_second);
-    let flags = if sends.counts_only { PROFILE_COUNTS_ONLY } else { 0 };
+    let flags = if sends.counts_only { PROFILE_COUNTS_ONLY } else { 0 } | of_digits(sends);
     Profile { rules, rate, flags }
+}
+
+/// Whether digits are to be heard in these packets, or to ride on them.
+fn is_watched(sends: &Sends, payload: &Payload) -> bool {
+    payload.carries_digits || (payload.handling == Handling::Event && sends.events != Events::Cross)
+}
+
+/// What becomes of digits.
+fn of_digits(sends: &Sends) -> u64 {
+    let events = match sends.events {
+        Events::Cross => 0,
+        Events::Take => PROFILE_TELLS_EVENTS | PROFILE_HOLDS_EVENTS,
+        Events::Mask => PROFILE_MASKS_EVENTS,
+        Events::Hold => PROFILE_HOLDS_EVENTS,
+    };
+    // A step is 20 ms, what nearly every packet of speech has.
+    let step = |rate: u32| u16::try_from(rate / 50).unwrap_or(u16::MAX);
+    let rides = sends.digits_as.map(|digits| profile_digits_as(digits.payload_type, step(digits.clock_rate)));
+    events | rides.unwrap_or(0)
 }
 
 const fn handling(handling: Handling) -> abi::Handling {

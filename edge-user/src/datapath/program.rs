@@ -13,8 +13,8 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{
-    ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES, Stage,
-    stamped,
+    ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, STAGES, STATES,
+    Stage, stamped,
 };
 use zerocopy::transmute;
 

@@ -138,3 +138,18 @@ pub(super) fn interface_index(name: &str) -> io::Result<Option<u32>> {
         error => Err(error),
     }
 }
+
+/// Waits until `source` can be read, at most so long.
+///
+/// # Errors
+/// What the kernel says; an interruption is none.
+pub(super) fn wait_readable(source: &impl AsRawFd, patience: std::time::Duration) -> io::Result<()> {
+    let mut wanted = libc::pollfd { fd: source.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let patience_ms = libc::c_int::try_from(patience.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: one valid structure, which the call reads and writes.
+    let ready = unsafe { libc::poll(&raw mut wanted, 1, patience_ms) };
+    match io::Error::last_os_error() {
+        error if ready < 0 && error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -14,6 +14,7 @@ use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
 use edge_ebpf::wire::Stream;
 
+use super::digits::Tongue;
 use super::layout::{Layout, address};
 use super::pins::Pins;
 use super::relay::{Doors, TableFiles};
@@ -33,6 +34,8 @@ pub(super) struct SharedTables {
     flows_max: u32,
     flows: AtomicU32,
     doors: Option<Doors>,
+    /// Where the userspace relay tells of digits.
+    tongue: Tongue,
 }
 
 /// Where the tables are.
@@ -58,6 +61,7 @@ impl SharedTables {
             flows_max,
             flows: AtomicU32::new(0),
             doors: home.doors(),
+            tongue: Tongue::default(),
         };
         tables.meta[0].abi_version.store(u64::from(ABI_VERSION));
         Ok(tables)
@@ -122,6 +126,11 @@ impl SharedTables {
     /// A row of the profiles, below [`PROFILES_MAX`].
     pub(super) fn profile(&self, row: u16) -> &ProfileSlot {
         &self.profiles[usize::from(row)]
+    }
+
+    /// Where the userspace relay tells of digits.
+    pub(super) const fn tongue(&self) -> &Tongue {
+        &self.tongue
     }
 
     /// Digits of the endpoint at an index of [`Layout::endpoint`].
@@ -265,5 +274,13 @@ impl Tables for SharedTables {
 
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         self.profiles.get(row as usize)
+    }
+
+    fn digits(&self, index: u32) -> Option<&DigitSlot> {
+        self.digits.get(index as usize)
+    }
+
+    fn tell(&self, told: &DigitTold) {
+        self.tongue.tell(told);
     }
 }

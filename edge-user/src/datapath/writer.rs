@@ -42,10 +42,12 @@ pub struct Installed {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Leg {
-    index: u32,
+pub(super) struct Leg {
+    pub(super) index: u32,
     /// As it was written last.
-    endpoint: MediaEndpoint,
+    pub(super) endpoint: MediaEndpoint,
+    /// Timestamp of the digit that was heard last.
+    pub(super) heard: Option<u32>,
 }
 
 impl std::fmt::Debug for DatapathWriter {
@@ -58,6 +60,10 @@ impl DatapathWriter {
     pub(super) fn new(tables: Arc<SharedTables>, next_hops: Arc<NextHops>, profiles: Arc<Profiles>) -> Self {
         let routes_followed = next_hops.route_changes();
         Self { tables, next_hops, profiles, routes_followed }
+    }
+
+    pub(super) fn tables(&self) -> &SharedTables {
+        &self.tables
     }
 
     /// Whether routes may have changed since this was asked last: then every installed call wants a
@@ -183,7 +189,7 @@ impl DatapathWriter {
         let local = endpoint.local;
         let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
         match self.tables.endpoint(index).call() {
-            0 => Ok(Leg { index, endpoint: *endpoint }),
+            0 => Ok(Leg { index, endpoint: *endpoint, heard: None }),
             call => Err(InstallError::InUse { local, call }),
         }
     }

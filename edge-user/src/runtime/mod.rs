@@ -9,6 +9,7 @@
 
 pub mod clock;
 mod control;
+mod digits;
 mod heritage;
 mod listener;
 mod listening;
@@ -212,6 +213,9 @@ impl Process {
         process.start_shards(heritage, epoch, (&sockets, streams, tones), &drained_sender)?;
         process.workers.push(tones::start(waiting, &process.policy)?);
         process.start_streams(connections, outgoing)?;
+        let ears = process.datapath.digit_ears()?;
+        let ears = digits::start(ears, process.shards.clone(), Arc::clone(&process.reception))?;
+        process.workers.push(ears);
         process.start_receivers(&sockets)?;
         Ok(process)
     }

@@ -3,6 +3,8 @@
 //! Invariants: everything that a call needs happens on its shard's thread, so no lock is held across calls. A
 //! command for the datapath takes effect before any message that follows it is sent.
 
+mod digits;
+
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +22,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cdr::Entry;
-use crate::datapath::{DatapathWriter, InstallError, Installed};
+use crate::datapath::{DatapathWriter, DigitNews, InstallError, Installed};
 use crate::journal::{Note, Notes};
 use crate::shield::{Offence, Shield};
 
@@ -66,6 +68,8 @@ pub(super) enum Notice {
         /// What of it was quoted.
         beginning: Bytes,
     },
+    /// The datapath has something to say of a digit of a call that may be here.
+    Digit(DigitNews),
     /// A connection could not be opened, or has ended after something was given to it.
     SendFailed {
         /// The connection.
@@ -234,12 +238,13 @@ impl Running {
         }
     }
 
-    /// Tells the edge about once a second what the calendar says: it can be set.
+    /// Tells the edge about once a second what the calendar says, which can be set, and what nobody else will say.
     fn read_calendar(&mut self) {
         let now = clock::now();
         if self.calendar_at.is_none_or(|at| now.saturating_duration_since(at) >= IDLE) {
             self.calendar_at = Some(now);
             self.host.edge.handle(Input::CalendarRead(clock::calendar_now()), now);
+            self.finish_digits();
         }
     }
 
@@ -257,6 +262,7 @@ impl Running {
                     Input::Received { path, bytes }
                 }
                 Notice::Told(note) => Input::Told(note),
+                Notice::Digit(news) => self.heard(news).unwrap_or(Input::TimeElapsed),
                 Notice::Undelivered { path, beginning } => Input::Undelivered { path, beginning },
                 Notice::SendFailed { path } => Input::SendFailed { path },
                 Notice::Policy(policy) => Input::PolicyReplaced(policy),
@@ -332,6 +338,8 @@ impl Running {
                     let outcome = self.host.datapath.check(&plan);
                     self.answer(call, outcome);
                 }
+                Command::SendDigit { call, from, digit } => self.order_digit(call, from, digit),
+                Command::WithdrawDigit { call, from } => self.withdraw_digit(call, from),
                 Command::RemoveMedia { call } => {
                     let Some(installed) = self.media.remove(&call) else { continue };
                     let reports = Box::new(self.host.datapath.remove(installed));

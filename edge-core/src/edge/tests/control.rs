@@ -187,7 +187,10 @@ impl Control {
             Command::PlayTone { .. } | Command::StopTone { .. } => return,
             Command::Journal { call, entry } => return drop(self.journal.insert(call, entry)),
             Command::Forget { call } => return drop(self.journal.remove(&call)),
-            Command::Judge { .. } | Command::Drained => return,
+            Command::Judge { .. }
+            | Command::SendDigit { .. }
+            | Command::WithdrawDigit { .. }
+            | Command::Drained => return,
         };
         let now = self.now;
         self.shard(index).handle(fact, now);

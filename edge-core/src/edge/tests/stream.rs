@@ -47,6 +47,8 @@ fn take(bench: &mut Bench, input: Input) -> (Vec<(Path, String)>, Vec<CallRecord
             | Command::Journal { .. }
             | Command::Forget { .. }
             | Command::Judge { .. }
+            | Command::SendDigit { .. }
+            | Command::WithdrawDigit { .. }
             | Command::Drained => {}
         }
     }

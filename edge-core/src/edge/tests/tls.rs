@@ -52,6 +52,8 @@ fn of(policy: Policy) -> Bench {
         unreachable: None,
         journal: Default::default(),
         tones: Vec::new(),
+        digits: Vec::new(),
+        plan: None,
     }
 }
 
@@ -85,6 +87,8 @@ fn take(bench: &mut Bench, path: Path, message: &str) -> Vec<(Path, String)> {
             | Command::Journal { .. }
             | Command::Forget { .. }
             | Command::Judge { .. }
+            | Command::SendDigit { .. }
+            | Command::WithdrawDigit { .. }
             | Command::Drained => {}
         }
     }

@@ -35,7 +35,16 @@ pub(super) fn of(mut policy: Policy) -> Bench {
     policy.sign_with(NonceKey::new([9; 32]));
     let now = start();
     let edge = Edge::new(Arc::new(policy), Shard { index: 0, count: 1 }, now, [7; 32]);
-    Bench { edge, now, began: now, unreachable: None, journal: BTreeMap::new(), tones: Vec::new() }
+    Bench {
+        edge,
+        now,
+        began: now,
+        unreachable: None,
+        journal: BTreeMap::new(),
+        digits: Vec::new(),
+        plan: None,
+        tones: Vec::new(),
+    }
 }
 
 fn bench() -> Bench {

@@ -58,6 +58,8 @@ impl Shards {
             Input::MediaInstalled { call }
             | Input::MediaAccepted { call }
             | Input::MediaRefused { call, .. }
+            | Input::DigitHeard { call, .. }
+            | Input::DigitSent { call, .. }
             | Input::MediaRemoved { call, .. } => Some(self.of_call[call]),
             Input::CallFound { call, .. } => Some(Shard::of_call_id(call.call_ids()[0], count)),
             Input::SendFailed { .. }
@@ -156,6 +158,8 @@ fn again(input: &Input) -> Input {
         | Input::MediaAccepted { .. }
         | Input::MediaRefused { .. }
         | Input::MediaRemoved { .. }
+        | Input::DigitHeard { .. }
+        | Input::DigitSent { .. }
         | Input::CallFound { .. }
         | Input::HangupRequested { .. }
         | Input::CalendarRead(_)

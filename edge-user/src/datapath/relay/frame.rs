@@ -71,6 +71,12 @@ impl Frame for ReceivedFrame<'_> {
         Some(())
     }
 
+    fn shorten(&mut self, less: usize) -> Option<()> {
+        let end = self.bounds.end.checked_sub(less).filter(|end| *end > self.bounds.start)?;
+        self.bounds.end = end;
+        Some(())
+    }
+
     fn ingress_ifindex(&self) -> u32 {
         self.ifindex
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use edge_ebpf::abi::{ENDPOINTS, MEDIA_ADDRESS_ROWS, NEXT_HOPS, PROFILES};
+use edge_ebpf::abi::{DIGITS, ENDPOINTS, MEDIA_ADDRESS_ROWS, NEXT_HOPS, PROFILES};
 use edge_ebpf::tables::Tables;
 use edge_ebpf::testing::{
     BytesFrame, CARRIER, CARRIER_V6, Case, INGRESS, LOCAL_A, LOCAL_A_V6, MemoryTables, Packet, Scene, Tally,
@@ -49,6 +49,10 @@ fn every_case_is_decided_as_everywhere() {
             leaves = frame;
         }
         assert_eq!(leaves, case.leaves, "{}", case.name);
+        let mut told = Vec::new();
+        let mut hear = |news: super::super::DigitNews| told.push(news.event_and_ticks());
+        tables.tongue().ears().listen(Duration::ZERO, &mut hear).expect("a queue");
+        assert_eq!(told, case.told, "{}", case.name);
         let Case { endpoint, tally, .. } = case;
         assert_eq!(tables.state(endpoint).map(Tally::from), Some(tally), "{}", case.name);
     }
@@ -108,6 +112,8 @@ fn tables(directory: &Directory, scene: &Scene) -> SharedTables {
     write(directory, ENDPOINTS, slots);
     write(directory, NEXT_HOPS, hops.collect());
     write(directory, PROFILES, profiles.collect());
+    let digits = (0..endpoints).flat_map(|index| scene.digit_slot(index).as_mut_bytes().to_vec());
+    write(directory, DIGITS, digits.collect());
     assert!(files.prepare(&layout).expect("files"), "the same ranges");
     SharedTables::open(Home::Files(&files, Doors::within(0)), layout, endpoints).expect("tables")
 }

@@ -80,7 +80,7 @@ impl DatapathWriter {
         let local = planned.local;
         let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
         match self.tables.endpoint(index).call() {
-            found if found == call && call != 0 => Ok(Leg { index, endpoint: *planned }),
+            found if found == call && call != 0 => Ok(Leg { index, endpoint: *planned, heard: None }),
             found => Err(InstallError::InUse { local, call: found }),
         }
     }
@@ -117,6 +117,16 @@ impl Installed {
     /// Its number in the tables.
     pub(crate) const fn number(&self) -> u32 {
         self.call
+    }
+
+    /// Its endpoints, each with its leg: 0 for A, 1 for B.
+    pub(in crate::datapath) fn places(&mut self) -> impl Iterator<Item = (usize, &mut Leg)> {
+        self.streams.iter_mut().flat_map(|legs| legs.iter_mut().enumerate())
+    }
+
+    /// The one at this index.
+    pub(in crate::datapath) fn leg_at(&mut self, index: u32) -> Option<(usize, &mut Leg)> {
+        self.places().find(|(_, place)| place.index == index)
     }
 
     /// The endpoints that belong to it.
