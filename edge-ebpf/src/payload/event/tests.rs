@@ -12,6 +12,9 @@ const MS_NS: u64 = 1_000_000;
 /// A packet: timestamp, event, whether it is the end, duration.
 type Row = (u32, u8, bool, u16);
 
+/// Its name, the packets, and what is told: event and ticks.
+type Case<'a> = (&'a str, &'a [Row], &'a [(u8, u16)]);
+
 /// What is told of these packets: event and ticks.
 fn told(packets: &[Row]) -> Vec<(u8, u16)> {
     let slot = DigitSlot::default();
@@ -30,7 +33,7 @@ fn an_event_is_told_once_however_it_arrives() {
     let (begin, middle, end) = ((100, 5, false, 160), (100, 5, false, 320), (100, 5, true, 800));
     let next = (2100, 6, false, 160);
     let segment = (100 + 0xffff, 5, true, 1600);
-    let rows: [(&str, &[Row], &[(u8, u16)]); 13] = [
+    let rows: [Case<'_>; 13] = [
         ("nothing of it is over", &[begin, middle], &[]),
         ("three ends are one event", &[begin, middle, end, end, end], &[(5, 800)]),
         ("its begin is lost", &[middle, end, end], &[(5, 800)]),

@@ -5,6 +5,9 @@ use std::vec::Vec;
 use super::{Rides, step};
 use crate::abi::{DigitOrder, DigitSending};
 
+/// Its name, the timestamps of speech, and what leaves.
+type Case<'a> = (&'a str, &'a [u32], &'a [Option<(u16, bool)>]);
+
 /// What leaves: its duration, and `true` at the end; `None` is speech.
 fn leaves(order: DigitOrder, timestamps: &[u32]) -> Vec<Option<(u16, bool)>> {
     let mut sending = DigitSending::default();
@@ -25,7 +28,7 @@ fn a_digit_grows_with_the_speech_under_it() {
     let order = DigitOrder { call: 1, number: 1, event: 5, duration_ticks: 400 };
     let (go, end) = (|ticks| Some((ticks, false)), Some((400, true)));
     let at = |number: u32| 1000_u32.wrapping_add(number * 160);
-    let rows: [(&str, &[u32], &[Option<(u16, bool)>]); 6] = [
+    let rows: [Case<'_>; 6] = [
         (
             "as it should",
             &[at(0), at(1), at(2), at(3), at(4), at(5)],
