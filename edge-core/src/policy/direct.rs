@@ -18,10 +18,11 @@ impl Policy {
 }
 
 impl Trunk {
-    /// Whether its media may go past the edge. Behind a NAT nobody knows where it comes from.
+    /// Whether its media may go past the edge. Behind a NAT nobody knows where it comes from, and digits of media that goes past
+    /// are neither converted nor masked.
     #[must_use]
     pub const fn goes_direct(&self) -> bool {
-        self.media.direct && !self.nat
+        self.media.direct && !self.nat && !self.dtmf.needs_media()
     }
 }
 

@@ -52,3 +52,11 @@ pub struct DtmfPolicy {
     /// What it is told of them.
     pub mask: DtmfMask,
 }
+
+impl DtmfPolicy {
+    /// Whether what it asks for can be had only where its media passes.
+    #[must_use]
+    pub const fn needs_media(self) -> bool {
+        matches!(self.mode, Dtmf::Info) || !matches!(self.mask, DtmfMask::Off)
+    }
+}

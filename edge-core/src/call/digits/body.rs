@@ -42,6 +42,15 @@ pub(super) fn read(message: &Message) -> Option<Digit> {
     }
 }
 
+/// The body that says a digit in a message of the type that `message` has.
+pub(super) fn write_like(message: &Message, digit: Digit) -> String {
+    let content_type = message.first(HeaderName::ContentType);
+    match content_type.is_some_and(|value| is_media_type(value, DTMF.as_bytes())) {
+        true => digit.symbol().to_string(),
+        false => write(digit),
+    }
+}
+
 /// The body that says a digit.
 pub(super) fn write(digit: Digit) -> String {
     format!("Signal={}\r\nDuration={}\r\n", digit.symbol(), digit.duration().as_millis())

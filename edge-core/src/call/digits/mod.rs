@@ -74,13 +74,17 @@ impl Call {
         }
         let to = asked.side.other();
         let converts = self.rides_on(asked.side).is_some();
-        if !converts && self.leg(to).trunk.dtmf.mask != DtmfMask::Drop {
+        let mask = self.leg(to).trunk.dtmf.mask;
+        if !converts && mask == DtmfMask::Off {
             return Some(asked);
         }
         let Some(digit) = body::read(&asked.request.message) else {
             self.reply(&asked, StatusCode::BAD_REQUEST, ctx);
             return None;
         };
+        if !converts && mask == DtmfMask::Star {
+            return Some(asked);
+        }
         if converts && (!self.answered() || !self.line(to).has_room()) {
             self.reply_later(&asked, ctx);
             return None;
@@ -99,9 +103,9 @@ impl Call {
         if !masks || !body::is_digit(&asked.request) {
             return None;
         }
-        // What cannot be read is a digit that only its sender knows.
+        // What cannot be read was refused before.
         let digit = body::read(&asked.request.message)?;
-        Some(body::write(digit.masked()).into())
+        Some(body::write_like(&asked.request.message, digit.masked()).into())
     }
 
     /// Our INFO to `side` was answered.

@@ -172,6 +172,27 @@ fn an_info_that_crosses_is_masked() {
 }
 
 #[test]
+fn a_digit_without_a_duration_is_masked_without_one() {
+    let mut call = Standing::with(Bench::new(|trunks, _| trunks[1].dtmf.mask = DtmfMask::Star));
+    let info = call.by_carrier("INFO", 2, "5").replace("application/sdp", "application/dtmf");
+    let (sent, _) = call.bench.receive(CARRIER, &info);
+    assert!(sent[0].0.to_string() == PBX && sent[0].1.ends_with("\r\n\r\n*"), "{sent:?}");
+}
+
+#[test]
+fn who_is_not_to_know_digits_is_not_told_what_cannot_be_read() {
+    for (mask, refused) in [(DtmfMask::Off, false), (DtmfMask::Star, true), (DtmfMask::Drop, true)] {
+        let mut call = Standing::with(Bench::new(|trunks, _| trunks[1].dtmf.mask = mask));
+        let info = call.by_carrier("INFO", 2, "Signal=55\r\n");
+        let info = info.replace("application/sdp", "application/dtmf-relay");
+        let (sent, _) = call.bench.receive(CARRIER, &info);
+        let expected = if refused { CARRIER } else { PBX };
+        assert_eq!(peers(&sent), [expected], "{mask:?}");
+        assert_eq!(statuses(&sent)[0].starts_with("SIP/2.0 400"), refused, "{mask:?}");
+    }
+}
+
+#[test]
 fn the_record_says_how_many_and_never_which() {
     let mut call = call(DtmfMask::Off);
     let info = call.hears(b'9')[0].1.clone();

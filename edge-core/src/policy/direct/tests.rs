@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use crate::policy::{CallTimers, Policy, Realm, RealmId, Strangers, Trunk};
+use crate::policy::{CallTimers, Dtmf, DtmfMask, Policy, Realm, RealmId, Strangers, Trunk};
 
 /// Realms 0 and 1 reach each other because 1 says so; nobody says anything of 2.
 fn policy() -> Policy {
@@ -38,5 +38,23 @@ fn media_is_left_out_where_both_say_so_and_their_realms_reach_each_other() {
     ] {
         let [a, b] = [one, other].map(|(realm, direct, nat)| trunk(realm, direct, nat));
         assert_eq!(policy.leaves_media_out(&a, &b), left_out, "{one:?} and {other:?}");
+    }
+}
+
+#[test]
+fn media_passes_the_edge_where_digits_are_to_be_heard_in_it() {
+    let policy = policy();
+    for (mode, mask, left_out) in [
+        (Dtmf::Rfc4733, DtmfMask::Off, true),
+        (Dtmf::Auto, DtmfMask::Off, true),
+        (Dtmf::Inband, DtmfMask::Off, true),
+        (Dtmf::Info, DtmfMask::Off, false),
+        (Dtmf::Rfc4733, DtmfMask::Star, false),
+        (Dtmf::Rfc4733, DtmfMask::Drop, false),
+    ] {
+        let (mut a, b) = (trunk(0, true, false), trunk(0, true, false));
+        (a.dtmf.mode, a.dtmf.mask) = (mode, mask);
+        assert_eq!(policy.leaves_media_out(&a, &b), left_out, "{mode:?} and {mask:?}");
+        assert_eq!(policy.leaves_media_out(&b, &a), left_out, "{mode:?} and {mask:?}");
     }
 }
