@@ -145,6 +145,9 @@ impl Call {
         let none = || "-".to_owned();
         let packets = |leg: Option<&Leg>| {
             let received = leg.and_then(|leg| leg.received.as_ref());
+            if self.media == "direct" {
+                return self.media.clone();
+            }
             received.map_or_else(none, |received| match received.lost {
                 lost if lost > 0 => format!("{} -{lost}", received.packets),
                 _ => received.packets.to_string(),
