@@ -30,8 +30,11 @@ pub struct Sprayer {
 impl Sprayer {
     /// Gives `side` an address that it then sends from as if it were its own.
     pub fn spoof(lab: &Lab, side: Side, address: impl Into<IpAddr>) -> Result<()> {
-        // Alone in its prefix, whatever the family; IPv6 takes it without asking who else has it.
-        lab.peer(side).ip(&["address", "add", &address.into().to_string(), "dev", PEER_DEVICE])
+        let address = address.into();
+        // Alone in its prefix, whatever the family; without asking who else has it.
+        let unasked: &[&str] = if address.is_ipv6() { &["nodad"] } else { &[] };
+        let add = ["address", "add", &address.to_string(), "dev", PEER_DEVICE];
+        lab.peer(side).ip(&[&add, unasked].concat())
     }
 
     /// Sends from each of `sources`, all of one family, to each of `ports` of the edge address that faces `side`, again
