@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use edge_core::Input;
@@ -22,10 +22,11 @@ use crate::journal::{self, Journal, LeftCall};
 use super::clock;
 
 /// Calls that wait for a process to go on with them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Heritage {
     calls: Vec<LeftCall>,
-    since_epoch: Duration,
+    /// What their times are counted from.
+    epoch: SystemTime,
 }
 
 /// One of them, as its shard gets it.
@@ -34,7 +35,7 @@ pub(super) struct Heir {
     pub(super) call: Journaled,
     /// Number of its media in the datapath, if that is still there.
     pub(super) media: Result<u32, [edge_core::media::MediaReport; 2]>,
-    since_epoch: Duration,
+    epoch: SystemTime,
 }
 
 /// The calls by shard, and what has to be known before the first of them goes on.
@@ -55,14 +56,15 @@ impl Heritage {
     /// When the journal or the records cannot be read, or the journal is another version's.
     pub(super) fn of(config: &Config) -> anyhow::Result<Self> {
         let path = Journal::path(&config.node.state_dir, &config.node.name);
-        let Some(left) = journal::read(&path)? else { return Ok(Self::default()) };
+        let Some(left) = journal::read(&path)? else {
+            return Ok(Self { calls: Vec::new(), epoch: SystemTime::UNIX_EPOCH });
+        };
         let ids = left.calls.iter().map(|left| left.call.id().to_owned()).collect();
         let cdr = &config.cdr.path;
         let recorded = cdr::recorded(cdr, &config.node.name, &ids)
             .with_context(|| format!("cdr.path {}: cannot be read", cdr.display()))?;
         let calls = left.calls.into_iter().filter(|left| !recorded.contains(left.call.id())).collect();
-        let since_epoch = clock::today().duration_since(left.epoch).unwrap_or_default();
-        Ok(Self { calls, since_epoch })
+        Ok(Self { calls, epoch: left.epoch })
     }
 
     /// The same configuration, with every side of these calls known where it is.
@@ -90,7 +92,7 @@ impl Heritage {
             if Shard::of_call_id(b, count) != shard {
                 elsewhere.insert(b.into(), shard);
             }
-            shared.heirs[shard].push(Heir { call, media, since_epoch: self.since_epoch });
+            shared.heirs[shard].push(Heir { call, media, epoch: self.epoch });
         }
         (shared, elsewhere)
     }
@@ -101,8 +103,9 @@ impl Heir {
         self.call.key()
     }
 
-    /// What its shard hears of it.
+    /// What its shard hears of it, at once: its times are counted back from now.
     pub(super) fn found(self, media: MediaFound) -> Input {
-        Input::CallFound { call: Box::new(self.call), since_epoch: self.since_epoch, media }
+        let since_epoch = clock::today().duration_since(self.epoch).unwrap_or_default();
+        Input::CallFound { call: Box::new(self.call), since_epoch, media }
     }
 }
