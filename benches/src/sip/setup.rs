@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use edge_tests::raw::{Dialog, header, is_response};
 use edge_tests::sipp::SIP_PORT;
 use edge_tests::{RawPeer, Side};
@@ -26,7 +26,7 @@ const NUMBERS: u32 = 100_000;
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
     pub(super) rate: u32,
-    /// Calls that were never answered.
+    /// Calls that were refused, or never answered.
     pub(super) lost: u64,
     pub(super) took: Histogram<u64>,
 }
@@ -41,8 +41,13 @@ pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u
         called = called.towards(at(Side::Carrier.peer_address()));
     }
     caller.rename(&format!("{}-{rate}", subject.kind.name().len()));
-    let mut run =
-        Run { caller, called, begun: HashMap::new(), took: Histogram::new_with_bounds(1, LONGEST_NS, 3)? };
+    let mut run = Run {
+        caller,
+        called,
+        begun: HashMap::new(),
+        refused: 0,
+        took: Histogram::new_with_bounds(1, LONGEST_NS, 3)?,
+    };
     let (start, count) = (now(), rate * seconds);
     let due = |call: u32| start + Duration::from_secs_f64(f64::from(call) / f64::from(rate));
     let mut next = 0;
@@ -59,7 +64,14 @@ pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u
     }
     // Answers to the last BYEs.
     run.hear()?;
-    Ok(Setup { rate, lost: run.begun.len() as u64, took: run.took })
+    Ok(Setup { rate, lost: run.begun.len() as u64 + run.refused, took: run.took })
+}
+
+/// The call that a response belongs to.
+fn call_of(message: &str) -> Result<u32> {
+    let call_id = header(message, "Call-ID").unwrap_or_default();
+    let call = call_id.split('-').next().and_then(|call| call.parse().ok());
+    call.with_context(|| format!("a response for no call: {message}"))
 }
 
 struct Run {
@@ -67,6 +79,7 @@ struct Run {
     called: RawPeer,
     /// When the INVITE of a call left that is not answered.
     begun: HashMap<u32, Instant>,
+    refused: u64,
     took: Histogram<u64>,
 }
 
@@ -91,18 +104,21 @@ impl Run {
         for message in self.caller.receive_waiting()? {
             if is_response(&message, 200, "INVITE") {
                 self.answered(&message)?;
-            } else {
-                let fails = message.starts_with("SIP/2.0 ") && message.as_bytes().get(8) > Some(&b'2');
-                ensure!(!fails, "the caller hears {message}");
+            } else if message.starts_with("SIP/2.0 ") && message.as_bytes().get(8) > Some(&b'2') {
+                self.refused(&message)?;
             }
         }
         Ok(())
     }
 
+    /// Who is turned away was not set up.
+    fn refused(&mut self, message: &str) -> Result<()> {
+        self.refused += u64::from(self.begun.remove(&call_of(message)?).is_some());
+        Ok(())
+    }
+
     fn answered(&mut self, message: &str) -> Result<()> {
-        let call_id = header(message, "Call-ID").unwrap_or_default();
-        let call: Option<u32> = call_id.split('-').next().and_then(|call| call.parse().ok());
-        let call = call.context("a 200 for no call")?;
+        let call = call_of(message)?;
         if let Some(begun) = self.begun.remove(&call) {
             let took = u64::try_from(now().duration_since(begun).as_nanos())?;
             self.took.saturating_record(took);
