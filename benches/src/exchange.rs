@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use edge_tests::raw::{Dialog, header, is_response};
 use edge_tests::sipp::SIP_PORT;
 use edge_tests::{Lab, RawPeer, Side};
+
+use crate::clock;
 
 /// Calls under way at once: so few that edge never finds that its messages wait too long, and turns none away.
 const UNDER_WAY_MAX: usize = 8;
@@ -36,11 +38,6 @@ pub(crate) fn audio(message: &str) -> Result<SocketAddrV4> {
     let port = value("m=audio ").and_then(|media| media.split(' ').next()?.parse().ok());
     let (address, port) = address.zip(port).with_context(|| format!("no audio in {message}"))?;
     Ok(SocketAddrV4::new(address, port))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
 }
 
 /// The number of the call that an INVITE to the PBX is for.
@@ -71,20 +68,20 @@ impl Exchange {
 
     /// Places all calls; they stand as long as edge does.
     pub(crate) fn finish(mut self) -> Result<Vec<Call>> {
-        let mut heard = now();
+        let mut heard = clock::now();
         let deadline = heard + PATIENCE + Duration::from_millis(u64::from(self.count) * 4);
         while self.outside.len() < self.count as usize {
             self.begin_more()?;
             if self.hear()? {
-                heard = now();
+                heard = clock::now();
             } else {
                 thread::sleep(Duration::from_millis(1));
             }
-            if now().duration_since(heard) > SILENCE {
+            if clock::now().duration_since(heard) > SILENCE {
                 self.begin_again()?;
-                heard = now();
+                heard = clock::now();
             }
-            ensure!(now() < deadline, "{} of {} calls stand", self.outside.len(), self.count);
+            ensure!(clock::now() < deadline, "{} of {} calls stand", self.outside.len(), self.count);
         }
         let call = |number| {
             let of = |ports: &HashMap<u32, SocketAddrV4>| ports.get(&number).copied();

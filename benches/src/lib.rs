@@ -4,6 +4,7 @@
 //! bench interleaves what it measures with a baseline, and reports medians and ratios. What the kernel's verifier needs
 //! is the one thing here that is counted, not measured.
 
+mod clock;
 pub mod datapath;
 mod exchange;
 mod histogram;

@@ -42,11 +42,6 @@ impl RawPeer {
         Self { edge, ..self }
     }
 
-    /// Takes another name, so that its calls are others than those of a peer before it.
-    pub fn rename(&mut self, name: &str) {
-        self.name = format!("{name}-{}", self.name);
-    }
-
     /// Sends a message, or anything else, to edge's SIP port.
     pub fn send(&self, message: &[u8]) -> Result<()> {
         self.socket.send_to(message, self.edge)?;

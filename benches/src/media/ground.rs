@@ -14,7 +14,7 @@ use edge_tests::lab::PEER_DEVICE;
 use edge_tests::namespace::Namespace;
 use edge_tests::{Lab, Side};
 
-use super::clock;
+use crate::clock;
 use crate::processor::Cores;
 
 /// Ground that a relay stands on.

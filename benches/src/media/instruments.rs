@@ -21,8 +21,8 @@ use edge_tests::namespace::{self, Namespace};
 use edge_tests::process::wait_until;
 use edge_tests::{Lab, Side, live, place};
 
-use super::clock;
 use super::stream::SILENCE;
+use crate::clock;
 use crate::processor;
 
 const GENERATOR: &str = "media_generator";

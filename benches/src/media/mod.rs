@@ -6,7 +6,6 @@
 //! that arrive as they should, and when. Found by bisection is the highest rate with at most 0.1 % of loss, and with a bound
 //! on latency beside it. Each relay has a lab of its own, one after the other.
 
-mod clock;
 mod ground;
 mod instruments;
 mod measure;

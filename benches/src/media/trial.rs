@@ -11,10 +11,10 @@ use anyhow::Result;
 use edge_ebpf::traffic::{COUNTS_LEN, Count, longest};
 use hdrhistogram::Histogram;
 
-use super::clock::{self, Ticks};
 use super::ground::Ground;
 use super::instruments::{Counted, Instruments};
 use super::subject::Relay;
+use crate::clock::{self, Ticks};
 use crate::search::Tried;
 
 /// What is lost at most.

@@ -11,7 +11,8 @@ use edge_tests::{RawPeer, Side};
 use hdrhistogram::Histogram;
 
 use super::subject::{Kind, Subject};
-use crate::exchange::{BEFORE_NUMBER, now};
+use crate::clock;
+use crate::exchange::BEFORE_NUMBER;
 use crate::processor::{self, Cores};
 
 /// Longest setup that is told apart.
@@ -35,12 +36,11 @@ pub(super) struct Setup {
 pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u32) -> Result<Setup> {
     processor::bind_this_thread(cores.generator)?;
     let at = |address| SocketAddrV4::new(address, SIP_PORT);
-    let mut caller = RawPeer::bind(subject.lab, Side::Carrier, SIP_PORT)?.towards(at(subject.address()));
+    let caller = RawPeer::bind(subject.lab, Side::Carrier, SIP_PORT)?.towards(at(subject.address()));
     let mut called = RawPeer::bind(subject.lab, Side::Pbx, SIP_PORT)?;
     if subject.kind == Kind::Nothing {
         called = called.towards(at(Side::Carrier.peer_address()));
     }
-    caller.rename(&format!("{}-{rate}", subject.kind.name().len()));
     let mut run = Run {
         caller,
         called,
@@ -48,18 +48,18 @@ pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u
         refused: 0,
         took: Histogram::new_with_bounds(1, LONGEST_NS, 3)?,
     };
-    let (start, count) = (now(), rate * seconds);
+    let (start, count) = (clock::now(), rate * seconds);
     let due = |call: u32| start + Duration::from_secs_f64(f64::from(call) / f64::from(rate));
     let mut next = 0;
     while next < count {
-        if now() >= due(next) {
+        if clock::now() >= due(next) {
             run.begin(next)?;
             next += 1;
         }
         run.hear()?;
     }
-    let end = now() + LEFT_OVER;
-    while !run.begun.is_empty() && now() < end {
+    let end = clock::now() + LEFT_OVER;
+    while !run.begun.is_empty() && clock::now() < end {
         run.hear()?;
     }
     // Answers to the last BYEs.
@@ -87,7 +87,7 @@ impl Run {
     fn begin(&mut self, call: u32) -> Result<()> {
         let number = format!("{BEFORE_NUMBER}{:05}", call % NUMBERS);
         let invite = self.caller.invite(&call.to_string(), &number, ANY_PORT);
-        self.begun.insert(call, now());
+        self.begun.insert(call, clock::now());
         self.caller.send(invite.as_bytes())
     }
 
@@ -120,7 +120,7 @@ impl Run {
     fn answered(&mut self, message: &str) -> Result<()> {
         let call = call_of(message)?;
         if let Some(begun) = self.begun.remove(&call) {
-            let took = u64::try_from(now().duration_since(begun).as_nanos())?;
+            let took = u64::try_from(clock::now().duration_since(begun).as_nanos())?;
             self.took.saturating_record(took);
         }
         let name = call.to_string();

@@ -44,10 +44,15 @@ impl From<&TappedFrame> for Tapped {
     fn from(frame: &TappedFrame) -> Self {
         let TappedFrame { arrived_ns, endpoint: _, counter, len, ifindex, bytes } = frame;
         let kept = bytes.len().min(*len as usize);
-        let slot = counters().find(|slot| slot.index == *counter && *counter != TAPPED_ARRIVAL);
-        let verdict = slot.map(|CounterSlot { kind, name, .. }| (kind, name));
+        let verdict = (*counter != TAPPED_ARRIVAL).then(|| decided(*counter)).flatten();
         Self { arrived_ns: *arrived_ns, ifindex: *ifindex, verdict, len: *len, bytes: bytes[..kept].to_vec() }
     }
+}
+
+/// Kind and name of the counter with this slot.
+pub(super) fn decided(counter: u32) -> Option<(CounterKind, &'static str)> {
+    let slot = counters().find(|slot| slot.index == counter);
+    slot.map(|CounterSlot { kind, name, .. }| (kind, name))
 }
 
 /// What a capture reads from.

@@ -28,11 +28,11 @@ use std::time::Duration;
 use edge_core::policy::Realm;
 use edge_ebpf::forward::{endpoint_of, forward};
 use edge_ebpf::frame::Frame;
-use edge_ebpf::verdict::{DropReason, Egress, Verdict, counters};
+use edge_ebpf::verdict::{DropReason, Egress, Verdict};
 
 use super::netlink::Device;
 use super::tables::SharedTables;
-use super::tap::{RelayTap, SharedTap, Tapped};
+use super::tap::{RelayTap, SharedTap, Tapped, decided};
 use super::{Attached, DatapathError, MediaHost};
 use crate::runtime::clock;
 use frame::ReceivedFrame;
@@ -224,8 +224,7 @@ fn tapped(frame: &mut ReceivedFrame<'_>, tables: &SharedTables, ifindex: u32, ta
     frame.arrived(ifindex, clock::monotonic_ns());
     let (arrived_ns, endpoint) = (frame.arrival_ns(), endpoint_of(frame, tables));
     let kept = |verdict: Option<Verdict>, bytes: &[u8]| {
-        let slot = verdict.and_then(|verdict| counters().find(|slot| slot.index == verdict.counter()));
-        let verdict = slot.map(|slot| (slot.kind, slot.name));
+        let verdict = verdict.and_then(|verdict| decided(verdict.counter()));
         Tapped { arrived_ns, ifindex, verdict, len: bytes.len() as u32, bytes: bytes.to_vec() }
     };
     let watched = endpoint.filter(|endpoint| tap.keep(*endpoint, || kept(None, frame.bytes())));

@@ -8,17 +8,17 @@ use anyhow::{Context, Result};
 use crate::processor;
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// What a thread has run for, exactly.
-pub(super) fn thread_time(thread: u32) -> Result<Duration> {
+pub(crate) fn thread_time(thread: u32) -> Result<Duration> {
     Ok(schedule(thread)?[0])
 }
 
 /// How long a thread could have run and did not, because its core ran something else.
-pub(super) fn thread_wait(thread: u32) -> Result<Duration> {
+pub(crate) fn thread_wait(thread: u32) -> Result<Duration> {
     Ok(schedule(thread)?[1])
 }
 
@@ -29,7 +29,7 @@ fn schedule(thread: u32) -> Result<[Duration; 2]> {
 }
 
 /// Processes, the kernel's threads among them, whose name is wanted.
-pub(super) fn threads_of_kernel(wanted: impl Fn(&str) -> bool) -> Result<Vec<u32>> {
+pub(crate) fn threads_of_kernel(wanted: impl Fn(&str) -> bool) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
@@ -41,7 +41,7 @@ pub(super) fn threads_of_kernel(wanted: impl Fn(&str) -> bool) -> Result<Vec<u32
 }
 
 /// What all threads of a process, and of what descends from it, have run for; those that have ended are not in it.
-pub(super) fn process_time(process: u32) -> Result<Duration> {
+pub(crate) fn process_time(process: u32) -> Result<Duration> {
     let mut time = Duration::ZERO;
     for member in processor::family(process)? {
         for task in fs::read_dir(format!("/proc/{member}/task"))?.flatten() {
@@ -54,13 +54,13 @@ pub(super) fn process_time(process: u32) -> Result<Duration> {
 
 /// Ticks of all cores: that have passed, and that the hypervisor gave to somebody else.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ticks {
+pub(crate) struct Ticks {
     passed: u64,
     stolen: u64,
 }
 
 impl Ticks {
-    pub(super) fn now() -> Result<Self> {
+    pub(crate) fn now() -> Result<Self> {
         let text = fs::read_to_string("/proc/stat")?;
         let line = text.lines().next().and_then(|line| line.strip_prefix("cpu "));
         let line = line.context("no line of all cores in /proc/stat")?;
@@ -71,7 +71,7 @@ impl Ticks {
     }
 
     /// The part of the time since `before` that was stolen, and how many ticks.
-    pub(super) fn stolen_since(self, before: Self) -> (f64, u64) {
+    pub(crate) fn stolen_since(self, before: Self) -> (f64, u64) {
         let (passed, stolen) = (self.passed - before.passed, self.stolen - before.stolen);
         (stolen as f64 / passed.max(1) as f64, stolen)
     }
