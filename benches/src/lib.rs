@@ -6,7 +6,6 @@
 
 mod clock;
 pub mod datapath;
-mod exchange;
 mod histogram;
 pub mod media;
 mod processor;

@@ -49,13 +49,10 @@ pub(crate) fn bind_this_thread(core: usize) -> Result<()> {
     Ok(())
 }
 
-/// Lets the calling thread run before all that have no such priority, and tells its id. Nobody else's work is meant to be in
-/// a figure.
-pub(crate) fn prefer_this_thread() -> Result<u32> {
+/// Lets the calling thread run before all that have no such priority. Nobody else's work is meant to be in a figure.
+pub(crate) fn prefer_this_thread() {
     // SAFETY: gettid takes nothing.
-    let id = unsafe { libc::gettid() };
-    prefer_thread(id);
-    Ok(u32::try_from(id)?)
+    prefer_thread(unsafe { libc::gettid() });
 }
 
 /// Lets every thread of `process`, and of what descends from it, run before all that have no such priority. Niceness would not

@@ -21,6 +21,7 @@ pub mod certificates;
 pub mod dns;
 pub mod drill;
 pub mod edge;
+pub mod exchange;
 pub mod flood;
 pub mod lab;
 pub mod live;
@@ -34,6 +35,7 @@ pub mod sprayer;
 pub mod stream;
 pub mod sweep;
 pub mod tone;
+pub mod traffic;
 pub mod witness;
 
 pub use edge::{Cdr, EdgeConfig, EdgeProcess, Leg};

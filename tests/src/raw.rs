@@ -214,7 +214,8 @@ impl RawPeer {
     /// A request within a dialog; an ACK is that of a 2xx.
     pub fn within(&self, dialog: &Dialog, method: &str, sequence: u32, port: Option<u16>) -> String {
         let Dialog { call_id, local, remote, target } = dialog;
-        let branch = format!("z9hG4bK-{}-{sequence}-{method}", self.name);
+        let own = call_id.split('@').next().unwrap_or_default();
+        let branch = format!("z9hG4bK-{}-{own}-{sequence}-{method}", self.name);
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch}\r\nMax-Forwards: 70\r\nFrom: {local}\r\n\
              To: {remote}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{}",

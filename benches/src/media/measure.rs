@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use edge_tests::traffic::{Instruments, streams};
 
 use super::Plan;
 use super::ground::Ground;
-use super::instruments::Instruments;
 use super::profile::{self, Share};
 use super::programs::{self, Runs};
-use super::stream;
 use super::subject::{Kind, Relay};
 use super::trial::{Load, Outcome, OwnCost, Rig};
-use crate::processor::Cores;
+use crate::processor::{self, Cores};
 use crate::search::{Search, Tried};
 
 /// More than any generator makes.
@@ -77,8 +76,14 @@ pub(super) fn figures(plan: &Plan, cores: Cores, kind: Kind, calls: u32) -> Resu
 }
 
 fn rig<'a>(kind: Kind, ground: &'a Ground, relay: &'a Relay<'a>) -> Result<Rig<'a>> {
-    let streams = stream::streams(&ground.lab, &relay.calls, kind.rewriting())?;
-    let instruments = Instruments::start(&ground.lab, &streams, kind.sink(), ground.cores.generator)?;
+    let streams = streams(&ground.lab, &relay.calls, kind.rewriting())?;
+    let core = ground.cores.generator;
+    let first = move || {
+        processor::bind_this_thread(core)?;
+        processor::prefer_this_thread();
+        Ok(())
+    };
+    let instruments = Instruments::start(&ground.lab, &streams, kind.sink(), first)?;
     Ok(Rig { ground, relay, instruments, streams: streams.len() as u64 })
 }
 

@@ -7,13 +7,11 @@
 //! on latency beside it. Each relay has a lab of its own, one after the other.
 
 mod ground;
-mod instruments;
 mod measure;
 mod picture;
 mod profile;
 mod programs;
 mod report;
-mod stream;
 mod subject;
 mod trial;
 

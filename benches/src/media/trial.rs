@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use edge_ebpf::traffic::{COUNTS_LEN, Count, longest};
+use edge_tests::traffic::{Counted, Instruments};
 use hdrhistogram::Histogram;
 
 use super::ground::Ground;
-use super::instruments::{Counted, Instruments};
 use super::subject::Relay;
 use crate::clock::{self, Ticks};
 use crate::search::Tried;
@@ -204,10 +204,10 @@ impl Rig<'_> {
         let Load { rate, duration, .. } = load;
         let (counted, refused) = (self.instruments.counted()?, self.ground.refused()?);
         let (frames, spent, processes) = (self.instruments.made()?.frames, self.spent()?, self.processes()?);
-        let waited = self.instruments.waited()?;
+        let waited = self.waited()?;
         self.instruments.order(rate, duration, self.streams, 1)?;
         thread::sleep(duration);
-        let waited = self.instruments.waited()? - waited;
+        let waited = self.waited()? - waited;
         let after = self.settle()?;
         let (made, spent) = (self.instruments.made()?, self.spent()? - spent);
         let by_processes = self.processes()? - processes;
@@ -247,8 +247,14 @@ impl Rig<'_> {
         self.relay.processes().into_iter().map(clock::process_time).sum()
     }
 
+    /// How long the generator has waited for its core.
+    fn waited(&self) -> Result<Duration> {
+        clock::thread_wait(self.instruments.thread())
+    }
+
+    /// Of the generator's thread: in it is all that the kernel has done for its packets there.
     fn spent(&self) -> Result<Duration> {
-        Ok(self.processes()? + self.ground.spent()? + self.instruments.spent()?)
+        Ok(self.processes()? + self.ground.spent()? + clock::thread_time(self.instruments.thread())?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use edge_tests::exchange::BEFORE_NUMBER;
 use edge_tests::raw::{Dialog, header, is_response};
 use edge_tests::sipp::SIP_PORT;
 use edge_tests::{RawPeer, Side};
@@ -12,7 +13,6 @@ use hdrhistogram::Histogram;
 
 use super::subject::{Kind, Subject};
 use crate::clock;
-use crate::exchange::BEFORE_NUMBER;
 use crate::processor::{self, Cores};
 
 /// Longest setup that is told apart.

@@ -3,10 +3,9 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use edge_tests::exchange::Exchange;
 use edge_tests::lab::Side;
 use edge_tests::{EdgeConfig, EdgeProcess, Lab};
-
-use crate::exchange::Exchange;
 
 /// Media addresses of each side beside the first: an address has ports for ten thousand calls.
 const MORE_ADDRESSES: u8 = 5;
@@ -50,7 +49,7 @@ pub(super) fn measure(calls: u32) -> Result<Standing> {
     fs::write(lab.directory().join("edge.toml"), config)?;
     let edge = EdgeProcess::start_again(&lab)?;
     let empty_kb = own_kb(edge.id())?;
-    let standing = Exchange::begin(&lab, calls, |_| Ok(ANY_PORT))?.finish();
+    let standing = Exchange::begin(&lab, calls, |_| Ok(ANY_PORT))?.stand();
     standing.with_context(|| format!("edge says:\n{}", edge.log()))?;
     let more_kb = own_kb(edge.id())?.saturating_sub(empty_kb);
     Ok(Standing { calls, empty_kb, more_kb })

@@ -1,11 +1,11 @@
 //! The product, with calls that it has set up: over SIP, from the carrier to the PBX, as many as there are to be.
 
 use anyhow::{Context, Result};
+use edge_tests::exchange::{Call, Exchange};
+use edge_tests::traffic;
 use edge_tests::{EdgeConfig, EdgeProcess, Side};
 
-use crate::exchange::{Call, Exchange};
 use crate::media::ground::Ground;
-use crate::media::stream;
 
 /// Complaints in its log that are told when it does not do as it should.
 const LOG_LINES: usize = 10;
@@ -23,6 +23,6 @@ pub(super) fn start<'a>(ground: &'a Ground, calls: u32, mode: &str) -> Result<(E
         let lines = log.lines().filter(|line| !line.contains(" INFO "));
         format!("edge says: {}", lines.take(LOG_LINES).collect::<Vec<_>>().join("\n"))
     };
-    let calls = Exchange::begin(&ground.lab, calls, stream::port)?.finish().with_context(complaints)?;
+    let calls = Exchange::begin(&ground.lab, calls, traffic::port)?.stand().with_context(complaints)?;
     Ok((edge, calls))
 }

@@ -9,16 +9,15 @@ use std::net::SocketAddrV4;
 
 use anyhow::Result;
 use aya::Ebpf;
+use edge_tests::exchange::Call;
 use edge_tests::peers::installed;
 use edge_tests::process::Process;
+use edge_tests::traffic::{self, Rewriting, Sink};
 use edge_tests::{EdgeProcess, Side};
 
 pub use relay::relay;
 
 use super::ground::Ground;
-use super::instruments::{self, Sink};
-use super::stream::{self, Rewriting};
-use crate::exchange::Call;
 use crate::processor;
 
 /// The kinds of relays.
@@ -185,7 +184,7 @@ impl<'a> Relay<'a> {
         let lab = &ground.lab;
         let (running, calls) = match kind {
             Kind::Nothing => (Running::Kernel, at_own_ports(count)?),
-            Kind::Redirect => (Running::Programs(instruments::redirect_all(lab)?), at_own_ports(count)?),
+            Kind::Redirect => (Running::Programs(traffic::redirect_all(lab)?), at_own_ports(count)?),
             Kind::Edge => {
                 let (edge, calls) = edge::start(ground, count, "native")?;
                 (Running::Edge(edge), calls)
@@ -230,7 +229,7 @@ impl<'a> Relay<'a> {
 fn at_own_ports(calls: u32) -> Result<Vec<Call>> {
     let at = |side: Side, port| SocketAddrV4::new(side.edge_address(), port);
     let call = |number| {
-        let port = stream::port(number)?;
+        let port = traffic::port(number)?;
         Ok(Call { outside: at(Side::Carrier, port), inside: at(Side::Pbx, port) })
     };
     (0..calls).map(call).collect()

@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use edge_tests::exchange::{Call, audio};
 use edge_tests::process::Process;
+use edge_tests::traffic::{self, description};
 use edge_tests::{Lab, Side};
 
-use crate::exchange::{Call, audio};
-use crate::media::stream::{self, description};
 use crate::rtpengine;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ impl Control {
 
     /// What the carrier offers is told to the PBX, and its answer to the carrier.
     fn call(&self, number: u32) -> Result<Call> {
-        let port = stream::port(number)?;
+        let port = traffic::port(number)?;
         let [offer, answer] =
             Side::BOTH.map(|side| description(SocketAddrV4::new(side.peer_address(), port)));
         let id = format!("call-{number}");

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use edge_tests::process::{Process, wait_until};
+use edge_tests::traffic;
 use edge_tests::{Lab, Side};
-
-use crate::media::stream;
 
 /// Packets that are taken from a socket at once.
 const BATCH: usize = 32;
@@ -46,7 +45,7 @@ pub fn relay(calls: u32) -> Result<Infallible> {
     ensure!(events >= 0, io::Error::last_os_error());
     let mut sockets = Vec::with_capacity(calls as usize * 2);
     for call in 0..calls {
-        let port = stream::port(call)?;
+        let port = traffic::port(call)?;
         for side in Side::BOTH {
             let socket =
                 UdpSocket::bind(SocketAddrV4::new(side.edge_address(), port)).context("no socket")?;

@@ -6,10 +6,9 @@ use anyhow::{Result, ensure};
 use edge_ebpf::testing::zerocopy::{IntoBytes, transmute};
 use edge_ebpf::traffic::{FRAME_LEN, HEAD_LEN, Head, PAYLOAD_TYPE, Route, STREAMS_MAX, Stream};
 use edge_ebpf::wire::checksum::Checksum;
-use edge_tests::lab::PEER_DEVICE;
-use edge_tests::{Lab, Side};
 
 use crate::exchange::Call;
+use crate::lab::{Lab, PEER_DEVICE, Side};
 
 /// RTP ports of the peers: those of the first call, the others follow. The relay's own are as it likes.
 const FIRST_PORT: u16 = 10_000;
@@ -18,14 +17,14 @@ pub(super) const SILENCE: u8 = 0xd5;
 const SSRC_BASE: u32 = 0x4500_0000;
 
 /// The port of both peers of a call.
-pub(super) fn port(call: u32) -> Result<u16> {
+pub fn port(call: u32) -> Result<u16> {
     let port = u32::from(FIRST_PORT) + call * 2;
     ensure!(port < u32::from(u16::MAX), "there are no ports for so many calls");
     Ok(u16::try_from(port)?)
 }
 
 /// The description of a session with audio there.
-pub(super) fn description(at: SocketAddrV4) -> String {
+pub fn description(at: SocketAddrV4) -> String {
     let (address, port) = (at.ip(), at.port());
     format!(
         "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
@@ -35,7 +34,7 @@ pub(super) fn description(at: SocketAddrV4) -> String {
 
 /// How a relay treats what arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rewriting {
+pub enum Rewriting {
     /// It sends from its own address to the other peer.
     Addresses,
     /// It changes nothing.
@@ -43,7 +42,7 @@ pub(super) enum Rewriting {
 }
 
 /// Both streams of each call: the carrier's have even numbers, the PBX's follow them.
-pub(super) fn streams(lab: &Lab, calls: &[Call], rewriting: Rewriting) -> Result<Vec<Stream>> {
+pub fn streams(lab: &Lab, calls: &[Call], rewriting: Rewriting) -> Result<Vec<Stream>> {
     ensure!(calls.len() * 2 <= STREAMS_MAX as usize, "more streams than the bench has room for");
     let mut stations = Vec::new();
     for side in Side::BOTH {
