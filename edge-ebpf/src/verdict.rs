@@ -75,7 +75,7 @@ reasons! {
         FirstFragment = 1, "first_fragment", "fragmented: the sender's packets exceed its path";
         IpChecksum = 2, "ip_checksum", "wrong IP header checksum: damaged on the way";
         Truncated = 3, "truncated", "a length field reaches beyond the packet";
-        NotRtp = 4, "not_rtp", "first byte is not that of RTP or RTCP (RFC 7983): STUN, DTLS, T.38 before or after its time, or noise";
+        NotRtp = 4, "not_rtp", "first octet is not that of RTP or RTCP (RFC 7983): T.38 before or after its time, ZRTP, or noise";
         ShortRtp = 5, "short_rtp", "shorter than an RTP header, or than any UDPTL packet";
         MuxedRtcp = 6, "muxed_rtcp", "RTCP on the RTP port, which was not negotiated (RFC 5761)";
         BadRtcp = 7, "bad_rtcp", "not a well-formed RTCP packet";
@@ -98,6 +98,8 @@ reasons! {
         OverRate = 24, "over_rate", "more packets or bytes a second than the negotiated codecs need";
         NoStage = 25, "no_stage", "the program that changes payloads is not there: a fault of ours";
         EventHeld = 26, "event_held", "a telephone-event of a digit that goes on as INFO, or that the other trunk is not to know";
+        Stun = 27, "stun", "STUN, which one of the two trunks does not let pass";
+        Dtls = 28, "dtls", "DTLS: keys that are agreed on with a handshake do not cross";
     }
 }
 
@@ -135,7 +137,9 @@ impl DropReason {
             | Self::TooBig
             | Self::NoUdpChecksum
             | Self::PayloadType
-            | Self::OverRate => true,
+            | Self::OverRate
+            | Self::Stun
+            | Self::Dtls => true,
             Self::NoEndpoint
             | Self::EntryChanging
             | Self::WrongEntry
@@ -220,13 +224,15 @@ const RELAYS_FROM: u32 = 48;
 /// Slot of the counter of digits that userspace was not told of, because it has too many unread.
 pub const DIGITS_LOST: u32 = RELAYS_FROM + 8;
 
-const RELAYS: [(&str, &str); 6] = [
+const RELAYS: [(&str, &str); 8] = [
     ("rtp_same_device", "RTP relayed out of the device it came in on"),
     ("rtp_other_device", "RTP relayed to another device"),
     ("rtcp_same_device", "RTCP relayed out of the device it came in on"),
     ("rtcp_other_device", "RTCP relayed to another device"),
     ("udptl_same_device", "UDPTL (T.38 fax) relayed out of the device it came in on"),
     ("udptl_other_device", "UDPTL (T.38 fax) relayed to another device"),
+    ("stun_same_device", "STUN relayed out of the device it came in on"),
+    ("stun_other_device", "STUN relayed to another device"),
 ];
 
 impl RelayPath {
@@ -239,6 +245,8 @@ impl RelayPath {
             (Payload::Rtcp, Egress::Device(_)) => 3,
             (Payload::Udptl, Egress::SameDevice) => 4,
             (Payload::Udptl, Egress::Device(_)) => 5,
+            (Payload::Stun, Egress::SameDevice) => 6,
+            (Payload::Stun, Egress::Device(_)) => 7,
         }
     }
 }
@@ -277,6 +285,7 @@ pub fn counters() -> impl Iterator<Item = CounterSlot> {
         .chain(crate::shield::counters())
 }
 
+const _: () = assert!(RELAYS_FROM as usize + RELAYS.len() <= DIGITS_LOST as usize);
 const _: () = assert!(PassReason::ALL.len() <= DROPS_FROM as usize);
 const _: () = assert!(DropReason::ALL.len() <= (RELAYS_FROM - DROPS_FROM) as usize);
 

@@ -1,5 +1,5 @@
 //! Sessions of more than one audio line: fax that takes the line or gets one of its own, lines that are refused, RTCP on RTP's
-//! port, descriptions among other parts. SIPp negotiates and checks what it hears; raw sockets send what was negotiated.
+//! port, STUN and DTLS beside them, descriptions among other parts. SIPp negotiates and checks what it hears; raw sockets send what was negotiated.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use edge_tests::drill::{PATIENCE, caller, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, Side};
 use edge_tests::process::wait_until;
-use edge_tests::{EdgeConfig, Leg, Sipp, scenario};
+use edge_tests::{EdgeConfig, EdgeProcess, Leg, Sipp, scenario};
 
 /// The port that each side names in its SDP.
 const MEDIA_PORT: u16 = 7400;
@@ -133,6 +133,32 @@ fn rtcp_on_one_port_meets_rtcp_on_its_own() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn stun_crosses_between_trunks_that_let_it_pass_and_dtls_never_does() -> Result<()> {
+    let passing = Side::BOTH.into_iter().fold(config(), |config, side| config.trunk(side, "stun = \"pass\""));
+    speech(passing, |edge, [carrier, pbx]| {
+        let (near, far) = (at(Side::Carrier, EDGE_PORT), at(Side::Pbx, EDGE_PORT));
+        crosses(carrier, near, pbx, far, &BINDING)?;
+        crosses(pbx, far, carrier, near, &BINDING)?;
+        is_dropped(edge, "dtls", carrier, near, &[&[22, 0xfe, 0xfd][..], &[0; 40]].concat())?;
+        let nothing = pbx.recv_from(&mut [0; 2048]).is_err();
+        ensure!(nothing, "a handshake has crossed");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn stun_is_dropped_where_one_trunk_alone_lets_it_pass() -> Result<()> {
+    let config = config().trunk(Side::Carrier, "stun = \"pass\"");
+    speech(config, |edge, [carrier, pbx]| {
+        is_dropped(edge, "stun", carrier, at(Side::Carrier, EDGE_PORT), &BINDING)?;
+        ensure!(pbx.recv_from(&mut [0; 2048]).is_err(), "it has crossed");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn a_description_crosses_without_the_parts_around_it() -> Result<()> {
     let audio = "m=audio 20000 RTP/AVP 8";
     let mut changes = Changes::same(AUDIO, "^v=0.*m=audio 20000 RTP/AVP 8", AUDIO, audio);
@@ -175,6 +201,40 @@ fn faxed(changes: &Changes, port: u16) -> Result<()> {
         );
         Ok(())
     })
+}
+
+/// A binding request (RFC 8489 section 5).
+const BINDING: [u8; 20] = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+
+/// A call that speaks, with what is done while it does.
+fn speech(
+    config: EdgeConfig,
+    drill: impl FnOnce(&EdgeProcess<'_>, [&UdpSocket; 2]) -> Result<()>,
+) -> Result<()> {
+    let audio = "m=audio 20000 RTP/AVP 8";
+    let changes = Changes::same(AUDIO, audio, AUDIO, audio);
+    with_edge(config, |lab, edge| {
+        let [carrier, pbx] = [socket(lab, Side::Carrier, MEDIA_PORT)?, socket(lab, Side::Pbx, MEDIA_PORT)?];
+        let pair = start(lab, changes.caller(), changes.called())?;
+        drill(&edge, [&carrier, &pbx])?;
+        pair.succeed()?;
+        edge.stop()
+    })
+}
+
+/// `payload`, sent again and again, is dropped for this reason.
+fn is_dropped(
+    edge: &EdgeProcess<'_>,
+    reason: &str,
+    from: &UdpSocket,
+    to: SocketAddrV4,
+    payload: &[u8],
+) -> Result<()> {
+    let dropped = wait_until(PATIENCE, || {
+        from.send_to(payload, to).ok()?;
+        edge.counters().ok().filter(|counters| counters.dropped(reason) > 0)
+    });
+    dropped.map(drop).with_context(|| format!("nothing is dropped for {reason}"))
 }
 
 /// T.38 section 9.1: sequence number, one byte of `no-signal`, no secondary packets.

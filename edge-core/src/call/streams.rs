@@ -15,7 +15,7 @@ use crate::media::{
     Dscp, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia, SourcePolicy,
     Traffic,
 };
-use crate::policy::{Policing, Policy, RealmId, Trunk};
+use crate::policy::{Policing, Policy, RealmId, Stun, Trunk};
 use crate::sdp::{
     Agreement, Answer, LegLines, MediaLines, MediaStream, Offer, Origin, Proposal, SdpError, Terms,
 };
@@ -49,6 +49,7 @@ pub(super) struct End {
     source_policy: SourcePolicy,
     dscp: Option<Dscp>,
     policing: Policing,
+    stun: Stun,
 }
 
 impl End {
@@ -60,6 +61,7 @@ impl End {
             source_policy: trunk.source_policy(signalling),
             dscp: trunk.rtp_dscp,
             policing: trunk.media.policing,
+            stun: trunk.media.stun,
         }
     }
 
@@ -69,13 +71,14 @@ impl End {
     }
 
     const fn endpoint(self, local: SocketAddr) -> MediaEndpoint {
-        let Self { realm: _, family: _, source_policy, dscp, policing: _ } = self;
+        let Self { realm: _, family: _, source_policy, dscp, policing: _, stun: _ } = self;
         let traffic = Traffic::Rtp;
         MediaEndpoint {
             local,
             remote: None,
             source_policy,
             traffic,
+            stun: false,
             dscp,
             clock_rate: CLOCK_RATE,
             sends: None,
@@ -366,6 +369,7 @@ impl Streams {
     }
 
     fn follow(&mut self, answering: Side, agreement: &Agreement) {
+        let stun = self.ends.iter().all(|end| end.stun == Stun::Pass);
         for (number, stream) in self.plan.streams.iter_mut().enumerate() {
             let Some(agreed) = agreement.stream(number) else {
                 (stream.a.remote, stream.b.remote) = (None, None);
@@ -381,7 +385,7 @@ impl Streams {
             for (side, described, rtcp_mux, sends) in ends {
                 let end = stream.end_mut(side);
                 (end.remote, end.traffic) = (described.remote, described.traffic(rtcp_mux));
-                (end.clock_rate, end.sends) = (clock_rate, sends);
+                (end.clock_rate, end.sends, end.stun) = (clock_rate, sends, stun);
             }
         }
     }

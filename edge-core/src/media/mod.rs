@@ -61,6 +61,8 @@ pub struct MediaEndpoint {
     pub source_policy: SourcePolicy,
     /// What the leg sends and takes.
     pub traffic: Traffic,
+    /// Whether STUN of the leg crosses to the other one.
+    pub stun: bool,
     /// How packets for the leg are marked; `None` leaves them as the other leg marked them.
     pub dscp: Option<Dscp>,
     /// RTP timestamp ticks a second (RFC 3551), for jitter.

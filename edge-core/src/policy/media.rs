@@ -14,11 +14,23 @@ pub enum Policing {
     Off,
 }
 
+/// What becomes of STUN that comes to a media port, of keepalives above all (RFC 8489, RFC 6263).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Stun {
+    /// It is dropped, counted.
+    #[default]
+    Drop,
+    /// It crosses to the other leg, where that one's trunk wants the same.
+    Pass,
+}
+
 /// A trunk's decisions about its media packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MediaRules {
     /// What becomes of packets that were not agreed on.
     pub policing: Policing,
+    /// What becomes of STUN between them.
+    pub stun: Stun,
     /// Whether G.711 A-law may become mu-law and back where the other side has only the one.
     pub converts_law: bool,
     /// Whether they may go past the edge, to another trunk that wants the same.

@@ -66,7 +66,7 @@ pub use incoming::{Incoming, IncomingRule, NotTaken};
 pub use limits::{Admission, Group, Importance, Limits, Load, Refusal, RefuseWith, Role, TrunkUsage};
 pub use listener::{Listener, ListenerId, Transport};
 pub use marks::{Claim, Mark, Wanted};
-pub use media::{MediaRules, Policing};
+pub use media::{MediaRules, Policing, Stun};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unprefixed};
 pub use outcomes::Tally;

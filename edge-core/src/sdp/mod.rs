@@ -70,7 +70,7 @@ pub enum SdpError {
     #[error("video is not relayed")]
     Video,
     /// Keys by DTLS: its handshake is not relayed.
-    #[error("keys by DTLS are not supported: the media path relays neither DTLS nor STUN")]
+    #[error("keys by DTLS are not supported: the media path does not relay its handshake")]
     Dtls,
     /// Encrypted where the trunks do not both let keys pass, or where it was not offered so.
     #[error("media over {protocol} does not pass between these trunks")]

@@ -35,6 +35,8 @@ pub const DSCP_KEPT: u8 = 0xff;
 pub const FLAG_UDPTL: u8 = 1;
 /// Flag: the far side sends and takes RTCP on its RTP port (RFC 5761).
 pub const FLAG_RTCP_MUX: u8 = 2;
+/// Flag: STUN of the far side crosses; without it, it is dropped.
+pub const FLAG_STUN: u8 = 4;
 
 /// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
 /// happened meanwhile, so more than one is next to impossible.
@@ -71,7 +73,8 @@ pub struct Endpoint {
     pub generation: u16,
     /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
     pub dscp: u8,
-    /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port.
+    /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port. And what crosses beside
+    /// it: [`FLAG_STUN`].
     pub flags: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,
@@ -111,13 +114,14 @@ impl Endpoint {
         self.flags & FLAG_RTCP_MUX != 0
     }
 
-    /// The port of the pair that `payload` leaves here by.
+    /// The port of the pair that `payload` leaves here by; STUN belongs to that of the two that it `came` to.
     #[inline(always)]
     #[must_use]
-    pub const fn stream_of(&self, payload: Payload) -> Stream {
-        match payload {
-            Payload::Rtcp if !self.muxes_rtcp() => Stream::Rtcp,
-            Payload::Rtp | Payload::Rtcp | Payload::Udptl => Stream::Rtp,
+    pub const fn stream_of(&self, payload: Payload, came: Stream) -> Stream {
+        match (payload, came) {
+            (Payload::Rtp | Payload::Udptl, _) | (Payload::Stun, Stream::Rtp) => Stream::Rtp,
+            (Payload::Rtcp, _) | (Payload::Stun, Stream::Rtcp) if self.muxes_rtcp() => Stream::Rtp,
+            (Payload::Rtcp, _) | (Payload::Stun, Stream::Rtcp) => Stream::Rtcp,
         }
     }
 

@@ -43,8 +43,8 @@ mod word;
 pub use address::Address;
 pub use digit::{DIGIT_SENT, DigitHeard, DigitOrder, DigitSending, DigitSlot, DigitTold};
 pub use endpoint::{
-    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
-    SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT,
+    SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
@@ -67,7 +67,7 @@ pub use tap::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFrame, WAT
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Name of the map with one [`Meta`].
 pub const META: &str = "META";

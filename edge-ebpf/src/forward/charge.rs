@@ -40,6 +40,8 @@ pub enum Charged {
         /// Its bytes on the wire.
         bytes: u32,
     },
+    /// STUN that crosses: it is no media, so it does not count as such.
+    Beside,
     /// A packet that is dropped.
     Drop(Offender),
 }
@@ -56,6 +58,7 @@ impl Charge {
             }
             Charged::Rtcp { ns, bytes } => state.record_rtcp(*ns, (*bytes).into()),
             Charged::Udptl { ns, bytes } => state.record_udptl(*ns, (*bytes).into()),
+            Charged::Beside => {}
             Charged::Drop(offender) => {
                 // A packet that is dropped may not have come as far as its entry.
                 let call = tables.endpoint(*endpoint).map_or(0, |slot| slot.call());

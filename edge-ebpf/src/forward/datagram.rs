@@ -1,13 +1,15 @@
-//! From a frame to a UDP datagram for a media port, and from there to what its endpoint takes: RTP and RTCP, or UDPTL.
+//! From a frame to a UDP datagram for a media port, and from there to what its endpoint takes: RTP and RTCP, or UDPTL; and STUN and
+//! DTLS beside them, told apart by their first octet (RFC 7983).
 
 use super::ip::Ip;
-use crate::abi::{Address, Endpoint};
+use crate::abi::{Address, Endpoint, FLAG_STUN};
 use crate::frame::Frame;
 use crate::tables::{self, Tables};
 use crate::verdict::{DropReason, PassReason};
 use crate::wire::ethernet::{self, Ethernet};
 use crate::wire::ipv4::{self, Ipv4};
 use crate::wire::ipv6::{self, Fragment, Ipv6};
+use crate::wire::octet::Sharing;
 use crate::wire::rtcp::{self, Rtcp};
 use crate::wire::rtp::{self, Rtp};
 use crate::wire::udp::{self, Udp};
@@ -43,6 +45,8 @@ pub(super) enum Media {
         /// Its first byte is one that RTP could have.
         like_rtp: bool,
     },
+    /// Nothing more is read of it: who speaks it knows what to believe.
+    Stun,
 }
 
 impl Media {
@@ -52,6 +56,7 @@ impl Media {
             Self::Rtp(_) => Payload::Rtp,
             Self::Rtcp(_) => Payload::Rtcp,
             Self::Udptl { .. } => Payload::Udptl,
+            Self::Stun => Payload::Stun,
         }
     }
 }
@@ -120,8 +125,8 @@ impl Datagram {
     ) -> Result<Media, DropReason> {
         match self.stream() {
             Stream::Rtp if near.is_udptl() => udptl(frame, carried),
-            Stream::Rtp => rtp(frame, carried, near.muxes_rtcp()),
-            Stream::Rtcp => rtcp(frame, carried),
+            Stream::Rtp => rtp(frame, carried, near),
+            Stream::Rtcp => rtcp(frame, carried, near),
         }
     }
 }
@@ -213,20 +218,20 @@ fn check_v6(ip: &Ipv6, udp: &Udp) -> Result<usize, DropReason> {
 
 /// RTP has 12 bytes, but RTCP that shares its port may have 8.
 #[inline(always)]
-fn rtp(frame: &impl Frame, carried: Carried, muxed: bool) -> Result<Media, DropReason> {
+fn rtp(frame: &impl Frame, carried: Carried, near: &Endpoint) -> Result<Media, DropReason> {
     let Carried { offset, len } = carried;
     let [first, second]: [u8; 2] =
         if len < 2 { None } else { frame.read(offset) }.ok_or(DropReason::ShortRtp)?;
     let is_rtcp = rtp::is_rtp_or_rtcp(first) && rtcp::is_packet_type(second);
-    if is_rtcp && muxed {
-        return rtcp(frame, carried);
+    if is_rtcp && near.muxes_rtcp() {
+        return rtcp(frame, carried, near);
     }
     if len < rtp::LEN {
         return Err(DropReason::ShortRtp);
     }
     let header: Rtp = frame.read(offset).ok_or(DropReason::ShortRtp)?;
     if !rtp::is_rtp_or_rtcp(header.first) {
-        return Err(DropReason::NotRtp);
+        return beside(header.first, header.timestamp.get(), near.flags);
     }
     if is_rtcp {
         return Err(DropReason::MuxedRtcp);
@@ -244,16 +249,27 @@ fn udptl(frame: &impl Frame, Carried { offset, len }: Carried) -> Result<Media, 
 }
 
 #[inline(always)]
-fn rtcp(frame: &impl Frame, Carried { offset, len }: Carried) -> Result<Media, DropReason> {
+fn rtcp(frame: &impl Frame, Carried { offset, len }: Carried, near: &Endpoint) -> Result<Media, DropReason> {
     if len < rtcp::LEN {
         return Err(DropReason::BadRtcp);
     }
     let header: Rtcp = frame.read(offset).ok_or(DropReason::BadRtcp)?;
     if !rtp::is_rtp_or_rtcp(header.first) {
-        return Err(DropReason::NotRtp);
+        return beside(header.first, header.ssrc.get(), near.flags);
     }
     if !rtcp::is_packet_type(header.packet_type) || header.packet_len() > len {
         return Err(DropReason::BadRtcp);
     }
     Ok(Media::Rtcp(header))
+}
+
+/// What else shares the port, where it crosses.
+#[inline(always)]
+const fn beside(first: u8, second_word: u32, flags: u8) -> Result<Media, DropReason> {
+    match Sharing::of(first, second_word) {
+        Sharing::Stun if flags & FLAG_STUN != 0 => Ok(Media::Stun),
+        Sharing::Stun => Err(DropReason::Stun),
+        Sharing::Dtls => Err(DropReason::Dtls),
+        Sharing::Media | Sharing::Other => Err(DropReason::NotRtp),
+    }
 }

@@ -100,7 +100,7 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let far = far(tables, &near)?;
     // Each leg has its RTCP where it agreed to have it.
     let payload = media.payload();
-    let stream = far.stream_of(payload);
+    let stream = far.stream_of(payload, datagram.stream());
     let to = source::destination(tables, near.peer, &far, stream)?;
     let (hop, station) = next_hop(tables, &far)?;
     // Reading the clock waits for all loads before it, so everything is looked up by then.
@@ -167,6 +167,7 @@ fn charged(media: &Media, ns: u64, bytes: u32, ns_per_tick: u32) -> Charged {
         }
         Media::Rtcp(_) => Charged::Rtcp { ns, bytes },
         Media::Udptl { .. } => Charged::Udptl { ns, bytes },
+        Media::Stun => Charged::Beside,
     }
 }
 

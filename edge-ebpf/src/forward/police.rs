@@ -34,7 +34,7 @@ pub(super) fn police(
             }
             Some(rule) => Some(rule).filter(|rule| rule.changes(rtp.payload_type())),
         },
-        Media::Rtcp(_) | Media::Udptl { .. } => None,
+        Media::Rtcp(_) | Media::Udptl { .. } | Media::Stun => None,
     };
     let (ns, bytes) = arrival;
     let Some(state) = state else { return Ok(rule) };

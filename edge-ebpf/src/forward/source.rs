@@ -78,11 +78,9 @@ fn latch(
             state.expect_rtp(ssrc, sequence);
         }
         // On RTP's port it follows RTP, and moves nothing.
-        Media::Rtcp(_) if stream == Stream::Rtp => {
-            let reason =
-                if held.is_some() { DropReason::LatchedElsewhere } else { DropReason::SourceNotKnown };
-            return Err(reason);
-        }
+        Media::Rtcp(_) if stream == Stream::Rtp => return Err(not_the_latch(held)),
+        // Anybody can write a STUN packet.
+        Media::Stun => return Err(not_the_latch(held)),
         Media::Rtcp(rtcp) => {
             let rtp = state.latch(Stream::Rtp, near.call, generation).ok_or(DropReason::SourceNotKnown)?;
             if rtp.tail != here.tail || state.ssrc() != rtcp.ssrc.get() {
@@ -100,6 +98,12 @@ fn latch(
     }
     state.keep_latch(stream, here);
     Ok(())
+}
+
+/// Why a packet is refused that is no latch itself.
+#[inline(always)]
+const fn not_the_latch(held: Option<Latch>) -> DropReason {
+    if held.is_some() { DropReason::LatchedElsewhere } else { DropReason::SourceNotKnown }
 }
 
 /// Where packets that leave by `far`, the endpoint at `index`, go: to its latch, else where signalling says.

@@ -4,6 +4,7 @@ mod digits;
 mod ipv6;
 mod payloads;
 mod profiles;
+mod sharing;
 mod sources;
 
 use alloc::vec;
@@ -72,7 +73,14 @@ impl From<&EndpointState> for Tally {
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let plain = [relayed(), passed(), malformed(), not_admitted(), not_deliverable()];
-    let others = [digits::cases(), payloads::cases(), profiles::cases(), sources::cases(), ipv6::cases()];
+    let others = [
+        digits::cases(),
+        payloads::cases(),
+        profiles::cases(),
+        sharing::cases(),
+        sources::cases(),
+        ipv6::cases(),
+    ];
     plain.into_iter().chain(others).flatten().collect()
 }
 
@@ -142,14 +150,11 @@ fn malformed() -> Vec<Case> {
         drops("cut_off", Truncated, &packet()).cut(60),
         drops("empty_datagram", ShortRtp, &packet().with(|p| p.payload.clear())),
         drops("eleven_bytes_of_rtp", ShortRtp, &packet().with(|p| p.payload.truncate(11))),
-        drops("stun", NotRtp, &packet().with(|p| p.payload[0] = 0)),
-        drops("dtls", NotRtp, &packet().with(|p| p.payload[0] = 22)),
         drops("rtp_version_one", NotRtp, &packet().with(|p| p.payload[0] = 0x40)),
         drops("rtcp_on_rtp_port", MuxedRtcp, &muxed.with(|p| p.payload.resize(28, 0))),
         drops("rtp_on_rtcp_port", BadRtcp, &rtcp_port().with(|p| p.payload = rtp(1, 160, 9, 160))),
         drops("short_rtcp", BadRtcp, &rtcp_port().with(|p| p.payload.truncate(7))),
         drops("rtcp_length_beyond_packet", BadRtcp, &long_rtcp),
-        drops("stun_on_rtcp_port", NotRtp, &rtcp_port().with(|p| p.payload[0] = 1)),
     ]
 }
 

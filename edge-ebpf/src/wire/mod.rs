@@ -7,6 +7,7 @@ pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;
 pub mod ipv6;
+pub mod octet;
 pub mod rtcp;
 pub mod rtp;
 pub mod tcp;
@@ -40,6 +41,8 @@ pub enum Payload {
     Rtcp,
     /// UDPTL: fax (ITU-T T.38)
     Udptl,
+    /// STUN (RFC 8489)
+    Stun,
 }
 
 #[cfg(test)]

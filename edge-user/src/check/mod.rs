@@ -258,7 +258,7 @@ fn trunk(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
 
 /// What is not as it is by default.
 fn media_rules(f: &mut Formatter<'_>, rules: edge_core::policy::MediaRules) -> fmt::Result {
-    let edge_core::policy::MediaRules { policing, converts_law, direct: _, tones: _, tone_country: _ } =
+    let edge_core::policy::MediaRules { policing, stun, converts_law, direct: _, tones: _, tone_country: _ } =
         rules;
     match policing {
         edge_core::policy::Policing::Drop => {}
@@ -268,6 +268,9 @@ fn media_rules(f: &mut Formatter<'_>, rules: edge_core::policy::MediaRules) -> f
         edge_core::policy::Policing::Off => {
             row(f, "policing", format_args!("media that was not agreed on crosses"))?
         }
+    }
+    if stun == edge_core::policy::Stun::Pass {
+        row(f, "STUN", format_args!("crosses on media ports, to and from trunks that say the same"))?;
     }
     if converts_law {
         row(f, "transcoding", format_args!("PCMA and PCMU, where one side has only the one"))?;

@@ -121,6 +121,7 @@ pub(super) const TRUNK: Keys = &[
     built("nat"),
     built("media_source"),
     built("policing"),
+    built("stun"),
     built("transcode"),
     built("srtp"),
     built("dscp"),

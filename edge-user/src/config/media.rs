@@ -1,6 +1,6 @@
 //! What a trunk says of its media packets beside who may send them.
 
-use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing};
+use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing, Stun};
 
 use super::direct;
 use super::document::{At, Section};
@@ -13,6 +13,7 @@ const LAWS: [&str; 2] = ["PCMA", "PCMU"];
 pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan) -> MediaRules {
     MediaRules {
         policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
+        stun: section.get("stun").map_or_else(Stun::default, |stun| stun.value),
         converts_law: converts_law(section),
         direct: direct::of_trunk(section),
         tones: tones::of_trunk(section),

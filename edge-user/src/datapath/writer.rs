@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic};
 use edge_ebpf::abi::{
-    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,
-    Torn,
+    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
+    SOURCE_SUBNET, Torn,
 };
 
 pub use flows::SeenFlow;
@@ -309,17 +309,18 @@ const fn subnet(prefix_len: u8, local: IpAddr) -> u8 {
     }
 }
 
-const fn flags(traffic: Traffic) -> u8 {
+const fn flags(traffic: Traffic, stun: bool) -> u8 {
+    let beside = if stun { FLAG_STUN } else { 0 };
     match traffic {
-        Traffic::Rtp => 0,
-        Traffic::RtpMuxed => FLAG_RTCP_MUX,
+        Traffic::Rtp => beside,
+        Traffic::RtpMuxed => FLAG_RTCP_MUX | beside,
         Traffic::Udptl => FLAG_UDPTL,
     }
 }
 
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, traffic, dscp, clock_rate, sends: _ } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, traffic, stun, dscp, clock_rate, sends: _ } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy, local.ip());
     let described = Endpoint {
         local: key(local.ip()),
@@ -327,7 +328,7 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
         source_policy: policy,
         source_prefix,
         dscp: dscp.map_or(DSCP_KEPT, Dscp::number),
-        flags: flags(traffic),
+        flags: flags(traffic, stun),
         // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
         ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
         ..Endpoint::FREE

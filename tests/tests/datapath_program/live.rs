@@ -374,6 +374,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         dscp: None,
         clock_rate: 8000,
         sends: None,
+        stun: false,
     };
     MediaPlan::of(endpoint(Side::Carrier, carrier_port), endpoint(Side::Pbx, pbx_port))
 }

@@ -40,7 +40,7 @@ pub(super) use stage::{Stage, Unheard};
 pub(super) use write::Written;
 
 /// Version of everything that is written.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Why something is no snapshot of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::{Dscp, Family, MediaPlan, PortPool, STREAMS_MAX, SourcePolicy};
-use crate::policy::{Policing, RealmId};
+use crate::policy::{Policing, RealmId, Stun};
 use crate::sdp::MediaLines;
 
 use super::{End, Streams};
@@ -15,6 +15,7 @@ pub(in crate::call) struct EndSnapshot {
     source_policy: SourcePolicy,
     dscp: Option<Dscp>,
     policing: Policing,
+    stun: Stun,
 }
 
 impl Streams {
@@ -25,11 +26,12 @@ impl Streams {
 
     /// The lines, and what the ends have in common, side A's first.
     pub(in crate::call) fn snapshot(&self) -> (MediaLines, [EndSnapshot; 2]) {
-        let end = |End { realm: _, family, source_policy, dscp, policing }| EndSnapshot {
+        let end = |End { realm: _, family, source_policy, dscp, policing, stun }| EndSnapshot {
             family,
             source_policy,
             dscp,
             policing,
+            stun,
         };
         (self.lines.clone(), self.ends.map(end))
     }
@@ -53,12 +55,13 @@ impl Streams {
                 leases.push(lease);
             }
         }
-        let end = |(realm, EndSnapshot { family, source_policy, dscp, policing })| End {
+        let end = |(realm, EndSnapshot { family, source_policy, dscp, policing, stun })| End {
             realm,
             family,
             source_policy,
             dscp,
             policing,
+            stun,
         };
         Some(Self { plan, lines, leases, ..Self::direct(ends.map(end)) })
     }

@@ -283,7 +283,7 @@ fn whatever_bits_are_wrong_nothing_panics() {
     }
 }
 
-/// What version 3 has written is read, and written in the same way: whoever changes that raises [`JOURNAL_VERSION`], and puts
+/// What version 4 has written is read, and written in the same way: whoever changes that raises [`JOURNAL_VERSION`], and puts
 /// what the new one writes in the place of this.
 #[test]
 fn the_layout_is_that_of_its_version() {

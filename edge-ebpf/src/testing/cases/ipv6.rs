@@ -152,7 +152,7 @@ fn dropped() -> Vec<Case> {
         drops_in("udp_length_below_header_in_ipv6", Truncated, &packet().with(|p| p.udp_length = Some(7))),
         drops_in("v6_cut_off", Truncated, &packet()).cut(80),
         drops_in("v6_empty_datagram", ShortRtp, &packet().with(|p| p.payload.clear())),
-        drops_in("v6_stun", NotRtp, &packet().with(|p| p.payload[0] = 0)),
+        drops_in("v6_noise", NotRtp, &packet().with(|p| p.payload[0] = 0)),
         refused("legs_of_two_families_in_one_entry", mapped, WrongEntry, &packet()),
     ]
 }

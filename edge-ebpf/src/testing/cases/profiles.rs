@@ -41,7 +41,7 @@ fn counting(profile: Profile) -> Profile {
 }
 
 /// A rate that one packet uses up for two seconds.
-fn single(profile: Profile) -> Profile {
+pub(super) fn single(profile: Profile) -> Profile {
     Profile { rate: Rate { per_packet: DEPTH_TICKS, per_byte: 0 }, ..profile }
 }
 
