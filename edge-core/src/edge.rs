@@ -13,9 +13,11 @@
 //! - A source that belongs to no trunk changes nothing but a counter, and how many challenges it has left.
 
 mod challenges;
+mod command;
 mod counters;
 mod door;
 mod elsewhere;
+mod input;
 mod joins;
 mod journal;
 mod note;
@@ -24,31 +26,27 @@ mod question;
 mod reading;
 mod register;
 mod requests;
+mod responses;
 mod shard;
+mod stateless;
 #[cfg(test)]
 mod tests;
 mod urgency;
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use jiff::Timestamp;
-
-use crate::call::{
-    Call, CallKey, CallRecord, CallView, Cause, Context, Invitation, Journaled, MediaFound, Owner, Resources,
-    Side,
-};
-use crate::media::{Digit, MediaPlan, MediaRefusal, MediaReport, PortPool, Tone};
+use crate::call::{Call, CallKey, CallView, Cause, Context, Invitation, Owner, Resources, Side};
+use crate::media::PortPool;
 use crate::policy::Policy;
 pub use crate::relation::{Heard, TEST_MAX, Tested, TestedTarget};
 use crate::relation::{Outcome, Relations};
 use crate::sip::MessageLimits;
-use crate::transaction::Path;
 
+pub use command::{Command, Conduct};
 pub use counters::Counters;
+pub use input::Input;
 pub use note::Note;
 pub use shard::Shard;
 pub use urgency::Urgency;
@@ -57,206 +55,6 @@ pub(crate) use shard::tag_number;
 
 use elsewhere::Elsewhere;
 use overload::Overload;
-
-/// A fact that the host reports.
-#[derive(Debug)]
-pub enum Input {
-    /// A message came in: a datagram, or what a stream's framing cut out.
-    Received {
-        /// Socket it came in on, and who sent it.
-        path: Path,
-        /// What it holds.
-        bytes: Bytes,
-    },
-    /// Another shard said so, by way of [`Edge::send_notes`].
-    Told(Note),
-    /// The next message that came in has waited so long until now. Without it none has waited.
-    Waited(Duration),
-    /// Nothing goes over a path any more: its connection could not be opened, or has ended with something that was
-    /// sent. What waits for an answer there fails now. Nothing happens when nobody waits.
-    SendFailed {
-        /// The connection.
-        path: Path,
-    },
-    /// A router or the host at the other end of `path` said that a datagram of ours could not be delivered (RFC 3261 section
-    /// 18.4), and quoted its beginning. Nothing happens unless it quotes a new call, or a question of the edge's own, that waits
-    /// for its first answer: who forges such a report would have to know a branch.
-    Undelivered {
-        /// Where it was sent.
-        path: Path,
-        /// What of it was quoted.
-        beginning: Bytes,
-    },
-    /// The datapath relays what [`Command::InstallMedia`] asked for.
-    MediaInstalled {
-        /// The call.
-        call: CallKey,
-    },
-    /// The datapath does what [`Command::UpdateMedia`] asked for, or could do what [`Command::CheckMedia`] asked about.
-    MediaAccepted {
-        /// The call.
-        call: CallKey,
-    },
-    /// The datapath could not do what a command asked for or about.
-    MediaRefused {
-        /// The call.
-        call: CallKey,
-        /// Why.
-        refusal: MediaRefusal,
-    },
-    /// The datapath has removed the call's endpoints and read what they counted.
-    MediaRemoved {
-        /// The call.
-        call: CallKey,
-        /// What came in from the caller, and from the called side.
-        reports: Box<[MediaReport; 2]>,
-    },
-    /// The operator's decisions changed; running calls keep theirs. Realms must be the same.
-    PolicyReplaced(Arc<Policy>),
-    /// A call that another process began, from its journal; [`Edge::withhold_ports`] has kept its ports free.
-    CallFound {
-        /// The call.
-        call: Box<Journaled>,
-        /// How long ago the instant was that it counts its times from.
-        since_epoch: Duration,
-        /// What the datapath has of it.
-        media: MediaFound,
-    },
-    /// The datapath has heard a telephone-event that it takes, once.
-    DigitHeard {
-        /// The call; nothing happens when it has ended.
-        call: CallKey,
-        /// Who has sent it.
-        side: Side,
-        /// Which.
-        digit: Digit,
-    },
-    /// What [`Command::SendDigit`] asked for has left.
-    DigitSent {
-        /// The call.
-        call: CallKey,
-        /// Whose speech it rode on.
-        side: Side,
-    },
-    /// The operator wants a call to end.
-    HangupRequested {
-        /// The call; nothing happens when it has ended.
-        call: CallKey,
-    },
-    /// No more calls; those that run may go on for `grace`. Asked again, the earlier end counts.
-    DrainRequested {
-        /// Then they are hung up.
-        grace: Duration,
-    },
-    /// The calendar was read: it says so now. Routes with hours are closed until it was, and follow it from then on; it is read
-    /// again because it can be set.
-    CalendarRead(Timestamp),
-    /// This process ends, and another one goes on with the calls that are answered: those that are not hear so.
-    HandedOver,
-    /// Time went by.
-    TimeElapsed,
-}
-
-/// Something that the host has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Send a message.
-    Send {
-        /// Out of which socket, to whom.
-        path: Path,
-        /// The message.
-        bytes: Bytes,
-    },
-    /// Relay media for a call, in the place of all that is relayed for it already; answer with [`Input::MediaInstalled`] or [`Input::MediaRefused`].
-    InstallMedia {
-        /// The call.
-        call: CallKey,
-        /// What to relay.
-        plan: MediaPlan,
-    },
-    /// Change what is relayed for a call; answer with [`Input::MediaAccepted`] or [`Input::MediaRefused`]. Changes and
-    /// checks of a call are answered in their order.
-    UpdateMedia {
-        /// The call.
-        call: CallKey,
-        /// What to relay from now on.
-        plan: MediaPlan,
-    },
-    /// Find out whether a plan could be relayed, and change nothing; answered as [`Command::UpdateMedia`] is.
-    CheckMedia {
-        /// The call.
-        call: CallKey,
-        /// What would be relayed.
-        plan: MediaPlan,
-    },
-    /// Play a tone to a side of a call, at a media address that is installed, in the place of what is played to it already.
-    PlayTone {
-        /// The call.
-        call: CallKey,
-        /// The tone.
-        tone: Tone,
-    },
-    /// Play no more for a call, if anything is played.
-    StopTone {
-        /// The call.
-        call: CallKey,
-    },
-    /// Let packets of one side's speech leave as telephone-events of a digit, by what its endpoint's `digits_as` says; answer
-    /// with [`Input::DigitSent`]. There is no answer while that side sends none. One of each side at a time: a later one takes
-    /// the place of the one before.
-    SendDigit {
-        /// The call.
-        call: CallKey,
-        /// Whose speech it rides on.
-        from: Side,
-        /// Which.
-        digit: Digit,
-    },
-    /// Forget a digit that has not been sent.
-    WithdrawDigit {
-        /// The call.
-        call: CallKey,
-        /// Whose speech it was to ride on.
-        from: Side,
-    },
-    /// Relay no more for a call; answer with [`Input::MediaRemoved`].
-    RemoveMedia {
-        /// The call.
-        call: CallKey,
-    },
-    /// Keep the record of a call.
-    WriteRecord(Box<CallRecord>),
-    /// Keep what another process needs to go on with a call, in the place of what was kept of it before.
-    Journal {
-        /// The call.
-        call: CallKey,
-        /// What [`Journaled::parse`] reads.
-        entry: Bytes,
-    },
-    /// Keep nothing more for another process, once the record that was given before is kept.
-    Forget {
-        /// The call.
-        call: CallKey,
-    },
-    /// Take note of how somebody has behaved who is no trunk by its address.
-    Judge {
-        /// Who.
-        source: IpAddr,
-        /// What it did.
-        conduct: Conduct,
-    },
-    /// After [`Input::DrainRequested`]: no call is left.
-    Drained,
-}
-
-/// What somebody has shown by a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conduct {
-    /// That it is a trunk, over a connection.
-    Proven,
-    /// That it is none, after it had heard our challenge at its address: nobody has forged that.
-    Refused,
-}
 
 /// One shard's calls.
 #[derive(Debug)]

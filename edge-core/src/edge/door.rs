@@ -23,7 +23,7 @@ use crate::sip::{HeaderName, Incoming, Method, Request, Response, StatusCode, Ur
 use crate::transaction::{Matched, Path};
 
 use super::overload::Verdict;
-use super::requests::{reply_path, stateless_tag};
+use super::stateless::{reply_path, stateless_tag};
 use super::{Command, Conduct, Edge};
 
 /// How long a nonce may be answered: a peer that registers each hour answers a new one each time, and one that calls all the

@@ -10,7 +10,7 @@ use crate::sip::{HeaderName, Request, StatusCode, response_to};
 use crate::transaction::Path;
 
 use super::Edge;
-use super::requests::stateless_tag;
+use super::stateless::stateless_tag;
 
 impl Edge {
     /// A REGISTER of a trunk that has proven itself, and may be registered.

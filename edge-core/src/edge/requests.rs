@@ -1,33 +1,26 @@
 //! From a message to the transaction, dialog or call that it is for.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use crate::call::{
-    ALLOW_OUTSIDE, Arrival, Asked, CallKey, Invitation, Owner, Refused, SPIRALS_MAX, SUPPORTED,
-    SUPPORTED_UNRELIABLY, Side, check_extensions, check_scheme, explain, outside_a_dialog,
+    Arrival, Asked, CallKey, Invitation, Owner, SPIRALS_MAX, Side, check_extensions, check_scheme, explain,
+    outside_a_dialog,
 };
 use crate::dialog::Dialog;
-use crate::policy::{ReliableProvisional, Strangers, Trunk, TrunkId};
-use crate::relation::{Outcome, note_reached};
-use crate::sip::{
-    HeaderName, Incoming, Message, MessageWriter, Method, ParseError, Request, Response, StatusCode,
-    response_to,
-};
-use crate::transaction::{Challenged, Matched, Path};
+use crate::policy::{Strangers, Trunk, TrunkId};
+use crate::relation::note_reached;
+use crate::sip::{HeaderName, Incoming, Method, ParseError, Request, StatusCode, response_to};
+use crate::transaction::Path;
 
 use super::overload::Verdict;
+use super::stateless::reply_path;
 use super::{Draining, Edge, shard};
 
 /// When someone who has not answered yet may try again, in seconds.
 const EARLY_RETRY_AFTER_S: &str = "2";
-
-/// Longest wait that a call which was shed is asked for, in seconds: overload comes and goes faster, and a trunk that
-/// took it literally would send nothing at all meanwhile (RFC 3261 section 21.5.4).
-const SHED_RETRY_AFTER_MAX_S: u64 = 4;
 
 impl Edge {
     pub(super) fn on_message(&mut self, path: Path, bytes: Bytes, now: Instant) {
@@ -175,16 +168,6 @@ impl Edge {
         }
     }
 
-    /// Refuses a call without remembering it, and says when to try again: not all at the same moment.
-    fn shed(&mut self, path: Path, invite: &Request, now: Instant) {
-        self.counters.calls_shed += 1;
-        let code = Refused::Overload.status();
-        let seconds = 1 + self.resources.random.next() % SHED_RETRY_AFTER_MAX_S;
-        let response = self.stateless(path, &invite.message, code, code.default_reason());
-        let response = response.header(HeaderName::RetryAfter, seconds.to_string()).empty();
-        self.resources.at(now).send(reply_path(path, &invite.message), response);
-    }
-
     /// The call of ours that sent this very INVITE, if one did: it carries that dialog's Call-ID and our tag.
     fn sender_of(&self, invite: &Request) -> Option<CallKey> {
         let &(key, side) = self.resources.dialogs.get(&shard::tag_number(invite.from.tag()?)?)?;
@@ -276,114 +259,6 @@ impl Edge {
         self.answer_with(path, options, code, now);
     }
 
-    /// A request did not arrive. Within a call that is not believed at once: who starts again is back before it comes again, and
-    /// the call would be lost for nothing.
-    pub(super) fn on_undelivered(&mut self, path: Path, beginning: &[u8], now: Instant) {
-        let Some((id, owner)) = self.resources.transactions.sender_of(beginning, path) else { return };
-        let fails = match owner {
-            Owner::Invite(key, side) => self.calls.get(&key).is_some_and(|call| call.has_not_answered(side)),
-            Owner::Relation(relation, errand) => {
-                self.relations.on_undelivered((relation, errand), id);
-                true
-            }
-            Owner::GivenUp(..)
-            | Owner::Invited(..)
-            | Owner::Update(..)
-            | Owner::Refresh(..)
-            | Owner::Bye(..)
-            | Owner::Passage(..)
-            | Owner::Digit(..)
-            | Owner::Nobody => false,
-        };
-        if fails {
-            self.resources.transactions.on_undelivered(id, now);
-        }
-    }
-
-    pub(super) fn on_response(&mut self, response: &Response, now: Instant) {
-        // The transaction forgets its request with the answer.
-        let challenged = self.resources.transactions.challenged_by(response);
-        let matched = self.resources.transactions.on_response(response, now);
-        if let (Some(challenged), Matched::Deliver(..)) = (challenged, matched)
-            && self.answers_challenge(&challenged, response, now)
-        {
-            return;
-        }
-        match matched {
-            Matched::Deliver(_, Owner::Invite(key, side)) => {
-                self.resources.at(now).flush();
-                let (key, side) = self.owner_now(response).unwrap_or((key, side));
-                self.with_call(key, now, |call, ctx| call.on_invite_response(side, response, ctx));
-            }
-            Matched::Deliver(id, Owner::GivenUp(key, _)) => {
-                self.resources.at(now).flush();
-                self.with_call(key, now, |call, ctx| call.on_late_response(id, response, ctx));
-            }
-            Matched::Deliver(_, Owner::Bye(key, side)) if response.code.is_final() => {
-                self.with_call(key, now, |call, _| call.on_left(side));
-            }
-            Matched::Deliver(_, Owner::Update(key, side)) if response.code.is_final() => {
-                self.resources.at(now).flush();
-                self.with_call(key, now, |call, ctx| call.on_update_response(side, response, ctx));
-            }
-            Matched::Deliver(_, Owner::Refresh(key, side)) if response.code.is_final() => {
-                self.resources.at(now).flush();
-                self.with_call(key, now, |call, ctx| call.on_refresh_response(side, response, ctx));
-            }
-            Matched::Deliver(_, Owner::Passage(key, server)) if response.code.is_final() => {
-                self.resources.at(now).flush();
-                self.with_call(key, now, |call, ctx| call.on_passed(server, response, ctx));
-            }
-            Matched::Deliver(_, Owner::Digit(key, side)) if response.code.is_final() => {
-                self.resources.at(now).flush();
-                self.with_call(key, now, |call, ctx| call.on_digit_answered(side, response, ctx));
-            }
-            Matched::Deliver(id, Owner::Relation(relation, errand)) if response.code.is_final() => {
-                let outcome = Outcome::Answered(response);
-                let mut ctx = self.resources.at(now);
-                self.relations.on_outcome((relation, errand), id, &outcome, &self.policy, &mut ctx);
-            }
-            Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
-            Matched::Nothing => self.on_unknown_response(response, now),
-        }
-    }
-
-    /// A response to nothing of ours. A 2xx may be to an INVITE that another shard sent, before the dialog came here.
-    fn on_unknown_response(&mut self, response: &Response, now: Instant) {
-        let repeated = response.code.is_success() && response.cseq_method == Method::Invite;
-        match self.owner_now(response).filter(|_| repeated) {
-            Some((key, side)) => {
-                self.with_call(key, now, |call, ctx| call.on_repeated_success(side, response, ctx));
-            }
-            None => self.counters.stray_responses += 1,
-        }
-    }
-
-    /// A request of ours was challenged: says whether it was sent again.
-    fn answers_challenge(
-        &mut self,
-        challenged: &Challenged<Owner>,
-        response: &Response,
-        now: Instant,
-    ) -> bool {
-        self.resources.at(now).flush();
-        if let Owner::Relation(relation, errand) = challenged.owner {
-            let mut ctx = self.resources.at(now);
-            return self.relations.answer_challenge((relation, errand), challenged, response, &mut ctx);
-        }
-        let Some((key, side)) = self.owner_now(response) else { return false };
-        let mut sent_again = false;
-        self.with_call(key, now, |call, ctx| {
-            sent_again = call.answer_challenge(side, challenged, response, ctx);
-        });
-        sent_again
-    }
-
-    /// The call that has the dialog of a response now: a side may have gone to another call since its request.
-    pub(super) fn owner_now(&self, response: &Response) -> Option<(CallKey, Side)> {
-        self.resources.dialogs.get(&shard::tag_number(response.from.tag()?)?).copied()
-    }
-
     /// The dialog of ours that a request is within.
     fn dialog_of(&self, path: Path, request: &Request) -> Option<(CallKey, Side)> {
         let ((key, side), _) = self.owner_of_tag(path, request)?;
@@ -399,59 +274,5 @@ impl Edge {
         let same_realm = dialog.opened_over().listener.realm == path.listener.realm;
         let same_peer = call.is_from(side, path);
         (same_realm && same_peer).then_some(((key, side), dialog))
-    }
-
-    pub(super) fn answer_with(&mut self, path: Path, request: &Request, code: StatusCode, now: Instant) {
-        self.answer_statelessly(path, &request.message, code, code.default_reason(), now);
-    }
-
-    fn answer_statelessly(
-        &mut self,
-        path: Path,
-        message: &Message,
-        code: StatusCode,
-        reason: &str,
-        now: Instant,
-    ) {
-        let response = self.stateless(path, message, code, reason).empty();
-        self.resources.at(now).send(reply_path(path, message), response);
-    }
-
-    /// The extensions that we keep with whoever is there.
-    fn supported_at(&self, path: Path) -> &'static str {
-        let trunk = path.trunk(&self.policy).map(|id| self.policy.trunk(id));
-        match trunk.map(|trunk| trunk.reliable_provisional) {
-            Some(ReliableProvisional::Off) => SUPPORTED_UNRELIABLY,
-            Some(ReliableProvisional::Supported | ReliableProvisional::Required) | None => SUPPORTED,
-        }
-    }
-
-    /// A response that no transaction remembers, up to what only this one has to say.
-    fn stateless(&self, path: Path, message: &Message, code: StatusCode, reason: &str) -> MessageWriter {
-        let tag = stateless_tag(self.tag_secret, message);
-        response_to(message, code, reason, path.peer, Some(tag.as_bytes()))
-            .header(HeaderName::Allow, ALLOW_OUTSIDE)
-            .header(HeaderName::Accept, "application/sdp")
-            .header(HeaderName::Supported, self.supported_at(path))
-    }
-}
-
-/// The To tag of a stateless answer: the same for a request that comes again (RFC 3261 section 8.2.7), and nobody else
-/// can tell it in advance.
-pub(super) fn stateless_tag(secret: u64, message: &Message) -> String {
-    let mut hash = DefaultHasher::new();
-    secret.hash(&mut hash);
-    for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
-        message.first(name).hash(&mut hash);
-    }
-    format!("{:016x}", hash.finish())
-}
-
-/// Where the answer to a request goes that has no transaction.
-pub(super) fn reply_path(path: Path, message: &Message) -> Path {
-    let via = message.values(HeaderName::Via).next().map(|value| message.share(value));
-    match via.map(crate::sip::Via::parse) {
-        Some(Ok(via)) => path.answering(&via),
-        Some(Err(_)) | None => path,
     }
 }
