@@ -53,6 +53,7 @@ mod record;
 mod redirect;
 mod refer;
 mod refresh;
+mod refused;
 mod refusing;
 mod relay;
 mod reliable;
@@ -74,9 +75,10 @@ use crate::policy::{Policy, Trunk};
 use crate::sip::Request;
 use crate::transaction::{Path, TransactionId};
 
-pub use cause::{Cause, EndedBy, Refused, Side};
+pub use cause::{Cause, EndedBy, Side};
 pub use journal::{Journaled, MediaFound, Unreadable, VERSION as JOURNAL_VERSION};
 pub use record::{ATTEMPTS_RECORDED_MAX, AttemptRecord, CallRecord, LegRecord, Outcome};
+pub use refused::Refused;
 pub use view::{CallView, Phase};
 
 pub(crate) use asked::Asked;

@@ -33,7 +33,7 @@ pub(super) fn registers(registrar: &Registrar) -> String {
 
 /// Where a trunk may come from that proves by a password who it is.
 pub(super) fn visits(trunk: &Trunk) -> String {
-    let sources: Vec<_> = trunk.sources.iter().map(super::source).collect();
+    let sources: Vec<_> = trunk.sources.iter().map(super::trunk::source).collect();
     let place = if sources.is_empty() { "anywhere".to_owned() } else { sources.join(" or ") };
     format!("from {place}, with its password: 401 until then")
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use edge_core::policy::{PatternError, PortRange, PortRangeError, Transport};
+use edge_core::policy::{PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
 use super::digest::DigestFault;
@@ -19,6 +19,7 @@ use super::login::LoginFault;
 use super::marks::MatchFault;
 use super::plan::PlanFault;
 use super::register::RegisterFault;
+use super::route::RouteFault;
 use super::tls::TlsFault;
 use super::tones::TonesFault;
 
@@ -376,43 +377,15 @@ pub enum Fault {
     /// Something about trunks that share an address.
     #[error(transparent)]
     Match(#[from] MatchFault),
+    /// Something about a route.
+    #[error(transparent)]
+    Route(#[from] RouteFault),
     /// Something about tones.
     #[error(transparent)]
     Tones(#[from] TonesFault),
     /// Something about a numbering plan.
     #[error(transparent)]
     Plan(#[from] PlanFault),
-    /// Numbers need exactly one form.
-    #[error("needs one of `prefix`, `exact` and `regex`, and has {found}")]
-    Numbers {
-        /// Those that it has.
-        found: String,
-    },
-    /// A regular expression that is none, or too large.
-    #[error("is \"{found}\", which cannot be used ({fault}); write for example \"[2-7][0-9]{{2}}\"")]
-    Pattern {
-        /// The text.
-        found: String,
-        /// What is wrong with it.
-        fault: PatternError,
-    },
-    /// Hours without a minute.
-    #[error("is the same time as `to`: no minute is between them; remove both for the whole day")]
-    NoHours,
-    /// A rewriting that leaves nothing of a number.
-    #[error("leaves nothing of {number}: it strips {strip} characters and prepends none")]
-    NothingLeft {
-        /// The number.
-        number: String,
-        /// Characters stripped.
-        strip: usize,
-    },
-    /// A target that is neither a trunk nor a group, or both.
-    #[error("has an entry with {found} of `trunk` and `group`; write one of them")]
-    TrunkOrGroup {
-        /// "neither" or "both".
-        found: &'static str,
-    },
     /// A failover group without trunks that are called.
     #[error("is \"{found}\", but no trunk that we may call has that `failover_group`{}", did_you_mean(nearest.as_ref()))]
     NoSuchGroup {
@@ -420,21 +393,6 @@ pub enum Fault {
         found: String,
         /// A group that is spelt almost so.
         nearest: Option<String>,
-    },
-    /// A weight where nothing is weighed.
-    #[error("does nothing unless the route has strategy = \"weighted\"; write that, or remove it")]
-    WeightWithoutStrategy,
-    /// A route from a trunk that never calls.
-    #[error("has trunk {trunk}, whose direction is outbound: it never calls us")]
-    NeverCalls {
-        /// The trunk.
-        trunk: String,
-    },
-    /// A route to a trunk that is never called.
-    #[error("is trunk {trunk}, whose direction is inbound: we never call it")]
-    NeverCalled {
-        /// The trunk.
-        trunk: String,
     },
 }
 

@@ -8,6 +8,8 @@ use toml::de::DeValue;
 use crate::config::document::{At, FromToml, Section};
 use crate::config::fault::Fault;
 use crate::config::keys;
+
+use super::fault::RouteFault;
 use crate::config::value::form;
 
 /// Minutes of a day, up to and with its end.
@@ -28,7 +30,7 @@ pub(in crate::config) fn read(section: &Section<'_>) -> Option<Hours> {
     let (from, to) = (minute("from", 0), minute("to", DAY_END));
     let hours = Hours::new(&days, from, to, zone?.value.0);
     if hours.is_none() {
-        when.note(when.line_of("from"), "from", Fault::NoHours);
+        when.note(when.line_of("from"), "from", RouteFault::NoHours.into());
     }
     hours
 }

@@ -1,5 +1,6 @@
 //! `[[route]]`: from trunks and a number, a caller and a time, to the trunks that may take the call.
 
+mod fault;
 pub(super) mod hours;
 pub(super) mod numbers;
 mod targets;
@@ -11,6 +12,7 @@ use super::fault::Fault;
 use super::keys;
 use super::plan;
 
+pub(super) use fault::RouteFault;
 pub(super) use targets::Trunks;
 
 /// Reads one route; `None` when something was noted.
@@ -45,7 +47,7 @@ fn from(section: &Section<'_>, trunks: Trunks<'_>) -> Option<Vec<TrunkId>> {
             section.note(name.line, "from", Fault::Duplicate { found, first: section.line_of("from") });
         }
         if trunks.direction(id) == Some(Direction::Outbound) {
-            section.note(name.line, "from", Fault::NeverCalls { trunk: name.value.to_owned() });
+            section.note(name.line, "from", RouteFault::NeverCalls { trunk: name.value.to_owned() }.into());
         }
         from.push(id);
     }
@@ -63,7 +65,7 @@ fn rewrite(section: &Section<'_>) -> Option<NumberRewrite> {
 fn refuse_empty_numbers(section: &Section<'_>, to: &NumberMatch, rewrite: &NumberRewrite) {
     let NumberMatch::Exact(numbers) = to else { return };
     for number in numbers.iter().filter(|number| !number.is_empty() && rewrite.apply(number).is_empty()) {
-        let fault = Fault::NothingLeft { number: number.clone(), strip: rewrite.strip };
+        let fault = RouteFault::NothingLeft { number: number.clone(), strip: rewrite.strip }.into();
         section.note(section.line_of("rewrite_to"), "rewrite_to", fault);
     }
 }

@@ -5,6 +5,8 @@ use edge_core::policy::{NumberMatch, Pattern};
 use crate::config::document::{At, Section};
 use crate::config::fault::Fault;
 use crate::config::keys;
+
+use super::fault::RouteFault;
 use crate::config::value::Number;
 
 /// Reads the numbers at `key`; `None` when there are none, or when something was noted.
@@ -18,7 +20,7 @@ pub(in crate::config) fn read(section: &Section<'_>, key: &'static str) -> Optio
         ["regex"] => pattern(&numbers).map(NumberMatch::Pattern),
         _ => {
             let found = if forms.is_empty() { "none of them".to_owned() } else { forms.join(" and ") };
-            section.note(numbers.line, key, Fault::Numbers { found });
+            section.note(numbers.line, key, RouteFault::Numbers { found }.into());
             None
         }
     }
@@ -38,7 +40,11 @@ fn pattern(numbers: &Section<'_>) -> Option<Pattern> {
     let text: At<&str> = numbers.get("regex")?;
     Pattern::new(text.value)
         .map_err(|fault| {
-            numbers.note(text.line, "regex", Fault::Pattern { found: text.value.to_owned(), fault });
+            numbers.note(
+                text.line,
+                "regex",
+                RouteFault::Pattern { found: text.value.to_owned(), fault }.into(),
+            );
         })
         .ok()
 }

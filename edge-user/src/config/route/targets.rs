@@ -16,6 +16,8 @@ use crate::config::keys;
 use crate::config::names::Names;
 use crate::config::nearest::nearest;
 use crate::config::trunk::TrunkDraft;
+
+use super::fault::RouteFault;
 use crate::config::value::{Within, form};
 
 /// Trunks that a route may lead to, with the members of its groups: no call tries more than eight of them.
@@ -67,7 +69,7 @@ fn targets(section: &Section<'_>, strategy: Strategy, trunks: Trunks<'_>) -> Opt
     let mut all: Vec<RouteTarget> = Vec::new();
     for target in section.tables("targets", keys::ROUTE_TARGET).into_iter().flatten() {
         if target.has("weight") && strategy != Strategy::Weighted {
-            target.note(target.line_of("weight"), "weight", Fault::WeightWithoutStrategy);
+            target.note(target.line_of("weight"), "weight", RouteFault::WeightWithoutStrategy.into());
         }
         let weight = target.get::<Within<0, 65_535>>("weight").map_or(1, |weight| weight.value.0);
         let priority = target.get::<Within<0, 65_535>>("priority").map_or(0, |priority| priority.value.0);
@@ -98,7 +100,11 @@ fn members(target: &Section<'_>, trunks: Trunks<'_>) -> Option<Vec<TrunkId>> {
             let name: At<&str> = target.get("trunk")?;
             let id = trunks.resolve(target, "trunk", name)?;
             if trunks.direction(id) == Some(Direction::Inbound) {
-                target.note(name.line, "trunk", Fault::NeverCalled { trunk: name.value.to_owned() });
+                target.note(
+                    name.line,
+                    "trunk",
+                    RouteFault::NeverCalled { trunk: name.value.to_owned() }.into(),
+                );
             }
             Some(vec![id])
         }
@@ -116,7 +122,7 @@ fn members(target: &Section<'_>, trunks: Trunks<'_>) -> Option<Vec<TrunkId>> {
         }
         (both, _) => {
             let found = if both { "both" } else { "neither" };
-            target.note(target.line, "targets", Fault::TrunkOrGroup { found });
+            target.note(target.line, "targets", RouteFault::TrunkOrGroup { found }.into());
             None
         }
     }
