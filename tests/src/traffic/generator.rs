@@ -9,21 +9,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use aya::Ebpf;
 use aya::programs::Xdp;
-use edge_ebpf::traffic::{BATCH, FRAME_LEN};
+use edge_ebpf::traffic::BATCH;
 
-use super::stream::SILENCE;
-use crate::lab::{Lab, PEER_DEVICE, Side};
+use crate::live;
+use crate::namespace::{self, Namespace};
 use crate::process::wait_until;
-use crate::{live, namespace};
 
-const GENERATOR: &str = "media_generator";
 /// Frames of one call: three and a half minutes of doing nothing, and a multiple of [`BATCH`].
 const FRAMES: u32 = u32::MAX / 64 * 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The thread in which the kernel makes frames.
 #[derive(Debug)]
-pub(super) struct Generator {
+pub(crate) struct Generator {
     /// Of the thread, as the kernel knows it.
     id: Arc<AtomicU32>,
     /// Calls into the kernel that it has begun.
@@ -33,16 +31,18 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    /// Lets it wait for orders, after `first` was done on its thread.
-    pub(super) fn start(
+    /// Lets `program` wait for orders, after `first` was done on its thread. It makes something of copies of `frame`, which seem to
+    /// have come in by a device.
+    pub(crate) fn start(
         mut ebpf: Ebpf,
-        lab: &Lab,
+        program: &'static str,
+        frame: Vec<u8>,
+        (from, device): (&Namespace, &str),
         first: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<Self> {
-        let from = lab.peer(Side::Carrier);
-        let (index, inside) = (from.device(PEER_DEVICE)?.index, from.handle()?);
-        let missing = "the bench object has no generator: run `cargo xtask build`";
-        let program: &mut Xdp = ebpf.program_mut(GENERATOR).context(missing)?.try_into()?;
+        let (index, inside) = (from.device(device)?.index, from.handle()?);
+        let (name, missing) = (program, "the bench object has no such generator: run `cargo xtask build`");
+        let program: &mut Xdp = ebpf.program_mut(name).context(missing)?.try_into()?;
         program.load()?;
         let handler = interrupted as extern "C" fn(i32);
         // SAFETY: the handler does nothing.
@@ -58,10 +58,10 @@ impl Generator {
             // SAFETY: gettid takes nothing.
             own.store(u32::try_from(unsafe { libc::gettid() })?, Ordering::Relaxed);
             first()?;
-            let program: &Xdp = ebpf.program(GENERATOR).context(missing)?.try_into()?;
+            let program: &Xdp = ebpf.program(name).context(missing)?.try_into()?;
             while !stopped.load(Ordering::Relaxed) {
                 begun.fetch_add(1, Ordering::Relaxed);
-                live::frames(program, index, &[SILENCE; FRAME_LEN], FRAMES, u32::try_from(BATCH)?)?;
+                live::frames(program, index, &frame, FRAMES, u32::try_from(BATCH)?)?;
             }
             Ok(())
         };
@@ -69,12 +69,12 @@ impl Generator {
     }
 
     /// Its thread, as the kernel knows it.
-    pub(super) fn thread(&self) -> u32 {
+    pub(crate) fn thread(&self) -> u32 {
         self.id.load(Ordering::Relaxed)
     }
 
     /// Interrupts the call into the kernel, and waits until the thread makes a new one.
-    pub(super) fn begin_anew(&self) -> Result<()> {
+    pub(crate) fn begin_anew(&self) -> Result<()> {
         let before = self.calls.load(Ordering::Relaxed);
         self.interrupt();
         let begun = wait_until(PATIENCE, || (self.calls.load(Ordering::Relaxed) != before).then_some(()));

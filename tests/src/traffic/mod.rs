@@ -3,7 +3,8 @@
 //!
 //! Both run at the peers' devices. Peers that set their calls up by hand ([`crate::exchange`]) say whose packets these are.
 
-mod generator;
+pub(crate) mod generator;
+mod media;
 mod stream;
 
 use std::fmt;
@@ -16,10 +17,12 @@ use aya::programs::Xdp;
 use aya::programs::xdp::XdpMode;
 use edge_ebpf::testing::zerocopy::transmute;
 use edge_ebpf::traffic::{
-    ACROSS, BUCKETS, COUNTS, COUNTS_LEN, LATENCIES, NUMBERS, ORDERS, PROGRESS, SIDES, STREAMS, Stream,
+    ACROSS, BUCKETS, COUNTS, COUNTS_LEN, FRAME_LEN, LATENCIES, NUMBERS, ORDERS, PROGRESS, SIDES, STREAMS,
+    Stream,
 };
 
 pub use edge_ebpf::traffic::Count;
+pub use media::Media;
 pub use stream::{Rewriting, description, port, streams};
 
 use crate::lab::{Lab, PEER_DEVICE, Side};
@@ -28,6 +31,7 @@ use crate::place;
 use crate::process::wait_until;
 use generator::Generator;
 
+const GENERATOR: &str = "media_generator";
 const SINK: &str = "media_sink";
 /// After so many a call is begun anew, or it might end in the middle of a trial.
 const FRAMES_MAX: u64 = 1 << 31;
@@ -108,7 +112,13 @@ impl Instruments {
             numbers: numbers?.try_into()?,
             counts: counts?.try_into()?,
             latencies: latencies?.try_into()?,
-            generator: Generator::start(ebpf, lab, first)?,
+            generator: Generator::start(
+                ebpf,
+                GENERATOR,
+                vec![stream::SILENCE; FRAME_LEN],
+                (lab.peer(Side::Carrier), PEER_DEVICE),
+                first,
+            )?,
             order: 0,
             begun_at_frame: 0,
         })
@@ -172,14 +182,14 @@ pub fn redirect_all(lab: &Lab) -> Result<Ebpf> {
     Ok(ebpf)
 }
 
-fn load_object() -> Result<Ebpf> {
+pub(crate) fn load_object() -> Result<Ebpf> {
     let object = place::workspace().join("target/ebpf/edge-xdp-bench.o");
     let missing = || format!("{}: run `cargo xtask build`", object.display());
     let bytes = std::fs::read(&object).with_context(missing)?;
     Ebpf::load(&bytes).context("loading the bench object (needs root)")
 }
 
-fn taken(ebpf: &mut Ebpf, name: &str) -> Result<Map> {
+pub(crate) fn taken(ebpf: &mut Ebpf, name: &str) -> Result<Map> {
     ebpf.take_map(name).with_context(|| format!("the bench object has no map {name}"))
 }
 
@@ -189,7 +199,8 @@ fn put_device(map: &mut DevMap<MapData>, slot: u32, namespace: &Namespace, devic
     Ok(namespace.run(|| map.set(slot, index, None, 0))??)
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str, namespace: &Namespace, device: &str) -> Result<()> {
+/// Attaches a program of the bench object to a device, as long as the object lives.
+pub(crate) fn attach(ebpf: &mut Ebpf, name: &str, namespace: &Namespace, device: &str) -> Result<()> {
     let index = namespace.device(device)?.index;
     let missing = || format!("the bench object has no program {name}: run `cargo xtask build`");
     let program: &mut Xdp = ebpf.program_mut(name).with_context(missing)?.try_into()?;
