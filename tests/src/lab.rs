@@ -20,6 +20,12 @@ pub const DIRECT_DEVICE: &str = "direct";
 /// The device of a peer, in its namespace.
 pub const PEER_DEVICE: &str = "eth0";
 
+/// The device towards the peer, in a namespace between it and edge.
+pub(crate) const NEAR: &str = "near";
+
+/// The device towards edge, there.
+pub(crate) const FAR: &str = "far";
+
 /// A version of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -238,16 +244,41 @@ impl Lab {
         let (peer, device) = (self.peer(side), side.edge_device());
         let pair = ["link", "add", device, "type", "veth", "peer", "name", PEER_DEVICE, "netns", peer.name()];
         self.edge.ip(&pair)?;
-        let addressed = [(&self.edge, device, side.edge_address()), (peer, PEER_DEVICE, side.peer_address())];
-        for (namespace, device, address) in addressed {
-            namespace.ip(&["address", "add", &format!("{address}/24"), "dev", device])?;
-            namespace.ip(&["link", "set", device, "up"])?;
+        self.edge.ip(&["address", "add", &format!("{}/24", side.edge_address()), "dev", device])?;
+        self.edge.ip(&["link", "set", device, "up"])?;
+        self.equip(side)
+    }
+
+    /// Gives the device of a peer what it needs.
+    fn equip(&self, side: Side) -> Result<()> {
+        let peer = self.peer(side);
+        for address in [side.peer_address(), side.stranger_address()] {
+            peer.ip(&["address", "add", &format!("{address}/24"), "dev", PEER_DEVICE])?;
         }
-        peer.ip(&["address", "add", &format!("{}/24", side.stranger_address()), "dev", PEER_DEVICE])?;
+        peer.ip(&["link", "set", PEER_DEVICE, "up"])?;
         // The witness checks checksums, so the peer's kernel must write them. A veth delivers redirected frames
         // only when it polls (NAPI), which GRO switches on.
         peer.command("ethtool", &["-K", PEER_DEVICE, "tx", "off", "gro", "on"])?;
         Ok(())
+    }
+
+    /// A namespace in the middle of the link between `side` and edge: what it has not at its [`NEAR`] device it has at its
+    /// [`FAR`] one, and nothing crosses by itself.
+    pub(crate) fn interpose(&self, side: Side) -> Result<Namespace> {
+        let (peer, device) = (self.peer(side), side.edge_device());
+        let between = Namespace::create(&format!("{}-network", peer.name()))?;
+        // Checksums that are left to a device are nobody's here.
+        self.edge.command("ethtool", &["-K", device, "tx", "off"])?;
+        peer.ip(&["link", "set", PEER_DEVICE, "netns", between.name()])?;
+        between.ip(&["link", "set", PEER_DEVICE, "name", FAR])?;
+        let pair = ["link", "add", NEAR, "type", "veth", "peer", "name", PEER_DEVICE, "netns", peer.name()];
+        between.ip(&pair)?;
+        for device in [NEAR, FAR] {
+            between.ip(&["link", "set", device, "up"])?;
+            between.command("ethtool", &["-K", device, "tx", "off", "gro", "on"])?;
+        }
+        self.equip(side)?;
+        Ok(between)
     }
 
     fn mount_bpffs(&self) -> Result<()> {

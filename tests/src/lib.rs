@@ -26,6 +26,8 @@ pub mod flood;
 pub mod lab;
 pub mod live;
 pub mod namespace;
+pub mod network;
+mod packet;
 pub mod peers;
 pub mod place;
 pub mod process;

@@ -53,6 +53,11 @@ impl Cdr {
         self.0.pointer(pointer).and_then(Value::as_i64)
     }
 
+    /// The number at a JSON pointer, whole or not.
+    pub fn decimal(&self, pointer: &str) -> Option<f64> {
+        self.0.pointer(pointer).and_then(Value::as_f64)
+    }
+
     /// Whether what is at a JSON pointer is there and true.
     pub fn flag(&self, pointer: &str) -> bool {
         self.0.pointer(pointer).and_then(Value::as_bool) == Some(true)

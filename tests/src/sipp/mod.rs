@@ -25,6 +25,9 @@ use crate::tone;
 
 /// The port on which the peers answer calls.
 pub const SIP_PORT: u16 = 5060;
+
+/// Ports on which peers of the lab speak SIP.
+pub const SIP_PORTS: std::ops::RangeInclusive<u16> = 5060..=5099;
 /// The port on which peers answer calls over TLS.
 pub const TLS_PORT: u16 = 5061;
 /// The port from which the peers place calls.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::frame::{self, Sighting};
 use super::{Crossing, Progress, Record};
 use crate::namespace::Namespace;
+use crate::packet;
 
 /// Room for half a minute of a full demo should the thread not run at all.
 const SOCKET_BUFFER_OCTETS: i32 = 256 << 20;
@@ -49,15 +50,15 @@ impl Capture {
     /// Opens a packet socket that sees both directions of every device of `namespace`.
     pub(super) fn open(namespace: &Namespace) -> Result<Self> {
         namespace.run(|| {
-            let protocol = i32::from((libc::ETH_P_ALL as u16).to_be());
-            // SAFETY: socket takes plain integers.
-            let raw = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, protocol) };
-            ensure!(raw >= 0, "cannot open a packet socket: {}", io::Error::last_os_error());
-            // SAFETY: the descriptor was just opened and nobody else owns it.
-            let socket = unsafe { OwnedFd::from_raw_fd(raw) };
-            set(&socket, libc::SO_RCVBUFFORCE, &SOCKET_BUFFER_OCTETS)?;
-            set(&socket, libc::SO_TIMESTAMPNS, &1_i32)?;
-            set(&socket, libc::SO_RCVTIMEO, &libc::timeval { tv_sec: 0, tv_usec: READ_TIMEOUT_US })?;
+            let socket = packet::open()?;
+            packet::set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &SOCKET_BUFFER_OCTETS)?;
+            packet::set(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)?;
+            packet::set(
+                &socket,
+                libc::SOL_SOCKET,
+                libc::SO_RCVTIMEO,
+                &libc::timeval { tv_sec: 0, tv_usec: READ_TIMEOUT_US },
+            )?;
             Ok(Self { socket })
         })?
     }
@@ -231,14 +232,4 @@ impl Batch {
         let seconds = u64::try_from(time.tv_sec).ok()?;
         Some(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?)
     }
-}
-
-/// Sets an option of the socket level.
-fn set<T>(socket: &OwnedFd, option: i32, value: &T) -> Result<()> {
-    let length = size_of::<T>() as libc::socklen_t;
-    let pointer = ptr::from_ref(value).cast();
-    // SAFETY: the pointer is to a live value of that length.
-    let outcome = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, pointer, length) };
-    ensure!(outcome == 0, "cannot set socket option {option}: {}", io::Error::last_os_error());
-    Ok(())
 }

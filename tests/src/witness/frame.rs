@@ -7,9 +7,8 @@ use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Crossing, RtpSighting, SipSighting};
+use crate::sipp::SIP_PORTS;
 
-/// Ports on which peers of the lab speak SIP.
-const SIP_PORTS: std::ops::RangeInclusive<u16> = 5060..=5099;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86DD;
 const IPV6_HEADER_OCTETS: usize = 40;
