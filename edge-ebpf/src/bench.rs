@@ -16,7 +16,8 @@ use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use edge_ebpf::abi::{
-    DigitSlot, DigitTold, EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, Word,
+    DigitSlot, DigitTold, EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, RtcpPlaces,
+    Word,
 };
 use edge_ebpf::forward::{self, Decision};
 use edge_ebpf::frame::Frame;
@@ -129,6 +130,11 @@ impl Tables for Hashed {
     #[inline(always)]
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         Maps.profile(row)
+    }
+
+    #[inline(always)]
+    fn rtcp_places(&self, index: u32) -> Option<&RtcpPlaces> {
+        Maps.rtcp_places(index)
     }
 
     #[inline(always)]

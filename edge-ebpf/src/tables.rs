@@ -2,7 +2,7 @@
 
 use crate::abi::{
     Address, DigitSlot, DigitTold, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress,
-    NextHopSlot, PROBES_MAX, ProfileSlot, first_row,
+    NextHopSlot, PROBES_MAX, ProfileSlot, RtcpPlaces, first_row,
 };
 use crate::verdict::PassReason;
 
@@ -22,6 +22,9 @@ pub trait Tables {
 
     /// Row of the profiles.
     fn profile(&self, row: u32) -> Option<&ProfileSlot>;
+
+    /// Places of an endpoint's RTCP.
+    fn rtcp_places(&self, index: u32) -> Option<&RtcpPlaces>;
 
     /// Digits of an endpoint.
     fn digits(&self, index: u32) -> Option<&DigitSlot>;

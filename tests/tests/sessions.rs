@@ -1,5 +1,5 @@
 //! Sessions of more than one audio line: fax that takes the line or gets one of its own, lines that are refused, RTCP on RTP's
-//! port, STUN and DTLS beside them, descriptions among other parts. SIPp negotiates and checks what it hears; raw sockets send what was negotiated.
+//! port or at another address, STUN and DTLS beside them, descriptions among other parts. SIPp negotiates and checks what it hears; raw sockets send what was negotiated.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use edge_tests::{EdgeConfig, EdgeProcess, Leg, Sipp, scenario};
 
 /// The port that each side names in its SDP.
 const MEDIA_PORT: u16 = 7400;
+/// The port that a side names for its RTCP, at another address.
+const MONITOR_PORT: u16 = 7411;
 /// Where edge has its first stream, when it has no other ports than these.
 const FIRST_PORTS: &str = "20000-20007";
 const EDGE_PORT: u16 = 20_000;
@@ -133,9 +135,30 @@ fn rtcp_on_one_port_meets_rtcp_on_its_own() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn rtcp_goes_to_the_address_that_a_side_names_for_it_and_comes_from_there() -> Result<()> {
+    let monitor = Side::Pbx.stranger_address();
+    let answer = format!("{AUDIO}a=rtcp:{MONITOR_PORT} IN IP4 {monitor}\n");
+    let audio = "m=audio 20000 RTP/AVP 8";
+    let changes = Changes::same(AUDIO, audio, &answer, audio);
+    speech(config(), &changes, |lab, edge, _rtp| {
+        let carrier = socket(lab, Side::Carrier, MEDIA_PORT + 1)?;
+        let (own, apart) =
+            (socket(lab, Side::Pbx, MEDIA_PORT + 1)?, bound(lab, Side::Pbx, monitor, MONITOR_PORT)?);
+        let (near, far) = (at(Side::Carrier, EDGE_PORT + 1), at(Side::Pbx, EDGE_PORT + 1));
+        let report = [[0x80, 201, 0, 1], 0x1234_5678_u32.to_be_bytes()].concat();
+        crosses(&carrier, near, &apart, far, &report)?;
+        crosses(&apart, far, &carrier, near, &report)?;
+        is_dropped(edge, "unexpected_source", &own, far, &report)?;
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn stun_crosses_between_trunks_that_let_it_pass_and_dtls_never_does() -> Result<()> {
     let passing = Side::BOTH.into_iter().fold(config(), |config, side| config.trunk(side, "stun = \"pass\""));
-    speech(passing, |edge, [carrier, pbx]| {
+    let audio = "m=audio 20000 RTP/AVP 8";
+    speech(passing, &Changes::same(AUDIO, audio, AUDIO, audio), |_lab, edge, [carrier, pbx]| {
         let (near, far) = (at(Side::Carrier, EDGE_PORT), at(Side::Pbx, EDGE_PORT));
         crosses(carrier, near, pbx, far, &BINDING)?;
         crosses(pbx, far, carrier, near, &BINDING)?;
@@ -150,7 +173,8 @@ fn stun_crosses_between_trunks_that_let_it_pass_and_dtls_never_does() -> Result<
 #[ignore = "needs root: cargo xtask test"]
 fn stun_is_dropped_where_one_trunk_alone_lets_it_pass() -> Result<()> {
     let config = config().trunk(Side::Carrier, "stun = \"pass\"");
-    speech(config, |edge, [carrier, pbx]| {
+    let audio = "m=audio 20000 RTP/AVP 8";
+    speech(config, &Changes::same(AUDIO, audio, AUDIO, audio), |_lab, edge, [carrier, pbx]| {
         is_dropped(edge, "stun", carrier, at(Side::Carrier, EDGE_PORT), &BINDING)?;
         ensure!(pbx.recv_from(&mut [0; 2048]).is_err(), "it has crossed");
         Ok(())
@@ -209,14 +233,13 @@ const BINDING: [u8; 20] = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6,
 /// A call that speaks, with what is done while it does.
 fn speech(
     config: EdgeConfig,
-    drill: impl FnOnce(&EdgeProcess<'_>, [&UdpSocket; 2]) -> Result<()>,
+    changes: &Changes,
+    drill: impl FnOnce(&Lab, &EdgeProcess<'_>, [&UdpSocket; 2]) -> Result<()>,
 ) -> Result<()> {
-    let audio = "m=audio 20000 RTP/AVP 8";
-    let changes = Changes::same(AUDIO, audio, AUDIO, audio);
     with_edge(config, |lab, edge| {
         let [carrier, pbx] = [socket(lab, Side::Carrier, MEDIA_PORT)?, socket(lab, Side::Pbx, MEDIA_PORT)?];
         let pair = start(lab, changes.caller(), changes.called())?;
-        drill(&edge, [&carrier, &pbx])?;
+        drill(lab, &edge, [&carrier, &pbx])?;
         pair.succeed()?;
         edge.stop()
     })
@@ -244,7 +267,11 @@ fn udptl(sequence: u16) -> Vec<u8> {
 }
 
 fn socket(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
-    let socket = lab.peer(side).run(|| UdpSocket::bind((side.peer_address(), port)))??;
+    bound(lab, side, side.peer_address(), port)
+}
+
+fn bound(lab: &Lab, side: Side, address: Ipv4Addr, port: u16) -> Result<UdpSocket> {
+    let socket = lab.peer(side).run(|| UdpSocket::bind((address, port)))??;
     socket.set_read_timeout(Some(Duration::from_millis(20)))?;
     Ok(socket)
 }

@@ -38,6 +38,11 @@ pub const FLAG_RTCP_MUX: u8 = 2;
 /// Flag: STUN of the far side crosses; without it, it is dropped.
 pub const FLAG_STUN: u8 = 4;
 
+/// Flag: the far side has RTCP at another address than RTP, an [`RtcpPlace`](super::RtcpPlace). Not with [`FLAG_RTCP_MUX`].
+pub const FLAG_RTCP_APART: u8 = 8;
+/// Flag: of the two places of its RTCP, the second one holds.
+pub const FLAG_RTCP_SECOND: u8 = 16;
+
 /// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
 /// happened meanwhile, so more than one is next to impossible.
 const READS_MAX: u32 = 3;
@@ -112,6 +117,13 @@ impl Endpoint {
     #[must_use]
     pub const fn muxes_rtcp(&self) -> bool {
         self.flags & FLAG_RTCP_MUX != 0
+    }
+
+    /// Whether the far side has RTCP at another address than RTP; if so, whether that is the second of its places.
+    #[inline(always)]
+    #[must_use]
+    pub const fn rtcp_apart(&self) -> Option<bool> {
+        if self.flags & FLAG_RTCP_APART == 0 { None } else { Some(self.flags & FLAG_RTCP_SECOND != 0) }
     }
 
     /// The port of the pair that `payload` leaves here by; STUN belongs to that of the two that it `came` to.

@@ -8,6 +8,7 @@
 //! | [`STATES`] | as `ENDPOINTS` | the kernel |
 //! | [`NEXT_HOPS`] | row that an endpoint names | userspace |
 //! | [`PROFILES`] | row that an endpoint names | userspace |
+//! | [`RTCP_PLACES`] | as `ENDPOINTS` | userspace |
 //! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
 //! | [`DIGITS`] | as `ENDPOINTS` | userspace the order, the kernel everything else |
 //! | [`DIGITS_TOLD`] | in order: a ring buffer | the kernel |
@@ -33,6 +34,7 @@ mod media_address;
 mod next_hop;
 mod profile;
 mod quality;
+mod rtcp_place;
 mod shield;
 mod stage;
 mod stamp;
@@ -43,8 +45,8 @@ mod word;
 pub use address::Address;
 pub use digit::{DIGIT_SENT, DigitHeard, DigitOrder, DigitSending, DigitSlot, DigitTold};
 pub use endpoint::{
-    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT,
-    SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_APART, FLAG_RTCP_MUX, FLAG_RTCP_SECOND, FLAG_STUN,
+    FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
@@ -54,6 +56,7 @@ pub use profile::{
     PROFILE_TELLS_EVENTS, PayloadRule, Profile, ProfileSlot, digits_as, profile_digits_as,
 };
 pub use quality::{Offender, Quality};
+pub use rtcp_place::{RtcpPlace, RtcpPlaces};
 pub use shield::{
     CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES, LISTENERS,
     LISTENERS_MAX, Listed, Listener, ListenerKey, MODE_OFF, MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS,
@@ -81,6 +84,8 @@ pub const STATES: &str = "STATES";
 pub const NEXT_HOPS: &str = "NEXT_HOPS";
 /// Name of the map of [`ProfileSlot`]s.
 pub const PROFILES: &str = "PROFILES";
+/// Name of the map of [`RtcpPlaces`].
+pub const RTCP_PLACES: &str = "RTCP_PLACES";
 /// Name of the map of [`DigitSlot`]s.
 pub const DIGITS: &str = "DIGITS";
 /// Name of the ring buffer of [`DigitTold`]s.

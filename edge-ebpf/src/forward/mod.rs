@@ -15,13 +15,13 @@ mod rewrite;
 mod source;
 mod unsummed;
 
-use crate::abi::{Endpoint, NextHop, Offender, PayloadRule};
+use crate::abi::{Endpoint, NextHop, Offender, PayloadRule, SOURCE_LATCH, SOURCE_PORT};
 use crate::frame::Frame;
 use crate::payload::{self, Done, Work};
 use crate::stats::Arrival;
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
-use crate::wire::udp;
+use crate::wire::{Stream, udp};
 pub use charge::{Charge, Charged};
 use datagram::{Datagram, Media, V4_PAYLOAD_OFFSET, V6_PAYLOAD_OFFSET};
 
@@ -93,14 +93,16 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     // processor fetches them at the same time.
     let state = tables.state(datagram.endpoint).map(|state| (state, state.owner()));
     let carried = datagram.check(frame)?;
-    let near = near(tables, datagram)?;
+    let mut near = near(tables, datagram)?;
+    turn_to_rtcp(tables, datagram.endpoint, datagram.stream(), &mut near)?;
     let media = datagram.media(frame, carried, &near)?;
     let state = state.map(|(state, owner)| state.adopted(owner, near.call));
     source::admit(&near, state, datagram, &media)?;
-    let far = far(tables, &near)?;
+    let mut far = far(tables, &near)?;
     // Each leg has its RTCP where it agreed to have it.
     let payload = media.payload();
     let stream = far.stream_of(payload, datagram.stream());
+    turn_to_rtcp(tables, near.peer, stream, &mut far)?;
     let to = source::destination(tables, near.peer, &far, stream)?;
     let (hop, station) = next_hop(tables, &far)?;
     // Reading the clock waits for all loads before it, so everything is looked up by then.
@@ -145,6 +147,24 @@ fn far(tables: &impl Tables, near: &Endpoint) -> Result<Endpoint, DropReason> {
         return Err(DropReason::StalePeer);
     }
     Ok(far)
+}
+
+/// Makes an entry what it is for RTCP, where that is at an address of its own. It is from there alone that RTCP comes then; where
+/// RTP is latched, from whichever port.
+#[inline(always)]
+fn turn_to_rtcp(
+    tables: &impl Tables,
+    index: u32,
+    stream: Stream,
+    endpoint: &mut Endpoint,
+) -> Result<(), DropReason> {
+    let (Some(second), Stream::Rtcp) = (endpoint.rtcp_apart(), stream) else { return Ok(()) };
+    let place = tables.rtcp_places(index).ok_or(DropReason::WrongEntry)?.read(second);
+    (endpoint.remote, endpoint.next_hop) = (place.remote, place.next_hop);
+    if endpoint.source_policy == SOURCE_LATCH {
+        endpoint.source_policy = SOURCE_PORT;
+    }
+    Ok(())
 }
 
 /// The next hop and its link-layer address.

@@ -4,6 +4,7 @@ mod digits;
 mod ipv6;
 mod payloads;
 mod profiles;
+mod rtcp_apart;
 mod sharing;
 mod sources;
 
@@ -77,6 +78,7 @@ pub fn cases() -> Vec<Case> {
         digits::cases(),
         payloads::cases(),
         profiles::cases(),
+        rtcp_apart::cases(),
         sharing::cases(),
         sources::cases(),
         ipv6::cases(),

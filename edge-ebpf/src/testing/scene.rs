@@ -7,8 +7,9 @@ use core::cell::RefCell;
 use zerocopy::IntoBytes;
 
 use crate::abi::{
-    Address, DigitOrder, DigitSlot, DigitTold, Endpoint, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS,
-    MediaAddress, NextHop, NextHopSlot, Profile, ProfileSlot, first_row,
+    Address, DigitOrder, DigitSlot, DigitTold, Endpoint, EndpointSlot, EndpointState, FLAG_RTCP_APART,
+    FLAG_RTCP_SECOND, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot, Profile, ProfileSlot,
+    RtcpPlace, RtcpPlaces, first_row,
 };
 use crate::tables::Tables;
 
@@ -66,6 +67,8 @@ pub struct Scene {
     pub next_hops: Vec<Option<NextHop>>,
     /// All rows of the profiles; `None` for an empty one.
     pub profiles: Vec<Option<Profile>>,
+    /// Endpoints whose RTCP is at another address, which of their places holds, and that place.
+    pub apart: Vec<(u32, bool, RtcpPlace)>,
     /// The digit that is to ride on the carrier's speech.
     pub order: Option<DigitOrder>,
 }
@@ -113,7 +116,7 @@ impl Scene {
             media_addresses[first_row(ip) as usize] = row;
         }
         let profiles = vec![None; PROFILES as usize];
-        Self { media_addresses, endpoints, torn: None, next_hops, profiles, order: None }
+        Self { media_addresses, endpoints, torn: None, next_hops, profiles, apart: vec![], order: None }
     }
 
     /// This scene with a change to the endpoint that faces the carrier.
@@ -142,6 +145,15 @@ impl Scene {
     pub fn pbx_sends(mut self, profile: Profile) -> Self {
         self.profiles[2] = Some(profile);
         self.far(|endpoint| endpoint.profile = 2)
+    }
+
+    /// This scene with RTCP of an endpoint at an address of its own; the other one of its places says nothing.
+    #[must_use]
+    pub fn rtcp_at(mut self, index: u32, second: bool, place: RtcpPlace) -> Self {
+        let which = if second { FLAG_RTCP_SECOND } else { 0 };
+        self.endpoints[index as usize].flags |= FLAG_RTCP_APART | which;
+        self.apart.push((index, second, place));
+        self
     }
 
     /// This scene with a digit that is to ride on the carrier's speech.
@@ -187,6 +199,16 @@ impl Scene {
             slot.write(profile);
         }
         slot
+    }
+
+    /// Places of an endpoint's RTCP as they lie in the map.
+    #[must_use]
+    pub fn rtcp_places(&self, index: u32) -> RtcpPlaces {
+        let places = RtcpPlaces::default();
+        for (_, second, place) in self.apart.iter().filter(|(found, _, _)| *found == index) {
+            places.write(*second, place);
+        }
+        places
     }
 
     /// Digits of an endpoint as they lie in the map.
@@ -251,6 +273,7 @@ pub struct MemoryTables {
     states: Vec<EndpointState>,
     next_hops: Vec<NextHopSlot>,
     profiles: Vec<ProfileSlot>,
+    rtcp_places: Vec<RtcpPlaces>,
     digits: Vec<DigitSlot>,
     /// What was told, in order.
     pub told: RefCell<Vec<DigitTold>>,
@@ -264,6 +287,7 @@ impl From<&Scene> for MemoryTables {
             states: (0..ENDPOINTS).map(|_| EndpointState::default()).collect(),
             next_hops: (0..NEXT_HOPS).map(|row| scene.next_hop_slot(row)).collect(),
             profiles: (0..PROFILES).map(|row| scene.profile_slot(row)).collect(),
+            rtcp_places: (0..ENDPOINTS).map(|index| scene.rtcp_places(index)).collect(),
             digits: (0..ENDPOINTS).map(|index| scene.digit_slot(index)).collect(),
             told: RefCell::default(),
         }
@@ -289,6 +313,10 @@ impl Tables for MemoryTables {
 
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         self.profiles.get(row as usize)
+    }
+
+    fn rtcp_places(&self, index: u32) -> Option<&RtcpPlaces> {
+        self.rtcp_places.get(index as usize)
     }
 
     fn digits(&self, index: u32) -> Option<&DigitSlot> {

@@ -6,7 +6,8 @@ use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::DevMap;
 use edge_ebpf::abi::{
     COUNTERS_MAX, DEVICES_MAX, DIGITS_TOLD_BYTES, DigitSlot, DigitTold, EndpointSlot, EndpointState,
-    MEDIA_ADDRESS_ROWS, MediaAddress, Meta, NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot, Word,
+    MEDIA_ADDRESS_ROWS, MediaAddress, Meta, NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot,
+    RtcpPlaces, Word,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::{DIGITS_LOST, Verdict};
@@ -25,6 +26,8 @@ pub(crate) static STATES: Array<EndpointState, 1, SHARED> = Array::new();
 pub(crate) static NEXT_HOPS: Array<NextHopSlot, { NEXT_HOPS_MAX as usize }, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static PROFILES: Array<ProfileSlot, { PROFILES_MAX as usize }, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static RTCP_PLACES: Array<RtcpPlaces, 1, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static DIGITS: Array<DigitSlot, 1, SHARED> = Array::new();
 #[btf_map]
@@ -61,6 +64,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         PROFILES.get(row)
+    }
+
+    #[inline(always)]
+    fn rtcp_places(&self, index: u32) -> Option<&RtcpPlaces> {
+        RTCP_PLACES.get(index)
     }
 
     #[inline(always)]

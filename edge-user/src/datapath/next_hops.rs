@@ -62,6 +62,8 @@ struct Row {
     rested: u32,
     device: usize,
     mac: Option<[u8; 6]>,
+    /// Calls would go by it, if only it answered.
+    awaited: bool,
 }
 
 impl NextHops {
@@ -138,6 +140,14 @@ impl NextHops {
         }
     }
 
+    /// Has calls look for their routes again when this row's neighbour has answered, or will not.
+    pub(super) fn wait_for(&self, index: u16) {
+        let mut state = self.lock();
+        if let Some(row) = state.rows.values_mut().find(|row| row.index == index) {
+            row.awaited = true;
+        }
+    }
+
     /// How often routes may have changed.
     pub(super) fn route_changes(&self) -> u64 {
         self.route_changes.load(Ordering::Acquire)
@@ -183,6 +193,10 @@ impl NextHops {
         }
         state.routes.clear();
         state.rows.values().for_each(|row| self.write(&state.devices, row));
+        self.have_calls_look();
+    }
+
+    fn have_calls_look(&self) {
         self.route_changes.fetch_add(1, Ordering::Release);
     }
 
@@ -196,6 +210,9 @@ impl NextHops {
             tracing::debug!(neighbour = %hop.ip, ?mac, "next hop changed");
             row.mac = mac;
             self.write(devices, row);
+            if mac.is_some() && std::mem::take(&mut row.awaited) {
+                self.have_calls_look();
+            }
         }
     }
 
@@ -210,6 +227,9 @@ impl NextHops {
             if !keep {
                 self.tables.next_hop(row.index).clear();
                 free.push(row.index);
+                if row.awaited {
+                    self.have_calls_look();
+                }
             }
             keep
         });
@@ -227,7 +247,7 @@ impl NextHops {
         let index = index.ok_or(InstallError::NextHopsFull { max: u32::from(NEXT_HOPS_MAX) - 1 })?;
         let believed = || kept.and_then(|row| self.tables.next_hop(row).read().destination);
         let mac = resolve_soon(netlink, hop).or_else(believed);
-        let row = Row { index, users: 1, rested: 0, device, mac };
+        let row = Row { index, users: 1, rested: 0, device, mac, awaited: false };
         self.write(devices, &row);
         rows.insert(hop, row);
         Ok(index)

@@ -8,7 +8,8 @@ use std::{fs, io};
 use aya::maps::{Array, Map, MapData, MapInfo};
 use edge_ebpf::abi::{
     ABI_VERSION, CLASSES, COUNTERS, DEVICES, DIGITS, DIGITS_TOLD, ENDPOINTS, LISTED, LISTENERS,
-    MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, PROFILES, SHIELD, STANDINGS, STATES, STRANGERS, TRUSTED,
+    MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, PROFILES, RTCP_PLACES, SHIELD, STANDINGS, STATES,
+    STRANGERS, TRUSTED,
 };
 
 use super::DatapathError;
@@ -18,7 +19,7 @@ use super::layout::Layout;
 const BPFFS_MAGIC: libc::__fsword_t = 0xcafe_4a11;
 
 /// Every map that outlives the process.
-pub(super) const PINNED_MAPS: [&str; 17] = [
+pub(super) const PINNED_MAPS: [&str; 18] = [
     META,
     MEDIA_ADDRESSES,
     ENDPOINTS,
@@ -27,6 +28,7 @@ pub(super) const PINNED_MAPS: [&str; 17] = [
     PROFILES,
     COUNTERS,
     DEVICES,
+    RTCP_PLACES,
     DIGITS,
     DIGITS_TOLD,
     SHIELD,
@@ -116,6 +118,7 @@ impl Pins {
             && endpoints(ENDPOINTS)
             && endpoints(STATES)
             && endpoints(DIGITS)
+            && endpoints(RTCP_PLACES)
             && self.media_addresses().is_ok_and(|rows| rows == layout.rows())
     }
 

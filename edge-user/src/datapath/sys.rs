@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
 use edge_ebpf::abi::{
-    DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word,
+    DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, RtcpPlaces, ShieldSettings, Word,
 };
 
 /// A value of a map that may be shared with the kernel.
@@ -25,7 +25,17 @@ mod sealed {
 macro_rules! shared {
     ($($value:ty),+) => { $(impl sealed::Shared for $value {} impl Shared for $value {})+ };
 }
-shared!(DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, ShieldSettings, Word);
+shared!(
+    DigitSlot,
+    EndpointSlot,
+    EndpointState,
+    Meta,
+    NextHopSlot,
+    ProfileSlot,
+    RtcpPlaces,
+    ShieldSettings,
+    Word
+);
 
 /// The values of an array map, shared with the kernel for as long as this lives; or of a file, as an array map has them.
 pub(super) struct Mapping<T: Shared> {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use edge_core::media::{MediaReport, Offender, RtpQuality};
 use edge_ebpf::abi::{
-    ABI_VERSION, DIGITS, DigitSlot, DigitTold, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, META,
-    MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX, NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, Quality,
-    STATES,
+    ABI_VERSION, DIGITS, DigitSlot, DigitTold, ENDPOINTS, Endpoint, EndpointSlot, EndpointState,
+    FLAG_RTCP_APART, FLAG_RTCP_SECOND, META, MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX, NextHopSlot,
+    PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, RtcpPlace, RtcpPlaces, STATES,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
@@ -30,6 +30,7 @@ pub(super) struct SharedTables {
     states: Mapping<EndpointState>,
     next_hops: Mapping<NextHopSlot>,
     profiles: Mapping<ProfileSlot>,
+    rtcp_places: Mapping<RtcpPlaces>,
     digits: Mapping<DigitSlot>,
     flows_max: u32,
     flows: AtomicU32,
@@ -56,6 +57,7 @@ impl SharedTables {
             states: home.map(STATES, endpoints)?,
             next_hops: home.map(NEXT_HOPS, NEXT_HOPS_MAX.into())?,
             profiles: home.map(PROFILES, PROFILES_MAX.into())?,
+            rtcp_places: home.map(RTCP_PLACES, endpoints)?,
             digits: home.map(DIGITS, endpoints)?,
             layout,
             flows_max,
@@ -71,8 +73,13 @@ impl SharedTables {
     pub(super) fn in_use(&self) -> (Vec<u32>, HashSet<u16>) {
         let used = (0..).zip(self.endpoints.iter()).filter(|(_, slot)| slot.call() != 0);
         let used: Vec<u32> = used.map(|(index, _)| index).collect();
-        let hop = |index: &u32| self.endpoint(*index).read().map_or(0, |endpoint| endpoint.next_hop);
-        let rows = used.iter().map(hop).filter(|row| (1..NEXT_HOPS_MAX).contains(row)).collect();
+        let hops = |index: &u32| {
+            let entry = self.endpoint(*index).read().ok();
+            let rtcp = entry.and_then(|entry| self.rtcp_place(*index, &entry)).map(|place| place.next_hop);
+            [entry.map(|entry| entry.next_hop), rtcp]
+        };
+        let rows =
+            used.iter().flat_map(hops).flatten().filter(|row| (1..NEXT_HOPS_MAX).contains(row)).collect();
         (used, rows)
     }
 
@@ -102,6 +109,21 @@ impl SharedTables {
     /// The slot at an index of [`Layout::endpoint`].
     pub(super) fn endpoint(&self, index: u32) -> &EndpointSlot {
         &self.endpoints[index as usize]
+    }
+
+    /// Where an endpoint with this entry has its RTCP, if that is at an address of its own.
+    pub(super) fn rtcp_place(&self, index: u32, entry: &Endpoint) -> Option<RtcpPlace> {
+        entry.rtcp_apart().map(|second| self.rtcp_places[index as usize].read(second))
+    }
+
+    /// Writes an entry whose RTCP is at a place of its own: first that, where no packet looks yet.
+    pub(super) fn write_apart(&self, index: u32, entry: &Endpoint, place: &RtcpPlace) {
+        let slot = self.endpoint(index);
+        let second = slot.read().ok().and_then(|former| former.rtcp_apart()) == Some(false);
+        self.rtcp_places[index as usize].write(second, place);
+        let which = if second { FLAG_RTCP_SECOND } else { 0 };
+        let flags = entry.flags & !FLAG_RTCP_SECOND | FLAG_RTCP_APART | which;
+        slot.write(&Endpoint { flags, ..*entry });
     }
 
     /// Keeps the host's own stack from answering at the ports of an endpoint, where it sees their packets.
@@ -274,6 +296,10 @@ impl Tables for SharedTables {
 
     fn profile(&self, row: u32) -> Option<&ProfileSlot> {
         self.profiles.get(row as usize)
+    }
+
+    fn rtcp_places(&self, index: u32) -> Option<&RtcpPlaces> {
+        self.rtcp_places.get(index as usize)
     }
 
     fn digits(&self, index: u32) -> Option<&DigitSlot> {

@@ -1,6 +1,7 @@
 //! Installs, changes and removes the media of calls.
 
 mod adoption;
+mod apart;
 mod flows;
 
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +9,8 @@ use std::sync::Arc;
 
 use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic};
 use edge_ebpf::abi::{
-    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
-    SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, RtcpPlace, SOURCE_LATCH, SOURCE_PORT,
+    SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 
 pub use flows::SeenFlow;
@@ -74,18 +75,20 @@ impl DatapathWriter {
     }
 
     /// Sends the packets of a call by where its routes lead now. A leg whose far side has no route any more, or one
-    /// that it may not take, goes on as it was.
+    /// that it may not take, goes on as it was; and so it does until the neighbour there has answered, for which routes are said
+    /// to have changed once more.
     pub fn follow_routes(&mut self, installed: &Installed) {
         for leg in installed.streams.iter().flatten() {
             let Ok(next_hop) = self.acquire_next_hop(&leg.endpoint) else { continue };
             let slot = self.tables.endpoint(leg.index);
             match slot.read() {
-                Ok(entry) if entry.next_hop != next_hop => {
+                Ok(entry) if self.leads_elsewhere(entry.next_hop, next_hop) => {
                     slot.write(&Endpoint { next_hop, ..entry });
                     self.release_next_hop(entry.next_hop);
                 }
                 Ok(_) | Err(Torn) => self.release_next_hop(next_hop),
             }
+            self.follow_rtcp(leg);
         }
     }
 
@@ -200,9 +203,16 @@ impl DatapathWriter {
             let slot = self.tables.endpoint(leg.index);
             let kept = slot.read().ok().filter(|_| !moved).map(|former| former.generation);
             let generation = kept.unwrap_or_else(|| slot.next_generation());
-            let Rows { next_hop, profile } = rows;
+            let Rows { next_hop, rtcp_hop, profile } = rows;
             let peer = peer.index;
-            slot.write(&Endpoint { call, peer, next_hop, profile, generation, ..entry(&leg.endpoint) });
+            let entry = Endpoint { call, peer, next_hop, profile, generation, ..entry(&leg.endpoint) };
+            match apart::rtcp_address(&leg.endpoint) {
+                Some(address) => {
+                    let place = RtcpPlace { remote: key(address), next_hop: rtcp_hop };
+                    self.tables.write_apart(leg.index, &entry, &place);
+                }
+                None => slot.write(&entry),
+            }
             self.tables.hold_ports(leg.index, leg.endpoint.local);
         }
     }
@@ -214,6 +224,7 @@ impl DatapathWriter {
             for (leg, endpoint) in [&stream.a, &stream.b].into_iter().enumerate() {
                 let hop = self.acquire_next_hop(endpoint);
                 rows[index][leg].next_hop = hop.inspect_err(|_| self.release(&rows))?;
+                rows[index][leg].rtcp_hop = self.acquire_rtcp_hop(endpoint, 0);
                 let profile = self.acquire_profile(endpoint);
                 rows[index][leg].profile = profile.inspect_err(|_| self.release(&rows))?;
             }
@@ -231,14 +242,28 @@ impl DatapathWriter {
         }
     }
 
+    /// Whether packets that go by one row are to go by another one from now on.
+    fn leads_elsewhere(&self, from: u16, to: u16) -> bool {
+        let is_ready = |row| self.tables.next_hop(row).read().destination.is_some();
+        if from == to {
+            return false;
+        }
+        let may_go = is_ready(to) || !is_ready(from);
+        if !may_go {
+            self.next_hops.wait_for(to);
+        }
+        may_go
+    }
+
     /// 0 for a leg that may send anything.
     fn acquire_profile(&self, endpoint: &MediaEndpoint) -> Result<u16, InstallError> {
         endpoint.sends.map_or(Ok(0), |sends| self.profiles.acquire(&sends))
     }
 
     fn release(&self, rows: &[[Rows; 2]]) {
-        for Rows { next_hop, profile } in rows.iter().flatten() {
+        for Rows { next_hop, rtcp_hop, profile } in rows.iter().flatten() {
             self.release_next_hop(*next_hop);
+            self.release_next_hop(*rtcp_hop);
             if *profile != 0 {
                 self.profiles.release(*profile);
             }
@@ -254,7 +279,10 @@ impl DatapathWriter {
     /// The rows that the entries of a call name. This writer wrote them, so the read cannot be torn.
     fn rows(&self, installed: &Installed) -> Vec<[Rows; 2]> {
         let rows = |leg: &Leg| match self.tables.endpoint(leg.index).read() {
-            Ok(Endpoint { next_hop, profile, .. }) => Rows { next_hop, profile },
+            Ok(entry) => {
+                let Endpoint { next_hop, profile, .. } = entry;
+                Rows { next_hop, rtcp_hop: self.rtcp_hop(leg.index, &entry), profile }
+            }
             Err(Torn) => Rows::default(),
         };
         installed.streams.iter().map(|[a, b]| [rows(a), rows(b)]).collect()
@@ -265,6 +293,8 @@ impl DatapathWriter {
 #[derive(Debug, Clone, Copy, Default)]
 struct Rows {
     next_hop: u16,
+    /// That of RTCP, where it is at an address of its own.
+    rtcp_hop: u16,
     profile: u16,
 }
 
@@ -335,13 +365,12 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
     };
     let Some(remote) = remote else { return described };
     let far = far_address(&remote, source_policy);
-    // One remote address per entry: RTCP to another host (RFC 3605 allows it) is not relayed, and the ports that an
-    // SDP names behind a NAT mean nothing at the NAT's address.
+    // The ports that an SDP names behind a NAT mean nothing at the NAT's address.
     let port = |named: SocketAddr| if named.ip() == far { named.port() } else { 0 };
-    Endpoint {
-        remote: key(far),
-        remote_rtp_port: port(remote.rtp),
-        remote_rtcp_port: if traffic == Traffic::Udptl { 0 } else { port(remote.rtcp) },
-        ..described
-    }
+    let rtcp_port = match traffic {
+        Traffic::Udptl => 0,
+        Traffic::Rtp if apart::rtcp_address(endpoint).is_some() => remote.rtcp.port(),
+        Traffic::Rtp | Traffic::RtpMuxed => port(remote.rtcp),
+    };
+    Endpoint { remote: key(far), remote_rtp_port: port(remote.rtp), remote_rtcp_port: rtcp_port, ..described }
 }

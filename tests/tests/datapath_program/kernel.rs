@@ -45,6 +45,7 @@ impl Kernel {
             .map_max_entries(abi::ENDPOINTS, ENDPOINTS)
             .map_max_entries(abi::STATES, ENDPOINTS)
             .map_max_entries(abi::DIGITS, ENDPOINTS)
+            .map_max_entries(abi::RTCP_PLACES, ENDPOINTS)
             .load(object)
             .expect("the object loads");
         let stages = ebpf.take_map(abi::STAGES).expect("the object has the map");
@@ -81,6 +82,12 @@ impl Kernel {
         let mut states: Array<_, [u8; STATE_LEN]> = self.map(abi::STATES).try_into().expect("an array");
         for index in 0..ENDPOINTS {
             states.set(index, [0; STATE_LEN], 0).expect("the state exists");
+        }
+        let mut places: Array<_, [u8; size_of::<abi::RtcpPlaces>()]> =
+            self.map(abi::RTCP_PLACES).try_into().expect("an array");
+        for index in 0..ENDPOINTS {
+            let bytes: [u8; size_of::<abi::RtcpPlaces>()] = transmute!(scene.rtcp_places(index));
+            places.set(index, bytes, 0).expect("the endpoint exists");
         }
         let mut digits: Array<_, [u8; size_of::<abi::DigitSlot>()]> =
             self.map(abi::DIGITS).try_into().expect("an array");

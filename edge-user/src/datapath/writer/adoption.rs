@@ -6,9 +6,11 @@
 use std::collections::HashSet;
 
 use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport};
-use edge_ebpf::abi::Endpoint;
+use edge_ebpf::abi::{Endpoint, FLAG_RTCP_APART, FLAG_RTCP_SECOND};
 
+use super::super::layout::key;
 use super::super::{Datapath, InstallError};
+use super::apart::rtcp_address;
 use super::{DatapathWriter, Installed, Leg, Rows, entry, far_address};
 
 impl Datapath {
@@ -66,7 +68,9 @@ impl DatapathWriter {
                 let slot = self.tables.endpoint(legs[leg].index).read();
                 !moved[leg]
                     && slot.is_ok_and(|slot| {
-                        (slot.next_hop, slot.profile) == (rows[leg].next_hop, rows[leg].profile)
+                        let Rows { next_hop, rtcp_hop, profile } = rows[leg];
+                        (slot.next_hop, slot.profile) == (next_hop, profile)
+                            && self.rtcp_hop(legs[leg].index, &slot) == rtcp_hop
                     })
             };
             if !(stays(0) && stays(1)) {
@@ -91,7 +95,11 @@ impl DatapathWriter {
         let slot = self.tables.endpoint(leg.index).read().ok();
         slot.is_none_or(|found| {
             let Endpoint { call, next_hop, profile, generation, .. } = found;
-            found != Endpoint { call, next_hop, profile, generation, peer: peer.index, ..planned }
+            let place = self.tables.rtcp_place(leg.index, &found).map(|place| place.remote);
+            let apart = found.flags & (FLAG_RTCP_APART | FLAG_RTCP_SECOND);
+            let (flags, peer) = (planned.flags | apart, peer.index);
+            place != rtcp_address(&leg.endpoint).map(key)
+                || found != Endpoint { call, next_hop, profile, generation, peer, flags, ..planned }
         })
     }
 
@@ -107,6 +115,9 @@ impl DatapathWriter {
                 let far = far_address(&remote, leg.endpoint.source_policy);
                 let hop = self.next_hops.acquire_left(far, leg.endpoint.local.ip(), former);
                 rows[index][number].next_hop = hop.inspect_err(|_| self.release(&rows))?;
+                let former = self.tables.endpoint(leg.index).read();
+                let former = former.map_or(0, |slot| self.rtcp_hop(leg.index, &slot));
+                rows[index][number].rtcp_hop = self.acquire_rtcp_hop(&leg.endpoint, former);
             }
         }
         Ok(rows)

@@ -1,0 +1,151 @@
+//! Where media goes when routes change under it.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use edge_ebpf::testing::rtp;
+use edge_tests::drill::{PATIENCE, caller, start, with_edge};
+use edge_tests::lab::{Lab, PEER_DEVICE, Side};
+use edge_tests::process::wait_until;
+use edge_tests::sipp::script::Script;
+use edge_tests::{EdgeConfig, Sipp};
+
+/// Where the PBX has its media: behind two hops, both of which are the PBX itself.
+const MEDIA: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 77);
+const SECOND_HOP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 30);
+const SECOND_DEVICE: &str = "second";
+const MEDIA_PORT: u16 = 7400;
+const EDGE_PORT: u16 = 20_000;
+/// Between two packets: the ring of a veth holds 256 of them, and the rate is that of one G.711 stream.
+const SPACING: Duration = Duration::from_millis(10);
+/// Packets by the new hop that are enough to believe it.
+const ENOUGH: u64 = 20;
+/// Longer than anything here takes: the call is left to the end of the drill.
+const HOLD_MS: u32 = 60_000;
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_running_call_follows_its_route_and_loses_nothing() -> Result<()> {
+    with_edge(EdgeConfig::default().media_ports("20000-20007").shards(1), |lab, edge| {
+        two_hops(lab)?;
+        lead_by(lab, Side::Pbx.peer_address())?;
+        let near = bound(lab, Side::Carrier, Side::Carrier.peer_address())?;
+        let far = bound(lab, Side::Pbx, MEDIA)?;
+        let pair = start(lab, caller(Side::Carrier, calling()), Sipp::called(Side::Pbx, called()))?;
+        // Media before the call is there is nobody's.
+        let first = wait_until(PATIENCE, || {
+            send(&near, 0).ok()?;
+            received(&far)
+        });
+        first.context("media does not cross")?;
+        let before = by_second_hop(lab)?;
+        let (done, listening) = (AtomicBool::new(false), AtomicBool::new(true));
+        let (sent, heard) = thread::scope(|scope| -> Result<_> {
+            let sender = scope.spawn(|| stream(&near, &done));
+            let listener = scope.spawn(|| listen(&far, &listening));
+            let moved = lead_by(lab, SECOND_HOP).and_then(|()| {
+                let moved =
+                    wait_until(PATIENCE, || (by_second_hop(lab).ok()? >= before + ENOUGH).then_some(()));
+                moved.context("media does not go by the new hop")
+            });
+            done.store(true, Ordering::Relaxed);
+            let sent = sender.join().map_err(|_panic| anyhow::anyhow!("the sender panicked"))?;
+            // What is under way arrives within the time-out of the socket.
+            thread::sleep(SPACING);
+            listening.store(false, Ordering::Relaxed);
+            let heard = listener.join().map_err(|_panic| anyhow::anyhow!("the listener panicked"))?;
+            moved.map(|()| (sent, heard))
+        })?;
+        let lost: Vec<u16> = (1..=sent).filter(|sequence| !heard.contains(sequence)).collect();
+        ensure!(lost.is_empty(), "of {sent} packets {lost:?} are lost: {:?}", edge.counters()?);
+        drop(pair);
+        edge.stop()
+    })
+}
+
+/// Gives the PBX a second station on its link, and media behind both.
+fn two_hops(lab: &Lab) -> Result<()> {
+    let pbx = lab.peer(Side::Pbx);
+    // Each station answers for its own address only.
+    pbx.sysctl("net/ipv4/conf/all/arp_ignore", "1")?;
+    pbx.ip(&["link", "add", SECOND_DEVICE, "link", PEER_DEVICE, "type", "macvlan", "mode", "bridge"])?;
+    pbx.ip(&["address", "add", &format!("{SECOND_HOP}/32"), "dev", SECOND_DEVICE])?;
+    pbx.ip(&["link", "set", SECOND_DEVICE, "up"])?;
+    pbx.ip(&["address", "add", &format!("{MEDIA}/32"), "dev", "lo"])
+}
+
+fn lead_by(lab: &Lab, hop: Ipv4Addr) -> Result<()> {
+    lab.edge().ip(&["route", "replace", &format!("{MEDIA}/32"), "via", &hop.to_string(), "dev", "inside"])
+}
+
+/// Packets that the second station has taken in.
+fn by_second_hop(lab: &Lab) -> Result<u64> {
+    let shown = lab.peer(Side::Pbx).command("ip", &["-s", "link", "show", "dev", SECOND_DEVICE])?;
+    let counts = shown.lines().skip_while(|line| !line.trim_start().starts_with("RX:")).nth(1);
+    let packets = counts.and_then(|counts| counts.split_whitespace().nth(1));
+    packets.and_then(|packets| packets.parse().ok()).with_context(|| shown.clone())
+}
+
+fn bound(lab: &Lab, side: Side, address: Ipv4Addr) -> Result<UdpSocket> {
+    let socket = lab.peer(side).run(|| UdpSocket::bind((address, MEDIA_PORT)))??;
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    Ok(socket)
+}
+
+fn send(near: &UdpSocket, sequence: u16) -> Result<()> {
+    let packet = rtp(sequence, u32::from(sequence) * 160, 7, 160);
+    near.send_to(&packet, (Side::Carrier.edge_address(), EDGE_PORT))?;
+    Ok(())
+}
+
+/// Packets from number 1 on until it is `done`; returns the last number.
+fn stream(near: &UdpSocket, done: &AtomicBool) -> u16 {
+    let mut sequence = 0;
+    while !done.load(Ordering::Relaxed) && sequence < u16::MAX {
+        sequence += 1;
+        if send(near, sequence).is_err() {
+            break;
+        }
+        thread::sleep(SPACING);
+    }
+    sequence
+}
+
+/// The number of the next packet.
+fn received(far: &UdpSocket) -> Option<u16> {
+    let mut packet = [0; 256];
+    let length = far.recv(&mut packet).ok()?;
+    (length == 172).then(|| u16::from_be_bytes([packet[2], packet[3]]))
+}
+
+fn listen(far: &UdpSocket, listening: &AtomicBool) -> HashSet<u16> {
+    let mut heard = HashSet::new();
+    loop {
+        match received(far) {
+            Some(sequence) => heard.insert(sequence),
+            None if listening.load(Ordering::Relaxed) => continue,
+            None => return heard,
+        };
+    }
+}
+
+fn description(address: &str) -> String {
+    format!(
+        "v=0\no=script 1 1 IN IP4 {address}\ns=-\nc=IN IP4 {address}\nt=0 0\nm=audio {MEDIA_PORT} RTP/AVP 8"
+    )
+}
+
+fn calling() -> edge_tests::sipp::Scenario {
+    let script = Script::caller("calls and stays").asks("INVITE", &[], &description("[local_ip]"));
+    script.may_hear(100).may_hear(180).hears(200, &[]).acknowledges("").waits(HOLD_MS).scenario()
+}
+
+fn called() -> edge_tests::sipp::Scenario {
+    let script = Script::called("has its media behind two hops").is_asked("INVITE", &[]);
+    let script = script.answers("200 OK", &[], &description(&MEDIA.to_string())).is_asked("ACK", &[]);
+    script.waits(HOLD_MS).scenario()
+}
