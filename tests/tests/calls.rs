@@ -1,6 +1,7 @@
 //! Calls through edge with SIPp as both peers: what carrier and PBX see, hear and are charged for.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +10,7 @@ use edge_tests::edge::{Cdr, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::raw::{RawPeer, is_response};
 use edge_tests::witness::{Account, Crossing};
-use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
+use edge_tests::{EdgeConfig, EdgeProcess, Leg, Sipp, Witness, scenario};
 
 /// Packets of one stream in a call of two seconds.
 const PACKETS: u64 = 2 * 50;
@@ -41,6 +42,37 @@ fn calls_from_both_sides_carry_media_in_xdp() -> Result<()> {
         }
         assert_eq!(cdrs.iter().filter(|cdr| cdr.trunk(Leg::A) == "carrier").count(), 4);
         nothing_shows_through(&account);
+        Ok(())
+    })
+}
+
+/// Two port pairs an address, so that four calls need two addresses on each side.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn calls_use_every_media_address_of_a_realm() -> Result<()> {
+    const CALLS: u32 = 4;
+    let more = |side: Side| {
+        let [a, b, c, d] = side.edge_address().octets();
+        Ipv4Addr::new(a, b, c, d + 1)
+    };
+    let config = EdgeConfig::default().media_ports("20000-20003").shards(1);
+    let config = Side::BOTH.into_iter().fold(config, |config, side| config.more_media(side, more(side)));
+    Lab::drill(|lab| {
+        for side in Side::BOTH {
+            let address = format!("{}/24", more(side));
+            lab.edge().ip(&["address", "add", &address, "dev", side.edge_device()])?;
+        }
+        let edge = EdgeProcess::start(lab, &config)?;
+        let witness = Witness::start(lab)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS).seconds(2);
+        let callers = caller(Side::Carrier, scenario!("caller-hangs-up")).calls(CALLS).seconds(2);
+        start(lab, callers, called)?.succeed()?;
+        edge.stop()?;
+        let account = witness.finish()?;
+        assert_eq!(account.faults(), [""; 0]);
+        assert_eq!(account.shared_ports(), []);
+        assert_eq!(account.streams.len(), 2 * CALLS as usize);
+        assert!(account.streams.iter().all(|stream| stream.received == PACKETS), "{:?}", account.streams);
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! One network device: whether XDP runs in its driver, and what would make it lose packets.
 
 use super::Finding;
-use super::driver;
+use super::{driver, system};
 use crate::config::XdpMode;
 use crate::host::{Attached, Facts, Link};
 
@@ -10,8 +10,14 @@ pub(super) fn examine(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Vec<
     if mode == Some(XdpMode::Off) {
         return vec![state(link), merging(link)];
     }
-    let checks =
-        [state(link), native(link, mode), mtu(link), merging(link), program(link), queues(link, facts)];
+    let checks = [
+        state(link),
+        native(link, mode),
+        mtu(link, facts),
+        merging(link),
+        program(link),
+        queues(link, facts),
+    ];
     checks.into_iter().chain(trap(link, facts)).collect()
 }
 
@@ -44,7 +50,12 @@ fn native(link: &Link, mode: Option<XdpMode>) -> Finding {
 
 fn generic_only(subject: &str, name: &str, mode: Option<XdpMode>) -> Finding {
     let found = format!("{name} has generic XDP only");
-    let change = "choose a device whose driver runs XDP: generic XDP has a fraction of its speed";
+    let change = if name == driver::VLAN {
+        "native XDP needs a device of its own for the VLAN, which sees no tags: a virtual function \
+         (`ip link set PARENT vf NUMBER vlan ID`), or a network card of the virtual machine for each VLAN"
+    } else {
+        "choose a device whose driver runs XDP: generic XDP has a fraction of its speed"
+    };
     match mode {
         Some(XdpMode::Generic | XdpMode::Off) => Finding::ok(subject, found),
         Some(XdpMode::Native) => {
@@ -54,10 +65,17 @@ fn generic_only(subject: &str, name: &str, mode: Option<XdpMode>) -> Finding {
     }
 }
 
-fn mtu(link: &Link) -> Finding {
+fn mtu(link: &Link, facts: &Facts) -> Finding {
     let subject = subject(link, "MTU");
-    let limit = link.driver.as_deref().and_then(driver::known).and_then(|driver| driver.mtu_max);
-    match limit {
+    let driver = link.driver.as_deref().and_then(driver::known);
+    let since = driver.and_then(|driver| driver.fragments_since);
+    let in_fragments =
+        since.is_some_and(|since| system::version(&facts.kernel).is_some_and(|ours| ours >= since));
+    match driver.and_then(|driver| driver.mtu_max) {
+        Some(max) if link.mtu > max && in_fragments => Finding::ok(
+            &subject,
+            format!("{}, in fragments above {max}, of which the first has all headers", link.mtu),
+        ),
         Some(max) if link.mtu > max => Finding::fail(
             &subject,
             format!("{}, and the driver runs XDP up to {max} only", link.mtu),
@@ -146,6 +164,12 @@ fn trap(link: &Link, facts: &Facts) -> Option<Finding> {
             "the far end of a veth drops redirected frames unless it merges (GRO) or has an XDP program, and its own \
              sockets leave checksums to an offload",
             "at the far end: `ethtool -K PEER gro on tx off`",
+        )),
+        "gve" => Some(Finding::warn(
+            &subject,
+            "gve leaves two bytes before a frame: media that comes by IPv4 cannot leave by IPv6, whose header is longer \
+             (counted as no_headroom)",
+            "keep both sides of such calls on one IP family, or run with mode = \"generic\"",
         )),
         "virtio_net" => virtio(link, facts, &subject),
         "ena" => ena(link, &subject),

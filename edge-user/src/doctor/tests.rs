@@ -39,10 +39,22 @@ const TABLE: &[(&str, Change, &str, Verdict)] = &[
     ("device down", |f| f.links[0].up = false, "eth0 state", Warn),
     ("no driver", |f| f.links[0].driver = None, "eth0 driver", Warn),
     ("unknown driver", |f| f.links[0].driver = Some("hyperjet".to_owned()), "eth0 driver", Warn),
+    ("VLAN device", |f| driver(f, "802.1Q VLAN Support", 1500), "eth0 driver", Warn),
     ("driver without XDP", |f| f.links[0].driver = Some("e1000e".to_owned()), "eth0 driver", Warn),
-    ("jumbo frames, limit known", |f| driver(f, "virtio_net", 9000), "eth0 MTU", Fail),
+    ("jumbo frames, limit known", |f| driver(f, "ena", 9000), "eth0 MTU", Fail),
     ("at the limit", |f| driver(f, "virtio_net", 3506), "eth0 MTU", Ok),
-    ("above the limit", |f| driver(f, "veth", 3521), "eth0 MTU", Fail),
+    ("above the limit", |f| driver(f, "igc", 1501), "eth0 MTU", Fail),
+    ("above the limit, in fragments", |f| driver(f, "veth", 9000), "eth0 MTU", Ok),
+    (
+        "above the limit, before fragments",
+        |f| {
+            driver(f, "virtio_net", 9000);
+            f.kernel = "6.1.0-41-amd64".to_owned();
+        },
+        "eth0 MTU",
+        Fail,
+    ),
+    ("no room before a frame", |f| driver(f, "gve", 1500), "eth0 driver trap", Warn),
     ("jumbo frames, limit unknown", |f| f.links[0].mtu = 9000, "eth0 MTU", Warn),
     ("merged in hardware", |f| f.links[0].lro = Some(true), "eth0 LRO", Fail),
     ("merging unknown", |f| f.links[0].lro = None, "eth0 LRO", Ok),

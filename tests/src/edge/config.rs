@@ -1,7 +1,7 @@
 //! The configuration that the lab runs edge with: two realms, two trunks, a route each way.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::certificates::{self, Certificates};
 use crate::lab::{Family, Lab, Side};
@@ -26,6 +26,7 @@ pub struct EdgeConfig {
     visiting: Vec<Side>,
     over_ipv6: Vec<Side>,
     media_of_both: Vec<Side>,
+    more_media: Vec<(Side, IpAddr)>,
     names: Vec<(Side, String)>,
     sections: Vec<String>,
     media_ports: String,
@@ -46,6 +47,7 @@ impl Default for EdgeConfig {
             visiting: Vec::new(),
             over_ipv6: Vec::new(),
             media_of_both: Vec::new(),
+            more_media: Vec::new(),
             names: Vec::new(),
             sections: Vec::new(),
             media_ports: "20000-29999".to_owned(),
@@ -123,6 +125,12 @@ impl EdgeConfig {
     /// Gives a realm media addresses of both families; it listens in one as before.
     pub fn media_of_both(mut self, side: Side) -> Self {
         self.media_of_both.push(side);
+        self
+    }
+
+    /// Gives a realm one more media address, which has to be there.
+    pub fn more_media(mut self, side: Side, address: impl Into<IpAddr>) -> Self {
+        self.more_media.push((side, address.into()));
         self
     }
 
@@ -210,11 +218,12 @@ impl EdgeConfig {
             (String::new(), String::new())
         };
         let sip = on(SIP_PORT);
-        let media = if self.media_of_both.contains(&side) {
+        let mut media = if self.media_of_both.contains(&side) {
             [Family::V4, Family::V6].map(|family| side.edge(family)).to_vec()
         } else {
             vec![address]
         };
+        media.extend(self.more_media.iter().filter(|(of, _)| *of == side).map(|(_, address)| *address));
         let media: Vec<String> = media.iter().map(|address| format!("\"{address}\"")).collect();
         let media = media.join(", ");
         let own = self.realm_keys.iter().filter(|(of, _)| *of == side);
