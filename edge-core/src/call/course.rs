@@ -27,6 +27,7 @@ use super::calling::{admit, called_dialog, early_leg, guard, leg_record, may_go_
 use super::leg::{Leg, LegState};
 use super::reason::Reason;
 use super::record::Outcome;
+use super::redirect::Redirection;
 use super::streams::{End, Streams, is_left_out};
 use super::{Call, Cause, Context, MediaState, Refused, Side};
 
@@ -196,6 +197,14 @@ impl Call {
     pub(super) fn end_attempt(&mut self, outcome: Outcome, ctx: &Context<'_>) {
         if let Some(record) = &mut self.record {
             record.attempt_ended(outcome, ctx.now);
+        }
+    }
+
+    /// It is where it was to go: where else it could have gone is of no more use.
+    pub(super) fn forget_the_way(&mut self) {
+        (self.course, self.redirection) = (Course::default(), Redirection::default());
+        for leg in &mut self.legs {
+            leg.attempts = Attempts::default();
         }
     }
 

@@ -61,7 +61,8 @@ impl Call {
                 let grows = plan.streams.len() > self.relayed.streams.len();
                 let over_at = ctx.now + T1 * 64;
                 self.leg_mut(asked.side).said.note(&sdp);
-                self.early_change = Some(EarlyChange { asked, offer, body, sequence: None, over_at });
+                let change = EarlyChange { asked, offer, body, sequence: None, over_at };
+                self.early_change = Some(Box::new(change));
                 if let Some(exchange) = &mut self.exchange {
                     exchange.changed = true;
                 }
@@ -148,7 +149,8 @@ impl Call {
 
     /// Answers the side that made the offer, and lets go what waited for that.
     pub(super) fn end_early_change(&mut self, code: StatusCode, body: Option<Bytes>, ctx: &mut Context<'_>) {
-        let Some(EarlyChange { asked, .. }) = self.early_change.take() else { return };
+        let Some(change) = self.early_change.take() else { return };
+        let EarlyChange { asked, .. } = *change;
         // Both sides know now what is agreed.
         if let Some(exchange) = self.exchange.as_mut().filter(|_| code.is_success()) {
             exchange.untold = false;

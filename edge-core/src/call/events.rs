@@ -196,7 +196,7 @@ impl Call {
             | LegState::Closed => {
                 self.acknowledge_unanswered(side.other(), ctx);
                 let pending = self.exchange.take_if(|exchange| exchange.from == side);
-                if let Some(exchange) = pending.filter(Exchange::is_unanswered) {
+                if let Some(exchange) = pending.filter(|exchange| exchange.is_unanswered()) {
                     let code = StatusCode::REQUEST_TERMINATED;
                     let response = exchange.response(self.leg(side), code);
                     ctx.respond(exchange.server, code, response.empty());
@@ -240,6 +240,7 @@ impl Call {
         self.phase_over_at = Some(ctx.now + call_max);
         self.leg_mut(Side::A).state = LegState::Confirmed;
         self.end_attempt(Outcome::Answered, ctx);
+        self.forget_the_way();
         if let Some(record) = &mut self.record {
             record.answered = Some(ctx.now);
             let to = record.b.as_ref().map(|leg| leg.trunk.as_str());

@@ -44,10 +44,10 @@ impl Call {
         let request = leg.dialog.forwarded(&method, branch, sequence, hops_left(&exchange.request));
         let request = exchange.propose(leg, request.header(HeaderName::Allow, ALLOW));
         let request = copy_across(request, &exchange.request.message, HeaderName::RecvInfo);
-        let others = (&self.redirection, self.joining.as_ref());
+        let others = (&self.redirection, self.joining.as_deref());
         let request = introduce(request, (&exchange.request, &near), leg, others);
         let request = permit(request, &exchange.request.message, &near);
-        let request = tell_referrer(self.joining.as_ref(), leg, request);
+        let request = tell_referrer(self.joining.as_deref(), leg, request);
         let request = finish(request, exchange.body.clone());
         if leg.turns_to_tcp(request.len() + ctx.logins.length_of(&leg.trunk), &self.policy, ctx) {
             return self.send_on(ctx);
@@ -122,7 +122,7 @@ impl Call {
         }
         let leg = &mut self.legs[side.index()];
         let first = |exchange: &&mut Exchange| !exchange.interval_raised && !exchange.withdrawn;
-        if let Some(exchange) = self.exchange.as_mut().filter(first)
+        if let Some(exchange) = self.exchange.as_deref_mut().filter(first)
             && leg.timer.raise(response)
         {
             exchange.interval_raised = true;
@@ -318,7 +318,7 @@ impl Call {
             None => self.streams.plan.clone(),
         };
         let grows = plan.streams.len() > self.relayed.streams.len();
-        self.exchange = Some(exchange);
+        self.exchange = Some(Box::new(exchange));
         self.answer_invite(StatusCode::TRYING, None, ctx);
         self.if_relayable(plan, if grows { Then::Extend } else { Then::SendOn }, ctx);
     }
@@ -380,7 +380,7 @@ impl Call {
 
     /// The exchange, when it crosses towards `side`.
     pub(super) fn crossing_to(&mut self, side: Side) -> Option<&mut Exchange> {
-        self.exchange.as_mut().filter(|exchange| exchange.from != side)
+        self.exchange.as_deref_mut().filter(|exchange| exchange.from != side)
     }
 }
 

@@ -168,7 +168,7 @@ impl Call {
 
     /// The calls whose sides this one takes over, while it does.
     pub(crate) fn sources(&self) -> Vec<(Side, Source)> {
-        self.joining.iter().flat_map(Joining::sources).collect()
+        self.joining.iter().flat_map(|joining| joining.sources()).collect()
     }
 
     /// Whether `side` is only a place that is kept for one that another call still has.
@@ -269,7 +269,7 @@ impl Call {
 
     /// Those who wait for this call hear that it has failed.
     fn tell_failure(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
-        for (_, source) in self.joining.take().iter().flat_map(Joining::sources) {
+        for (_, source) in self.joining.take().iter().flat_map(|joining| joining.sources()) {
             ctx.wishes.push_back(Wish::Failed { of: source.call, by: self.key, code });
         }
     }
@@ -377,7 +377,7 @@ impl Call {
                     None => self.streams.plan.clone(),
                 };
                 let grows = plan.streams.len() > self.relayed.streams.len();
-                self.exchange = Some(exchange);
+                self.exchange = Some(Box::new(exchange));
                 self.if_relayable(plan, if grows { Then::Extend } else { Then::SendOn }, ctx);
             }
             Ok(None) => {}

@@ -112,6 +112,8 @@ impl Leg {
         if self.acks.len() == ACKS_MAX {
             self.acks.pop_front();
         }
+        // A session has one as a rule, and keeps it as long as it lasts.
+        self.acks.reserve_exact(1);
         self.acks.push_back(ack);
     }
 }

@@ -145,16 +145,17 @@ impl CallKey {
     }
 }
 
-/// A call and all that belongs to it.
+/// A call and all that belongs to it. A call stands for minutes with nothing under way: what most of the time is not there is
+/// boxed.
 #[derive(Debug)]
 pub(crate) struct Call {
     key: CallKey,
     /// Where it came from.
     pub(crate) origin: Origin,
     legs: [Leg; 2],
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
     /// An offer that crosses while an INVITE is open.
-    early_change: Option<EarlyChange>,
+    early_change: Option<Box<EarlyChange>>,
     /// A re-INVITE of our own, which keeps a session going.
     refreshing: Option<Refreshing>,
     /// Transactions of the newest exchange, the peer's and ours: given up with the call if nobody ended them.
@@ -169,7 +170,7 @@ pub(crate) struct Call {
     /// What happens once it has. Bounded by the host, which answers the datapath's commands before the next message.
     waiting: VecDeque<Waiting>,
     /// The tone that the caller hears, or has heard.
-    ringback: Option<Ringback>,
+    ringback: Option<Box<Ringback>>,
     /// Codec of an answer that the datapath has not agreed to yet.
     codec: Option<String>,
     /// And that of the other side, when it is converted.
@@ -193,7 +194,7 @@ pub(crate) struct Call {
     /// REFERs that crossed to the other side.
     referred: Vec<Referred>,
     /// How it takes sides over from other calls, while it does.
-    joining: Option<Joining>,
+    joining: Option<Box<Joining>>,
     /// The call that its caller was answered for, which takes the place of who was called.
     answered_for: Option<CallKey>,
     /// When the call has been in its phase for too long: unanswered first, then answered.
@@ -207,7 +208,7 @@ pub(crate) struct Call {
     /// What the journal has of it.
     written: Written,
     /// A 2xx of a former process that was not acknowledged.
-    unheard: Option<Unheard>,
+    unheard: Option<Box<Unheard>>,
 }
 
 /// What makes a call.
@@ -216,12 +217,12 @@ pub(crate) struct Begun {
     key: CallKey,
     origin: Origin,
     legs: [Leg; 2],
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
     /// The transaction of the INVITE that asked for it.
     server: TransactionId,
     streams: Streams,
     record: Box<CallRecord>,
-    joining: Option<Joining>,
+    joining: Option<Box<Joining>>,
     redirection: Redirection,
     course: Course,
 }

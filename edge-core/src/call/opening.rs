@@ -77,8 +77,8 @@ impl Arrival<'_> {
         match self.prepare(&mut record, ctx) {
             Ok(Opened { legs, streams, exchange, course, place }) => {
                 let origin = Origin::of(self.trunk, &self.invite, self.ancestor);
-                let (exchange, server) = (Some(exchange), self.server);
-                let joining = self.on_behalf.map(|on_behalf| on_behalf.joining);
+                let (exchange, server) = (Some(Box::new(exchange)), self.server);
+                let joining = self.on_behalf.map(|on_behalf| Box::new(on_behalf.joining));
                 let redirection = Redirection::from(place);
                 let begun = Begun {
                     key,

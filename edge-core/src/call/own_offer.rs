@@ -68,7 +68,7 @@ impl Call {
     ) -> Result<Option<Bytes>, SdpError> {
         let offer = self.offered_by_answer(sdp)?;
         let first = |exchange: &&mut Exchange| exchange.offer.is_none() && exchange.sending.is_some();
-        if self.exchange.as_mut().filter(first).is_none() {
+        if self.exchange.as_deref_mut().filter(first).is_none() {
             return Ok(None);
         }
         let described = self.offer_on(side, &offer, sdp, ctx)?;

@@ -84,7 +84,7 @@ impl Begun {
             server: TransactionId::NONE,
             streams,
             record,
-            joining: Some(joining),
+            joining: Some(Box::new(joining)),
             redirection: Redirection::default(),
             course: Course::default(),
         })
@@ -116,7 +116,7 @@ impl Begun {
                 return Err(Refused::Offer(error));
             }
         }
-        self.exchange = Some(exchange);
+        self.exchange = Some(Box::new(exchange));
         Ok(self)
     }
 }

@@ -51,7 +51,7 @@ impl Call {
             exchange.from == Side::A && offered && !exchange.answered && !exchange.withdrawn
         };
         let waits = side == Side::A && self.leg(Side::A).state == LegState::Early && !self.ending;
-        match self.exchange.as_ref().filter(open).filter(|_| waits) {
+        match self.exchange.as_deref().filter(open).filter(|_| waits) {
             Some(_) if self.early_change.is_some() || !self.waiting.is_empty() => Availability::Later,
             Some(_) => Availability::Unanswered,
             None => Availability::Never,

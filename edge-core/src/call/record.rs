@@ -143,6 +143,8 @@ impl CallRecord {
 
     fn keep(&mut self, attempt: AttemptRecord) {
         if self.attempts.len() < ATTEMPTS_RECORDED_MAX {
+            // Most calls have one, and keep it while they stand.
+            self.attempts.reserve_exact(1);
             self.attempts.push(attempt);
         }
     }

@@ -70,6 +70,10 @@ impl Call {
         while let Some(waiting) = self.waiting.pop_front_if(|waiting| waiting.before.is_none()) {
             self.carry_on(waiting.then, ctx);
         }
+        if self.waiting.is_empty() {
+            // Nothing waits for most of a call's time.
+            self.waiting.shrink_to_fit();
+        }
     }
 
     /// The datapath refused. Nothing of a refused first installation remains there; after a refused change all is as it was.

@@ -74,7 +74,7 @@ impl Call {
     /// Begins to play; returns what the caller is told.
     fn ring_back(&mut self, answer: ToneAnswer, ctx: &mut Context<'_>) -> Option<Bytes> {
         let ToneAnswer { agreement, stream, law, payload_type } = answer;
-        let end = self.streams.plan.streams.get(stream)?.a;
+        let end = &self.streams.plan.streams.get(stream)?.a;
         let caller = &mut self.legs[Side::A.index()];
         let random = ctx.random.next();
         let tone = Tone {
@@ -91,7 +91,8 @@ impl Call {
         };
         let streams = &self.streams;
         let body = caller.session.describe(|origin| streams.answer(&agreement, Side::A, origin));
-        self.ringback = Some(Ringback { answer: agreement, body: body.clone(), told: false, playing: true });
+        let ringback = Ringback { answer: agreement, body: body.clone(), told: false, playing: true };
+        self.ringback = Some(Box::new(ringback));
         if let Some(record) = &mut self.record {
             record.ringback = true;
         }

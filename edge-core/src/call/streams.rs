@@ -194,7 +194,7 @@ impl Streams {
     pub(super) fn go_back_to(&mut self, before: &MediaPlan) {
         for (index, stream) in self.plan.streams.iter_mut().enumerate() {
             match before.streams.get(index) {
-                Some(before) => *stream = *before,
+                Some(before) => *stream = before.clone(),
                 None => (stream.a.remote, stream.b.remote) = (None, None),
             }
         }

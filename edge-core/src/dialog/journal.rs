@@ -33,21 +33,17 @@ pub(crate) struct DialogSnapshot {
 impl Dialog {
     /// What another process has to know of it.
     pub(crate) fn snapshot(&self) -> DialogSnapshot {
-        let Self { call_id, local_tag, remote_tag, local, remote, remote_target, route_set, .. } =
-            self.clone();
-        let Self { sent_by, asked_secure, local_seq, remote_seq: _, path: _, .. } = self.clone();
-        let local_seq = (local_seq / SEQUENCE_STEP + 2) * SEQUENCE_STEP;
         DialogSnapshot {
-            call_id,
-            local_tag,
-            remote_tag,
-            local,
-            remote,
-            remote_target,
-            route_set,
-            sent_by,
-            asked_secure,
-            local_seq,
+            call_id: self.call_id.clone(),
+            local_tag: self.local_tag.clone(),
+            remote_tag: self.remote_tag.clone(),
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+            remote_target: self.remote_target.clone(),
+            route_set: self.route_set.clone(),
+            sent_by: self.sent_by.clone(),
+            asked_secure: self.asked_secure,
+            local_seq: (self.local_seq / SEQUENCE_STEP + 2) * SEQUENCE_STEP,
         }
     }
 }

@@ -42,7 +42,7 @@ impl MediaPlan {
 }
 
 /// A stream of a call: one endpoint a leg, each the other's peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayedStream {
     /// Endpoint that faces the caller.
     pub a: MediaEndpoint,
@@ -51,7 +51,7 @@ pub struct RelayedStream {
 }
 
 /// One leg's media: a local RTP/RTCP port pair and the far side it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaEndpoint {
     /// Local RTP address; its port is even, and RTCP is on the next one (RFC 3550 section 11).
     pub local: SocketAddr,

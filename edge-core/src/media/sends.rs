@@ -4,6 +4,8 @@
 //! Invariants: a payload type has one meaning at most; calls that agree on the same have equal values, so the datapath keeps
 //! one for all of them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// Payload types of one leg. The longest lists in use have about 25, and a peer that answers with other numbers than it was
@@ -72,11 +74,11 @@ pub struct Payload {
 }
 
 /// What a leg may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Sends {
-    payloads: [Payload; PAYLOADS_MAX],
-    count: usize,
+    /// Shared by all plans that name them: those of the call, of the datapath, and what it was before a change.
+    payloads: Arc<[Payload]>,
     /// RTP and RTCP, or UDPTL, with room for tones and jitter.
     pub packets_per_second: u32,
     /// Their bytes on the wire, Ethernet header included.
@@ -102,8 +104,8 @@ struct Written {
 
 impl From<Sends> for Written {
     fn from(sends: Sends) -> Self {
-        let Sends { packets_per_second, bytes_per_second, counts_only, events, digits_as, .. } = sends;
-        let payloads = sends.payloads().to_vec();
+        let Sends { payloads, packets_per_second, bytes_per_second, counts_only, events, digits_as } = sends;
+        let payloads = payloads.to_vec();
         Self { payloads, packets_per_second, bytes_per_second, counts_only, events, digits_as }
     }
 }
@@ -112,36 +114,36 @@ impl From<Written> for Sends {
     fn from(written: Written) -> Self {
         let Written { payloads, packets_per_second, bytes_per_second, counts_only, events, digits_as } =
             written;
-        let nothing = Self::nothing(packets_per_second, bytes_per_second, counts_only);
-        let nothing = Self { events, digits_as, ..nothing };
-        payloads.into_iter().fold(nothing, Self::with)
+        let sends = Self::of(payloads, packets_per_second, bytes_per_second, counts_only);
+        Self { events, digits_as, ..sends }
     }
 }
 
 impl Sends {
-    /// No payload type yet.
+    /// These payload types, of which one that has a meaning already and those that there is no room for count nothing.
     #[must_use]
-    pub const fn nothing(packets_per_second: u32, bytes_per_second: u32, counts_only: bool) -> Self {
-        let none = Payload { arrives_as: 0, leaves_as: 0, handling: Handling::Plain, carries_digits: false };
-        let payloads = [none; PAYLOADS_MAX];
+    pub fn of(
+        mut payloads: Vec<Payload>,
+        packets_per_second: u32,
+        bytes_per_second: u32,
+        counts_only: bool,
+    ) -> Self {
+        let mut known: u128 = 0;
+        payloads.retain(|payload| {
+            let number = 1 << (payload.arrives_as & 127);
+            let fresh = known & number == 0;
+            known |= number;
+            fresh
+        });
+        payloads.truncate(PAYLOADS_MAX);
         let (events, digits_as) = (Events::Cross, None);
-        Self { payloads, count: 0, packets_per_second, bytes_per_second, counts_only, events, digits_as }
-    }
-
-    /// One payload type more; nothing changes when it has a meaning already, or there is no room.
-    #[must_use]
-    pub fn with(mut self, payload: Payload) -> Self {
-        let known = self.payloads().iter().any(|other| other.arrives_as == payload.arrives_as);
-        if !known && let Some(place) = self.payloads.get_mut(self.count) {
-            *place = payload;
-            self.count += 1;
-        }
-        self
+        let payloads = payloads.into();
+        Self { payloads, packets_per_second, bytes_per_second, counts_only, events, digits_as }
     }
 
     /// Every payload type.
     #[must_use]
     pub fn payloads(&self) -> &[Payload] {
-        &self.payloads[..self.count]
+        &self.payloads
     }
 }

@@ -69,9 +69,9 @@ pub(super) fn held_to(
         Policing::Off if payloads.iter().all(stays) => return None,
         Policing::Off => (0, 0, true),
     };
-    let mut nothing = Sends::nothing(packets, bytes, counts_only);
-    (nothing.events, nothing.digits_as) = (events, digits_as);
-    Some(payloads.into_iter().fold(nothing, Sends::with))
+    let mut sends = Sends::of(payloads, packets, bytes, counts_only);
+    (sends.events, sends.digits_as) = (events, digits_as);
+    Some(sends)
 }
 
 /// That of linear samples for a codec that is not known: none needs more.

@@ -58,7 +58,8 @@ pub(super) fn description(origin: Origin, lines: &[Written<'_>]) -> Bytes {
             Written::Stream { stream, transport, at } => description.stream(stream, transport, *at, session),
         }
     }
-    description.out.into()
+    // As long as it is: the call keeps it.
+    Bytes::copy_from_slice(description.out.as_bytes())
 }
 
 /// A description of ours once more, under the origin of today.

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use super::grammar::is_token;
 use super::{HeaderName, HeaderRules, Message, Method, StatusCode};
 
-/// Room for a trunk INVITE with SDP, so that the buffer rarely grows.
-const CAPACITY: usize = 2048;
+/// Room for nearly every message, so that the buffer rarely grows; and no more, so that an allocator has one at hand.
+const CAPACITY: usize = 1024;
 
 /// A message under construction.
 #[derive(Debug)]
@@ -90,7 +90,8 @@ impl MessageWriter {
         self.out.extend_from_slice(body);
         match self.rules {
             Some(rules) => rules.apply(self.out.into()),
-            None => self.out.into(),
+            // As long as it is: a transaction may keep it for half a minute, and a call for an hour.
+            None => Bytes::copy_from_slice(&self.out),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One transaction as the layer keeps it: its machine, its messages and its two deadlines.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,7 +38,7 @@ pub(super) struct Transaction<O> {
 #[derive(Debug)]
 pub(super) enum Key {
     Client(ClientKey),
-    Server(ServerKey),
+    Server(Arc<ServerKey>),
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@ mod challenged;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -25,8 +26,9 @@ pub use challenged::Challenged;
 #[derive(Debug)]
 pub struct Transactions<O> {
     next_id: u64,
-    table: HashMap<TransactionId, Transaction<O>>,
-    servers: HashMap<ServerKey, TransactionId>,
+    /// Boxed, so that a table that grows moves little: no message waits for that.
+    table: HashMap<TransactionId, Box<Transaction<O>>>,
+    servers: HashMap<Arc<ServerKey>, TransactionId>,
     clients: HashMap<ClientKey, TransactionId>,
     /// The transactions of each connection.
     streams: HashMap<Path, BTreeSet<TransactionId>>,
@@ -151,9 +153,9 @@ impl<O: Copy> Transactions<O> {
         } else {
             Machine::ServerNonInvite(ServerNonInvite::INITIAL)
         };
-        let key = ServerKey::of(request, from);
+        let key = Arc::new(ServerKey::of(request, from));
         let path = from.answering(&request.via);
-        let id = self.insert(machine, owner, Key::Server(key.clone()), path, Bytes::new())?;
+        let id = self.insert(machine, owner, Key::Server(Arc::clone(&key)), path, Bytes::new())?;
         if let Some(transaction) = self.table.get_mut(&id) {
             transaction.other_way = Some(from.at_sent_by(&request.via)).filter(|other| *other != path);
         }
@@ -323,7 +325,7 @@ impl<O: Copy> Transactions<O> {
             retransmission: None,
             lifetime: None,
         };
-        self.table.insert(id, transaction);
+        self.table.insert(id, Box::new(transaction));
         if path.is_reliable() {
             self.streams.entry(path).or_default().insert(id);
         }

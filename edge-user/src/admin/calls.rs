@@ -192,7 +192,8 @@ impl Call {
         } = call;
         let time = |instant: Instant| humantime::format_rfc3339_millis(calendar(instant)).to_string();
         let first = plan.as_ref().and_then(|plan| plan.streams.first());
-        let remotes = first.map(|stream| [stream.a, stream.b].map(|end| end.remote.map(|remote| remote.rtp)));
+        let remotes =
+            first.map(|stream| [&stream.a, &stream.b].map(|end| end.remote.map(|remote| remote.rtp)));
         let codecs = [codec.as_deref(), transcoded.as_deref().or(codec.as_deref())];
         let leg = |index: usize, record: &LegRecord| {
             Leg::of(

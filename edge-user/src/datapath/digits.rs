@@ -145,8 +145,9 @@ impl DatapathWriter {
     /// Digits of this call whose senders have fallen silent before their end. To be asked about once a second.
     pub fn unfinished(&self, installed: &mut Installed, now_ns: u64) -> Vec<Heard> {
         let call = installed.number();
-        let taken =
-            |endpoint: &MediaEndpoint| endpoint.sends.is_some_and(|sends| sends.events == Events::Take);
+        let taken = |endpoint: &MediaEndpoint| {
+            endpoint.sends.as_ref().is_some_and(|sends| sends.events == Events::Take)
+        };
         let mut heard = Vec::new();
         for (leg, place) in installed.places().filter(|(_, place)| taken(&place.endpoint)) {
             let Some((event, last_ns)) = self.tables().digits(place.index).unfinished(call) else { continue };
@@ -186,7 +187,7 @@ impl DatapathWriter {
 }
 
 fn digits_as(endpoint: &MediaEndpoint) -> Option<DigitsAs> {
-    endpoint.sends?.digits_as
+    endpoint.sends.as_ref()?.digits_as
 }
 
 fn ticks(ticks: u16, endpoint: &MediaEndpoint) -> Duration {

@@ -60,7 +60,7 @@ impl Profiles {
         let max = u32::from(PROFILES_MAX) - 1;
         let index = free.pop().ok_or(InstallError::ProfilesFull { max })?;
         self.tables.profile(index).write(&profile(sends));
-        rows.insert(*sends, Row { index, users: 1, rested: 0 });
+        rows.insert(sends.clone(), Row { index, users: 1, rested: 0 });
         Ok(index)
     }
 

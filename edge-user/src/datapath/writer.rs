@@ -117,9 +117,9 @@ impl DatapathWriter {
         let pairs = installed.streams.iter_mut().zip(&plan.streams).zip(rows);
         for (index, ((legs, stream), rows)) in pairs.enumerate() {
             let mut moved = [index >= known; 2];
-            for ((leg, endpoint), moved) in legs.iter_mut().zip([stream.a, stream.b]).zip(&mut moved) {
-                *moved |= far_side(&leg.endpoint) != far_side(&endpoint);
-                leg.endpoint = endpoint;
+            for ((leg, endpoint), moved) in legs.iter_mut().zip([&stream.a, &stream.b]).zip(&mut moved) {
+                *moved |= far_side(&leg.endpoint) != far_side(endpoint);
+                leg.endpoint.clone_from(endpoint);
             }
             self.write(installed.call, legs, rows, moved);
         }
@@ -192,7 +192,7 @@ impl DatapathWriter {
         let local = endpoint.local;
         let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
         match self.tables.endpoint(index).call() {
-            0 => Ok(Leg { index, endpoint: *endpoint, heard: None }),
+            0 => Ok(Leg { index, endpoint: endpoint.clone(), heard: None }),
             call => Err(InstallError::InUse { local, call }),
         }
     }
@@ -257,7 +257,7 @@ impl DatapathWriter {
 
     /// 0 for a leg that may send anything.
     fn acquire_profile(&self, endpoint: &MediaEndpoint) -> Result<u16, InstallError> {
-        endpoint.sends.map_or(Ok(0), |sends| self.profiles.acquire(&sends))
+        endpoint.sends.as_ref().map_or(Ok(0), |sends| self.profiles.acquire(sends))
     }
 
     fn release(&self, rows: &[[Rows; 2]]) {

@@ -48,8 +48,9 @@ pub(super) fn keep(inbox: &Receiver<Note>, mut log: Log, counts: &Counts) {
             Err(RecvTimeoutError::Disconnected) => break,
         };
         let batch: Vec<Note> = first.into_iter().chain(inbox.try_iter().take(BATCH - 1)).collect();
-        let written = log.take(&batch, counts.failing.load(Ordering::Relaxed));
-        note_outcome(written, batch.len(), &log, counts);
+        let notes = batch.len();
+        let written = log.take(batch, counts.failing.load(Ordering::Relaxed));
+        note_outcome(written, notes, &log, counts);
     }
     let failing = counts.failing.load(Ordering::Relaxed);
     note_outcome(log.finish(failing), 0, &log, counts);
@@ -96,12 +97,12 @@ impl Log {
     }
 
     /// Writes notes; after a failure, all that stands.
-    fn take(&mut self, notes: &[Note], failing: bool) -> io::Result<()> {
+    fn take(&mut self, notes: Vec<Note>, failing: bool) -> io::Result<()> {
         let mut bytes = Vec::new();
         for note in notes {
-            let length = format::append(note, &mut bytes);
+            let length = format::append(&note, &mut bytes);
+            self.may_replace |= note == Note::Replace;
             self.stand(note, length);
-            self.may_replace |= *note == Note::Replace;
         }
         if failing {
             return self.write_anew();
@@ -130,13 +131,13 @@ impl Log {
     }
 
     /// Takes note of what stands; `length` is what it takes in the file, if it is an entry.
-    fn stand(&mut self, note: &Note, length: Option<usize>) {
+    fn stand(&mut self, note: Note, length: Option<usize>) {
         let former = match (note, length) {
             (Note::Write { call, media, entry }, Some(_)) => {
                 self.standing_bytes += entry.len() as u64;
-                self.standing.insert(*call, (*media, entry.clone()))
+                self.standing.insert(call, (media, entry))
             }
-            (Note::Forget { call }, _) => self.standing.remove(call),
+            (Note::Forget { call }, _) => self.standing.remove(&call),
             (Note::Write { call, .. }, None) => {
                 tracing::error!(
                     call = format!("{:016x}", call.number()),

@@ -47,8 +47,9 @@ pub(crate) struct DigitCounters {
 impl Call {
     /// The datapath has heard a digit of `side`.
     pub(crate) fn on_digit_heard(&mut self, side: Side, digit: Digit, ctx: &mut Context<'_>) {
-        let takes =
-            |stream: &RelayedStream| stream.end(side).sends.is_some_and(|sends| sends.events == Events::Take);
+        let takes = |stream: &RelayedStream| {
+            stream.end(side).sends.as_ref().is_some_and(|sends| sends.events == Events::Take)
+        };
         if !self.answered() || !self.streams.plan.streams.iter().any(takes) {
             return;
         }
@@ -194,7 +195,7 @@ impl Call {
 
     /// What the speech of `side` may become, when it says its digits by INFO and the other side takes events.
     fn rides_on(&self, side: Side) -> Option<DigitsAs> {
-        self.streams.plan.streams.iter().find_map(|stream| stream.end(side).sends?.digits_as)
+        self.streams.plan.streams.iter().find_map(|stream| stream.end(side).sends.as_ref()?.digits_as)
     }
 
     /// The digit as `to` may know it.

@@ -184,7 +184,7 @@ impl Call {
         let path = Path { peer, ..self.leg(side).dialog.opened_over() };
         ctx.command(Command::Send { path, bytes: response.clone() });
         let waiting = Unacknowledged::new(response, ctx.now);
-        self.unheard = Some(Unheard { side, sequence, path, waiting });
+        self.unheard = Some(Box::new(Unheard { side, sequence, path, waiting }));
     }
 }
 

@@ -112,7 +112,7 @@ impl Unheard {
 impl Call {
     /// When a 2xx of a former process is due again.
     pub(in crate::call) fn unheard_due_at(&self) -> Option<Instant> {
-        self.unheard.as_ref().filter(|_| !self.ending).map(Unheard::due_at)
+        self.unheard.as_ref().filter(|_| !self.ending).map(|unheard| unheard.due_at())
     }
 
     /// Whether this is the ACK that a 2xx of a former process waited for.
@@ -136,7 +136,7 @@ impl Call {
 
     /// The 2xx that a side has not acknowledged.
     pub(super) fn unacknowledged(&self) -> Option<Stage> {
-        if let Some(Unheard { side, sequence, path, waiting }) = &self.unheard {
+        if let Some(Unheard { side, sequence, path, waiting }) = self.unheard.as_deref() {
             let (side, sequence, response) = (*side, *sequence, waiting.response.clone());
             return Some(Stage::Unacknowledged { side, sequence, peer: path.peer, response });
         }

@@ -71,7 +71,8 @@ impl Call {
             phase_over_at: self.phase_over_at.map(|at| clock.write(at)),
         };
         match snapshot.encode() {
-            Ok(bytes) => Some(bytes.into()),
+            // As long as it is: the host keeps it while the call stands.
+            Ok(bytes) => Some(bytes.into_boxed_slice().into()),
             Err(error) => {
                 tracing::error!(call = record.id, "the call cannot be written down: {error}");
                 None

@@ -76,7 +76,7 @@ fn infos(sent: &[(SocketAddr, String)]) -> Vec<&str> {
 fn events_become_infos_one_at_a_time_in_their_order() {
     let mut call = call(DtmfMask::Off);
     let plan = call.bench.plan.clone().unwrap();
-    assert_eq!(plan.streams[0].a.sends.map(|sends| sends.events), Some(Events::Take));
+    assert_eq!(plan.streams[0].a.sends.as_ref().map(|sends| sends.events), Some(Events::Take));
     let first = call.hears(b'1');
     assert_eq!(infos(&first), ["Signal=1\r\nDuration=100\r\n"]);
     let info = &first[0].1;

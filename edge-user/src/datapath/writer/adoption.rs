@@ -84,7 +84,7 @@ impl DatapathWriter {
         let local = planned.local;
         let index = self.tables.layout().endpoint(local).ok_or(InstallError::NotMedia { local })?;
         match self.tables.endpoint(index).call() {
-            found if found == call && call != 0 => Ok(Leg { index, endpoint: *planned, heard: None }),
+            found if found == call && call != 0 => Ok(Leg { index, endpoint: planned.clone(), heard: None }),
             found => Err(InstallError::InUse { local, call: found }),
         }
     }

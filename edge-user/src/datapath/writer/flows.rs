@@ -33,7 +33,7 @@ impl DatapathWriter {
             for (number, leg, peer) in [(0, a, b), (1, b, a)] {
                 flows.push(SeenFlow {
                     leg: number,
-                    endpoint: leg.endpoint,
+                    endpoint: leg.endpoint.clone(),
                     peer: peer.endpoint.local,
                     latched: self.tables.latched(leg.index, call),
                     report: self.tables.report(leg.index, call),
