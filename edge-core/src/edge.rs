@@ -80,6 +80,10 @@ pub struct Edge {
     draining: Draining,
     /// How many challenges may leave.
     challenges: challenges::Challenges,
+    /// Calls that may have to be written down, at most once each.
+    unwritten: Vec<CallKey>,
+    /// When the last input came.
+    now: Instant,
 }
 
 /// How long an overload that goes on is not spoken of again.
@@ -122,11 +126,14 @@ impl Edge {
             overload_said: None,
             draining: Draining::No,
             challenges: challenges::Challenges::default(),
+            unwritten: Vec::new(),
+            now: epoch,
         }
     }
 
     /// Takes one fact. All commands that follow from it come from [`Edge::poll`].
     pub fn handle(&mut self, input: Input, now: Instant) {
+        self.now = now;
         match input {
             Input::Received { path, bytes } => {
                 self.on_arrival(path, bytes, 0, now);
@@ -181,8 +188,11 @@ impl Edge {
         self.grant_wishes(now);
     }
 
-    /// The next thing to do.
+    /// The next thing to do. What changed of calls is written down last, once for all that a host lets follow from each other.
     pub fn poll(&mut self) -> Option<Command> {
+        if self.resources.commands.is_empty() {
+            self.write_down();
+        }
         self.resources.commands.pop_front()
     }
 
@@ -312,10 +322,13 @@ impl Edge {
         let Some(call) = self.calls.get_mut(&key) else { return };
         let mut ctx = self.resources.at(now);
         act(call, &mut ctx);
-        call.keep_journal(&mut ctx);
         if call.is_over() {
+            call.keep_journal(&mut ctx);
             self.forget(key, now);
             return;
+        }
+        if !std::mem::replace(&mut call.noted, true) {
+            self.unwritten.push(key);
         }
         let deadline = call.next_deadline();
         if deadline != call.scheduled {

@@ -123,6 +123,8 @@ impl Call {
     /// The media is gone (or never was there): the record is complete.
     pub(super) fn finish_record(&mut self, reports: Option<[MediaReport; 2]>, ctx: &mut Context<'_>) {
         self.media = MediaState::Gone;
+        // Until its record is kept, whoever goes on knows that it is over.
+        self.keep_journal(ctx);
         let Some(mut record) = self.record.take() else { return };
         record.direct_media = self.streams.are_direct();
         record.a.media_remote = self.media_remote(Side::A);

@@ -203,6 +203,8 @@ pub(crate) struct Call {
     policy: Arc<Policy>,
     /// The deadline that the shard has noted for this call.
     pub(crate) scheduled: Option<Instant>,
+    /// Whether the shard is to look at it once more before it rests.
+    pub(crate) noted: bool,
     /// When a side that owes us a final message is given up.
     closed_by: Option<Instant>,
     /// What the journal has of it.
@@ -273,6 +275,7 @@ impl Call {
             phase_over_at: Some(ctx.now + policy.timers.answer_max),
             policy: Arc::clone(policy),
             scheduled: None,
+            noted: false,
             closed_by: None,
             written: Written::Nothing,
             unheard: None,

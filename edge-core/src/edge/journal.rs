@@ -9,6 +9,15 @@ use crate::call::{Cause, Clock, Journaled, MediaFound, Resumption, Side, Standin
 use super::{Command, Edge, shard};
 
 impl Edge {
+    /// Writes down what has changed since it was asked last.
+    pub(super) fn write_down(&mut self) {
+        for key in self.unwritten.drain(..) {
+            let Some(call) = self.calls.get_mut(&key) else { continue };
+            call.noted = false;
+            call.keep_journal(&mut self.resources.at(self.now));
+        }
+    }
+
     /// Keeps media ports free for calls that another process began: before the first input, with the ports of all such
     /// calls whose media is still there, whichever shard goes on with them.
     pub fn withhold_ports(&mut self, ports: &HashSet<SocketAddr>) {

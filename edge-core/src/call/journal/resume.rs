@@ -111,6 +111,7 @@ impl Snapshot {
             phase_over_at: self.phase_over_at.map(|at| clock.read(at)),
             policy: Arc::clone(policy),
             scheduled: None,
+            noted: false,
             closed_by: None,
             written: Written::Nothing,
             unheard: None,
