@@ -106,6 +106,8 @@ struct Bench {
     unreachable: Option<IpAddr>,
     /// What the journal has.
     journal: BTreeMap<CallKey, Bytes>,
+    /// How often something was written there.
+    writes: usize,
     /// Tones that were begun and ended.
     tones: Vec<(CallKey, Option<Tone>)>,
     /// What the datapath was asked to send of digits.
@@ -132,6 +134,7 @@ impl Bench {
             began: now,
             unreachable: None,
             journal: BTreeMap::new(),
+            writes: 0,
             digits: Vec::new(),
             plan: None,
             tones: Vec::new(),
@@ -178,7 +181,10 @@ impl Bench {
                     let reports = Box::default();
                     self.edge.handle(Input::MediaRemoved { call, reports }, self.now);
                 }
-                Command::Journal { call, entry } => drop(self.journal.insert(call, entry)),
+                Command::Journal { call, entry } => {
+                    self.writes += 1;
+                    self.journal.insert(call, entry);
+                }
                 Command::Forget { call } => drop(self.journal.remove(&call)),
                 Command::PlayTone { call, tone } => self.tones.push((call, Some(tone))),
                 Command::StopTone { call } => self.tones.push((call, None)),

@@ -283,6 +283,15 @@ fn whatever_bits_are_wrong_nothing_panics() {
     }
 }
 
+#[test]
+fn a_call_is_written_down_once_for_all_that_follows_from_a_message() {
+    let mut call = Standing::new();
+    assert_eq!(call.bench.writes, 2, "when it was answered and relayed, and when that was acknowledged");
+    let bye = call.by_carrier("BYE", 2, "");
+    let (_, records) = call.bench.receive(CARRIER, &bye);
+    assert_eq!((call.bench.writes, records.len()), (3, 1), "that it is over, before its record");
+}
+
 /// What version 4 has written is read, and written in the same way: whoever changes that raises [`JOURNAL_VERSION`], and puts
 /// what the new one writes in the place of this.
 #[test]

@@ -51,6 +51,7 @@ fn of(policy: Policy) -> Bench {
         began: now,
         unreachable: None,
         journal: Default::default(),
+        writes: 0,
         tones: Vec::new(),
         digits: Vec::new(),
         plan: None,

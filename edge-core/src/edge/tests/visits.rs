@@ -41,6 +41,7 @@ pub(super) fn of(mut policy: Policy) -> Bench {
         began: now,
         unreachable: None,
         journal: BTreeMap::new(),
+        writes: 0,
         digits: Vec::new(),
         plan: None,
         tones: Vec::new(),
