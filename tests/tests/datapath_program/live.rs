@@ -244,8 +244,8 @@ fn refused_installs_leave_nothing_behind() -> Result<()> {
             writer.install(&with_remote([192, 0, 2, 1])),
             writer.install(&with_remote([172, 16, 0, 2])),
             writer.install(&{
-                let [RelayedStream { a, b }] = good.streams[..] else { bail!("one stream") };
-                MediaPlan::of(a, MediaEndpoint { local: "10.0.0.1:5060".parse()?, ..b })
+                let [RelayedStream { a, b }] = &good.streams[..] else { bail!("one stream") };
+                MediaPlan::of(a.clone(), MediaEndpoint { local: "10.0.0.1:5060".parse()?, ..b.clone() })
             }),
         ];
         ensure!(
@@ -322,13 +322,14 @@ fn media_turns_back_on_one_device() -> Result<()> {
     Lab::drill(|lab| {
         let datapath = start(lab)?;
         let mut writer = datapath.writer()?;
-        let there = plan(PEER_PORT, PEER_PORT).streams[0].a;
+        let there = plan(PEER_PORT, PEER_PORT).streams[0].a.clone();
         let back = MediaEndpoint {
             local: local(Side::Carrier, LOCAL_PORT + 2),
             remote: Some(remote(Side::Carrier.peer_address(), OTHER_PEER_PORT)),
-            ..there
+            ..there.clone()
         };
-        let installed = install_plan(&datapath, &mut writer, &MediaPlan::of(there, back))?;
+        let plan = MediaPlan::of(there.clone(), back.clone());
+        let installed = install_plan(&datapath, &mut writer, &plan)?;
         let (one, other) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Carrier, OTHER_PEER_PORT)?);
         let mut received = [0; 2048];
         for sequence in 0..50 {
