@@ -6,9 +6,10 @@ use std::fmt::{self, Write as _};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use edge_core::policy::{NumberMatch, Route, RouteQuery, Routes, TrunkId};
-use edge_user::config::Config;
+use edge_user::config::{Changes, Config};
+use edge_user::runtime::memory;
 use serde_json::json;
 
 /// Numbers that are looked up in a scan: all of them would take minutes.
@@ -26,14 +27,21 @@ pub struct Report {
     load: Load,
 }
 
-/// What a file of all of them takes to load.
+/// What a file of all of them takes to load, and to load again in which one route is another.
 #[derive(Debug, Clone, Copy)]
 struct Load {
     file_bytes: usize,
+    first: Took,
+    reload: Took,
+}
+
+/// What one of them takes. Memory is that beyond what this process had before, the text of the file in force among it.
+#[derive(Debug, Clone, Copy)]
+struct Took {
     took_ms: f64,
-    /// Memory that stays, the text of the file among it.
+    /// What stays.
     resident_mb: f64,
-    /// Memory while it is read and checked.
+    /// The most on the way.
     peak_mb: f64,
 }
 
@@ -68,20 +76,41 @@ pub fn run(rounds: u32, lookups: usize, routes: usize, trunks: usize) -> Result<
     Ok(Report { routes, trunks, lookup_ns: times.map(median), index_ms: median(index_ms), index_bytes, load })
 }
 
-/// Loads a file with all routes, as `edge run` does.
+/// Loads a file with all routes, and then its successor, by the way that `edge run` and a reload go: read, checked, made a policy with its
+/// tables, compared with what is in force, and put in the place of that.
 fn load(prefixes: &[String], trunks: usize) -> Result<Load> {
-    let file = file(prefixes, trunks);
+    let file = std::env::temp_dir().join(format!("edge-bench-routes-{}.toml", std::process::id()));
+    let text = file_of(prefixes, trunks);
+    let file_bytes = text.len();
+    let another = text.replacen("name = \"r7\"", "name = \"another\"", 1);
+    std::fs::write(&file, text)?;
+    memory::give_back();
     let before = memory_kb("VmRSS:");
-    // The kernel forgets the highest memory so far (proc(5)).
-    std::fs::write("/proc/self/clear_refs", "5")?;
-    let (took, config) = timed(|| Config::parse(&file));
-    let config =
-        config.map_err(|problems| anyhow!("the generated file is not taken: {:?}", problems.first()))?;
-    let more_mb = |name| memory_kb(name).saturating_sub(before) as f64 / 1024.0;
+    let (first, config) = took(before, || Ok(Config::load(&file)?))?;
     ensure!(config.policy.routes.all().len() == prefixes.len(), "routes are missing");
     ensure!(config.policy.trunks.len() == trunks, "trunks are missing");
-    let (took_ms, file_bytes) = (took.as_secs_f64() * 1e3, file.len());
-    Ok(Load { file_bytes, took_ms, resident_mb: more_mb("VmRSS:"), peak_mb: more_mb("VmHWM:") })
+    std::fs::write(&file, another)?;
+    let (reload, changes) = took(before, move || {
+        let fresh = Config::load(&file)?;
+        std::fs::remove_file(&file)?;
+        let changes = Changes::between(&config.text, &fresh.text);
+        drop(config);
+        Ok((fresh, changes))
+    })?;
+    ensure!(changes.1.count == 2, "of one route with another name two things are said: {}", changes.1);
+    Ok(Load { file_bytes, first, reload })
+}
+
+/// Runs `work`, and says what it took.
+fn took<T>(before_kb: u64, work: impl FnOnce() -> Result<T>) -> Result<(Took, T)> {
+    // The kernel forgets the highest memory so far (proc(5)).
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let (took, done) = timed(work);
+    let done = done?;
+    let more_mb = |name| memory_kb(name).saturating_sub(before_kb) as f64 / 1024.0;
+    let peak_mb = more_mb("VmHWM:");
+    memory::give_back();
+    Ok((Took { took_ms: took.as_secs_f64() * 1e3, resident_mb: more_mb("VmRSS:"), peak_mb }, done))
 }
 
 /// Prefixes of three to nine digits behind the plus, each another one, in an order that says nothing.
@@ -155,7 +184,7 @@ fn agree(
 }
 
 /// A file with these routes, each from and to another one of the trunks.
-fn file(prefixes: &[String], trunks: usize) -> String {
+fn file_of(prefixes: &[String], trunks: usize) -> String {
     let mut text = "[node]\nname = \"bench\"\n\n".to_owned();
     for (realm, net) in [("outside", "198.18"), ("inside", "10.0")] {
         let _ = writeln!(
@@ -222,9 +251,8 @@ impl Report {
             "index_ms": self.index_ms,
             "index_bytes": self.index_bytes,
             "file_bytes": self.load.file_bytes,
-            "load_ms": self.load.took_ms,
-            "resident_mb": self.load.resident_mb,
-            "peak_mb": self.load.peak_mb,
+            "load": self.load.first.json(),
+            "reload": self.load.reload.json(),
         })
         .to_string()
     }
@@ -240,14 +268,27 @@ impl fmt::Display for Report {
             writeln!(f, "  {name:<32}{time:>8.0} {:>8.2}", time / tree)?;
         }
         writeln!(f, "  built in {:.0} ms, {:.1} MB", self.index_ms, self.index_bytes as f64 / 1e6)?;
+        let Load { file_bytes, first, reload } = self.load;
         writeln!(
             f,
-            "a file of {:.1} MB with {} trunks and these routes: read and checked in {:.0} ms, with {:.0} MB of memory, {:.0} MB afterwards",
-            self.load.file_bytes as f64 / 1e6,
-            self.trunks,
-            self.load.took_ms,
-            self.load.peak_mb,
-            self.load.resident_mb
-        )
+            "a file of {:.1} MB with {} trunks and these routes",
+            file_bytes as f64 / 1e6,
+            self.trunks
+        )?;
+        for (name, took) in [("loaded", first), ("again, with one other route", reload)] {
+            let Took { took_ms, resident_mb, peak_mb } = took;
+            writeln!(
+                f,
+                "  {name:<32}{took_ms:>8.0} ms, {peak_mb:>4.0} MB at the peak, {resident_mb:>4.0} MB afterwards"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Took {
+    fn json(self) -> serde_json::Value {
+        let Self { took_ms, resident_mb, peak_mb } = self;
+        json!({ "took_ms": took_ms, "resident_mb": resident_mb, "peak_mb": peak_mb })
     }
 }

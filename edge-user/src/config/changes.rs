@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use utoipa::ToSchema;
 
+use super::pieces::Pieces;
+
 /// Changes that are listed one by one: more than a person reads. All are counted.
 const LISTED_MAX: usize = 1_000;
 
@@ -45,8 +47,8 @@ impl Changes {
     /// What `new` changes of `old`, both TOML; a text that is none has nothing in it.
     #[must_use]
     pub fn between(old: &str, new: &str) -> Self {
-        let [old, new] = [old, new].map(|text| text.parse::<Table>().unwrap_or_default());
-        let mut changes = Self::default();
+        let (mut changes, pieces) = (Self::default(), [Pieces::of(old), Pieces::of(new)]);
+        let [old, new] = different(&pieces);
         for (name, value) in &new {
             changes.section(name, old.get(name), Some(value));
         }
@@ -133,6 +135,28 @@ impl Changes {
             self.listed.push(Change { section, key, old, new, what: what.to_owned() });
         }
     }
+}
+
+/// What two files say, but for the routes at the beginning and at the end of both that are written alike: of 200,000 routes few
+/// change at once, and documents of all of them would take a gigabyte.
+fn different([old, new]: &[Pieces<'_>; 2]) -> [Table; 2] {
+    let both = old.routes().len().min(new.routes().len());
+    let first = old.routes().zip(new.routes()).take_while(|(old, new)| old == new).count();
+    let ends = old.routes().rev().zip(new.routes().rev()).take(both - first);
+    let last = ends.take_while(|(old, new)| old == new).count();
+    [old, new].map(|pieces| {
+        let mut table = pieces.rest.parse::<Table>().unwrap_or_default();
+        let some = pieces.routes().len() - first - last;
+        let routes = pieces.routes().skip(first).take(some).filter_map(|text| {
+            let mut piece = text.parse::<Table>().ok()?;
+            piece.get_mut("route")?.as_array_mut()?.pop()
+        });
+        let routes: Vec<Value> = routes.collect();
+        if !routes.is_empty() {
+            table.insert("route".to_owned(), Value::Array(routes));
+        }
+        table
+    })
 }
 
 /// A section and its name.

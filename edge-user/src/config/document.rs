@@ -12,8 +12,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Problem};
-use super::keys::{Keys, Support};
+use super::keys::{self, Keys, Support};
 use super::nearest::nearest;
+use super::pieces::Chunk;
 
 /// A value and the line it stands on.
 #[derive(Debug, Clone, Copy)]
@@ -27,17 +28,40 @@ pub(super) struct At<T> {
 pub(super) struct Report {
     /// Byte offset of each line's first character.
     line_starts: Vec<usize>,
+    /// Number of the first line.
+    first_line: usize,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Report {
     pub(super) fn new(text: &str) -> Self {
+        Self::of_piece(text, 1)
+    }
+
+    /// That of a piece of a file, which begins with the line of this number.
+    pub(super) fn of_piece(text: &str, first_line: usize) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { line_starts, problems: RefCell::default() }
+        Self { line_starts, first_line, problems: RefCell::default() }
+    }
+
+    /// The document, without what was wrong with its form, which is noted; what could not be read is `false`.
+    pub(super) fn parse<'t>(&self, text: &'t str) -> (Spanned<DeTable<'t>>, bool) {
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        for error in &syntax {
+            let line = self.line(&error.span().unwrap_or_default());
+            self.note(line, "", "", Fault::Syntax(error.message().to_owned()));
+        }
+        (document, syntax.is_empty())
+    }
+
+    /// Takes over what is wrong with a piece.
+    pub(super) fn absorb(&self, piece: Self) {
+        self.problems.borrow_mut().append(&mut piece.problems.into_inner());
     }
 
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        self.line_starts.partition_point(|start| *start <= span.start)
+        // The first line starts at zero, so there is at least one.
+        self.first_line + self.line_starts.partition_point(|start| *start <= span.start) - 1
     }
 
     pub(super) fn note(&self, line: usize, section: &str, key: &str, fault: Fault) {
@@ -89,6 +113,18 @@ impl<'a> Section<'a> {
         section
     }
 
+    /// The routes of a piece of this document's file, one after the other.
+    pub(super) fn routes_of(&self, piece: Chunk<'_>, mut take: impl FnMut(Option<Section<'_>>)) {
+        let report = Report::of_piece(piece.text, piece.first_line);
+        let (document, whole) = report.parse(piece.text);
+        if whole {
+            let root = Section::root(&report, document.get_ref(), keys::PIECE);
+            let routes = root.tables_behind(piece.before, "route", keys::ROUTE);
+            routes.into_iter().for_each(&mut take);
+        }
+        self.report.absorb(report);
+    }
+
     /// The table at `key`, empty when it is absent.
     pub(super) fn section(&self, key: &'static str, keys: Keys) -> Self {
         let (line, refused) = (self.line_of(key), self.has(key));
@@ -104,6 +140,11 @@ impl<'a> Section<'a> {
 
     /// The tables of the list at `key`, called by their names, or by their position where they have none.
     pub(super) fn tables(&self, key: &'static str, keys: Keys) -> Vec<Option<Self>> {
+        self.tables_behind(0, key, keys)
+    }
+
+    /// The same, behind as many of its kind in other pieces of the file.
+    pub(super) fn tables_behind(&self, before: usize, key: &'static str, keys: Keys) -> Vec<Option<Self>> {
         let form =
             if self.is_root() { format!("[[{key}]]") } else { "a list of tables, in [{ }]".to_owned() };
         let Some(value) = self.raw(key) else { return Vec::new() };
@@ -113,7 +154,7 @@ impl<'a> Section<'a> {
         };
         let opened = list.iter().enumerate().map(|(index, element)| {
             let name = element.get_ref().get("name").and_then(|name| name.get_ref().as_str());
-            let called = name.map_or_else(|| format!("number {}", index + 1), str::to_owned);
+            let called = name.map_or_else(|| format!("number {}", before + index + 1), str::to_owned);
             self.open(element, key, format!("{} {called}", self.subtitle(key)), keys, form.clone())
         });
         opened.collect()

@@ -46,6 +46,9 @@ pub(super) const ROOT: Keys = &[
     built("admin"),
 ];
 
+/// A piece of the file that has routes alone.
+pub(super) const PIECE: Keys = &[built("route")];
+
 /// `[node]`
 pub(super) const NODE: Keys =
     &[built("name"), built("state_dir"), built("run_dir"), built("shards"), built("drain_grace")];

@@ -31,6 +31,7 @@ mod media;
 mod names;
 pub(crate) mod nearest;
 mod node;
+mod pieces;
 mod plan;
 mod realm;
 mod register;
@@ -57,6 +58,7 @@ use toml::de::DeTable;
 use document::{Report, Section};
 use names::Names;
 use node::NodeSections;
+use pieces::Pieces;
 use realm::RealmDraft;
 use trunk::TrunkDraft;
 
@@ -79,8 +81,7 @@ const REALMS_MAX: usize = 256;
 /// Most trunks: what the other bounds of a node could serve.
 const TRUNKS_MAX: usize = 65_536;
 
-/// Most routes: a numbering plan with a route a number block. 200,000 of them, with a thousand trunks in a file of 20 MB, take 1.2 GB
-/// while it is read and checked (`cargo xtask bench routes`), nearly all of it for the document; their index has 13 MB.
+/// Most routes: a numbering plan with a route a number block. What 200,000 of them take says `cargo xtask bench routes`.
 const ROUTES_MAX: usize = 262_144;
 
 /// Everything that one node does, from one file.
@@ -224,16 +225,19 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, in its order; never empty.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let report = Report::new(text);
-        let (document, syntax) = DeTable::parse_recoverable(text);
-        for error in &syntax {
-            let line = report.line(&error.span().unwrap_or_default());
-            report.note(line, "", "", Fault::Syntax(error.message().to_owned()));
+        Self::read(&Pieces::of(text))
+    }
+
+    fn read(pieces: &Pieces<'_>) -> Result<Self, Vec<Problem>> {
+        let report = Report::new(&pieces.rest);
+        let (document, whole) = report.parse(&pieces.rest);
+        if pieces.len() > 0 && document.get_ref().contains_key("route") {
+            return Self::read(&Pieces::whole(pieces.text));
         }
         // What was made of a broken document would only give rise to faults that nobody wrote.
-        let config = if syntax.is_empty() { read(&report, document.get_ref()) } else { None };
+        let config = if whole { read(&report, document.get_ref(), pieces) } else { None };
         match config {
-            Some(config) if report.is_clean() => Ok(Self { text: text.into(), ..config }),
+            Some(config) if report.is_clean() => Ok(Self { text: pieces.text.into(), ..config }),
             _ => Err(report.into_problems()),
         }
     }
@@ -260,7 +264,7 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
 }
 
 /// Reads the document; `None` when a part was too wrong to go on with, which has been noted.
-fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
+fn read<'a>(report: &'a Report, document: &'a DeTable<'a>, pieces: &Pieces<'_>) -> Option<Config> {
     let root = Section::root(report, document, keys::ROOT);
     let sections = NodeSections::open(&root);
     let node = node::node(&sections.node);
@@ -269,7 +273,7 @@ fn read<'a>(report: &'a Report, document: &'a DeTable<'a>) -> Option<Config> {
     let admin = node::admin(&sections.admin);
     let (shards, drain) = (node::shards(&sections.node), node::drain(&sections.node));
     let dns = node::dns(&sections.dns);
-    let (policy, tls, logins) = policy(&root, &sections, &node.name)?;
+    let (policy, tls, logins) = policy(&root, &sections, &node.name, pieces)?;
     let policy = Arc::new(policy);
     Some(Config { policy, node, log, admin, xdp, cdr, tls, logins, shards, drain, dns, text: Arc::from("") })
 }
@@ -278,6 +282,7 @@ fn policy<'a>(
     root: &Section<'a>,
     node: &NodeSections<'a>,
     name: &str,
+    pieces: &Pieces<'_>,
 ) -> Option<(Policy, TlsConfig, Logins)> {
     let (strangers, shield) = (shield::strangers(&node.shield), shield::shield(&node.shield));
     let timers = node::timers(&node.timers);
@@ -293,12 +298,10 @@ fn policy<'a>(
     let trunks =
         numbered(sections, |section, index| TrunkDraft::read(section, trunk_names.name(index), &realm_names));
 
-    let sections = repeated(root, "route", keys::ROUTE, ROUTES_MAX)?;
-    let route_names = Names::read("route", &sections);
     let (groups, plans) = (as_target::groups(&trunks), RefCell::default());
     let bounds = group::read(root, &groups);
     let known = route::Trunks { names: &trunk_names, drafts: &trunks, groups: &groups, plans: &plans };
-    let routes = numbered(sections, |section, index| route::read(&section, route_names.name(index), known));
+    let routes = route::all(root, pieces, known);
 
     conflicts(&realms, &trunks);
     // Ids are positions in the file, so one section that is missing would shift all that follow it.
@@ -307,7 +310,6 @@ fn policy<'a>(
     let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
     let finish = |trunk: Option<TrunkDraft<'_>>| Some(group::join(trunk?.finish(), &bounds));
     let trunks: Option<Vec<_>> = trunks.into_iter().map(finish).collect();
-    let routes: Option<Vec<_>> = routes.into_iter().collect();
     let (realms, tls): (Vec<_>, Vec<_>) = realms?.into_iter().unzip();
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
     let mut policy = Policy::new(name.to_owned(), realms, trunks?, routes?, strangers, timers).ok()?;
@@ -347,8 +349,7 @@ fn repeated<'a>(
     let sections = root.tables(key, known);
     let example = match key {
         "realm" => "at least one [[realm]], a network that the edge has an address in",
-        "trunk" => "at least one [[trunk]], a peer that calls or is called",
-        _ => "at least one [[route]], the way that calls take",
+        _ => "at least one [[trunk]], a peer that calls or is called",
     };
     root.refuse_absent(key, example);
     if sections.len() > max {

@@ -18,12 +18,20 @@ pub(super) struct Names {
 impl Names {
     /// Reads the names of `sections` and notes those that occur twice.
     pub(super) fn read(kind: &'static str, sections: &[Option<Section<'_>>]) -> Self {
-        let mut all = Self { kind, names: Vec::with_capacity(sections.len()), positions: HashMap::new() };
-        for section in sections {
-            let name = section.as_ref().and_then(|section| all.unique(section));
-            all.names.push(name);
-        }
+        let mut all = Self::none(kind);
+        sections.iter().for_each(|section| all.add(section.as_ref()));
         all
+    }
+
+    /// No names yet.
+    pub(super) fn none(kind: &'static str) -> Self {
+        Self { kind, names: Vec::new(), positions: HashMap::new() }
+    }
+
+    /// Reads that of the next section, and notes it when it has occurred before.
+    pub(super) fn add(&mut self, section: Option<&Section<'_>>) {
+        let name = section.and_then(|section| self.unique(section));
+        self.names.push(name);
     }
 
     fn unique(&mut self, section: &Section<'_>) -> Option<At<Name>> {

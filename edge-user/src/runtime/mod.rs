@@ -13,6 +13,8 @@ mod digits;
 mod heritage;
 mod listener;
 mod listening;
+
+pub mod memory;
 mod node;
 mod process;
 mod reload;

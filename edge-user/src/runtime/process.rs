@@ -39,6 +39,9 @@ use super::tapping::Tapping;
 use super::tones::{Tones, TonesPlayed};
 use super::{clock, digits, heritage, listener, seed, stream, tones};
 
+/// How long after a configuration is in force its memory is tidied up, in seconds.
+const MEMORY_BACK: u8 = 3;
+
 /// Everything that was started.
 pub(super) struct Process {
     pub(super) config: Config,
@@ -63,6 +66,9 @@ pub(super) struct Process {
     unpublished: AtomicBool,
     /// What the guests were numbered when the shield heard of them.
     guests_followed: u64,
+    /// Seconds until what the last configuration was read with, and the one before held, goes back to the host: by then all shards
+    /// have let go of it.
+    memory_back_in: Option<u8>,
     /// Held as long as this process is the node.
     _only_one: UnixDatagram,
 }
@@ -118,6 +124,7 @@ impl Process {
             tapping: Tapping::new(orders),
             unpublished: AtomicBool::new(false),
             guests_followed: 0,
+            memory_back_in: Some(MEMORY_BACK),
             _only_one: only_one,
         };
         process.start_shards(heritage, epoch, (&sockets, streams, tones), &drained_sender)?;

@@ -3,6 +3,7 @@
 //! Invariant: what a number costs to compare is linear in its length: a pattern is an automaton of bounded size.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind, Look};
@@ -52,7 +53,7 @@ impl NumberMatch {
     pub(super) fn specificity(&self) -> (bool, usize) {
         match self {
             Self::Exact(_) => (true, 0),
-            Self::Pattern(pattern) => (false, 2 * pattern.beginning.len() + 1),
+            Self::Pattern(pattern) => (false, 2 * pattern.beginning().len() + 1),
             Self::Prefix(prefix) => (false, 2 * prefix.len()),
         }
     }
@@ -65,14 +66,19 @@ impl fmt::Display for NumberMatch {
             Self::Prefix(prefix) if prefix.is_empty() => f.write_str("any number"),
             Self::Prefix(prefix) => write!(f, "{prefix}..."),
             Self::Exact(numbers) => f.write_str(&numbers.join(", ")),
-            Self::Pattern(pattern) => write!(f, "/{}/", pattern.text),
+            Self::Pattern(pattern) => write!(f, "/{}/", pattern.as_str()),
         }
     }
 }
 
 /// A regular expression that a whole number has to match. What matched a part only would take numbers that nobody thought of.
+///
+/// It is held by a pointer, so that the many routes without one are no larger for it.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct Pattern(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     text: String,
     regex: Regex,
     /// What every number that it takes begins with.
@@ -82,7 +88,7 @@ pub struct Pattern {
 impl PartialEq for Pattern {
     /// The text says it all.
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
@@ -124,25 +130,25 @@ impl Pattern {
             // A text that parses alone and not in brackets, such as one that ends in a comment.
             false => PatternError::Malformed(in_a_line(&error)),
         })?;
-        Ok(Self { text: text.to_owned(), regex, beginning })
+        Ok(Self(Arc::new(Compiled { text: text.to_owned(), regex, beginning })))
     }
 
     /// The regular expression.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// What every number that it takes begins with, as far as it says so.
     #[must_use]
     pub fn beginning(&self) -> &str {
-        &self.beginning
+        &self.0.beginning
     }
 
     /// Whether it takes the whole of `number`.
     #[must_use]
     pub fn takes(&self, number: &str) -> bool {
-        number.len() <= NUMBER_BYTES_MAX && self.regex.is_match(number)
+        number.len() <= NUMBER_BYTES_MAX && self.0.regex.is_match(number)
     }
 }
 

@@ -69,3 +69,20 @@ fn however_much_is_new_it_is_counted_and_not_all_listed() {
     let long = format!("[log]\nfilter = \"{}\"", "x".repeat(500));
     assert!(Changes::between("", &long).to_string().len() < 200);
 }
+
+#[test]
+fn of_routes_that_stay_at_both_ends_nothing_is_said() {
+    let file = |names: &[&str]| {
+        let routes =
+            names.iter().map(|name| format!("[[route]]\nname = \"{}\"\nto = \"{name}\"\n", &name[..1]));
+        format!("[log]\n{}", routes.collect::<String>())
+    };
+    let said = |old: &[&str], new: &[&str]| Changes::between(&file(old), &file(new)).to_string();
+    let moved = "routes: in another order\n";
+    assert_eq!(said(&["a", "b", "c"], &["a", "b", "c"]), "the file says nothing new\n");
+    assert_eq!(said(&["a", "b", "c"], &["a", "b2", "c"]), "route b: to: \"b\" -> \"b2\"\n");
+    assert_eq!(said(&["a", "b", "c"], &["a", "c"]), "route b: removed\n");
+    assert_eq!(said(&["a", "c"], &["a", "b", "c"]), "route b: added\n");
+    assert_eq!(said(&["a"], &["b", "a"]), "route b: added\n");
+    assert_eq!(said(&["a", "b", "c", "d"], &["a", "c", "b", "d"]), moved);
+}

@@ -9,11 +9,34 @@ use edge_core::policy::{Direction, NumberMatch, NumberRewrite, Route, TrunkId};
 
 use super::document::{At, Section};
 use super::fault::Fault;
-use super::keys;
-use super::plan;
+use super::names::Names;
+use super::pieces::Pieces;
+use super::{ROUTES_MAX, keys, plan};
 
 pub(super) use fault::RouteFault;
 pub(super) use targets::Trunks;
+
+/// Reads all routes, a few at a time; `None` when there is none, there are too many, or something was noted of one.
+pub(super) fn all(root: &Section<'_>, pieces: &Pieces<'_>, trunks: Trunks<'_>) -> Option<Vec<Route>> {
+    let here = root.tables("route", keys::ROUTE);
+    if pieces.len() == 0 {
+        root.refuse_absent("route", "at least one [[route]], the way that calls take");
+    }
+    let count = here.len() + pieces.len();
+    if count > ROUTES_MAX {
+        root.note(root.line_of("route"), "route", Fault::TooMany { found: count, max: ROUTES_MAX });
+        return None;
+    }
+    let (mut names, mut routes) = (Names::none("route"), Vec::with_capacity(count));
+    let mut take = |section: Option<Section<'_>>| {
+        names.add(section.as_ref());
+        let name = names.name(routes.len());
+        routes.push(section.and_then(|section| read(&section, name, trunks)));
+    };
+    here.into_iter().for_each(&mut take);
+    pieces.chunks().for_each(|piece| root.routes_of(piece, &mut take));
+    routes.into_iter().collect()
+}
 
 /// Reads one route; `None` when something was noted.
 pub(super) fn read(section: &Section<'_>, name: String, trunks: Trunks<'_>) -> Option<Route> {

@@ -11,13 +11,13 @@ use tokio::sync::mpsc;
 
 use crate::config::Changes;
 use crate::runtime::control::Order;
-use crate::runtime::reload;
 use crate::runtime::resolver::{self, Finding};
 use crate::runtime::shard::{Farewell, Notice};
 use crate::runtime::signals::Signals;
 use crate::runtime::status::Status;
+use crate::runtime::{memory, reload};
 
-use super::Process;
+use super::{MEMORY_BACK, Process};
 
 /// How often neighbours that have not answered ARP yet are looked for again.
 const NEIGHBOURS: Duration = Duration::from_millis(20);
@@ -79,6 +79,14 @@ impl Process {
         self.registrations.keep(&self.policy);
         self.reception.shield.tick();
         self.publish();
+        self.memory_back_in = match self.memory_back_in {
+            Some(0) => {
+                memory::give_back();
+                None
+            }
+            Some(left) => Some(left - 1),
+            None => None,
+        };
     }
 
     /// The shield lets through who has proven itself to be a trunk.
@@ -100,6 +108,8 @@ impl Process {
     /// From now on calls are decided by `policy`.
     pub(super) fn replace_policy(&mut self, policy: Arc<Policy>) {
         self.policy = policy;
+        // The one that it was started with is not to be kept beside.
+        self.config.policy = Arc::clone(&self.policy);
         self.reception.shield.follow(&self.policy);
         self.reception.replace_policy(Arc::clone(&self.policy));
         for shard in &self.shards {
@@ -128,6 +138,7 @@ impl Process {
     }
 
     pub(super) fn reload(&mut self, file: &Path, dry_run: bool) -> Result<Changes, String> {
+        self.memory_back_in = Some(MEMORY_BACK);
         let loaded = reload::load(file, &self.config, &self.node.text(), &self.policy);
         let watched = loaded.and_then(|loaded| {
             if !dry_run {
@@ -141,6 +152,7 @@ impl Process {
                 let said = loaded.said();
                 self.reception.replace_keyring(Arc::new(loaded.keyring));
                 self.replace_policy(loaded.policy);
+                self.config.text = Arc::clone(&loaded.text);
                 self.node.goes_by(loaded.text);
                 tracing::info!(
                     trunks = self.policy.trunks.len(),
