@@ -1,6 +1,8 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod admission;
+mod answered_tone;
+mod associated;
 mod attempt;
 mod challenges;
 mod control;

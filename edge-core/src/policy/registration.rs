@@ -5,6 +5,7 @@
 //!
 //! Invariants: the token is made from a secret and cannot be guessed; from an address without a Contact of ours nobody is this trunk.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Policy, RealmId, Transport, Trunk, TrunkId};
+use super::{Number, OwnNumber, Policy, RealmId, Transport, Trunk, TrunkId};
 use crate::sip::{NameAddr, Request, Uri};
 
 /// Name of the URI parameter that has the token. PBXs of others use the same one.
@@ -80,12 +81,18 @@ pub struct Account {
     pub until: Option<Instant>,
     /// What went wrong last, since the last success.
     pub failure: Option<String>,
+    /// When we ask again by ourselves, while it failed.
+    pub next_try: Option<Instant>,
+    /// By which address the registrar sees us (RFC 3581), behind a NAT another one than ours.
+    pub seen_as: Option<SocketAddr>,
     /// The registrar, once it has answered.
     pub registrar: Option<SocketAddr>,
     /// Where requests of ours have to pass (RFC 3608).
     pub service_route: Vec<Bytes>,
     /// Who we are there, the first one by default (RFC 7315 section 4.1): URIs.
     pub associated: Vec<Bytes>,
+    /// The numbers of these, as routes match them.
+    pub numbers: Vec<Number>,
 }
 
 impl Default for Account {
@@ -94,9 +101,12 @@ impl Default for Account {
             state: "unregistered",
             until: None,
             failure: None,
+            next_try: None,
+            seen_as: None,
             registrar: None,
             service_route: Vec::new(),
             associated: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 }
@@ -115,13 +125,25 @@ impl Registered {
     }
 
     /// Takes note of what is known from now on.
-    pub(crate) fn note(&self, now: bool, account: Account) {
+    pub fn note(&self, now: bool, account: Account) {
         self.now.store(now, Ordering::Relaxed);
         *self.account.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(account);
     }
 }
 
 impl Trunk {
+    /// The numbers that are ours there: as the operator wrote them, else as its registrar has said.
+    #[must_use]
+    pub fn own_numbers(&self) -> Option<Cow<'_, OwnNumber>> {
+        if let Some(own) = &self.identity.own {
+            return Some(Cow::Borrowed(own));
+        }
+        self.register.as_ref()?;
+        let account = self.registered.account();
+        let dids = account.numbers.iter().map(|number| number.as_str().to_owned()).collect();
+        Some(Cow::Owned(OwnNumber { number: account.numbers.first()?.clone(), dids }))
+    }
+
     /// The domain of requests to it, as a URI has it.
     #[must_use]
     pub fn domain(&self) -> String {
@@ -177,8 +199,13 @@ impl Trunk {
             return Claim::Token;
         }
         let number = |number: &String| uri.number().is_some_and(|asked| asked == number.as_str());
-        let named =
-            uri.user() == Some(register.user.as_bytes()) || register.number.as_ref().is_some_and(number);
+        let associated = || {
+            let account = self.registered.account();
+            !account.numbers.is_empty() && account.numbers.contains(&self.numbers.read(uri))
+        };
+        let named = uri.user() == Some(register.user.as_bytes())
+            || register.number.as_ref().is_some_and(number)
+            || associated();
         if named && uri.params().get(TOKEN).is_none() { Claim::Name } else { Claim::None }
     }
 }
@@ -187,7 +214,7 @@ impl Trunk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Claim {
     Token,
-    /// The user or number of it: what is left of a Contact where a proxy drops its parameters.
+    /// The user or a number of it: what is left of a Contact where a proxy drops its parameters.
     Name,
     None,
 }

@@ -83,16 +83,16 @@ impl Keepalive {
         }
     }
 
-    /// One of the requests has come to its end.
+    /// One of the requests has come to its end; returns whose it was.
     pub(super) fn on_outcome(
         &mut self,
         trunk: &Trunk,
         transaction: TransactionId,
         outcome: &Outcome<'_>,
         ctx: &mut Context<'_>,
-    ) {
+    ) -> Option<Target> {
         let mine = |probe: &Probe| probe.inquiry.is_open(transaction);
-        let Some(position) = self.probes.iter().position(mine) else { return };
+        let position = self.probes.iter().position(mine)?;
         let Probe { target, .. } = self.probes.swap_remove(position);
         if self.probes.is_empty() {
             self.patient_until = None;
@@ -101,6 +101,7 @@ impl Keepalive {
             heed_retry_after(&target, response, ctx);
         }
         note_sign(trunk, &target, sign_of(outcome));
+        Some(target)
     }
 
     /// An OPTIONS was challenged; says whether it was sent again.

@@ -161,8 +161,13 @@ impl Relations {
                 registration.on_outcome(transaction, outcome, of, ctx);
             }),
             Errand::Keepalive => {
-                if let Some(keepalive) = &mut relation.keepalive {
-                    keepalive.on_outcome(&relation.trunk, transaction, outcome, ctx);
+                let keepalive = relation.keepalive.as_mut();
+                let asked = keepalive
+                    .and_then(|keepalive| keepalive.on_outcome(&relation.trunk, transaction, outcome, ctx));
+                if let (Some(target), Outcome::Answered(response)) = (asked, outcome) {
+                    relation.registration(id, policy, |registration, of| {
+                        registration.on_seen(&target, response, of, ctx);
+                    });
                 }
             }
             Errand::Test => {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
-use crate::policy::{Account, Policy, Register, Target, Trunk};
+use crate::policy::{Account, Policy, Register, Target, Transport, Trunk};
 use crate::sip::{HeaderName, MessageWriter, Method, Response, Uri};
 use crate::transaction::{Challenged, Path, T1, TransactionId};
 
@@ -225,7 +225,7 @@ impl Registration {
         let wait = wait.map(|wait| wait.min(RETRY_AFTER_MAX));
         match verdict {
             Verdict::Granted(granted) => {
-                self.on_granted(granted, response, ctx);
+                self.on_granted(granted, response, of, ctx);
                 self.step(Input::Accepted, of, ctx);
             }
             Verdict::AtLeast(least) => {
@@ -246,20 +246,46 @@ impl Registration {
         }
         if let (Some(wait), State::Waiting | State::Lapsing) = (wait, self.state) {
             self.due_at = self.due_at.map(|at| at.max(ctx.now + wait));
+            self.publish(self.state, of.trunk);
         }
     }
 
-    fn on_granted(&mut self, granted: Duration, response: &Response, ctx: &Context<'_>) {
+    fn on_granted(&mut self, granted: Duration, response: &Response, of: Of<'_>, ctx: &Context<'_>) {
         self.granted = granted;
         self.failures = 0;
+        let associated = answer::associated(&response.message);
         self.account = Account {
             state: self.account.state,
             until: Some(ctx.now + granted),
             failure: None,
+            next_try: None,
+            seen_as: answer::seen_as(response),
             registrar: self.target.as_ref().map(|target| target.address),
             service_route: answer::service_route(&response.message),
-            associated: answer::associated(&response.message),
+            numbers: answer::numbers(&associated, &of.trunk.numbers),
+            associated,
         };
+    }
+
+    /// The registrar has answered something else, and says by which address it sees us. When that is another one than it was when
+    /// we registered, a NAT on the way has forgotten us, and calls would go nowhere.
+    pub(super) fn on_seen(
+        &mut self,
+        target: &Target,
+        response: &Response,
+        of: Of<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        let is_registrar = self.target.as_ref() == Some(target) && target.transport == Transport::Udp;
+        let (was, now) = (self.account.seen_as, answer::seen_as(response));
+        if let (Some(was), Some(now)) = (was, now)
+            && is_registrar
+            && was != now
+            && self.state == State::Registered
+        {
+            tracing::info!(trunk = of.trunk.name, %was, %now, "seen by another address: registering anew");
+            self.step(Input::Lost, of, ctx);
+        }
     }
 
     /// The target that is asked is not there.
@@ -383,6 +409,8 @@ impl Registration {
         if !self.state.is_bound() {
             self.account.until = None;
         }
+        let fails = matches!(self.state, State::Waiting | State::Lapsing);
+        self.account.next_try = self.due_at.filter(|_| fails);
         let (name, user, domain) = (&trunk.name, &self.register.user, &self.register.domain);
         let failure = self.account.failure.as_deref().unwrap_or("it ran out");
         match (before.is_bound(), self.state.is_bound()) {

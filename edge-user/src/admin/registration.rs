@@ -18,11 +18,16 @@ pub struct Registration {
     pub expires_in_s: Option<u64>,
     /// What went wrong last, since the last success.
     pub failure: Option<String>,
+    /// Seconds until we ask again, while it failed.
+    pub next_try_in_s: Option<u64>,
+    /// By which address the registrar sees us; behind a NAT it is another one than ours.
+    pub seen_as: Option<String>,
     /// The registrar's address.
     pub registrar: Option<String>,
     /// Where our requests have to pass (RFC 3608).
     pub service_route: Vec<String>,
-    /// Who we are there (P-Associated-URI).
+    /// Who we are there (P-Associated-URI, RFC 7315), the default one first: calls from other callers are presented as that, and calls for
+    /// any of them are this trunk's.
     pub associated: Vec<String>,
 }
 
@@ -35,6 +40,8 @@ impl Registration {
             state: account.state.to_owned(),
             expires_in_s: account.until.map(|until| until.saturating_duration_since(clock::now()).as_secs()),
             failure: account.failure.clone(),
+            next_try_in_s: account.next_try.map(|at| at.saturating_duration_since(clock::now()).as_secs()),
+            seen_as: account.seen_as.map(|address| address.to_string()),
             registrar: account.registrar.map(|address| address.to_string()),
             service_route: account.service_route.iter().map(text).collect(),
             associated: account.associated.iter().map(text).collect(),

@@ -98,7 +98,7 @@ pub(super) async fn test(
     Path(name): Path<String>,
 ) -> Result<Json<TrunkTest>, Failure> {
     match control.test_trunk(&name).await {
-        Ok(findings) => Ok(Json(TrunkTest::of(&findings))),
+        Ok(findings) => Ok(Json(TrunkTest::of(&findings, control.node().since_epoch()))),
         Err(NoTest::NoTrunk) => {
             Err(Failure::NotFound(format!("no trunk {name}; `edge trunk list` shows those that there are")))
         }
@@ -108,7 +108,7 @@ pub(super) async fn test(
 }
 
 impl TrunkTest {
-    fn of(findings: &Findings) -> Self {
+    fn of(findings: &Findings, since_epoch: Duration) -> Self {
         let Findings { trunk, names, inspected, tested } = findings;
         let of_target = |target: &TestedTarget| {
             let at = |line: &&Inspected| (line.address, line.transport) == (target.address, target.transport);
@@ -121,7 +121,8 @@ impl TrunkTest {
         };
         let mut problems: Vec<String> = words::of_names(trunk, names.as_ref()).into_iter().collect();
         problems.extend(targets.iter().filter_map(|target| target.problem.clone()));
-        problems.extend(words::of_registration(trunk, tested.settled));
+        problems.extend(words::of_registration(trunk, tested.settled, clock::now()));
+        problems.extend(words::of_bindings(trunk, since_epoch));
         let registration = Registration::of(trunk);
         let leads = leads.unwrap_or_default();
         Self { trunk: trunk.name.clone(), problems, lookups, leads, targets, registration }

@@ -3,6 +3,8 @@
 //! Invariants: a caller who wants to stay unknown is unknown in every From; who that is leaves only for a trunk that
 //! keeps it secret, which is always told to. What a trunk that is not believed says of identities is not read.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::policy::{IdentityHeader, Number, Trunk};
@@ -90,7 +92,13 @@ impl Caller {
         let caller = self.from.as_ref();
         let display = caller.and_then(|party| party.display.as_deref());
         let number = caller.map(|party| &party.number).filter(|number| !number.as_str().is_empty());
-        let number = to.identity.own.as_ref().map_or(number, |own| Some(own.for_caller(number)));
+        let own = to.own_numbers();
+        let number = match (&own, number) {
+            // What a registrar says of our numbers says nothing against showing whose call it is that we forward.
+            (Some(Cow::Owned(_)), Some(number)) if number.global().is_some() => Some(number),
+            (Some(own), number) => Some(own.for_caller(number)),
+            (None, number) => number,
+        };
         name_addr(display, number, to, sent_by).into()
     }
 
@@ -101,7 +109,7 @@ impl Caller {
             (IdentityHeader::Asserted, Some(who)) => request.header(HeaderName::PAssertedIdentity, who),
             (IdentityHeader::Preferred, Some(who)) => request.header(HeaderName::PPreferredIdentity, who),
             (IdentityHeader::RemoteParty, Some(who)) => {
-                let screen = if self.asserted.is_some() || to.identity.own.is_some() { "yes" } else { "no" };
+                let screen = if self.asserted.is_some() || to.own_numbers().is_some() { "yes" } else { "no" };
                 let privacy = if self.privacy.withheld { "full" } else { "off" };
                 let params = format!(";party=calling;screen={screen};privacy={privacy}");
                 request.header(HeaderName::RemotePartyId, [who.as_slice(), params.as_bytes()].concat())
@@ -122,7 +130,8 @@ impl Caller {
         let secret = self.privacy.withheld && !to.identity.keeps_secrets;
         let known = self.asserted.as_ref().or(self.from.as_ref()).filter(|_| !secret);
         let known = known.filter(|party| !party.number.as_str().is_empty());
-        let number = match &to.identity.own {
+        let own = to.own_numbers();
+        let number = match &own {
             Some(own) => own.for_caller(known.map(|party| &party.number)),
             None => &known?.number,
         };

@@ -13,6 +13,14 @@ fn registering(change: impl FnOnce(&mut Register)) -> Control {
     bench(|trunks| register(&mut trunks[0], TOKEN, change))
 }
 
+/// The same, whose trunk is otherwise like this.
+pub(super) fn registering_as(change: impl FnOnce(&mut Trunk)) -> Control {
+    bench(|trunks| {
+        register(&mut trunks[0], TOKEN, |_| {});
+        change(&mut trunks[0]);
+    })
+}
+
 fn register(trunk: &mut Trunk, token: &str, change: impl FnOnce(&mut Register)) {
     let mut register = Register {
         user: "acct42".to_owned(),
@@ -32,13 +40,13 @@ fn register(trunk: &mut Trunk, token: &str, change: impl FnOnce(&mut Register)) 
 }
 
 /// What the edge sends at its start.
-fn first(bench: &mut Control) -> Sent {
+pub(super) fn first(bench: &mut Control) -> Sent {
     bench.edge.handle(Input::TimeElapsed, bench.now);
     bench.carry_out()
 }
 
 /// A 200 to a REGISTER, with these headers.
-fn accepted(register: &str, headers: &str) -> String {
+pub(super) fn accepted(register: &str, headers: &str) -> String {
     answer(register, "200 OK", "r", CARRIER, "").replace(&format!("Contact: <sip:{CARRIER}>\r\n"), headers)
 }
 
@@ -67,7 +75,7 @@ fn next(bench: &mut Control, seconds: u64) -> Sent {
     (0..seconds).map(|_| bench.wait(1)).find(|sent| !sent.is_empty()).expect("something is sent")
 }
 
-fn state(bench: &Control) -> &'static str {
+pub(super) fn state(bench: &Control) -> &'static str {
     bench.edge.policy.trunks[0].registered.account().state
 }
 
@@ -239,7 +247,7 @@ fn at(peer: &str) -> Path {
 }
 
 /// An INVITE of the registrar's for this URI.
-fn invite_for(uri: &str, to: &str, number: u32) -> String {
+pub(super) fn invite_for(uri: &str, to: &str, number: u32) -> String {
     invite(number)
         .replacen("sip:+442071838750@192.0.2.1 SIP", &format!("{uri} SIP"), 1)
         .replace("To: <sip:+442071838750@192.0.2.1>", &format!("To: <{to}>"))

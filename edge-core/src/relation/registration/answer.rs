@@ -1,11 +1,12 @@
 //! What a registrar says: what it grants, what it wants instead, and what it tells of us.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::dialog::SIP_PORT;
-use crate::policy::{Register, TOKEN};
+use crate::policy::{Number, NumberPlan, Register, TOKEN};
 use crate::sip::{HeaderName, Message, NameAddr, Response, StatusCode, Uri};
 
 /// Longest registration that is believed, and asked for because a registrar wants it so.
@@ -104,6 +105,25 @@ pub(super) fn associated(message: &Message) -> Vec<Bytes> {
     let uri = |value: &[u8]| Some(NameAddr::parse(message.share(value.trim_ascii())).ok()?.uri().clone());
     let uris: Vec<Uri> = values.filter_map(uri).collect();
     kept(uris.iter().map(Uri::as_bytes))
+}
+
+/// The numbers of these URIs, as routes match them; none twice.
+pub(super) fn numbers(associated: &[Bytes], plan: &NumberPlan) -> Vec<Number> {
+    let uris = associated.iter().filter_map(|uri| Uri::parse(uri.clone()).ok());
+    let mut numbers: Vec<Number> = Vec::new();
+    for number in uris.map(|uri| plan.read(&uri)) {
+        if !number.as_str().is_empty() && !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
+
+/// By which address the other end sees us (RFC 3581 section 4); `None` where it does not say all of it.
+pub(super) fn seen_as(response: &Response) -> Option<SocketAddr> {
+    let via = &response.via;
+    let address = via.received().or_else(|| via.host_ip())?;
+    Some(SocketAddr::new(address, via.rport().flatten()?))
 }
 
 fn kept<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<Bytes> {

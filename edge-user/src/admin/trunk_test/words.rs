@@ -1,5 +1,7 @@
 //! What a test has found wrong, as a person would say it: what happened, where, and what it probably means.
 
+use std::time::{Duration, Instant};
+
 use edge_core::edge::{Heard, TestedTarget};
 use edge_core::policy::{Auth, Trunk};
 use edge_core::sip::StatusCode;
@@ -83,17 +85,36 @@ fn of_answer(trunk: &Trunk, code: StatusCode, reason: &str) -> Option<String> {
     }
 }
 
-/// What is wrong with our registration, once it was asked for anew.
-pub(super) fn of_registration(trunk: &Trunk, settled: bool) -> Option<String> {
+/// What is wrong with our registration, once it was asked for anew at `now`.
+pub(super) fn of_registration(trunk: &Trunk, settled: bool, now: Instant) -> Option<String> {
     let register = trunk.register.as_ref().filter(|_| trunk.auth == Auth::Registration)?;
     let account = trunk.registered.account();
-    let user = format!("registering as {}@{}", register.user, register.domain);
-    match &account.failure {
-        Some(why) => Some(format!("{user}: {why}")),
-        None if !settled => Some(format!("{user}: no answer yet")),
-        None if account.until.is_none() => Some(format!("{user}: {}", account.state)),
-        None => None,
-    }
+    let why = match &account.failure {
+        Some(why) => why.clone(),
+        None if !settled => "no answer yet".to_owned(),
+        None if account.until.is_none() => account.state.to_owned(),
+        None => return None,
+    };
+    let stands = account.until.map(|until| until.saturating_duration_since(now).as_secs());
+    let so = match stands {
+        Some(left) => format!("still registered for {left} s"),
+        None => "not registered, so calls of it do not reach us".to_owned(),
+    };
+    let next = account.next_try.map(|at| at.saturating_duration_since(now).as_secs());
+    let next = next.map_or_else(String::new, |wait| format!("; the next try is in {wait} s"));
+    Some(format!("registering as {}@{}: {why}; {so}{next}", register.user, register.domain))
+}
+
+/// What is wrong with one that registers with us: there is nowhere to call it while it has not.
+pub(super) fn of_bindings(trunk: &Trunk, since_epoch: Duration) -> Option<String> {
+    let registrar = trunk.visitor.registrar.as_ref()?;
+    let nowhere = !trunk.visitor.bindings.any(since_epoch);
+    nowhere.then(|| {
+        format!(
+            "it is registered nowhere: no REGISTER of user {} has been taken, or the last one has run out; calls to it are refused",
+            registrar.user
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use edge_core::policy::{RealmId, Transport};
+use edge_core::policy::{Account, CallsTo, RealmId, Register, Registrar, Retry, Transport, Visitor};
 
 use super::*;
 use crate::runtime::{Looked, Shaken};
@@ -81,4 +79,51 @@ fn a_name_that_is_not_there_is_told_from_one_without_addresses() {
     let said = |problem| of_names(&trunk(), Some(&names(problem))).unwrap();
     assert_eq!(said("no such name"), "DNS: no such name: 198.51.100.10");
     assert_eq!(said("no such record"), "DNS: 198.51.100.10: DNS has no address for it");
+}
+
+#[test]
+fn who_is_not_registered_hears_why_and_when_it_is_tried_again() {
+    let now = crate::runtime::clock::now();
+    let register = Register {
+        user: "acct42".to_owned(),
+        domain: "sip.x".to_owned(),
+        server: "sip.x".to_owned(),
+        through_proxy: false,
+        number: None,
+        expires: Duration::from_secs(600),
+        bulk: false,
+        retry: Retry::DEFAULT,
+        token: "t".to_owned(),
+    };
+    let trunk = Trunk { auth: Auth::Registration, register: Some(register.into()), ..trunk() };
+    let said = |account: Account, settled| {
+        trunk.registered.note(account.until.is_some(), account);
+        of_registration(&trunk, settled, now)
+    };
+    let failure = || Some("the registrar answers 403 Forbidden".to_owned());
+    let (until, next_try) = (Some(now + Duration::from_secs(100)), Some(now + Duration::from_secs(25)));
+    assert_eq!(said(Account { until, ..Account::default() }, true), None);
+    assert_eq!(
+        said(Account { failure: failure(), next_try, ..Account::default() }, true).unwrap(),
+        "registering as acct42@sip.x: the registrar answers 403 Forbidden; not registered, so calls of it do not reach us; the next try \
+         is in 25 s"
+    );
+    let lapsing = said(Account { failure: failure(), until, next_try, ..Account::default() }, true).unwrap();
+    assert!(lapsing.contains("still registered for 100 s; the next try is in 25 s"), "{lapsing}");
+    let silent = said(Account { state: "registering", ..Account::default() }, false).unwrap();
+    assert!(silent.ends_with("no answer yet; not registered, so calls of it do not reach us"), "{silent}");
+}
+
+#[test]
+fn one_that_has_not_registered_with_us_is_nowhere() {
+    let registrar = Registrar {
+        user: "pbx".to_owned(),
+        expires_min: Duration::from_secs(60),
+        expires_max: Duration::from_secs(600),
+        calls_to: CallsTo::Contact,
+    };
+    let visitor = Visitor { registrar: Some(registrar.into()), ..Visitor::default() };
+    let said = of_bindings(&Trunk { visitor, ..trunk() }, Duration::ZERO).unwrap();
+    assert!(said.starts_with("it is registered nowhere: no REGISTER of user pbx has been taken"), "{said}");
+    assert_eq!(of_bindings(&trunk(), Duration::ZERO), None);
 }
