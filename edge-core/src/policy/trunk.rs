@@ -107,6 +107,8 @@ pub struct Trunk {
     pub media_source: SourcePolicy,
     /// How RTP and RTCP to it are marked; `None` leaves them as they came.
     pub rtp_dscp: Option<Dscp>,
+    /// How SIP to it is marked; as the host marks what it sends, when there is nothing.
+    pub sip_dscp: Option<Dscp>,
     /// How digits go to and from it.
     pub dtmf: DtmfPolicy,
     /// What its media packets are held to, and what may be done to them.
@@ -215,6 +217,7 @@ impl Trunk {
             nat: false,
             media_source: SourcePolicy::Strict,
             rtp_dscp: None,
+            sip_dscp: None,
             dtmf: DtmfPolicy::default(),
             media: super::MediaRules::default(),
             session_timer: Some(SESSION_TIMER),

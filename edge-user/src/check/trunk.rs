@@ -24,8 +24,10 @@ pub(super) fn write(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fm
     if trunk.nat {
         row(f, "behind a NAT", format_args!("requests go to where its messages come from"))?;
     }
-    if let Some(dscp) = trunk.rtp_dscp {
-        row(f, "marking", format_args!("RTP and RTCP to it leave with DSCP {}", dscp.number()))?;
+    for (what, dscp) in [("RTP and RTCP to it leave", trunk.rtp_dscp), ("SIP to it leaves", trunk.sip_dscp)] {
+        if let Some(dscp) = dscp {
+            row(f, "marking", format_args!("{what} with DSCP {}", dscp.number()))?;
+        }
     }
     whether(f, trunk)?;
     signalling(f, trunk)?;

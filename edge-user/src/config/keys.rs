@@ -253,7 +253,7 @@ pub(super) const TRUNK_BREAKER: Keys = &[
 pub(super) const TRUNK_TLS: Keys = &[built("names"), built("ca")];
 
 /// `dscp` of a trunk.
-pub(super) const TRUNK_DSCP: Keys = &[built("rtp"), planned("sip")];
+pub(super) const TRUNK_DSCP: Keys = &[built("rtp"), built("sip")];
 
 /// `[[route]]`
 pub(super) const ROUTE: Keys = &[

@@ -64,7 +64,8 @@ pub(super) struct TrunkDraft<'a> {
     media_source: SourcePolicy,
     session_timer: Option<Duration>,
     reliable_provisional: ReliableProvisional,
-    rtp_dscp: Option<Dscp>,
+    /// Of RTP, and of SIP.
+    dscp: [Option<Dscp>; 2],
     dtmf: edge_core::policy::DtmfPolicy,
     media: edge_core::policy::MediaRules,
     redirects: Redirects,
@@ -102,7 +103,7 @@ impl<'a> TrunkDraft<'a> {
         let media_source = media_source(&section, nat);
         let srtp = section.get("srtp").map_or_else(Srtp::default, |srtp| srtp.value);
         let dscp = section.table("dscp", keys::TRUNK_DSCP);
-        let rtp_dscp = dscp.and_then(|dscp| dscp.get("rtp")).map(|rtp| rtp.value);
+        let dscp = ["rtp", "sip"].map(|key| Some(dscp.as_ref()?.get::<Dscp>(key)?.value));
         let (headers, numbers) = (headers::of_trunk(&section, &name), plan::of_trunk(&section));
         let media = media_rules(&section, &numbers);
         Some(Self {
@@ -131,7 +132,7 @@ impl<'a> TrunkDraft<'a> {
             reliable_provisional: section
                 .get("reliable_provisional")
                 .map_or_else(Default::default, |at| at.value),
-            rtp_dscp,
+            dscp,
             dtmf: dtmf::of_trunk(&section, media.direct, srtp),
             media,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
@@ -179,7 +180,7 @@ impl<'a> TrunkDraft<'a> {
             nat,
             media_source,
             session_timer,
-            rtp_dscp,
+            dscp: [rtp_dscp, sip_dscp],
             dtmf,
             media,
             redirects,
@@ -219,6 +220,7 @@ impl<'a> TrunkDraft<'a> {
             nat,
             media_source,
             rtp_dscp,
+            sip_dscp,
             dtmf,
             media,
             session_timer,

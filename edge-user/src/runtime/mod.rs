@@ -14,6 +14,7 @@ mod heritage;
 mod listener;
 mod listening;
 
+mod marking;
 pub mod memory;
 mod node;
 mod process;

@@ -16,7 +16,7 @@ use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::Edge;
 use edge_core::edge::Shard;
-use edge_core::policy::{ListenerId, Policy};
+use edge_core::policy::{ListenerId, Marking, Policy};
 use tokio::sync::mpsc;
 
 use crate::cdr;
@@ -160,6 +160,7 @@ impl Process {
                 inbox,
                 shards: self.shards.clone(),
                 datapath: self.datapath.writer()?,
+                marking: Marking::of(&self.policy),
                 sockets: Arc::clone(sockets),
                 streams: streams.clone(),
                 tones: tones.of_shard(index),

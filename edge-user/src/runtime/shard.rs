@@ -6,7 +6,7 @@
 mod digits;
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use edge_core::call::{CallKey, CallRecord, CallView, MediaFound};
 use edge_core::edge::{Conduct, Counters, Note as ShardNote, Tested};
-use edge_core::policy::{ListenerId, Policy, Transport, Waiting};
+use edge_core::media::Dscp;
+use edge_core::policy::{ListenerId, Marking, Policy, Transport, Waiting};
 use edge_core::transaction::Path;
 use edge_core::{Command, Edge, Input};
 use hdrhistogram::Histogram;
@@ -162,6 +163,8 @@ pub(super) struct ShardHost {
     pub(super) shards: Vec<Sender<Notice>>,
     /// The datapath's tables.
     pub(super) datapath: DatapathWriter,
+    /// How SIP to each trunk is marked.
+    pub(super) marking: Marking,
     /// Sockets by listener.
     pub(super) sockets: Arc<HashMap<ListenerId, UdpSocket>>,
     /// Where messages for connections go.
@@ -184,7 +187,8 @@ pub(super) struct ShardHost {
 pub(super) struct Running {
     host: ShardHost,
     media: HashMap<CallKey, Installed>,
-    outbox: HashMap<ListenerId, Vec<(SocketAddr, Bytes)>>,
+    /// Datagrams that leave next, by their listener and marking: what is marked alike leaves with one system call.
+    outbox: HashMap<(ListenerId, Option<Dscp>), udp::Datagrams>,
     shown_at: Instant,
     calendar_at: Option<Instant>,
     tests: trunk_test::Waiting,
@@ -265,7 +269,10 @@ impl Running {
                 Notice::Digit(news) => self.heard(news).unwrap_or(Input::TimeElapsed),
                 Notice::Undelivered { path, beginning } => Input::Undelivered { path, beginning },
                 Notice::SendFailed { path } => Input::SendFailed { path },
-                Notice::Policy(policy) => Input::PolicyReplaced(policy),
+                Notice::Policy(policy) => {
+                    self.host.marking = Marking::of(&policy);
+                    Input::PolicyReplaced(policy)
+                }
                 Notice::ShowCalls { filter, reply } => {
                     // Whoever asked may have gone.
                     let _gone = reply.send(self.shown(&filter));
@@ -388,7 +395,10 @@ impl Running {
 
     fn dispatch(&mut self, path: Path, bytes: Bytes) {
         match path.listener.transport {
-            Transport::Udp => self.outbox.entry(path.listener).or_default().push((path.peer, bytes)),
+            Transport::Udp => {
+                let key = (path.listener, self.host.marking.towards(path));
+                self.outbox.entry(key).or_default().push((path.peer, bytes));
+            }
             Transport::Tcp | Transport::Tls => {
                 if self.host.streams.try_send(Outgoing { path, bytes }).is_err() {
                     self.host.status.sends_refused.fetch_add(1, Ordering::Relaxed);
@@ -399,9 +409,9 @@ impl Running {
     }
 
     fn send(&mut self) {
-        for (listener, datagrams) in &mut self.outbox {
+        for ((listener, dscp), datagrams) in &mut self.outbox {
             if let Some(socket) = self.host.sockets.get(listener) {
-                let refused = udp::send_all(socket, datagrams);
+                let refused = udp::send_all(socket, datagrams, *dscp);
                 self.host.status.sends_refused.fetch_add(refused as u64, Ordering::Relaxed);
             }
             datagrams.clear();

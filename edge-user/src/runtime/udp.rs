@@ -9,6 +9,9 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use bytes::Bytes;
+use edge_core::media::Dscp;
+
+use super::marking::Control;
 
 /// Datagrams taken or sent with one system call.
 pub(super) const BATCH: usize = 32;
@@ -156,17 +159,21 @@ impl Inbox {
     }
 }
 
+/// Datagrams, and where they go.
+pub(super) type Datagrams = Vec<(SocketAddr, Bytes)>;
+
 /// Sends datagrams in order. One that the kernel refuses is passed over: to SIP it is a lost packet, and the
 /// transaction sends it again.
 ///
-/// Returns how many were refused.
-pub(super) fn send_all(socket: &UdpSocket, datagrams: &[(SocketAddr, Bytes)]) -> usize {
+/// All of them are marked so, and go to addresses of the socket's family. Returns how many were refused.
+pub(super) fn send_all(socket: &UdpSocket, datagrams: &[(SocketAddr, Bytes)], dscp: Option<Dscp>) -> usize {
     let (mut refused, mut reports) = (0, 0);
+    let mut control = datagrams.first().zip(dscp).map(|((to, _), dscp)| Control::new(to.ip(), dscp));
     let mut rest = datagrams;
     while !rest.is_empty() {
         let batch = &rest[..rest.len().min(BATCH)];
         // The kernel stops before a datagram that it refuses, and says so when that is the first one.
-        match send_batch(socket, batch) {
+        match send_batch(socket, batch, control.as_mut()) {
             Ok(sent) => rest = &rest[sent..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // That of an earlier datagram: this one was not tried yet.
@@ -181,7 +188,11 @@ pub(super) fn send_all(socket: &UdpSocket, datagrams: &[(SocketAddr, Bytes)]) ->
 }
 
 /// Sends until the kernel refuses one; returns how many it took, or why it refused the first.
-fn send_batch(socket: &UdpSocket, batch: &[(SocketAddr, Bytes)]) -> io::Result<usize> {
+fn send_batch(
+    socket: &UdpSocket,
+    batch: &[(SocketAddr, Bytes)],
+    control: Option<&mut Control>,
+) -> io::Result<usize> {
     let mut parts: Vec<libc::iovec> = batch
         .iter()
         .map(|(_, bytes)| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() })
@@ -193,8 +204,14 @@ fn send_batch(socket: &UdpSocket, batch: &[(SocketAddr, Bytes)]) -> io::Result<u
         .zip(&mut receivers)
         .map(|(part, (address, length))| header(part, (&raw mut *address).cast(), *length))
         .collect();
+    if let Some(control) = control {
+        let (said, length): (*mut Control, usize) = (control, size_of::<Control>());
+        for header in &mut headers {
+            (header.msg_hdr.msg_control, header.msg_hdr.msg_controllen) = (said.cast(), length as _);
+        }
+    }
     let count = headers.len() as libc::c_uint;
-    // SAFETY: every header points to bytes and an address that live through the call; sendmmsg reads only.
+    // SAFETY: every header points to bytes, an address and a control message that live through the call; sendmmsg reads only.
     let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, 0) };
     usize::try_from(sent).map_err(|_negative| io::Error::last_os_error())
 }

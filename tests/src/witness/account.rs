@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hdrhistogram::Histogram;
 
-use super::{Crossing, Record, RtpSighting, SipSighting};
+use super::{Crossing, Record, RtpSighting, Segment, SipSighting};
 use crate::lab::Side;
 
 /// Latencies are kept up to a minute, in nanoseconds.
@@ -206,6 +206,11 @@ impl Account {
     /// SIP messages on the link of `side`, in order.
     pub fn sip(&self, side: Side) -> &[SipSighting] {
         self.records.get(&side).map_or(&[], |record| &record.sip)
+    }
+
+    /// TCP segments of signalling on the link of `side`, in order.
+    pub fn segments(&self, side: Side) -> &[Segment] {
+        self.records.get(&side).map_or(&[], |record| &record.segments)
     }
 
     /// RTP packets on the link of `side`, in order.

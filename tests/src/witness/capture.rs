@@ -142,12 +142,13 @@ impl Shared {
 impl Record {
     fn keep(&mut self, sighting: Sighting) -> Result<()> {
         ensure!(
-            self.rtp.len() + self.sip.len() < SIGHTINGS_MAX,
+            self.rtp.len() + self.sip.len() + self.segments.len() < SIGHTINGS_MAX,
             "the load is more than the witness can keep"
         );
         match sighting {
             Sighting::Rtp(packet) => self.rtp.push(packet),
             Sighting::Sip(message) => self.sip.push(message),
+            Sighting::Segment(segment) => self.segments.push(segment),
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Ethernet, IP, UDP and RTP as far as the witness reads them (RFC 791, RFC 8200, RFC 768, RFC 3550 section 5.1).
+//! Ethernet, IP, UDP and RTP as far as the witness reads them (RFC 791, RFC 8200, RFC 768, RFC 3550 section 5.1); of TCP the ports.
 //!
 //! Deliberately not the parser of `edge-ebpf`: a judge does not borrow the eyes of the accused.
 
@@ -6,12 +6,13 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{Crossing, RtpSighting, SipSighting};
+use super::{Crossing, RtpSighting, Segment, SipSighting};
 use crate::sipp::SIP_PORTS;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86DD;
 const IPV6_HEADER_OCTETS: usize = 40;
+const PROTOCOL_TCP: u8 = 6;
 const PROTOCOL_UDP: u8 = 17;
 /// RTCP packet types seen as RTP payload types (RFC 5761 section 4).
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
@@ -23,36 +24,49 @@ pub(super) enum Sighting {
     Rtp(RtpSighting),
     /// A signalling message.
     Sip(SipSighting),
+    /// A segment of a connection for signalling.
+    Segment(Segment),
 }
 
-/// Reads one frame; `None` when it is neither RTP nor SIP over UDP.
+/// Reads one frame; `None` when it is neither RTP nor SIP.
 pub(super) fn read(frame: &[u8], at_ns: u64, crossing: Crossing) -> Option<Sighting> {
     let packet = frame.get(14..)?;
-    let Packet { from, to, dscp, header_right, datagram } = match word(frame, 12)? {
+    let Packet { from, to, dscp, protocol, header_right, datagram } = match word(frame, 12)? {
         ETHERTYPE_IPV4 => ipv4(packet)?,
         ETHERTYPE_IPV6 => ipv6(packet)?,
         _ => return None,
     };
     let from = SocketAddr::new(from, word(datagram, 0)?);
     let to = SocketAddr::new(to, word(datagram, 2)?);
+    let is_sip = SIP_PORTS.contains(&from.port()) || SIP_PORTS.contains(&to.port());
+    if protocol == PROTOCOL_TCP {
+        return is_sip.then_some(Sighting::Segment(Segment { crossing, from, to, dscp }));
+    }
     let payload = datagram.get(8..)?;
-    if SIP_PORTS.contains(&from.port()) || SIP_PORTS.contains(&to.port()) {
+    if is_sip {
         let text = String::from_utf8_lossy(payload).into_owned();
-        return Some(Sighting::Sip(SipSighting { at_ns, crossing, from, to, text }));
+        return Some(Sighting::Sip(SipSighting { at_ns, crossing, from, to, dscp, text }));
     }
     let checksums_right = header_right && udp_checksum_right(&from, &to, datagram);
     let base = RtpBase { at_ns, crossing, from, to, dscp, checksums_right };
     rtp(payload, &base).map(Sighting::Rtp)
 }
 
-/// What IP says of a UDP datagram. Short frames are padded, so its length is IP's.
+/// What IP says of a UDP datagram, or a TCP segment. Short frames are padded, so its length is IP's.
 struct Packet<'frame> {
     from: IpAddr,
     to: IpAddr,
     dscp: u8,
+    protocol: u8,
     /// IPv6 has no checksum of its own.
     header_right: bool,
     datagram: &'frame [u8],
+}
+
+impl Packet<'_> {
+    const fn is_read(&self) -> bool {
+        matches!(self.protocol, PROTOCOL_TCP | PROTOCOL_UDP)
+    }
 }
 
 fn ipv4(packet: &[u8]) -> Option<Packet<'_>> {
@@ -63,10 +77,11 @@ fn ipv4(packet: &[u8]) -> Option<Packet<'_>> {
         from: address(12)?,
         to: address(16)?,
         dscp: packet.get(1)? >> 2,
+        protocol: *packet.get(9)?,
         header_right: sum(header, 0) == 0xFFFF,
         datagram: packet.get(header_octets..usize::from(word(packet, 2)?))?,
     };
-    (*packet.get(9)? == PROTOCOL_UDP).then_some(found)
+    found.is_read().then_some(found)
 }
 
 /// Without extension headers: nobody in the lab sends any.
@@ -80,10 +95,11 @@ fn ipv6(packet: &[u8]) -> Option<Packet<'_>> {
         from: address(8)?,
         to: address(24)?,
         dscp: (word(packet, 0)? >> 6) as u8 & 0x3F,
+        protocol: *packet.get(6)?,
         header_right: packet.first()? >> 4 == 6,
         datagram: packet.get(IPV6_HEADER_OCTETS..end)?,
     };
-    (*packet.get(6)? == PROTOCOL_UDP).then_some(found)
+    found.is_read().then_some(found)
 }
 
 struct RtpBase {

@@ -68,8 +68,23 @@ pub struct SipSighting {
     pub from: SocketAddr,
     /// Destination address.
     pub to: SocketAddr,
+    /// Differentiated services code point.
+    pub dscp: u8,
     /// The whole message.
     pub text: String,
+}
+
+/// A TCP segment on a peer's link, from or to a port of SIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Which way.
+    pub crossing: Crossing,
+    /// Source address.
+    pub from: SocketAddr,
+    /// Destination address.
+    pub to: SocketAddr,
+    /// Differentiated services code point.
+    pub dscp: u8,
 }
 
 impl SipSighting {
@@ -101,6 +116,8 @@ pub struct Record {
     pub rtp: Vec<RtpSighting>,
     /// SIP messages in the order of the link.
     pub sip: Vec<SipSighting>,
+    /// TCP segments of signalling in the order of the link.
+    pub segments: Vec<Segment>,
 }
 
 /// RTP packets seen so far, for showing progress.

@@ -20,6 +20,7 @@ use super::feed::{self, Feed, Refused};
 use super::handshake::{Claim, Proven};
 use super::line::{self, Line};
 use super::{Outgoing, Shared};
+use crate::runtime::marking::mark;
 
 /// Connections of one trunk, in both directions: a carrier opens a handful, and each costs us a buffer.
 const CONNECTIONS_MAX: usize = 256;
@@ -212,6 +213,11 @@ impl Hub {
         let Some(trunk) = self.take_room_for_peer(path) else { return acceptor::turn_away(line.tcp()) };
         if let Err(error) = line.tcp().set_nodelay(true) {
             tracing::debug!(peer = %path.peer, "TCP_NODELAY: {error}");
+        }
+        if let Some(dscp) = self.shared.trunk(path).and_then(|trunk| trunk.sip_dscp)
+            && let Err(error) = mark(line.tcp(), path.peer.ip(), dscp)
+        {
+            tracing::debug!(peer = %path.peer, "marking: {error}");
         }
         let (feed, queue) = feed::queue();
         // Only who has proven to be the trunk may have its requests sent elsewhere.

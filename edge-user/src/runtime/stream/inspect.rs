@@ -58,7 +58,7 @@ pub(in crate::runtime) async fn inspect(
     keyring: Arc<Keyring>,
 ) -> Inspected {
     let began = clock::now();
-    let stream = line::reach(from, address).await;
+    let stream = line::reach(from, address, trunk.sip_dscp).await;
     let took = clock::now().saturating_duration_since(began);
     let (connected, handshake) = match stream {
         Err(words) => (Err(words), None),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use edge_core::media::Dscp;
 use edge_core::policy::{Transport, Trunk};
 use edge_core::transaction::Path;
 use tokio::net::{TcpSocket, TcpStream};
@@ -13,6 +14,7 @@ use tokio_rustls::TlsStream;
 use super::Shared;
 use super::connection::{self, Ending, OurEnd};
 use super::handshake::{self, Claim, Proven};
+use crate::runtime::marking::mark;
 
 /// How long a peer may take to accept a connection: one SYN that is sent again once.
 const CONNECT_MAX: Duration = Duration::from_secs(4);
@@ -55,7 +57,7 @@ pub(super) async fn open(
     claim: &OnceLock<Claim>,
     shared: &Shared,
 ) -> Result<Line, String> {
-    let stream = reach(from, path.peer).await?;
+    let stream = reach(from, path.peer, trunk.sip_dscp).await?;
     match path.listener.transport {
         Transport::Udp | Transport::Tcp => Ok(Line::Plain(stream)),
         Transport::Tls => {
@@ -69,21 +71,24 @@ pub(super) async fn open(
     }
 }
 
-/// Connects as [`open`] does, without TLS.
+/// Connects as [`open`] does, without TLS; from the first packet on all are marked so.
 ///
 /// # Errors
 /// Why there is no connection, in words.
-pub(super) async fn reach(from: IpAddr, peer: SocketAddr) -> Result<TcpStream, String> {
-    match timeout(CONNECT_MAX, connect(from, peer)).await {
+pub(super) async fn reach(from: IpAddr, peer: SocketAddr, dscp: Option<Dscp>) -> Result<TcpStream, String> {
+    match timeout(CONNECT_MAX, connect(from, peer, dscp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_elapsed) => Err(format!("not accepted within {} s", CONNECT_MAX.as_secs())),
     }
 }
 
-async fn connect(from: IpAddr, peer: SocketAddr) -> std::io::Result<TcpStream> {
+async fn connect(from: IpAddr, peer: SocketAddr, dscp: Option<Dscp>) -> std::io::Result<TcpStream> {
     let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.bind(SocketAddr::new(from, 0))?;
+    if let Some(dscp) = dscp {
+        mark(&socket, peer.ip(), dscp)?;
+    }
     let stream = socket.connect(peer).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

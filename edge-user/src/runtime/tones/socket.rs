@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use bytes::Bytes;
 use edge_core::media::Dscp;
 
+use super::super::marking::mark;
 use super::super::udp::{bind_to_device, send_all};
 
 /// Bytes of a UDP header (RFC 768).
@@ -43,7 +44,7 @@ impl Sender {
 
     /// Sends packets, each with its UDP header, in order; returns how many the kernel refused.
     pub(super) fn send(&self, packets: &[(SocketAddr, Bytes)]) -> usize {
-        send_all(&self.0, packets)
+        send_all(&self.0, packets, None)
     }
 }
 
@@ -57,14 +58,6 @@ fn take_nothing_in(socket: &UdpSocket) -> io::Result<()> {
     let mut none = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
     let program = libc::sock_fprog { len: 1, filter: &raw mut none };
     set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
-}
-
-fn mark(socket: &UdpSocket, address: IpAddr, dscp: Dscp) -> io::Result<()> {
-    let class = libc::c_int::from(dscp.number()) << 2;
-    match address {
-        IpAddr::V4(_) => set(socket, libc::IPPROTO_IP, libc::IP_TOS, &class),
-        IpAddr::V6(_) => set(socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, &class),
-    }
 }
 
 fn set<T>(socket: &UdpSocket, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {

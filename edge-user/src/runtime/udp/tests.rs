@@ -15,7 +15,7 @@ fn more_than_a_batch_arrives_in_order_with_its_sender() {
     let sent: Vec<(SocketAddr, Bytes)> =
         (0..BATCH + 3).map(|number| (target, Bytes::from(format!("datagram {number}")))).collect();
 
-    assert_eq!(send_all(&from, &sent), 0);
+    assert_eq!(send_all(&from, &sent, None), 0);
 
     let mut inbox = Inbox::default();
     let mut received = Vec::new();
@@ -35,7 +35,7 @@ fn a_refused_datagram_does_not_stop_the_others() {
     let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let sent = [(target, Bytes::from("one")), (nowhere, Bytes::from("lost")), (target, Bytes::from("two"))];
 
-    assert_eq!(send_all(&from, &sent), 1);
+    assert_eq!(send_all(&from, &sent, None), 1);
 
     let mut received = Vec::new();
     let mut inbox = Inbox::default();
@@ -53,7 +53,7 @@ fn a_datagram_to_a_port_that_is_closed_is_reported_with_what_it_said_and_costs_n
     let mut reported = Vec::new();
     for number in 0..10 {
         let datagrams = [(closed, Bytes::from(format!("lost {number}"))), (target, Bytes::from("taken"))];
-        assert_eq!(send_all(&from, &datagrams), 0);
+        assert_eq!(send_all(&from, &datagrams, None), 0);
     }
     let mut inbox = Inbox::default();
     inbox.receive(&from, |_, _| panic!("nobody has answered")).unwrap();

@@ -33,8 +33,8 @@ fn packet(crossing: Crossing, sequence: u16, at_ns: u64) -> RtpSighting {
 
 fn settle(departures: &[u16], arrivals: &[RtpSighting]) -> Account {
     let sent = departures.iter().map(|sequence| packet(Crossing::Departure, *sequence, 1_000)).collect();
-    let carrier = Record { rtp: sent, sip: Vec::new() };
-    Account::settle(carrier, Record { rtp: arrivals.to_vec(), sip: Vec::new() })
+    let carrier = Record { rtp: sent, ..Record::default() };
+    Account::settle(carrier, Record { rtp: arrivals.to_vec(), ..Record::default() })
 }
 
 fn arrivals(sequences: &[u16]) -> Vec<RtpSighting> {
