@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use edge_tests::drill::{PATIENCE, caller, start, with_edge};
+use edge_tests::drill::{PATIENCE, caller, number, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, Side};
 use edge_tests::sipp::CALLED_TONE_HZ;
+use edge_tests::sipp::script::{BODY, Script, speech};
 use edge_tests::witness::Crossing;
 use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
 
@@ -166,5 +167,71 @@ fn a_caller_hears_the_tone_of_its_country_until_the_called_side_answers() -> Res
             "marked, and summed up right"
         );
         Ok(())
+    })
+}
+
+/// The PBX answers, sends who called to the carrier's other number, and hangs up as soon as that is accepted.
+fn refers_and_leaves() -> Sipp {
+    let refer_to = format!("Refer-To: <sip:{}@anywhere.example>", number(Side::Pbx));
+    let script = Script::called("refers and leaves")
+        .is_asked("INVITE", &[])
+        .answers("200 OK", &[], &speech(1, &[]))
+        .is_asked("ACK", &[])
+        .asks("REFER", &[&refer_to], "")
+        .hears(202, &[])
+        .is_asked("NOTIFY", &[(BODY, "SIP/2.0 100")])
+        .answers("200 OK", &[], "")
+        .asks("BYE", &[], "")
+        .hears(200, &[]);
+    Sipp::called(Side::Pbx, script.scenario())
+}
+
+/// A caller that hears at a port of the drill's, is transferred, and hangs up.
+fn is_transferred() -> Sipp {
+    let here = |version| speech(version, &[]).replace("[media_port]", &LISTENS.to_string());
+    let script = Script::caller("listens and is transferred")
+        .asks("INVITE", &[], &here(1))
+        .may_hear(100)
+        .hears(200, &[])
+        .acknowledges("")
+        .is_asked("INVITE", &[])
+        .answers("200 OK", &[], &here(2))
+        .is_asked("ACK", &[])
+        .waits(1_000)
+        .asks("BYE", &[], "")
+        .hears(200, &[]);
+    caller(Side::Carrier, script.scenario())
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn who_is_answered_hears_the_tone_while_the_target_of_a_transfer_rings() -> Result<()> {
+    let config = EdgeConfig::default()
+        .trunk(Side::Carrier, "tones = \"answered\"\nnumbers = { country = \"44\" }\ndscp = { rtp = \"ef\" }")
+        .trunk(Side::Pbx, "refer = \"consume\"");
+    with_edge(config, |lab, edge| {
+        let ear = ear(lab)?;
+        let target = Sipp::called(Side::Carrier, scenario!("rings-and-answers"));
+        let target = target.key("rings_ms", &(2 * RINGS_MS).to_string()).start(lab)?;
+        let pair = start(lab, is_transferred(), refers_and_leaves())?;
+        let heard = hear(&ear)?;
+        pair.succeed()?;
+        target.wait_for_success(PATIENCE)?;
+        let first = heard.first().context("something is heard")?;
+        let (tone, called): (Vec<_>, Vec<_>) = heard.iter().partition(|packet| packet.ssrc == first.ssrc);
+        is_the_tone(&tone)?;
+        ensure!(called.len() >= 20, "{} packets of the target's", called.len());
+        let talk: Vec<f64> = called[..20].iter().flat_map(|packet| packet.samples.iter().copied()).collect();
+        ensure!(amplitude(&talk, CALLED_TONE_HZ) > 5_000.0, "its own tone");
+        ensure!(called[0].from != first.from, "it comes from another call's port");
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        let first = cdrs.iter().find(|cdr| cdr.cause() == "transferred").context("a transferred call")?;
+        ensure!(first.flag("/ringback"), "{first:?}");
+        let counters = edge.counters()?;
+        ensure!(
+            counters.sip("tone_packets") == tone.len() as u64 && counters.sip("tones_playing") == 0,
+            "{counters:?}"
+        );
+        edge.stop()
     })
 }

@@ -183,7 +183,7 @@ impl Call {
         if !self.ending {
             self.reason = Reason::of(&bye.message);
         }
-        if self.leaves_after_refer(side) {
+        if self.leaves_after_refer(side, ctx) {
             return;
         }
         match self.leg(side).state {

@@ -58,7 +58,7 @@ impl Call {
         let exchange = self.exchange.as_ref().filter(|exchange| exchange.server != TransactionId::NONE)?;
         let caller = self.leg(Side::A);
         let wanted = match caller.trunk.media.tones {
-            Tones::None => false,
+            Tones::None | Tones::Answered => false,
             Tones::EarlyMedia => caller.state == LegState::Early,
         };
         let unheard = exchange.from == Side::A
@@ -102,6 +102,7 @@ impl Call {
 
     /// Plays no more.
     pub(super) fn stop_ringing_back(&mut self, ctx: &mut Context<'_>) {
+        self.stop_ringing_back_kept(ctx);
         let Some(ringback) = &mut self.ringback else { return };
         if std::mem::take(&mut ringback.playing) {
             ctx.command(Command::StopTone { call: self.key });

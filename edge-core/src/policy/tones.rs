@@ -8,6 +8,8 @@ pub enum Tones {
     None,
     /// While who is called rings and sends nothing: the caller hears it as early media.
     EarlyMedia,
+    /// While it is answered already and waits for where it is referred to: no phone plays one by itself then.
+    Answered,
 }
 
 /// How a ringing tone sounds.

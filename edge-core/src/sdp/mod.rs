@@ -37,7 +37,7 @@ pub use offer::{Answer, Offer};
 pub use session::{MediaDescription, SessionDescription};
 pub use stream::{Kind, MediaStream};
 pub use terms::Terms;
-pub use tone::ToneAnswer;
+pub use tone::{Speech, ToneAnswer, is_silent};
 pub use write::renewed;
 
 /// Whose description it is, and which (RFC 8866 section 5.2).

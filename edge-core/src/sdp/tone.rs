@@ -1,9 +1,12 @@
-//! Our own answer to an offer that has crossed and is not answered yet: speech in G.711, which the edge sends itself.
+//! Speech in G.711 which the edge sends itself: under our own answer to an offer that has crossed and is not answered yet, or to a leg
+//! whose session stands.
+
+use std::net::SocketAddr;
 
 use super::direction::Direction;
 use super::format::{MediaFormat, select};
 use super::lines::{Agreement, Proposal};
-use super::offer::{Answer, Line};
+use super::offer::{Answer, Line, read_lines};
 use super::stream::{Kind, MediaStream};
 use super::{Protocol, SdpError};
 use crate::media::Law;
@@ -60,6 +63,44 @@ impl Proposal {
         let kind = self.told().find(|(told, _)| *told == number).map_or(Kind::Audio, |(_, told)| told.kind);
         declined(kind)
     }
+}
+
+/// How a leg can be sent speech whose session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speech {
+    /// Where it hears.
+    pub remote: SocketAddr,
+    /// Law of the samples.
+    pub law: Law,
+    /// Their payload type, as the leg knows it.
+    pub payload_type: u8,
+}
+
+impl Speech {
+    /// For a leg that describes itself as `own` and was told `ours`: in the clear, in the G.711 that both have.
+    #[must_use]
+    pub fn of(own: &[u8], ours: &[u8]) -> Option<Self> {
+        let (own, ours) = (audio(own)?, audio(ours)?);
+        let in_the_clear = matches!(own.protocol, Protocol::Avp | Protocol::Avpf) && own.crypto.is_empty();
+        if !in_the_clear || !own.direction.receive {
+            return None;
+        }
+        let told = |format: &MediaFormat| ours.formats.iter().any(|told| told.same_encoding(format));
+        let (law, format) =
+            own.formats.iter().find_map(|format| Some((law(format).filter(|_| told(format))?, format)))?;
+        Some(Self { remote: own.remote?.rtp, law, payload_type: format.payload_type })
+    }
+}
+
+/// Whether who describes itself so sends no speech.
+#[must_use]
+pub fn is_silent(own: &[u8]) -> bool {
+    audio(own).is_none_or(|stream| !stream.direction.send)
+}
+
+fn audio(description: &[u8]) -> Option<MediaStream> {
+    let lines = read_lines(description).ok()?;
+    lines.into_iter().filter_map(|line| line.stream.ok()).find(|stream| stream.kind == Kind::Audio)
 }
 
 fn declined(kind: Kind) -> Line {

@@ -59,7 +59,7 @@ impl Decided {
     pub(crate) fn of(seed: u64, transport: Transport) -> Self {
         let delayed_offer = if seed.is_multiple_of(2) { DelayedOffer::Pass } else { DelayedOffer::Convert };
         let direct = [0, 0, 0, 0, 1, usize::MAX][usize::try_from(seed % 6).expect("less than six")];
-        let tones = if seed % 4 < 2 { Tones::None } else { Tones::EarlyMedia };
+        let tones = [Tones::None, Tones::Answered, Tones::EarlyMedia, Tones::EarlyMedia][seed as usize % 4];
         Self { transport, delayed_offer, direct, tones }
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn of_trunk(f: &mut Formatter<'_>, trunk: &Trunk) -> fmt::Result {
     let when = match trunk.media.tones {
         Tones::None => return Ok(()),
         Tones::EarlyMedia => "its callers hear it while who is called rings and sends nothing",
+        Tones::Answered => "its side of a call hears it while it is transferred here and the target rings",
     };
     let Cadence { frequencies, pulses, country, .. } = trunk.media.tone_country.cadence();
     let frequencies: Vec<String> =

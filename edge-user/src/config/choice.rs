@@ -126,8 +126,8 @@ impl Choice for edge_core::policy::Policing {
 }
 
 impl Choice for Tones {
-    const WORDS: &'static [(&'static str, Self)] = &[("none", Self::None), ("early-media", Self::EarlyMedia)];
-    const PLANNED: (&'static [&'static str], &'static str) = (&["answered"], "\"none\" or \"early-media\"");
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("early-media", Self::EarlyMedia), ("answered", Self::Answered)];
 }
 
 impl Choice for Redirects {

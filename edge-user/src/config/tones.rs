@@ -11,7 +11,7 @@ use super::nearest::nearest;
 pub enum TonesFault {
     /// A peer that nobody knows how to reach with media before it has sent some.
     #[error(
-        "is \"early-media\", and nat is true: where a peer behind a NAT hears is not known before it has sent something; write \
+        "is not \"none\", and nat is true: where a peer behind a NAT hears is not known before it has sent something; write \
          tones = \"none\""
     )]
     BehindNat,
@@ -21,7 +21,7 @@ pub enum TonesFault {
 pub(super) fn of_trunk(section: &Section<'_>) -> Tones {
     let Some(tones) = section.get::<Tones>("tones") else { return Tones::None };
     let behind_nat = section.get::<bool>("nat").is_some_and(|nat| nat.value);
-    if tones.value == Tones::EarlyMedia && behind_nat {
+    if tones.value != Tones::None && behind_nat {
         section.note(tones.line, "tones", TonesFault::BehindNat.into());
     }
     tones.value
@@ -33,7 +33,11 @@ pub(super) fn country(section: &Section<'_>, numbers: &NumberPlan) -> ToneCountr
         return numbers.country.as_deref().map_or_else(ToneCountry::default, ToneCountry::of_calling_code);
     };
     if section.get::<Tones>("tones").is_none_or(|tones| tones.value == Tones::None) {
-        section.note(written.line, "tone_country", Fault::Needs { key: "tones = \"early-media\"" });
+        section.note(
+            written.line,
+            "tone_country",
+            Fault::Needs { key: "tones = \"early-media\" or \"answered\"" },
+        );
     }
     ToneCountry::named(written.value).unwrap_or_else(|| {
         let allowed =

@@ -13,7 +13,6 @@ mod digits;
 mod heritage;
 mod listener;
 mod listening;
-
 mod marking;
 pub mod memory;
 mod node;

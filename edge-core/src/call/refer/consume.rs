@@ -13,7 +13,7 @@ use super::super::leg::{Leg, LegState};
 use super::super::opening::hops_left;
 use super::super::{Call, CallKey, Cause, Context, Owner, Side};
 use super::pass::is_silent;
-use super::{REPORTS_MAX, Referral};
+use super::{REPORTS_MAX, Referral, Ringing};
 
 /// What a report is written in (RFC 3515 section 2.4.5, RFC 3420).
 const SIPFRAG: &str = "message/sipfrag;version=2.0";
@@ -37,6 +37,7 @@ impl Call {
             gone: false,
             call: None,
             reported: Vec::new(),
+            ringing: Ringing::default(),
         });
         self.report(StatusCode::TRYING, ctx);
         let of = Source { shard: ctx.shard.index, call: self.key, side: asked.side };
@@ -65,9 +66,11 @@ impl Call {
 
     /// The target of the call `by` rings, or says something else before its answer.
     pub(crate) fn join_progressed(&mut self, by: CallKey, code: StatusCode, ctx: &mut Context<'_>) {
-        let Some(referral) = self.referral.as_mut().filter(|referral| referral.call == Some(by)) else {
+        if self.referred_to(by).is_none() {
             return;
-        };
+        }
+        self.target_said(code, ctx);
+        let Some(referral) = &mut self.referral else { return };
         if referral.reported.contains(&code) || referral.reported.len() >= REPORTS_MAX {
             return;
         }
@@ -88,6 +91,7 @@ impl Call {
 
     /// Says the last of a REFER: what came of it.
     pub(in super::super) fn end_referral(&mut self, code: StatusCode, ctx: &mut Context<'_>) {
+        self.stop_ringing_back_kept(ctx);
         if self.referral.is_some() {
             self.report(code, ctx);
         }
@@ -99,7 +103,7 @@ impl Call {
 
     /// Whether a BYE of `side` leaves the other one to wait for where it is referred to; many user agents hang up as soon
     /// as their REFER is accepted.
-    pub(in super::super) fn leaves_after_refer(&mut self, side: Side) -> bool {
+    pub(in super::super) fn leaves_after_refer(&mut self, side: Side, ctx: &mut Context<'_>) -> bool {
         let waits = self.leg(side.other()).state == LegState::Confirmed && !self.ending;
         let Some(referral) = self.referral.as_mut().filter(|referral| referral.by == side && waits) else {
             return false;
@@ -108,6 +112,7 @@ impl Call {
         let leg = self.leg_mut(side);
         leg.state = LegState::Closed;
         leg.admission = None;
+        self.ring_back_kept(ctx);
         true
     }
 

@@ -10,6 +10,7 @@ mod pass;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tone;
 
 use crate::policy::Refer;
 use crate::sip::StatusCode;
@@ -20,6 +21,7 @@ use super::{Call, CallKey, Context, Side};
 
 pub(super) use pass::Referred;
 pub(crate) use target::ReferTo;
+use tone::Ringing;
 
 /// Reports on what a target says before its answer. One that says more than these has said nothing new.
 const REPORTS_MAX: usize = 8;
@@ -39,6 +41,8 @@ pub(super) struct Referral {
     call: Option<CallKey>,
     /// What it has heard of.
     reported: Vec<StatusCode>,
+    /// What the side hears that was referred.
+    ringing: Ringing,
 }
 
 impl Call {

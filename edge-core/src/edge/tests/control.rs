@@ -89,6 +89,7 @@ pub(super) fn bench_routing(
         began: now,
         now,
         records: Vec::new(),
+        tones: Vec::new(),
     }
 }
 
@@ -120,6 +121,8 @@ pub(super) struct Control {
     began: Instant,
     pub(super) now: Instant,
     pub(super) records: Vec<CallRecord>,
+    /// Tones that began, and those that ended.
+    pub(super) tones: Vec<(CallKey, Option<Tone>)>,
 }
 
 impl Control {
@@ -184,7 +187,8 @@ impl Control {
                 Input::MediaAccepted { call }
             }
             Command::WriteRecord(record) => return self.records.push(*record),
-            Command::PlayTone { .. } | Command::StopTone { .. } => return,
+            Command::PlayTone { call, tone } => return self.tones.push((call, Some(tone))),
+            Command::StopTone { call } => return self.tones.push((call, None)),
             Command::Journal { call, entry } => return drop(self.journal.insert(call, entry)),
             Command::Forget { call } => return drop(self.journal.remove(&call)),
             Command::Judge { .. }
