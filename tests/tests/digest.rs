@@ -160,6 +160,40 @@ fn a_restart_keeps_where_a_pbx_is_and_one_that_is_not_there_is_unavailable() -> 
     })
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn where_strangers_are_dropped_a_pbx_proves_itself_from_where_it_may_come() -> Result<()> {
+    let config = |sources: &str| {
+        let config = EdgeConfig::default().section("[shield]\nunknown = \"drop\"");
+        config.visiting(Side::Pbx, &format!("{}\nsources = [{sources}]", registering("MD5")))
+    };
+    Lab::drill(|lab| {
+        write_password(lab, PASSWORD)?;
+        let edge = EdgeProcess::start(lab, &config("\"10.0.0.66\""))?;
+        let dropped = |side: Side, address| -> Result<()> {
+            let before = edge.counters()?.shield.dropped("unknown");
+            let peer = RawPeer::bind_to(lab, side, SocketAddrV4::new(address, 5098))?;
+            peer.send(peer.invite("unknown", number(side), 7100).as_bytes())?;
+            let seen = || edge.counters().ok().filter(|of| of.shield.dropped("unknown") > before);
+            wait_until(PATIENCE, seen).map(drop).with_context(|| format!("{address} is let in"))
+        };
+        dropped(Side::Pbx, Side::Pbx.peer_address())?;
+        dropped(Side::Carrier, Side::Carrier.stranger_address())?;
+        edge.reload(&config("\"10.0.0.0/27\"").toml(lab))?;
+        edge.wait_for_log("configuration reloaded", PATIENCE)?;
+        let mut pbx = Pjsua2::start_registered(lab, Side::Pbx, Transport::Udp)?;
+        let called = Sipp::called(Side::Carrier, scenario!("answers")).start(lab)?;
+        pbx.call()?;
+        pbx.is_confirmed()?;
+        pbx.hang_up()?;
+        called.wait_for_success(PATIENCE)?;
+        ensure!(edge.counters()?.shield.passed("stranger_register") > 0, "{:?}", edge.counters()?.shield);
+        // Who is not where the PBX may be is as unknown as before.
+        dropped(Side::Pbx, Side::Pbx.stranger_address())?;
+        edge.stop()
+    })
+}
+
 /// The credentials for `request` that answer the challenge in `challenged`.
 fn authorization(request: &str, challenged: &str, password: &str) -> Result<String> {
     let challenge = header(challenged, "WWW-Authenticate").context("no challenge")?.as_bytes();

@@ -24,7 +24,7 @@ pub enum Unknown {
     /// They pass within rates: of each stranger, and of all together.
     #[default]
     Limit,
-    /// They are dropped, but for connections to where certificates say who somebody is: those are limited.
+    /// They are dropped, but where who comes proves who it is, by a certificate or a password: there they are limited.
     Drop,
     /// They pass.
     Pass,

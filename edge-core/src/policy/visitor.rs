@@ -8,14 +8,14 @@
 //! only who has the password becomes one.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{Auth, Bindings, Policy, RealmId, Registrar, Trunk, TrunkId, TrunkKey};
+use super::{Auth, Bindings, Policy, RealmId, Registrar, Transport, Trunk, TrunkId, TrunkKey};
 use crate::digest::{Algorithms, Hash, Issued, Login, NonceCounts, NonceKey, Replayed};
 
 /// Addresses of guests: each trunk has a handful.
@@ -23,6 +23,12 @@ const GUESTS_MAX: usize = 16_384;
 
 /// How long somebody is a guest after a proof: who calls or registers does so more often.
 pub const GUEST_FOR: Duration = Duration::from_secs(7_200);
+
+/// All addresses of both families.
+const ANYWHERE: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+];
 
 /// What a trunk is that comes to us, and what is known of it.
 #[derive(Debug, Clone, Default)]
@@ -196,6 +202,20 @@ impl Policy {
         self.doors.by_realm.contains_key(&realm)
     }
 
+    /// Whether anybody in `realm` proves by a password who it is over this transport.
+    #[must_use]
+    pub fn takes_passwords_over(&self, realm: RealmId, transport: Transport) -> bool {
+        self.visitors().any(|trunk| trunk.realm == realm && trunk.may_come_over(transport))
+    }
+
+    /// From where somebody may come that proves by a password who it is, realm by realm.
+    pub fn visited(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
+        self.doors.by_realm.iter().flat_map(|(realm, door)| {
+            let nets = door.sources.clone().unwrap_or_else(|| ANYWHERE.to_vec());
+            nets.into_iter().map(|net| (*realm, net))
+        })
+    }
+
     /// The trunk that came to us and has this number.
     #[must_use]
     pub fn visitor(&self, key: TrunkKey) -> Option<TrunkId> {
@@ -234,10 +254,13 @@ impl Policy {
         self.doors.guests.changes.load(Ordering::Relaxed)
     }
 
+    fn visitors(&self) -> impl Iterator<Item = &Arc<Trunk>> {
+        self.trunks.iter().filter(|trunk| trunk.visitor.login.is_some() && !trunk.former)
+    }
+
     /// Where trunks are called that come from anywhere.
     pub(super) fn hosts_of_visitors(&self) -> impl Iterator<Item = (RealmId, IpNet)> {
-        let visitors = self.trunks.iter().filter(|trunk| trunk.visitor.login.is_some() && !trunk.former);
-        visitors.flat_map(|trunk| {
+        self.visitors().flat_map(|trunk| {
             let hosts: Vec<_> = trunk.targets.iter().map(|target| target.address.ip()).collect();
             hosts.into_iter().map(|host| (trunk.realm, IpNet::from(host)))
         })

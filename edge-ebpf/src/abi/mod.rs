@@ -58,10 +58,11 @@ pub use profile::{
 pub use quality::{Offender, Quality};
 pub use rtcp_place::{RtcpPlace, RtcpPlaces};
 pub use shield::{
-    CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES, LISTENERS,
-    LISTENERS_MAX, Listed, Listener, ListenerKey, MODE_OFF, MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS,
-    STANDINGS_MAX, STRANGERS, STRANGERS_MAX, ShieldSettings, Standing, Stranger, TRUST_KEY_LEN,
-    TRUST_REALM_BITS, TRUSTED, TRUSTED_MAX, UNKNOWN_DROP, UNKNOWN_LIMIT, UNKNOWN_PASS, trust_key,
+    CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES,
+    LISTENER_PASSWORDS, LISTENERS, LISTENERS_MAX, Listed, Listener, ListenerKey, MODE_OFF, MODE_ON,
+    MODE_SHADOW, Rate, SHIELD, STANDINGS, STANDINGS_MAX, STRANGERS, STRANGERS_MAX, ShieldSettings, Standing,
+    Stranger, TRUST_KEY_LEN, TRUST_REALM_BITS, TRUSTED, TRUSTED_MAX, UNKNOWN_DROP, UNKNOWN_LIMIT,
+    UNKNOWN_PASS, trust_key, visited,
 };
 pub use stage::Stage;
 pub use stamp::{STAMP, stamped};

@@ -51,7 +51,7 @@ pub const MODE_ON: u64 = 2;
 
 /// Strangers are limited: each and all together.
 pub const UNKNOWN_LIMIT: u64 = 0;
-/// Strangers are dropped, but where certificates say who somebody is.
+/// Strangers are dropped, but where who comes proves who it is: by a certificate, or by a password.
 pub const UNKNOWN_DROP: u64 = 1;
 /// Strangers pass, unless they are banned.
 pub const UNKNOWN_PASS: u64 = 2;
@@ -137,12 +137,23 @@ const _: () = assert!(size_of::<ListenerKey>() == 24);
 pub struct Listener {
     /// Number of its realm, part of [`trust_key`].
     pub realm: u32,
-    /// [`LISTENER_CERTIFICATES`], or nothing.
+    /// [`LISTENER_CERTIFICATES`] and [`LISTENER_PASSWORDS`], or nothing.
     pub flags: u32,
 }
 
 /// Flag: who comes shows by a certificate who it is, so anybody may begin.
 pub const LISTENER_CERTIFICATES: u32 = 1;
+
+/// Flag: who comes from where [`visited`] says proves by a password who it is, so it may begin, over datagrams too.
+pub const LISTENER_PASSWORDS: u32 = 2;
+
+/// The number under which [`TRUSTED`] has from where peers may come to a realm that prove by a password who they are. Nothing of
+/// theirs is believed for that.
+#[inline(always)]
+#[must_use]
+pub const fn visited(realm: u32) -> u32 {
+    realm | 1 << 31
+}
 
 /// Bytes of a key of [`TRUSTED`].
 pub const TRUST_KEY_LEN: usize = 20;

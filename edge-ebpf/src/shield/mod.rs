@@ -17,8 +17,9 @@ mod scanner;
 mod verdict;
 
 use crate::abi::{
-    Address, Class, LIST_ALLOW, LIST_DENY, LISTENER_CERTIFICATES, Listed, Listener, ListenerKey, MODE_OFF,
-    MODE_SHADOW, Rate, ShieldSettings, Standing, Stranger, UNKNOWN_DROP, UNKNOWN_PASS, Word,
+    Address, Class, LIST_ALLOW, LIST_DENY, LISTENER_CERTIFICATES, LISTENER_PASSWORDS, Listed, Listener,
+    ListenerKey, MODE_OFF, MODE_SHADOW, Rate, ShieldSettings, Standing, Stranger, UNKNOWN_DROP, UNKNOWN_PASS,
+    Word, visited,
 };
 use crate::frame::Frame;
 use message::Kind;
@@ -111,11 +112,17 @@ fn judge(
         // Whose it is cannot be told, so it is not refused as a stranger's.
         _ if packet.content.is_anybodys() => desk.anybodys(),
         UNKNOWN_PASS => Ok(ShieldPass::Unlimited),
-        UNKNOWN_DROP if !(packet.content.is_stream() && listener.flags & LISTENER_CERTIFICATES != 0) => {
-            Err(ShieldDrop::Unknown)
-        }
+        UNKNOWN_DROP if !may_begin(tables, packet, listener) => Err(ShieldDrop::Unknown),
         _ => desk.stranger(frame, packet),
     }
+}
+
+/// Whether who comes there can prove who it is.
+#[inline(always)]
+fn may_begin(tables: &impl ShieldTables, packet: &Packet, listener: Listener) -> bool {
+    listener.flags & LISTENER_CERTIFICATES != 0 && packet.content.is_stream()
+        || listener.flags & LISTENER_PASSWORDS != 0
+            && tables.is_trusted(visited(listener.realm), packet.source)
 }
 
 /// The most specific thing that the operator says of an address and that still holds; 0 when there is none.

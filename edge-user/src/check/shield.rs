@@ -11,7 +11,9 @@ pub(super) fn words(policy: &ShieldPolicy) -> String {
         Unknown::Limit => format!(
             "limited in XDP: {source_rate} messages a second each, {unknown_rate} of each kind all together"
         ),
-        Unknown::Drop => "dropped in XDP, but limited where certificates say who somebody is".to_owned(),
+        Unknown::Drop => {
+            "dropped in XDP, but limited where a certificate or a password says who somebody is".to_owned()
+        }
         Unknown::Pass => "passed".to_owned(),
     };
     let bans = match ban_after {

@@ -13,9 +13,9 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError};
 use edge_core::policy::{Policy, RealmId, ShieldMode, ShieldPolicy, Transport, Unknown};
 use edge_ebpf::abi::{
-    Address, Class, LISTED, LISTENER_CERTIFICATES, LISTENERS, Listed, Listener, ListenerKey, MODE_OFF,
-    MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS, ShieldSettings, Standing, TRUST_KEY_LEN, TRUST_REALM_BITS,
-    TRUSTED, UNKNOWN_DROP, UNKNOWN_LIMIT, UNKNOWN_PASS, trust_key,
+    Address, Class, LISTED, LISTENER_CERTIFICATES, LISTENER_PASSWORDS, LISTENERS, Listed, Listener,
+    ListenerKey, MODE_OFF, MODE_ON, MODE_SHADOW, Rate, SHIELD, STANDINGS, ShieldSettings, Standing,
+    TRUST_KEY_LEN, TRUST_REALM_BITS, TRUSTED, UNKNOWN_DROP, UNKNOWN_LIMIT, UNKNOWN_PASS, trust_key, visited,
 };
 use edge_ebpf::wire::{ipv4, tcp};
 use ipnet::IpNet;
@@ -115,8 +115,9 @@ impl ShieldTables {
     /// When the kernel has no room; what is there is believed.
     pub fn follow(&self, policy: &Policy, devices: &[Attached]) -> Result<(), DatapathError> {
         let maps = &mut *self.maps();
-        let trusted: BTreeSet<Trusted> = policy.trusted().map(|(realm, net)| trust(realm, net)).collect();
-        believe(maps, trusted).map_err(|source| map_error(TRUSTED, source))?;
+        let trusted = policy.trusted().map(|(realm, net)| trust(number(realm), net));
+        let visitors = policy.visited().map(|(realm, net)| trust(visited(number(realm)), net));
+        believe(maps, trusted.chain(visitors).collect()).map_err(|source| map_error(TRUSTED, source))?;
         let listeners = listeners(policy, devices);
         let listeners = listeners.into_iter().map(|(key, listener)| (key, transmute!(listener)));
         sync(&mut maps.listeners, &listeners.collect()).map_err(|source| map_error(LISTENERS, source))
@@ -191,13 +192,12 @@ fn listeners(policy: &Policy, devices: &[Attached]) -> BTreeMap<ListenerBytes, L
     let mut guarded = BTreeMap::new();
     for (index, realm) in (0_u32..).zip(&policy.realms) {
         let Some(device) = devices.iter().find(|device| device.device == realm.device) else { continue };
-        let certificates = policy.takes_certificates(RealmId::new(index as usize));
         for sip in &realm.sip {
-            let (protocol, flags) = match sip.transport {
-                Transport::Udp => (ipv4::UDP, 0),
-                Transport::Tcp => (tcp::PROTOCOL, 0),
-                Transport::Tls => (tcp::PROTOCOL, if certificates { LISTENER_CERTIFICATES } else { 0 }),
+            let protocol = match sip.transport {
+                Transport::Udp => ipv4::UDP,
+                Transport::Tcp | Transport::Tls => tcp::PROTOCOL,
             };
+            let flags = proofs(policy, RealmId::new(index as usize), sip.transport);
             let (ip, ifindex) = (key(sip.address.ip()), device.ifindex);
             for (port, protocol, flags) in [(sip.address.port(), protocol, flags), (0, 0, 0)] {
                 let key = ListenerKey { ip, ifindex, port, protocol, reserved: 0 };
@@ -208,9 +208,21 @@ fn listeners(policy: &Policy, devices: &[Attached]) -> BTreeMap<ListenerBytes, L
     guarded
 }
 
-fn trust(realm: RealmId, net: IpNet) -> Trusted {
+/// How somebody whose source is no trunk's may prove there who it is.
+fn proofs(policy: &Policy, realm: RealmId, transport: Transport) -> u32 {
+    let certificates = transport == Transport::Tls && policy.takes_certificates(realm);
+    let passwords = policy.takes_passwords_over(realm, transport);
+    let flag = |set, flag| if set { flag } else { 0 };
+    flag(certificates, LISTENER_CERTIFICATES) | flag(passwords, LISTENER_PASSWORDS)
+}
+
+/// The number of a realm; there are far fewer than half of all.
+fn number(realm: RealmId) -> u32 {
+    u32::try_from(realm.index()).unwrap_or(u32::MAX)
+}
+
+fn trust(realm: u32, net: IpNet) -> Trusted {
     let (bits, _) = prefix(net);
-    let realm = u32::try_from(realm.index()).unwrap_or(u32::MAX);
     (TRUST_REALM_BITS + bits, trust_key(realm, key(net.network())))
 }
 

@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use super::*;
 use crate::digest::Secret;
-use crate::policy::{CallTimers, Listener, Realm, Strangers, Transport};
+use crate::policy::{CallTimers, Host, Listener, Realm, Strangers, Transport};
 
 fn visiting(name: &str, hashes: &[Hash], sources: &[&str]) -> Trunk {
     let login = Login::new(name, Secret::new(b"zanzibar".to_vec()));
@@ -17,7 +17,8 @@ fn visiting(name: &str, hashes: &[Hash], sources: &[&str]) -> Trunk {
 }
 
 fn policy(trunks: Vec<Trunk>) -> Policy {
-    let sip = vec![Listener { transport: Transport::Udp, address: "192.0.2.1:5060".parse().unwrap() }];
+    let sip = [(Transport::Udp, "192.0.2.1:5060"), (Transport::Tls, "192.0.2.1:5061")];
+    let sip = sip.map(|(transport, at)| Listener { transport, address: at.parse().unwrap() }).to_vec();
     let realm = Realm {
         name: "outside".to_owned(),
         device: "eth0".to_owned(),
@@ -49,6 +50,25 @@ fn a_door_offers_what_any_of_its_trunks_may_use_and_opens_to_where_they_come_fro
     let anywhere = policy(vec![visiting("a", &[], &["10.0.0.0/30"]), visiting("b", &[], &[])]);
     assert!(anywhere.door(REALM(), at(4)).is_some());
     assert!(!near.trusted().any(|(_, net)| net.contains(&at(1))), "a place proves nothing");
+}
+
+#[test]
+fn the_shield_is_told_where_visitors_may_come_from_and_over_what() {
+    let said = |trunks| {
+        let policy = policy(trunks);
+        let over = [Transport::Udp, Transport::Tls].map(|over| policy.takes_passwords_over(REALM(), over));
+        (policy.visited().map(|(_, net)| net.to_string()).collect::<Vec<_>>(), over)
+    };
+    let near = |name| visiting(name, &[], &["10.0.0.0/30"]);
+    assert_eq!(said(vec![near("a")]), (vec!["10.0.0.0/30".to_owned()], [true; 2]));
+    let anywhere = ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec();
+    assert_eq!(said(vec![near("a"), visiting("b", &[], &[])]), (anywhere, [true; 2]));
+    assert_eq!(said(vec![Trunk { former: true, ..near("a") }]), (Vec::new(), [false; 2]));
+    let nobody = Trunk { visitor: Visitor::default(), ..near("a") };
+    assert_eq!(said(vec![nobody]), (Vec::new(), [false; 2]), "nobody knows its password");
+    let host = Host::Address { address: "192.0.2.10:5061".parse().unwrap(), transport: Transport::Tls };
+    let encrypted = Trunk { host, ..near("a") };
+    assert_eq!(said(vec![encrypted]), (vec!["10.0.0.0/30".to_owned()], [false, true]));
 }
 
 #[test]

@@ -6,8 +6,13 @@ use alloc::vec::Vec;
 
 use super::super::packet::{Packet, UdpChecksum};
 use super::super::scene::{LOCAL_A, LOCAL_A_V6};
-use super::{FUTURE_NS, OF_ALL, OF_ONE, SIP_PORT, SIPS_PORT, STRANGER, STRANGER_V6, ShieldScene, TRUNK};
-use crate::abi::{LIST_ALLOW, LIST_DENY, MODE_OFF, MODE_SHADOW, Standing, UNKNOWN_DROP, UNKNOWN_PASS};
+use super::{
+    FUTURE_NS, OF_ALL, OF_ONE, REALM, SIP_PORT, SIPS_PORT, STRANGER, STRANGER_V6, ShieldScene, TRUNK,
+};
+use crate::abi::{
+    Address, LIST_ALLOW, LIST_DENY, LISTENER_CERTIFICATES, LISTENER_PASSWORDS, MODE_OFF, MODE_SHADOW,
+    Standing, UNKNOWN_DROP, UNKNOWN_PASS, visited,
+};
 use crate::shield::ShieldDrop::{self, *};
 use crate::shield::ShieldPass::{self, *};
 use crate::shield::ShieldVerdict;
@@ -64,7 +69,7 @@ fn invite() -> Vec<u8> {
 /// Every case.
 #[must_use]
 pub fn shield_cases() -> Vec<ShieldCase> {
-    [elsewhere(), known(), kinds(), refused(), rates(), streams(), fragments(), modes()]
+    [elsewhere(), known(), kinds(), refused(), rates(), streams(), passwords(), fragments(), modes()]
         .into_iter()
         .flatten()
         .collect()
@@ -278,6 +283,34 @@ fn streams() -> Vec<ShieldCase> {
         drops("connection_above_its_rate", SourceRate, &syn(SIP_PORT)).after(vec![syn(SIP_PORT).build(); 3]),
         drops("unknown_connection", Unknown, &syn(SIP_PORT)).of(drop_unknown()),
         passes("certificates_let_anybody_begin", Connection, &syn(SIPS_PORT)).of(drop_unknown()),
+    ]
+}
+
+/// Where passwords decide, and strangers are dropped elsewhere.
+fn passwords() -> Vec<ShieldCase> {
+    let visited_from = |net: [u8; 4], bits: u32| {
+        ShieldScene::guarded().with(|scene| {
+            scene.unknown = UNKNOWN_DROP;
+            let of_sip = scene.listeners.iter_mut().filter(|(key, _)| key.port == SIP_PORT);
+            of_sip.for_each(|(_, listener)| listener.flags |= LISTENER_PASSWORDS);
+            scene.trusted.push((visited(REALM), Address::v4(net), 96 + bits));
+        })
+    };
+    let anywhere = || visited_from([0; 4], 0);
+    let (near, far) = (|| visited_from([203, 0, 113, 0], 24), || visited_from([198, 18, 0, 0], 15));
+    let syn = |port| segment(STRANGER, port, SYN);
+    let invites = || from_stranger(invite());
+    vec![
+        passes("passwords_let_anybody_ask", Invite, &invites()).of(anywhere()),
+        passes("passwords_over_connections", Connection, &syn(SIP_PORT)).of(anywhere()),
+        drops("passwords_of_ipv4_only", Unknown, &from_v6(invite())).of(anywhere()),
+        passes("passwords_from_here", Invite, &invites()).of(near()),
+        drops("passwords_from_elsewhere", Unknown, &invites()).of(far()),
+        drops("passwords_at_another_listener", Unknown, &invites()).of(near().with(|scene| {
+            scene.listeners.iter_mut().for_each(|(_, listener)| listener.flags &= LISTENER_CERTIFICATES);
+        })),
+        drops("who_may_ask_is_limited", SourceRate, &invites()).of(near()).after(vec![invites().build(); 3]),
+        drops("who_may_ask_is_no_trunk", Garbage, &from_stranger(vec![0xff; 40])).of(near()),
     ]
 }
 
