@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::iter::successors;
 
-use edge_core::policy::{
-    Auth, Codec, NumberMatch, Policy, RealmId, Route, ShieldMode, Trunk, TrunkId, Unknown,
-};
+use edge_core::policy::{Auth, Codec, NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
 use ipnet::IpNet;
 
 use crate::config::Config;
@@ -66,11 +64,6 @@ pub enum Note {
         /// The route.
         route: String,
     },
-    /// A trunk that comes from wherever it is, and is dropped there before anybody could ask it who it is.
-    KeptOut {
-        /// The trunk.
-        trunk: String,
-    },
     /// A route whose numbers an earlier route takes.
     Shadowed {
         /// The route.
@@ -115,11 +108,6 @@ impl Display for Note {
             Self::NobodyCalls { route } => {
                 write!(f, "route {route} never takes a call: each trunk that it takes calls from is disabled")
             }
-            Self::KeptOut { trunk } => write!(
-                f,
-                "trunk {trunk}: shield.unknown is \"drop\", so its datagrams are dropped as a stranger's before it could prove \
-                 itself; let its networks in with `edge shield allow`, or write unknown = \"limit\""
-            ),
             Self::Shadowed { route, by, from, numbers } => write!(
                 f,
                 "route {route} never gets {numbers} from trunk {from}: route {by} stands first and takes the same"
@@ -139,16 +127,8 @@ pub fn notes(config: &Config) -> Vec<Note> {
     notes.extend(shadowed(policy));
     notes.extend(idle(policy));
     notes.extend(super::direct::alone(policy));
-    notes.extend(kept_out(policy));
     notes.extend(super::dtmf::unheard(policy));
     notes
-}
-
-/// Trunks that prove by a password who they are, where strangers are not heard.
-fn kept_out(policy: &Policy) -> impl Iterator<Item = Note> {
-    let drops = policy.shield.mode == ShieldMode::On && policy.shield.unknown == Unknown::Drop;
-    let visitors = policy.trunks.iter().filter(move |trunk| drops && trunk.auth == Auth::Digest);
-    visitors.map(|trunk| Note::KeptOut { trunk: trunk.name.clone() })
 }
 
 fn nested_sources(policy: &Policy) -> Vec<Note> {
