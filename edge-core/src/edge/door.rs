@@ -5,8 +5,8 @@
 //! INVITE as well as REGISTER, for the edge is who is called and no proxy on the way (RFC 3261 sections 22.2 and 22.3). ACK and
 //! CANCEL are challenged never (section 22.1).
 //!
-//! Invariants: before a proof nothing is remembered, neither transaction nor nonce; a datagram is answered with no more
-//! octets than it has, for its source may be forged; how many challenges leave is bounded, for each source and for all; a proof
+//! Invariants: before a proof nothing is remembered, neither transaction nor nonce; a datagram is answered with at most half as many
+//! octets again as it has, for its source may be forged; how many challenges leave is bounded, for each source and for all; a proof
 //! counts once ([`crate::digest::NonceCounts`]), for the place that was challenged; whose password was wrong is told to the host
 //! when the address has shown that it hears us.
 
@@ -226,7 +226,8 @@ impl Edge {
     }
 
     /// The challenge, with as many hash functions as there is room for. The strongest are left out first: who knows one of them
-    /// knows the others, too, and which ones are good enough the operator has said.
+    /// knows the others, too, and which ones are good enough the operator has said. The last one may be longer than what it answers:
+    /// the REGISTER of a proxy can be as short as 400 octets, and without a challenge it would never get in.
     fn challenge_within(
         &mut self,
         path: Path,
@@ -253,7 +254,8 @@ impl Edge {
                 response.header(HeaderName::WwwAuthenticate, challenge.value())
             });
             let response = response.empty();
-            if response.len() <= room {
+            let more = if hashes.len() == 1 { room / 2 } else { 0 };
+            if response.len() <= room.saturating_add(more) {
                 return Some(response);
             }
             hashes.remove(0);

@@ -175,7 +175,7 @@ fn each_hash_that_is_allowed_is_offered_the_strongest_first() {
 }
 
 #[test]
-fn what_does_not_fit_is_left_out_of_a_datagram_and_never_more_is_sent_than_came() {
+fn what_does_not_fit_is_left_out_of_a_datagram_and_never_much_more_is_sent_than_came() {
     let mut bench = bench();
     let bare = |padding: usize| {
         let subject = "x".repeat(padding);
@@ -189,11 +189,26 @@ fn what_does_not_fit_is_left_out_of_a_datagram_and_never_more_is_sent_than_came(
         bench.now += Duration::from_secs(1);
         let asked = bare(padding);
         let (sent, _) = bench.receive(HOME, &asked);
-        assert!(sent.iter().all(|(_, said)| said.len() <= asked.len()), "{sent:?}");
-        offers.insert(sent.iter().map(|(_, said)| said.matches("WWW-Authenticate").count()).sum::<usize>());
+        let offered = sent.iter().map(|(_, said)| said.matches("WWW-Authenticate").count()).sum::<usize>();
+        let most = if offered == 1 { asked.len() * 3 / 2 } else { asked.len() };
+        assert!(sent.iter().all(|(_, said)| said.len() <= most), "{sent:?}");
+        offers.insert(offered);
     }
     assert_eq!(offers.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert!(bench.edge.counters().challenges_withheld > 0);
+}
+
+#[test]
+fn a_short_request_of_a_proxy_is_challenged_whatever_is_allowed() {
+    // As the uac module of Kamailio 5.6 writes it.
+    let register = "REGISTER sip:192.0.2.1 SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKc0a9.4aa3c912000000000000000000000000.0\r\n\
+        To: <sip:acct42@192.0.2.1>\r\n\
+        From: <sip:acct42@192.0.2.1>;tag=95349a12f87b37dcdbb9184cd45ebfc9-8ab95776\r\n\
+        CSeq: 10 REGISTER\r\nCall-ID: 5b1947df7cdb3e07-6@192.0.2.10\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\
+        User-Agent: kamailio (5.6.3 (x86_64/linux))\r\nContact: <sip:line-1@192.0.2.10:5060>\r\nExpires: 3600\r\n\r\n";
+    let mut bench = bench();
+    assert!(challenged(&mut bench, HOME, register).contains("\r\nWWW-Authenticate: Digest "));
 }
 
 #[test]
