@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::dialog::Dialog;
 use crate::media::MediaReport;
 use crate::policy::{
-    Admission, Closed, Importance, Number, Policy, Readiness, RealmId, RefuseWith, Role, Trunk,
+    Admission, Closed, Destinations, Importance, Number, Policy, Readiness, RealmId, RefuseWith, Role, Trunk,
 };
 use crate::sip::Request;
 use crate::transaction::Path;
@@ -69,10 +69,10 @@ pub(super) fn takes_in(trunk: &Trunk, numbers: (&str, &str), ctx: &Context<'_>) 
     })
 }
 
-/// Has the guards of the trunk that calls look at a call, both numbers as routes match them.
+/// Has the guards of the trunk that calls look at a call.
 pub(super) fn guard(
     trunk: &Trunk,
-    numbers: (&str, &str),
+    numbers: (&str, impl FnOnce() -> Destinations),
     room: &mut Admission,
     ctx: &mut Context<'_>,
 ) -> Result<(), Refused> {

@@ -23,7 +23,7 @@ use crate::policy::{
 use crate::transaction::{Path, T1};
 
 use super::attempt::{Attempts, ways_to};
-use super::calling::{admit, called_dialog, early_leg, guard, leg_record, may_go_to, no_port};
+use super::calling::{admit, called_dialog, early_leg, leg_record, may_go_to, no_port};
 use super::leg::{Leg, LegState};
 use super::reason::Reason;
 use super::record::Outcome;
@@ -42,8 +42,8 @@ pub(super) struct Place {
     pub(super) route: Option<RouteId>,
     /// Whether a called side has sent the call there.
     pub(super) redirected: bool,
-    /// Where it pointed, as routes match it, when a route leads there from it.
-    pub(super) dialled: Option<Number>,
+    /// Who has, and to which number as routes match it, when a route leads there from that.
+    pub(super) pointed: Option<(TrunkId, Number)>,
 }
 
 impl PartialEq for Place {
@@ -68,7 +68,7 @@ pub(super) fn places(
         let target = &route.plan.targets[at];
         let rewrite = target.rewrite.as_ref().unwrap_or(&route.rewrite);
         let number = number.routed(rewrite.apply(number.as_str()));
-        Place { trunk: target.trunk, number, host: None, route: None, redirected: false, dialled: None }
+        Place { trunk: target.trunk, number, host: None, route: None, redirected: false, pointed: None }
     };
     order.into_iter().map(place).collect()
 }
@@ -123,6 +123,11 @@ impl Course {
     /// The way through the places of a route; one of them has the call.
     pub(super) fn new(plan: Arc<Plan>, importance: Importance, left: VecDeque<Place>) -> Self {
         Self { plan: Some(plan), left, tried: 1, importance, best: None }
+    }
+
+    /// How much the call matters.
+    pub(super) const fn importance(&self) -> Importance {
+        self.importance
     }
 
     /// Whether the route has a place left.
@@ -259,11 +264,8 @@ impl Call {
         let (way, attempts) = ways(&policy, place, ctx)?;
         let refuse_with = self.leg(Side::A).trunk.limits.refuse_with;
         let mut admission = admit((trunk, Role::Called), self.course.importance, refuse_with, ctx)?;
-        if let Some(dialled) = &place.dialled {
-            // It is as if the trunk that points there had called.
-            let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
-            let pointing = Arc::clone(&self.leg(Side::B).trunk);
-            guard(&pointing, (caller, dialled.as_str()), &mut admission, ctx)?;
+        if place.redirected {
+            self.may_be_sent_to(place, &mut admission, ctx)?;
         }
         let Some(exchange) = &self.exchange else { return Err(Refused::NoNumber) };
         let host = place.host.map_or_else(|| trunk.domain(), |host| host.to_string());

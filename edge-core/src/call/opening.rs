@@ -168,7 +168,8 @@ impl Arrival<'_> {
         }
         let mut room = admit((caller, Role::Caller), importance, caller.limits.refuse_with, ctx)?;
         if importance == Importance::Ordinary {
-            guard(caller, (self.caller().as_str(), self.dialled().as_str()), &mut room, ctx)?;
+            let to = || self.policy.destinations(&self.dialled(), &caller.numbers, route);
+            guard(caller, (self.caller().as_str(), to), &mut room, ctx)?;
         }
         let offer = self.offer()?;
         let mut left = places(self.policy, id, &self.dialled(), ctx);

@@ -116,6 +116,7 @@ const fn of_refused(refused: &Refused) -> (u16, &'static str) {
         },
         Refused::Guarded { guarded, .. } => match guarded {
             Guarded::Denied { .. } => (21, "Destination not allowed"),
+            Guarded::Spelling => (28, "Number in no known form"),
             Guarded::Caller { .. } => (21, "Too many calls of this caller"),
             Guarded::Calls { .. } | Guarded::Rate { .. } => (21, "Too many calls to this destination"),
         },

@@ -12,13 +12,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::dialog::SIP_PORT;
-use crate::policy::{Failure, Redirects, RouteQuery, Trunk, TrunkId};
+use crate::policy::{
+    Admission, Destinations, Failure, Importance, Number, Redirects, RouteQuery, Trunk, TrunkId,
+};
 use crate::sip::{HeaderName, MessageWriter, NameAddr, Response, Scheme, StatusClass, StatusCode, Uri};
 
+use super::calling::{guard, takes_in};
 use super::course::{Place, places};
 use super::diversion::Diverted;
 use super::leg::LegState;
-use super::{Call, CallRecord, Cause, Context, Side};
+use super::{Call, CallRecord, Cause, Context, Refused, Side};
 
 /// Places of one call beside its first. Forwarding chains have two or three; each costs a set-up, for which the caller
 /// waits.
@@ -142,18 +145,51 @@ impl Call {
         if let Some(ip) = uri.host_ip().filter(|ip| trunk.is_at(*ip)) {
             let host = (!is_host(trunk, ip, uri.port()))
                 .then(|| SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT)));
-            return vec![Place { trunk: id, number, host, route: None, redirected: true, dialled: None }];
+            return vec![Place { trunk: id, number, host, route: None, redirected: true, pointed: None }];
         }
         // It would be that trunk's call, so it must be one that may call.
-        let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
-        let caller = self.leg(Side::A).trunk.numbers.read_text(caller);
+        let caller = self.caller_as_matched();
         let query = RouteQuery { from: id, number: number.as_str(), caller: caller.as_str(), time: ctx.time };
         let Some(route) = self.policy.routes.taker(query).filter(|_| trunk.inbound().is_ok()) else {
             return Vec::new();
         };
-        let led =
-            |place| Place { route: Some(route), redirected: true, dialled: Some(number.clone()), ..place };
+        let led = |place| Place {
+            route: Some(route),
+            redirected: true,
+            pointed: Some((id, number.clone())),
+            ..place
+        };
         places(&self.policy, route, &number, ctx).into_iter().map(led).collect()
+    }
+
+    /// Whether the call may go where a called side has sent it: it is as if the trunk that points there had called, and nobody is sent
+    /// where the trunk that he comes from may not call.
+    pub(super) fn may_be_sent_to(
+        &self,
+        place: &Place,
+        room: &mut Admission,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), Refused> {
+        if self.course.importance() == Importance::Ordinary {
+            let (near, plan) = (&self.leg(Side::A).trunk, &self.policy.trunk(place.trunk).numbers);
+            let allowed = near.allows(|| Destinations::of(&place.number, plan));
+            allowed.map_err(|guarded| Refused::Guarded { trunk: near.name.clone(), guarded })?;
+        }
+        let Some(((by, number), route)) = place.pointed.as_ref().zip(place.route) else { return Ok(()) };
+        let (pointing, route) = (self.policy.trunk(*by), self.policy.routes.route(route));
+        if route.priority {
+            return Ok(());
+        }
+        let caller = self.caller_as_matched();
+        takes_in(pointing, (caller.as_str(), number.as_str()), ctx)?;
+        let to = || self.policy.destinations(number, &pointing.numbers, route);
+        guard(pointing, (caller.as_str(), to), room, ctx)
+    }
+
+    /// Who called first, as routes match it.
+    fn caller_as_matched(&self) -> Number {
+        let caller = self.record.as_ref().map_or("", |record| record.caller.as_str());
+        self.leg(Side::A).trunk.numbers.read_text(caller)
     }
 }
 

@@ -11,6 +11,7 @@ mod digits;
 mod direct;
 mod failover;
 mod families;
+mod fraud;
 mod interplay;
 mod joined_lines;
 mod journal;

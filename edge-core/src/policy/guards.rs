@@ -4,7 +4,10 @@
 //! Invariants: the memory is fixed, whatever callers are called. Callers are counted by a count-min sketch (Cormode and
 //! Muthukrishnan 2005): nothing is ever evicted and no count is ever too low, so nobody gets past a bound by making up
 //! numbers; a count may be too high when others of the trunk fall on all its four counters, which the key keeps anybody
-//! from aiming at. Shards share atomic words, and a reload keeps them.
+//! from aiming at. Shards share atomic words, and a reload keeps them. A prefix is compared with all that a call may lead to,
+//! however it is spelled ([`Destinations`]).
+
+mod destination;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,6 +16,8 @@ use std::time::Duration;
 
 use super::limits::{Bucket, Room};
 use super::{Admission, Trunk};
+
+pub use destination::Destinations;
 
 /// Counters in each row of the sketch: a trunk with a thousand callers at once counts one in two thousand too high.
 const COLUMNS: usize = 4096;
@@ -79,6 +84,9 @@ pub enum Guarded {
         /// How it begins.
         prefix: String,
     },
+    /// The number may be read in another way than it can be compared.
+    #[error("no prefix can be compared with the number as it is spelled")]
+    Spelling,
     /// The caller has calls enough.
     #[error("calls_per_caller = {max} reached")]
     Caller {
@@ -109,6 +117,7 @@ impl Guarded {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Denied { .. } => "guard_denied",
+            Self::Spelling => "guard_spelling",
             Self::Caller { .. } => "guard_calls_per_caller",
             Self::Calls { .. } => "guard_calls",
             Self::Rate { .. } => "guard_calls_per_minute",
@@ -157,24 +166,34 @@ impl Callers {
 }
 
 impl Guards {
-    /// Looks at a call of `caller` to `number`, both as routes match them. `draw` gives a number that nobody can guess.
+    /// Whether a call may lead there at all.
+    ///
+    /// # Errors
+    /// [`Guarded::Denied`], or [`Guarded::Spelling`] where there is a prefix to compare with.
+    pub fn allow(&self, to: &Destinations) -> Result<(), Guarded> {
+        if let Some(prefix) = self.deny.iter().find(|prefix| to.any_begins(prefix)) {
+            return Err(Guarded::Denied { prefix: prefix.clone() });
+        }
+        let compares = !self.deny.is_empty() || self.prefixes.iter().any(|guard| !guard.prefix.is_empty());
+        if compares && !to.is_readable() { Err(Guarded::Spelling) } else { Ok(()) }
+    }
+
+    /// Looks at a call of `caller`, as routes match it. `draw` gives a number that nobody can guess.
     ///
     /// # Errors
     /// [`Guarded`] says what stops it; it then holds nothing, but tokens of the prefixes before.
     pub fn pass(
         &self,
-        (caller, number): (&str, &str),
+        (caller, to): (&str, &Destinations),
         since_epoch: Duration,
         draw: impl FnOnce() -> u64,
     ) -> Result<Held, Guarded> {
-        if let Some(prefix) = self.deny.iter().find(|prefix| number.starts_with(prefix.as_str())) {
-            return Err(Guarded::Denied { prefix: prefix.clone() });
-        }
+        self.allow(to)?;
         let mut held = Held::default();
         if let Some(max) = self.calls_per_caller_max {
             held._caller = Some(self.callers.take(caller, max, draw).ok_or(Guarded::Caller { max })?);
         }
-        for guard in self.prefixes.iter().filter(|guard| number.starts_with(guard.prefix.as_str())) {
+        for guard in self.prefixes.iter().filter(|guard| to.any_begins(&guard.prefix)) {
             let PrefixGuard { prefix, calls_max, calls_per_minute_max, usage } = guard;
             if let Some(max) = *calls_max {
                 let room = Room::take(&usage.calls, Some(max));
@@ -203,19 +222,28 @@ impl Guards {
 }
 
 impl Trunk {
+    /// Whether anything that it asks for may lead there.
+    ///
+    /// # Errors
+    /// [`Guarded`] says why not.
+    pub fn allows(&self, to: impl FnOnce() -> Destinations) -> Result<(), Guarded> {
+        let Some(guards) = &self.guards else { return Ok(()) };
+        guards.allow(&to()).inspect_err(|guarded| self.state.refused.count_guarded(guarded))
+    }
+
     /// Looks at a call of its; what it holds is given back with `room`.
     ///
     /// # Errors
     /// [`Guarded`] says which guard stops it.
     pub fn guard(
         &self,
-        (caller, number): (&str, &str),
+        (caller, to): (&str, impl FnOnce() -> Destinations),
         room: &mut Admission,
         since_epoch: Duration,
         draw: impl FnOnce() -> u64,
     ) -> Result<(), Guarded> {
         let Some(guards) = &self.guards else { return Ok(()) };
-        let passed = guards.pass((caller, number), since_epoch, draw);
+        let passed = guards.pass((caller, &to()), since_epoch, draw);
         room.hold(passed.inspect_err(|guarded| self.state.refused.count_guarded(guarded))?);
         Ok(())
     }

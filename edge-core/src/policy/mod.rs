@@ -59,7 +59,7 @@ pub use control::{Redirects, Refer};
 pub use delayed_offer::DelayedOffer;
 pub use diversion::Diversions;
 pub use dtmf::{Dtmf, DtmfMask, DtmfPolicy};
-pub use guards::{Callers, Guarded, Guards, Held, PrefixGuard, PrefixUsage};
+pub use guards::{Callers, Destinations, Guarded, Guards, Held, PrefixGuard, PrefixUsage};
 pub use headers::HeaderPolicy;
 pub use health::{Health, Hysteresis, Keepalive, Sign};
 pub use identity::{IdentityHeader, IdentityPolicy, OwnNumber};

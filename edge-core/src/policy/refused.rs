@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Closed, Guarded, NotTaken, Refusal};
 
 /// Every reason by its stable name, as CDRs have it.
-const REASONS: [&str; 18] = [
+const REASONS: [&str; 19] = [
     "direction",
     "trunk_draining",
     "trunk_disabled",
@@ -21,6 +21,7 @@ const REASONS: [&str; 18] = [
     "incoming_caller",
     "incoming_hours",
     "guard_denied",
+    "guard_spelling",
     "guard_calls_per_caller",
     "guard_calls",
     "guard_calls_per_minute",

@@ -150,7 +150,7 @@ pub fn explain(policy: &Policy, question: Question, moment: Moment) -> Result<Ex
     let route = taker.map(|id| policy.routes.route(id));
     let trunks = route.map_or_else(Vec::new, |route| candidates(policy, route, &number, &caller, moment));
     Ok(Explanation {
-        refused: refused(trunk, (&number, &caller), time, route, &trunks),
+        refused: refused(policy, trunk, (&number, &caller), time, route, &trunks),
         identity: identity(trunk, question.pai.as_deref()).to_owned(),
         considered: considered(policy, query, taker),
         number: number.as_str().to_owned(),
@@ -269,6 +269,7 @@ fn identity(trunk: &Trunk, asserted: Option<&str>) -> &'static str {
 }
 
 fn refused(
+    policy: &Policy,
     trunk: &Trunk,
     (number, caller): (&Number, &Number),
     time: Timestamp,
@@ -281,14 +282,17 @@ fn refused(
     if number.as_str().is_empty() {
         return Some("the number is empty: 484".to_owned());
     }
-    if route.is_none() {
-        return Some("no route takes the number: 404".to_owned());
-    }
-    let exempt = route.is_some_and(|route| route.priority);
+    let Some(route) = route else { return Some("no route takes the number: 404".to_owned()) };
+    let exempt = route.priority;
     let taken = trunk.takes_in((caller.as_str(), number.as_str()), Some(time));
     if let Some(why) = taken.err().filter(|_| !exempt) {
         let status = if why == NotTaken::Hours { 480 } else { 403 };
         return Some(format!("trunk {} {why} (incoming): {status}", trunk.name));
+    }
+    let to = || policy.destinations(number, &trunk.numbers, route);
+    let allowed = trunk.guards.as_ref().map_or(Ok(()), |guards| guards.allow(&to()));
+    if let Some(guarded) = allowed.err().filter(|_| !exempt) {
+        return Some(format!("trunk {} {guarded} (guards): 403", trunk.name));
     }
     trunks
         .iter()

@@ -1,12 +1,13 @@
 //! A REFER that the other side is to carry out: said anew in its dialog, and the reports of its subscription led back.
 
+use crate::policy::Destinations;
 use crate::sip::{HeaderName, Message, Method, StatusCode, escape_user};
 
 use super::super::asked::Asked;
 use super::super::join::{Source, Wish};
 use super::super::opening::hops_left;
 use super::super::replaces::Replaces;
-use super::super::{Call, Context, Owner, Side};
+use super::super::{Call, Context, Owner, Refused, Side};
 use super::ReferTo;
 
 /// Subscriptions of one call that are told apart. A side transfers once or twice; of an older one the reports cross as they
@@ -33,8 +34,16 @@ impl Referred {
 }
 
 impl Call {
-    /// Passes a REFER on; one that names another call first has that named as the other side knows it.
+    /// Passes a REFER on, unless its trunk may not call there; one that names another call first has that named as the other side
+    /// knows it.
     pub(super) fn pass_refer(&mut self, asked: Asked, target: &ReferTo, ctx: &mut Context<'_>) {
+        let trunk = &self.leg(asked.side).trunk;
+        let number = trunk.numbers.read_text(&target.number);
+        if let Err(guarded) = trunk.allows(|| Destinations::of(&number, &trunk.numbers)) {
+            let refused = Refused::Guarded { trunk: trunk.name.clone(), guarded };
+            tracing::info!(call = self.name(), number = number.as_str(), "REFER refused: {refused}");
+            return self.refuse(&asked, &refused, ctx);
+        }
         if target.replaces.is_some() {
             let of = Source { shard: ctx.shard.index, call: self.key, side: asked.side };
             ctx.wishes.push_back(Wish::Translate { of, asked: Box::new(asked) });

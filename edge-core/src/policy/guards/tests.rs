@@ -1,5 +1,6 @@
 //! Each guard alone; what a refusal takes; and that no number gets past the bound of callers.
 
+use super::super::{Number, NumberPlan};
 use super::*;
 
 const NOW: Duration = Duration::from_secs(600);
@@ -9,7 +10,11 @@ fn guard(prefix: &str, calls_max: Option<u32>, calls_per_minute_max: Option<u32>
 }
 
 fn pass(guards: &Guards, caller: &str, number: &str) -> Result<Held, Guarded> {
-    guards.pass((caller, number), NOW, || 7)
+    guards.pass((caller, &to(number)), NOW, || 7)
+}
+
+fn to(number: &str) -> Destinations {
+    Destinations::of(&Number::new(number), &NumberPlan::default())
 }
 
 #[test]
@@ -23,6 +28,17 @@ fn a_denied_beginning_is_never_called() {
         (said.name(), said.to_string().as_str()),
         ("guard_denied", "numbers that begin with +37 are denied")
     );
+}
+
+#[test]
+fn what_cannot_be_compared_is_stopped_where_there_is_something_to_compare_with() {
+    let deny = Guards { deny: vec!["+882".to_owned()], ..Guards::default() };
+    let prefix = Guards { prefixes: vec![guard("+37", Some(1), None)], ..Guards::default() };
+    let all = Guards { prefixes: vec![guard("", Some(1), None)], ..Guards::default() };
+    for (guards, stopped) in [(deny, true), (prefix, true), (all, false), (Guards::default(), false)] {
+        let outcome = pass(&guards, "1", "+\u{ff18}\u{ff18}\u{ff12}1").err();
+        assert_eq!(outcome, stopped.then_some(Guarded::Spelling));
+    }
 }
 
 #[test]
@@ -44,7 +60,10 @@ fn calls_to_a_prefix_are_bounded_at_once_and_a_minute() {
         "two calls, and one that another guard stopped"
     );
     assert!(pass(&guards, "1", "+44").is_ok());
-    assert!(guards.pass(("1", "+373"), NOW + Duration::from_secs(20), || 7).is_ok(), "a token each 20 s");
+    assert!(
+        guards.pass(("1", &to("+373")), NOW + Duration::from_secs(20), || 7).is_ok(),
+        "a token each 20 s"
+    );
 }
 
 #[test]

@@ -49,6 +49,13 @@ pub(super) fn of(params: Params<'_>) -> String {
     carried
 }
 
+/// The routing number of what crosses, as a global one.
+pub(super) fn routing_number(carried: &str) -> Option<String> {
+    let value = |name: &str| carried.split(';').find_map(|param| param.strip_prefix(name)?.strip_prefix('='));
+    let number = value("rn")?;
+    Some(if number.starts_with('+') { number.to_owned() } else { [value("rn-context")?, number].concat() })
+}
+
 /// A routing number or carrier (RFC 4694 sections 4 and 5): a global one, or one that is local to a global prefix.
 fn routing(params: Params<'_>, name: &str) -> Option<(String, Option<String>)> {
     let value = digits(&text(params, name.as_bytes())?).into_owned();

@@ -47,6 +47,12 @@ impl Number {
         self.text.strip_prefix('+').filter(|digits| is_e164(digits))
     }
 
+    /// The global number that it is routed by instead, where it says so (RFC 4694 section 4).
+    #[must_use]
+    pub fn routing_number(&self) -> Option<String> {
+        carried::routing_number(&self.carried)
+    }
+
     /// The number that a route has put in its place. What is said of the one is not true of another.
     #[must_use]
     pub fn routed(&self, routed: String) -> Self {

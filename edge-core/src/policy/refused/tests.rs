@@ -21,6 +21,7 @@ fn each_reason_is_counted_by_its_name() {
     let prefix = || "+37".to_owned();
     let guarded = [
         Guarded::Denied { prefix: prefix() },
+        Guarded::Spelling,
         Guarded::Caller { max: 1 },
         Guarded::Calls { prefix: prefix(), max: 1 },
         Guarded::Rate { prefix: prefix(), max: 1 },
