@@ -85,8 +85,12 @@ fn registered(trunk: &Trunk) -> Option<String> {
     trunk.registration.as_ref().map(|registration| registration.state.clone()).or(here)
 }
 
+/// Columns that a narrow terminal has no room for, the first to go first: direction, realm, encryption, transport, user, number, and
+/// whether it is registered.
+const SPARE: [usize; 7] = [3, 1, 7, 6, 5, 4, 9];
+
 fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
-    let or_none = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), String::clone);
+    let or_none = |text: Option<&String>| text.map_or_else(|| table::NOTHING.to_owned(), String::clone);
     let row = |trunk: &Trunk| {
         let of = trunk.max_calls.map(|max| format!("/{max}")).unwrap_or_default();
         [
@@ -102,7 +106,7 @@ fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
             or_none(registered(trunk).as_ref()),
             format!("{}{of}", trunk.calls),
             format!("{:.1}", trunk.cps),
-            trunk.asr.map_or_else(|| "-".to_owned(), |asr| format!("{:.0} %", asr * 100.0)),
+            trunk.asr.map_or_else(|| table::NOTHING.to_owned(), |asr| format!("{:.0} %", asr * 100.0)),
         ]
     };
     let headings = [
@@ -120,5 +124,6 @@ fn list(out: &mut impl Write, trunks: &[Trunk]) -> std::io::Result<()> {
         "CALLS/S",
         "ASR",
     ];
-    table::write(out, headings, &trunks.iter().map(row).collect::<Vec<_>>())
+    let rows: Vec<_> = trunks.iter().map(row).collect();
+    table::write_within(out, table::terminal_columns(), &SPARE, headings, &rows)
 }
