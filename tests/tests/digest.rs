@@ -7,11 +7,12 @@ use edge_core::digest::{Authorization, Challenge, Login, Proof, Protection, Secr
 use edge_tests::drill::{PATIENCE, caller, number, refused, start};
 use edge_tests::edge::{EdgeProcess, ask, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
+use edge_tests::peers::kamailio::AGENT_PORT;
 use edge_tests::peers::registrar::{PASSWORD, USER, write_password};
-use edge_tests::peers::{Baresip, Pjsua2, Transport};
+use edge_tests::peers::{Baresip, Pjsua2, Registering, Transport};
 use edge_tests::process::wait_until;
 use edge_tests::raw::{RawPeer, header, is_response};
-use edge_tests::sipp::RunningSipp;
+use edge_tests::sipp::{CALLED_MEDIA_PORT, CALLER_MEDIA_PORT, CALLER_PORT, RunningSipp, SIP_PORT};
 use edge_tests::{EdgeConfig, Leg, Sipp, scenario};
 
 /// Runs `drill` with edge, whose PBX comes from anywhere.
@@ -136,6 +137,31 @@ fn another_pbx_registers_and_is_called() -> Result<()> {
         pbx.is_established()?;
         caller.wait_for_success(PATIENCE)?;
         pbx.has_ended()?;
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_proxy_registers_is_called_at_its_contact_and_proves_itself_when_it_calls() -> Result<()> {
+    let lines = "registrar = true\nauth_realm = \"edge.example\"\nauth_algorithms = [\"MD5\"]";
+    visited(EdgeConfig::default(), lines, |lab, edge| {
+        let kamailio = Registering::of(Side::Pbx, "edge.example").start(lab)?;
+        wait_until_shown(lab, &edge, "\"contact\": \"sip:line-1@10.0.0.20")
+            .with_context(|| kamailio.log())?;
+        let agent = Sipp::called(Side::Pbx, scenario!("answers")).ports(AGENT_PORT, CALLED_MEDIA_PORT);
+        let inwards = start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")), agent)?;
+        let outwards = caller(Side::Pbx, scenario!("caller-hangs-up")).towards(kamailio.address());
+        let outwards = outwards.ports(CALLER_PORT + 10, CALLER_MEDIA_PORT + 100);
+        let carrier =
+            Sipp::called(Side::Carrier, scenario!("answers")).ports(SIP_PORT, CALLED_MEDIA_PORT + 100);
+        let outwards = start(lab, outwards, carrier)?;
+        inwards.succeed().and_then(|()| outwards.succeed()).with_context(|| kamailio.log())?;
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        for cdr in &cdrs {
+            assert_eq!(cdr.cause(), "hangup", "{cdr:?}");
+            assert!(Leg::BOTH.iter().all(|leg| cdr.packets(*leg) > 0), "{cdr:?}");
+        }
         edge.stop()
     })
 }

@@ -8,7 +8,9 @@ use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, number, refused, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, Side};
-use edge_tests::sipp::RunningSipp;
+use edge_tests::peers::kamailio::AGENT_PORT;
+use edge_tests::peers::{Kamailio, Proxy};
+use edge_tests::sipp::{CALLED_MEDIA_PORT, RunningSipp};
 use edge_tests::{Cdr, EdgeConfig, Sipp, scenario};
 
 /// Calls of each drill, and how many begin in a second.
@@ -172,6 +174,29 @@ fn a_trunk_that_flaps_loses_no_call() -> Result<()> {
         let cdrs = records(lab)?;
         edge.stop()?;
         check(&cdrs)
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_trunk_that_flaps_by_its_keepalive_is_passed_over_while_it_is_down() -> Result<()> {
+    let keepalive = "keepalive = \"2s\"\nkeepalive_fails = 1\nkeepalive_oks = 1";
+    let config = two_pbxs("timers = { trying = \"500ms\" }").trunk(Side::Pbx, keepalive);
+    with_edge(config, |lab, edge| {
+        let proxy = Kamailio::start(lab, &Proxy::of(Side::Pbx).flaps())?;
+        let agent = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(10 * CALLS).seconds(0);
+        let _agent = agent.ports(AGENT_PORT, CALLED_MEDIA_PORT + 100).untraced().start(lab)?;
+        let _second = answers(lab, true)?;
+        callers().rate(RATE / 2.0).start(lab)?.wait_for_success(PATIENCE).with_context(|| proxy.log())?;
+        let cdrs = records(lab)?;
+        edge.wait_for_log("target is down, the trunk is down", PATIENCE)?;
+        let log = edge.log();
+        edge.stop()?;
+        check(&cdrs)?;
+        let passed_over = |cdr: &&Cdr| matches!(&attempts(cdr)[..], [(only, _)] if only == "second");
+        ensure!(cdrs.iter().any(|cdr| passed_over(&cdr)), "nobody is spared the wait: {cdrs:?}");
+        ensure!(taken_by(&cdrs, "pbx") > 0, "it never came back: {log}");
+        Ok(())
     })
 }
 

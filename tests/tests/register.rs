@@ -100,6 +100,25 @@ fn a_registration_over_tcp_has_calls_over_its_connection() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn a_registrar_that_wants_a_longer_interval_has_it() -> Result<()> {
+    let config = EdgeConfig::default().registering(Side::Carrier, "expires = \"60s\"");
+    beside(Registrar::of(Side::Carrier, "SHA-256").wants(600), (config, PASSWORD), |lab, edge, kamailio| {
+        let witness = Witness::start(lab)?;
+        wait_until_shown(lab, &edge, REGISTERED)?;
+        call_both_ways(lab, kamailio)?;
+        wait_for_cdrs(lab, 2, PATIENCE)?;
+        edge.stop()?;
+        let account = witness.finish()?;
+        let heard =
+            |text: &str| account.sip(Side::Carrier).iter().filter(|of| of.text.contains(text)).count();
+        ensure!(account.faults().is_empty(), "{:?}", account.faults());
+        ensure!(heard("SIP/2.0 423 ") <= 1, "it asks for the longer one from then on");
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn a_wrong_password_is_said_and_the_right_one_counts_after_a_reload() -> Result<()> {
     let config = EdgeConfig::default().registering(Side::Carrier, "retry = \"1h\", retry_max = \"1h\"");
     let toml = |lab: &Lab| config.toml(lab);

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use edge_tests::drill::{PATIENCE, caller, with_edge};
+use edge_tests::drill::{PATIENCE, caller, number, with_edge};
 use edge_tests::edge::{ask, wait_for_cdrs};
 use edge_tests::lab::Side;
 use edge_tests::{EdgeConfig, Sipp, scenario};
@@ -24,9 +24,15 @@ fn a_reload_under_load_fails_no_call_whatever_the_file_says() -> Result<()> {
         // Bounds, trunks and routes come and go, and each third file is wrong.
         let extra = "[[trunk]]\nname = \"more\"\nrealm = \"inside\"\nhost = \"10.0.0.77\"\nauth = \"ip\"";
         let route = "[[route]]\nname = \"more\"\nfrom = [\"more\"]\nto = { prefix = \"+\" }\ntargets = [{ trunk = \"carrier\" }]";
+        // The route that the calls take is another one in each second file.
+        let route = format!(
+            "{route}\n\n[[route]]\nname = \"exact\"\nfrom = [\"carrier\"]\nto = {{ exact = [\"{}\"] }}\n\
+             rewrite_to = {{ strip = 10, prepend = \"\" }}\ntargets = [{{ trunk = \"pbx\" }}]",
+            number(Side::Carrier)
+        );
         let group = "[[group]]\nname = \"g\"\nmax_calls = 500";
         let files = [
-            EdgeConfig::default().section(extra).section(route).toml(lab),
+            EdgeConfig::default().section(extra).section(&route).toml(lab),
             EdgeConfig::default().trunk(Side::Pbx, "failover_group = \"g\"").section(group).toml(lab),
             EdgeConfig::default().toml(lab).replace("auth = \"ip\"", "auth = \"none\""),
         ];
@@ -48,10 +54,13 @@ fn a_reload_under_load_fails_no_call_whatever_the_file_says() -> Result<()> {
         let cdrs = wait_for_cdrs(lab, CALLS as usize, PATIENCE)?;
         ensure!(cdrs.len() == CALLS as usize, "{} records", cdrs.len());
         ensure!(cdrs.iter().all(|cdr| cdr.cause() == "hangup"), "{cdrs:?}");
+        let by = |route: &str| cdrs.iter().filter(|cdr| cdr.text("/route") == route).count();
+        ensure!(by("did") > 0 && by("exact") > 0, "{} by did, {} by exact", by("did"), by("exact"));
         let log = edge.log();
         ensure!(
-            log.contains("configuration reloaded: trunk more: added; route more: added")
-                || log.contains("route more: added; trunk more: added"),
+            log.contains("trunk more: added")
+                && log.contains("route exact: added")
+                && log.contains("route exact: removed"),
             "{log}"
         );
         edge.stop()

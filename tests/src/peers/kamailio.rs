@@ -29,12 +29,17 @@ pub struct Proxy {
     /// How it speaks with the agents behind it.
     pub towards_agents: Transport,
     agents: u16,
+    flaps: bool,
 }
+
+/// For two seconds of every four nothing new is heard; in the other two it says that it is alive.
+const FLAPS: &str = "if (!has_totag() && ($Ts mod 4) < 2) { exit; }
+    if (is_method(\"OPTIONS\")) { sl_send_reply(\"200\", \"Alive\"); exit; }";
 
 impl Proxy {
     /// A proxy on `side`, UDP to both sides of it, with one agent.
     pub const fn of(side: Side) -> Self {
-        Self { side, towards_edge: Transport::Udp, towards_agents: Transport::Udp, agents: 1 }
+        Self { side, towards_edge: Transport::Udp, towards_agents: Transport::Udp, agents: 1, flaps: false }
     }
 
     /// Chooses the transports: where they differ, the proxy records two routes (RFC 5658).
@@ -45,6 +50,11 @@ impl Proxy {
     /// Calls from edge ring at so many agents at once.
     pub const fn forks_to(self, agents: u16) -> Self {
         Self { agents, ..self }
+    }
+
+    /// It comes and goes, and answers OPTIONS while it is there.
+    pub const fn flaps(self) -> Self {
+        Self { flaps: true, ..self }
     }
 
     fn config(&self, lab: &Lab) -> String {
@@ -58,6 +68,7 @@ impl Proxy {
         let [certificate, key] = certificates.of_holder(name).map(|file| file.display().to_string());
         let secure = self.towards_edge == Transport::Tls;
         [
+            ("flaps", if self.flaps { FLAPS } else { "" }),
             ("features", if secure { "#!define WITH_TLS" } else { "" }),
             ("certificate", &certificate),
             ("key", &key),

@@ -8,6 +8,7 @@ pub mod baresip;
 pub mod kamailio;
 pub mod newer_debian;
 pub mod pjsua2;
+pub mod registering;
 pub mod registrar;
 
 use std::env;
@@ -23,6 +24,7 @@ pub use baresip::Baresip;
 pub use kamailio::{Kamailio, Proxy};
 pub use newer_debian::NewerDebian;
 pub use pjsua2::{Digit, Pjsua2};
+pub use registering::Registering;
 pub use registrar::Registrar;
 
 use crate::namespace::Namespace;

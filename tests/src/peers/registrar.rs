@@ -21,17 +21,29 @@ pub struct Registrar {
     side: Side,
     algorithm: &'static str,
     expires_s: u32,
+    least_s: u32,
+    asked: &'static str,
 }
 
 impl Registrar {
     /// A registrar on `side`, with the hash function of this name.
     pub const fn of(side: Side, algorithm: &'static str) -> Self {
-        Self { side, algorithm, expires_s: 3600 }
+        Self { side, algorithm, expires_s: 3600, least_s: 1, asked: "" }
     }
 
     /// Grants no more than so many seconds.
     pub const fn grants(self, expires_s: u32) -> Self {
         Self { expires_s, ..self }
+    }
+
+    /// Refuses whoever asks for less than so many seconds.
+    pub const fn wants(self, least_s: u32) -> Self {
+        Self { least_s, ..self }
+    }
+
+    /// Its accounts have registered all of their numbers (RFC 6140): they are asked for the number at their Contact.
+    pub const fn of_numbers(self) -> Self {
+        Self { asked: "$rU = $tU;", ..self }
     }
 
     /// Starts it and waits until it takes requests.
@@ -43,6 +55,8 @@ impl Registrar {
             ("edge", self.side.edge_address().to_string()),
             ("algorithm", self.algorithm.to_owned()),
             ("expires", self.expires_s.to_string()),
+            ("asked", self.asked.to_owned()),
+            ("least", self.least_s.to_string()),
             ("realm", "carrier.example".to_owned()),
             ("user", USER.to_owned()),
             ("password", PASSWORD.to_owned()),
