@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -86,6 +87,11 @@ pub fn audio(message: &str) -> Result<SocketAddrV4> {
     Ok(SocketAddrV4::new(address, port))
 }
 
+/// Whether an edge that is too busy has turned a call away: no call has begun.
+pub fn is_shed(response: &str) -> bool {
+    is_response(response, 503, "INVITE") && header(response, "Retry-After").is_some()
+}
+
 /// The number of the call that an INVITE to the PBX is for.
 fn number_of(invite: &str) -> Result<u32> {
     let number = invite.strip_prefix("INVITE sip:").and_then(|rest| rest.split('@').next()?.parse().ok());
@@ -101,12 +107,20 @@ struct End {
     edges: HashMap<u32, SocketAddrV4>,
     /// Calls by their Call-ID.
     calls: HashMap<String, u32>,
+    /// INVITEs that a busy edge has turned away.
+    turned_away: u32,
 }
 
 impl End {
     fn bind(lab: &Lab, side: Side) -> Result<Self> {
         let peer = RawPeer::bind(lab, side, SIP_PORT)?;
-        Ok(Self { peer, dialogs: HashMap::new(), edges: HashMap::new(), calls: HashMap::new() })
+        Ok(Self {
+            peer,
+            dialogs: HashMap::new(),
+            edges: HashMap::new(),
+            calls: HashMap::new(),
+            turned_away: 0,
+        })
     }
 
     /// The call that a message belongs to, unless it is an INVITE that begins one.
@@ -126,6 +140,8 @@ impl End {
 /// Both peers, and how far they are.
 #[derive(Debug)]
 pub struct Exchange {
+    /// Unique in this process, so that Call-IDs are.
+    number: u32,
     carrier: End,
     pbx: End,
     port: Port,
@@ -138,8 +154,10 @@ pub struct Exchange {
 impl Exchange {
     /// Between the peers of `lab`, which want their audio at the ports that `port` says.
     pub fn begin(lab: &Lab, count: u32, port: Port) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let (carrier, pbx) = (End::bind(lab, Side::Carrier)?, End::bind(lab, Side::Pbx)?);
-        Ok(Self { carrier, pbx, port, count, step: Step::Place, begun: 0, done: HashSet::new() })
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { number, carrier, pbx, port, count, step: Step::Place, begun: 0, done: HashSet::new() })
     }
 
     /// Places all calls; they stand as long as edge does.
@@ -198,10 +216,11 @@ impl Exchange {
 
     /// Sends the request of this step.
     fn ask(&mut self, call: u32) -> Result<()> {
-        let (step, port) = (self.step, (self.port)(call)?);
-        let End { peer, dialogs, calls, .. } = self.end(step.asker(call));
+        let (step, port, exchange) = (self.step, (self.port)(call)?, self.number);
+        let End { peer, dialogs, calls, turned_away, .. } = self.end(step.asker(call));
         if step == Step::Place {
-            let (name, number) = (call.to_string(), format!("{BEFORE_NUMBER}{call:05}"));
+            let (name, number) =
+                (format!("{call}-{exchange}-{turned_away}"), format!("{BEFORE_NUMBER}{call:05}"));
             calls.insert(peer.call_id(&name), call);
             return peer.send(peer.invite(&name, &number, port).as_bytes());
         }
@@ -253,8 +272,13 @@ impl Exchange {
         if response.starts_with("SIP/2.0 1") {
             return Ok(());
         }
-        ensure!(response.starts_with("SIP/2.0 200 "), "{step:?}: {side:?} hears {response}");
         let end = self.end(side);
+        if is_shed(response) {
+            // It is placed anew, as another call, once nothing comes any more.
+            end.turned_away += 1;
+            return Ok(());
+        }
+        ensure!(response.starts_with("SIP/2.0 200 "), "{step:?}: {side:?} hears {response}");
         let Some(call) = end.call(response) else { bail!("a 200 for no call: {response}") };
         if is_response(response, 200, "INVITE") {
             end.learn(call, response)?;
