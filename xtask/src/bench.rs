@@ -54,6 +54,9 @@ pub(crate) struct MediaOptions {
     /// Relays beside edge and the limit, by the beginnings of their names, as nftables,rtpengine; all by default
     #[arg(long)]
     peers: Option<String>,
+    /// Milliseconds of packets in each trial; 1,000 by default
+    #[arg(long)]
+    trial_ms: Option<u64>,
     /// Short trials, 100 and 1,000 calls: to see that it works, not to measure (two minutes instead of eight)
     #[arg(long)]
     quick: bool,
@@ -96,10 +99,11 @@ fn sip(
 }
 
 /// Packets through edge, and through others, in namespaces.
-fn media(MediaOptions { rounds, flows, peers, quick, json }: &MediaOptions) -> Result<ExitCode> {
+fn media(MediaOptions { rounds, flows, peers, trial_ms, quick, json }: &MediaOptions) -> Result<ExitCode> {
     prepare(MEDIA_PACKAGES)?;
     let mut arguments = vec!["--rounds".to_owned(), rounds.to_string()];
-    for (option, value) in [("--flows", flows), ("--peers", peers)] {
+    let trial_ms = trial_ms.map(|ms| ms.to_string());
+    for (option, value) in [("--flows", flows), ("--peers", peers), ("--trial-ms", &trial_ms)] {
         arguments.extend(value.iter().flat_map(|value| [option.to_owned(), value.clone()]));
     }
     arguments.extend(quick.then(|| "--quick".to_owned()));
