@@ -11,7 +11,7 @@
 mod media;
 mod xdp;
 
-use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_TX};
+use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_TX};
 use aya_ebpf::btf_maps::{Array, HashMap};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
@@ -53,11 +53,21 @@ const FIRST_PORT: u32 = 1024;
 /// The first address of a flood's sources: 198.18.0.0/15 is for benchmarks (RFC 2544).
 const FLOOD_FROM: u32 = u32::from_be_bytes([198, 18, 0, 0]);
 
-/// Sends the frame out of the device that it came in by, from a random one of as many sources as there are flows: under
-/// `BPF_F_TEST_XDP_LIVE_FRAMES`, a flood.
+/// Sends the frame out of the device that it came in by, when it is due, from a random one of as many sources as there are
+/// flows: under `BPF_F_TEST_XDP_LIVE_FRAMES`, a flood.
 #[xdp]
 pub(crate) fn flood(ctx: XdpContext) -> u32 {
-    forge(&mut XdpFrame::new(&ctx)).map_or(XDP_ABORTED, |()| XDP_TX)
+    match media::is_ordered() {
+        Some(true) => forge(&mut XdpFrame::new(&ctx)).map_or(XDP_ABORTED, |()| XDP_TX),
+        Some(false) => XDP_DROP,
+        None => XDP_ABORTED,
+    }
+}
+
+/// The least that can be done with a flood.
+#[xdp]
+pub(crate) fn bare_drop(_: XdpContext) -> u32 {
+    XDP_DROP
 }
 
 #[inline(always)]

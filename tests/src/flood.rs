@@ -1,21 +1,17 @@
 //! A flood of INVITEs from a hundred thousand sources, each of them nobody's: frames that the kernel makes itself
-//! (`BPF_PROG_TEST_RUN` with live frames) and sends out of a peer's device as that peer would.
+//! (`BPF_PROG_TEST_RUN` with live frames) and sends out of a peer's device as that peer would, so many a second.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use aya::Ebpf;
-use aya::maps::Array;
-use aya::programs::Xdp;
+use aya::maps::{Array, MapData};
+use edge_ebpf::traffic::{ORDERS, PROGRESS};
 
 use crate::lab::{Lab, PEER_DEVICE, Side};
-use crate::live;
-use crate::namespace;
-use crate::place;
+use crate::traffic::generator::Generator;
+use crate::traffic::{attach, load_object, taken};
 
 /// Sources that the flood comes from: 198.18.0.0 (RFC 2544) and those that follow.
 pub const SOURCES: u32 = 100_000;
@@ -24,85 +20,90 @@ const PROGRAM: &str = "flood";
 /// Number of sources, and what the generator's random numbers begin with.
 const PARAMETERS: &str = "BENCH";
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Frames of one call into the kernel, which then looks whether it is to stop; each has a fixed cost of 60 ms.
-const FRAMES: u32 = 200_000;
-/// Frames that are handed over together.
-const BATCH: u32 = 64;
+/// The longest that an order may last.
+const LONG: Duration = Duration::from_secs(170);
+/// Both ends of a link that nobody else uses.
+const ASIDE: &str = "aside";
 
-/// A flood at full speed; stops when dropped.
+/// Who has to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Edge: it comes with the trunk's own messages.
+    Edge,
+    /// A program that drops everything, on a link of its own into edge's namespace: what the flood costs the machine in any case.
+    BareDrop,
+}
+
+/// A flood; stops when dropped.
 #[derive(Debug)]
 pub struct Flood {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<u64>>>,
+    progress: Progress,
+    generator: Generator,
+    #[expect(dead_code, reason = "its links last as long as it")]
+    dropper: Option<Dropper>,
 }
+
+struct Progress(Array<MapData, [u64; 7]>);
+struct Dropper(#[expect(dead_code, reason = "its links last as long as it")] Ebpf);
 
 impl Flood {
-    /// Floods the SIP address that faces `side` from there, with a pause of this length after each 200,000 frames.
-    pub fn start(lab: &Lab, side: Side, pause: Duration) -> Result<Self> {
+    /// Sends so many a second, as from `side` to the SIP address that faces it, on a thread that does `first` before.
+    pub fn start(
+        lab: &Lab,
+        side: Side,
+        target: Target,
+        packets_a_second: u64,
+        first: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
         let frame = frame(lab, side)?;
-        let index = lab.peer(side).device(PEER_DEVICE)?.index;
-        let inside = lab.peer(side).handle()?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let flood = move || {
-            namespace::enter(&inside).context("cannot enter the namespace")?;
-            let mut generator = Generator::load(index)?;
-            let mut sent = 0;
-            while !stopped.load(Ordering::Relaxed) {
-                generator.send(&frame)?;
-                sent += u64::from(FRAMES);
-                thread::sleep(pause);
-            }
-            Ok(sent)
+        let (device, dropper) = match target {
+            Target::Edge => (PEER_DEVICE, None),
+            Target::BareDrop => (ASIDE, Some(link_aside(lab, side)?)),
         };
-        Ok(Self { stop, thread: Some(thread::spawn(flood)) })
+        let mut ebpf = load_object()?;
+        let mut parameters: Array<_, [u64; 3]> = taken(&mut ebpf, PARAMETERS)?.try_into()?;
+        parameters.set(0, [u64::from(SOURCES), 1, SEED], 0)?;
+        let mut orders: Array<_, [u64; 5]> = taken(&mut ebpf, ORDERS)?.try_into()?;
+        orders.set(0, [1, packets_a_second, u64::try_from(LONG.as_nanos())?, 1, 1], 0)?;
+        let progress = Progress(taken(&mut ebpf, PROGRESS)?.try_into()?);
+        let generator = Generator::start(ebpf, PROGRAM, frame, (lab.peer(side), device), first)?;
+        Ok(Self { progress, generator, dropper })
     }
 
-    /// Ends it, and tells how many frames were made. Not all of them found room in the device's ring.
-    pub fn stop(mut self) -> Result<u64> {
-        self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().context("a flood stops once")?;
-        thread.join().map_err(|_panic| anyhow!("the flood panicked"))?
-    }
-}
-
-impl Drop for Flood {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
-}
-
-/// The program that makes the sources.
-struct Generator {
-    ebpf: Ebpf,
-    index: u32,
-}
-
-impl Generator {
-    fn load(index: u32) -> Result<Self> {
-        let object = place::workspace().join("target/ebpf/edge-xdp-bench.o");
-        let missing = || format!("{}: run `cargo xtask build`", object.display());
-        let bytes = std::fs::read(&object).with_context(missing)?;
-        let mut ebpf = Ebpf::load(&bytes)?;
-        let parameters = ebpf.map_mut(PARAMETERS).context("the bench object has no parameters")?;
-        Array::<_, [u64; 3]>::try_from(parameters)?.set(0, [u64::from(SOURCES), 1, SEED], 0)?;
-        program(&mut ebpf)?.load()?;
-        Ok(Self { ebpf, index })
+    /// Frames that were made so far. Not all of them found room in the device's ring.
+    pub fn made(&self) -> Result<u64> {
+        let [_, _, made, ..] = self.progress.0.get(&0, 0)?;
+        Ok(made)
     }
 
-    fn send(&mut self, frame: &[u8]) -> Result<()> {
-        live::frames(program(&mut self.ebpf)?, self.index, frame, FRAMES, BATCH)
+    /// The thread that it runs on, as the kernel knows it.
+    pub fn thread(&self) -> u32 {
+        self.generator.thread()
     }
 }
 
-fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp> {
-    Ok(ebpf
-        .program_mut(PROGRAM)
-        .context("the bench object has no flood: run `cargo xtask build`")?
-        .try_into()?)
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+impl std::fmt::Debug for Dropper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dropper")
+    }
+}
+
+/// A link from `side` to edge's namespace, at whose end everything is dropped.
+fn link_aside(lab: &Lab, side: Side) -> Result<Dropper> {
+    let (peer, edge) = (lab.peer(side), lab.edge());
+    edge.ip(&["link", "add", ASIDE, "type", "veth", "peer", "name", ASIDE, "netns", peer.name()])?;
+    for namespace in [peer, edge] {
+        namespace.ip(&["link", "set", ASIDE, "up"])?;
+    }
+    let mut ebpf = load_object()?;
+    attach(&mut ebpf, "bare_drop", edge, ASIDE).context("cannot drop everything")?;
+    Ok(Dropper(ebpf))
 }
 
 /// An INVITE as a scanner sends it, without its source: the program writes that and the header's checksum.

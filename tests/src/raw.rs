@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -102,6 +103,21 @@ impl RawPeer {
         }
         self.socket.set_nonblocking(false)?;
         Ok(received)
+    }
+
+    /// Waits for a message to any of these peers.
+    pub fn wait_for_any(peers: &[&Self; 2], patience: Duration) -> Result<()> {
+        let mut polled =
+            peers.map(|peer| libc::pollfd { fd: peer.socket.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+        let patience = libc::timespec {
+            tv_sec: i64::try_from(patience.as_secs())?,
+            tv_nsec: patience.subsec_nanos().into(),
+        };
+        // SAFETY: both live through the call, and the array has the length that is told; no signals are masked.
+        let outcome = unsafe { libc::ppoll(polled.as_mut_ptr(), 2, &raw const patience, std::ptr::null()) };
+        let error = io::Error::last_os_error();
+        anyhow::ensure!(outcome >= 0 || error.kind() == io::ErrorKind::Interrupted, "cannot wait: {error}");
+        Ok(())
     }
 
     /// The first message that satisfies `wanted`.

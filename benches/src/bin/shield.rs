@@ -11,15 +11,15 @@ struct Options {
     #[command(flatten)]
     turns: Turns,
     /// Calls a second.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
-    /// Milliseconds that the flood rests after each 200,000 frames.
-    #[arg(long, default_value_t = 0)]
-    pause_ms: u32,
+    /// Packets of the flood in a second.
+    #[arg(long, default_value_t = 1_000_000)]
+    flood_rate: u64,
 }
 
 fn main() -> Result<()> {
-    let Options { turns: Turns { rounds, seconds, telling }, rate, pause_ms } = Options::parse();
-    telling.tell(&run(&Plan { rounds, seconds, rate, pause_ms })?, Report::json);
+    let Options { turns: Turns { rounds, seconds, telling }, rate, flood_rate } = Options::parse();
+    telling.tell(&run(&Plan { rounds, seconds, rate, flood_rate })?, Report::json);
     Ok(())
 }

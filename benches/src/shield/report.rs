@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use edge_tests::flood::Target;
 use serde_json::{Value, json};
 
 use super::Plan;
 use super::trial::Outcome;
 use crate::tell::median;
+
+const NS_PER_MS: f64 = 1e6;
 
 /// All trials.
 #[derive(Debug)]
@@ -19,49 +22,47 @@ pub struct Report {
 #[derive(Debug)]
 pub(super) struct Row {
     mode: &'static str,
-    flooded: bool,
+    flood: Option<Target>,
     pub(super) outcomes: Vec<Outcome>,
 }
 
 impl Row {
-    pub(super) const fn new(mode: &'static str, flooded: bool) -> Self {
-        Self { mode, flooded, outcomes: Vec::new() }
+    pub(super) const fn new(mode: &'static str, flood: Option<Target>) -> Self {
+        Self { mode, flood, outcomes: Vec::new() }
     }
 
-    pub(super) fn name(&self) -> String {
-        format!("shield {}, {}", self.mode, if self.flooded { "flood" } else { "quiet" })
+    pub(super) const fn name(&self) -> &'static str {
+        match (self.flood, self.mode.as_bytes()) {
+            (None, _) => "no flood",
+            (Some(Target::BareDrop), _) => "flood, bare drop",
+            (Some(Target::Edge), b"off") => "flood, no shield",
+            (Some(Target::Edge), _) => "flood, shield",
+        }
     }
 
     fn median(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
         median(self.outcomes.iter().map(of)).unwrap_or(0.0)
     }
 
+    /// Milliseconds from INVITE to 200 at a quantile.
     fn setup_ms(&self, quantile: f64) -> f64 {
-        self.median(|outcome| {
-            let last = outcome.setup_ms.len().saturating_sub(1);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "an index of a short list"
-            )]
-            let index = (last as f64 * quantile).round() as usize;
-            outcome.setup_ms.get(index).copied().unwrap_or(f64::NAN)
-        })
+        self.median(|outcome| outcome.took.value_at_quantile(quantile) as f64 / NS_PER_MS)
     }
 
     fn json(&self) -> Value {
         let outcome = |outcome: &Outcome| {
             json!({
                 "calls": outcome.calls,
-                "failed": outcome.failed,
-                "retransmitted": outcome.retransmitted,
-                "calls_a_second": outcome.calls_a_second,
-                "flood_packets_a_second": outcome.flood_a_second.round(),
+                "lost": outcome.lost,
+                "calls_a_second": outcome.calls_a_second(),
+                "flood_made_a_second": outcome.made_a_second.round(),
+                "flood_seen_a_second": outcome.flood_a_second.round(),
+                "stolen": outcome.stolen,
             })
         };
         json!({
             "shield": self.mode,
-            "flood": self.flooded,
+            "trial": self.name(),
             "setup_ms_p50": self.setup_ms(0.5),
             "setup_ms_p99": self.setup_ms(0.99),
             "rounds": self.outcomes.iter().map(outcome).collect::<Vec<_>>(),
@@ -74,33 +75,70 @@ impl Report {
     #[must_use]
     pub fn json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
-        json!({ "bench": "shield", "calls_a_second": self.plan.rate, "rows": rows })
+        json!({ "bench": "shield", "calls_a_second": self.plan.rate, "flood_a_second": self.plan.flood_rate, "rows": rows })
     }
 }
 
+/// What the trunk may lose by a flood, of its calls a second and its setup times.
+const AIM: f64 = 0.1;
+/// More of the time than this may not have been stolen.
+const STOLEN_MAX: f64 = 0.01;
+
 impl fmt::Display for Report {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { rounds, seconds, rate, pause_ms: _ } = self.plan;
-        writeln!(formatter, "{rate} calls a second for {seconds} s; medians of {rounds} rounds")?;
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { rounds, seconds, rate, flood_rate } = self.plan;
         writeln!(
-            formatter,
-            "{:<20} {:>12} {:>9} {:>7} {:>11} {:>11} {:>11} {:>9}",
-            "", "flood pkt/s", "calls/s", "failed", "sent again", "set-up p50", "set-up p99", "p50 ratio"
+            f,
+            "{rate} calls a second for {seconds} s, a flood of {flood_rate} packets a second; medians of {rounds} rounds"
         )?;
-        let quiet = self.rows.first().map_or(f64::NAN, |row| row.setup_ms(0.5));
-        for row in &self.rows {
-            let flood = row.median(|outcome| outcome.flood_a_second);
-            let calls = row.median(|outcome| outcome.calls_a_second);
-            let failed = row.median(|outcome| outcome.failed as f64);
-            let again = row.median(|outcome| outcome.retransmitted as f64);
-            let (p50, p99) = (row.setup_ms(0.5), row.setup_ms(0.99));
+        writeln!(
+            f,
+            "{:<18}{:>12}{:>12}{:>9}{:>8}{:>14}{:>14}",
+            "", "made/s", "at edge/s", "calls/s", "lost", "setup p50", "setup p99"
+        )?;
+        self.rows.iter().try_for_each(|row| row.tell(f))?;
+        let [quiet, bare, shielded, _] = &self.rows[..] else { return Ok(()) };
+        for (beside, what) in [(quiet, "no flood"), (bare, "the same flood dropped by a bare program")] {
+            let part = |quantile| shielded.setup_ms(quantile) / beside.setup_ms(quantile);
+            let calls = shielded.calls_a_second() / beside.calls_a_second();
+            let (p50, p99) = (part(0.5), part(0.99));
+            let kept = calls >= 1.0 - AIM && p50 <= 1.0 + AIM && p99 <= 1.0 + AIM;
             writeln!(
-                formatter,
-                "{:<20} {flood:>12.0} {calls:>9.1} {failed:>7.0} {again:>11.0} {p50:>8.2} ms {p99:>8.2} ms {:>8.2}x",
-                row.name(),
-                p50 / quiet
+                f,
+                "beside {what}: calls/s {calls:.2}x, setup p50 {p50:.2}x, p99 {p99:.2}x; aim: within 10 %, {}",
+                if kept { "kept" } else { "missed" }
+            )?;
+        }
+        let outcomes = || self.rows.iter().flat_map(|row| &row.outcomes);
+        let stolen = outcomes().filter(|outcome| outcome.stolen > STOLEN_MAX).count();
+        if stolen > 0 {
+            writeln!(
+                f,
+                "the hypervisor took time in {stolen} of {} trials: ratios may say nothing",
+                outcomes().count()
             )?;
         }
         Ok(())
+    }
+}
+
+impl Row {
+    fn calls_a_second(&self) -> f64 {
+        self.median(Outcome::calls_a_second)
+    }
+
+    fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (made, seen) = (|of: &Outcome| of.made_a_second, |of: &Outcome| of.flood_a_second);
+        writeln!(
+            f,
+            "{:<18}{:>12.0}{:>12.0}{:>9.1}{:>8.0}{:>11.3} ms{:>11.3} ms",
+            self.name(),
+            self.median(made),
+            self.median(seen),
+            self.calls_a_second(),
+            self.median(|outcome| outcome.lost as f64),
+            self.setup_ms(0.5),
+            self.setup_ms(0.99)
+        )
     }
 }

@@ -1,87 +1,86 @@
 //! One load of calls, beside a flood or not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use edge_tests::drill::number;
+use anyhow::Result;
 use edge_tests::edge::Counters;
-use edge_tests::flood::Flood;
-use edge_tests::process::wait_until;
-use edge_tests::sipp::Scenario;
-use edge_tests::{EdgeProcess, Lab, Side, Sipp};
+use edge_tests::flood::{Flood, Target};
+use edge_tests::sipp::SIP_PORT;
+use edge_tests::{EdgeProcess, Lab, RawPeer, Side};
+use hdrhistogram::Histogram;
 
 use super::Plan;
+use crate::clock::{self, Ticks};
+use crate::processor::{self, Cores};
+use crate::sip::setup;
 
-/// Longer than a call that waits for nobody.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-macro_rules! scenario {
-    ($name:literal) => {
-        Scenario { name: $name, xml: include_str!(concat!("../../scenarios/", $name, ".xml")) }
-    };
-}
+/// Peers wait for messages, because edge needs their core, too.
+const REST: Duration = Duration::from_millis(10);
 
 /// What is measured, and where.
 pub(super) struct Trial<'a> {
     pub(super) lab: &'a Lab,
     pub(super) edge: &'a EdgeProcess<'a>,
     pub(super) plan: &'a Plan,
+    pub(super) cores: Cores,
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Outcome {
+    /// Calls that were asked for, and those that were refused or never answered.
     pub(super) calls: u64,
-    /// Calls that did not go from INVITE to the answered BYE.
-    pub(super) failed: u64,
-    pub(super) retransmitted: u64,
-    pub(super) calls_a_second: f64,
-    /// From INVITE to 200 at the caller, each call's, rising.
-    pub(super) setup_ms: Vec<f64>,
-    /// Frames of the flood that reached the shield, a second.
+    pub(super) lost: u64,
+    /// From INVITE to 200 at the caller, in nanoseconds.
+    pub(super) took: Histogram<u64>,
+    /// Frames of the flood that were made, and those that reached the shield, a second.
+    pub(super) made_a_second: f64,
     pub(super) flood_a_second: f64,
+    /// Seconds that it lasted.
+    pub(super) lasted: f64,
+    /// The part of the machine's time that the hypervisor took.
+    pub(super) stolen: f64,
 }
 
-impl Trial<'_> {
-    pub(super) fn run(&self, flooded: bool, seconds: u32) -> Result<Outcome> {
-        let pause = Duration::from_millis(self.plan.pause_ms.into());
-        let calls = self.plan.rate * seconds;
-        let many = |sipp: Sipp| sipp.calls(calls).rate(f64::from(self.plan.rate)).untraced();
-        let called = many(Sipp::called(Side::Pbx, scenario!("rings-and-answers"))).start(self.lab)?;
-        let caller =
-            Sipp::caller(Side::Carrier, scenario!("calls-and-hangs-up")).number(number(Side::Carrier));
-        let flood = if flooded { Some(Flood::start(self.lab, Side::Carrier, pause)?) } else { None };
-        let (before, began) = (strange(&self.edge.counters()?), now());
-        let mut caller = many(caller).timed().start(self.lab)?;
-        let enough = Duration::from_secs(u64::from(seconds) * 2) + PATIENCE;
-        wait_until(enough, || match caller.is_running() {
-            Ok(true) => None,
-            Ok(false) | Err(_) => Some(()),
-        });
-        let (seen, lasted) = (strange(&self.edge.counters()?) - before, now().duration_since(began));
-        if let Some(flood) = flood {
-            flood.stop()?;
-        }
-        let statistics = caller.statistics().context("SIPp has no statistics")?;
-        let answering = called.statistics().unwrap_or_default();
-        Ok(Outcome {
-            calls: statistics.succeeded,
-            failed: u64::from(calls) - statistics.succeeded,
-            retransmitted: statistics.retransmitted + answering.retransmitted,
-            calls_a_second: statistics.calls_a_second,
-            setup_ms: caller.response_ms()?,
-            flood_a_second: seen as f64 / lasted.as_secs_f64(),
-        })
+impl Outcome {
+    pub(super) fn calls_a_second(&self) -> f64 {
+        (self.calls - self.lost) as f64 / self.lasted
     }
 }
 
-/// Packets for SIP that are no trunk's.
-fn strange(counters: &Counters) -> u64 {
-    let all = counters.shield.pass.iter().chain(&counters.shield.drop);
-    all.filter(|(reason, _)| *reason != "trusted").map(|(_, packets)| packets).sum()
-}
+impl Trial<'_> {
+    /// Places calls for so long, from this number on.
+    pub(super) fn run(&self, flooded: Option<Target>, first: u32, seconds: u32) -> Result<Outcome> {
+        let rate = self.plan.rate;
+        let peer = |side| RawPeer::bind(self.lab, side, SIP_PORT);
+        let peers = (peer(Side::Carrier)?, peer(Side::Pbx)?);
+        let core = self.cores.generator;
+        let start = |target| {
+            let bind = move || processor::bind_this_thread(core);
+            Flood::start(self.lab, Side::Carrier, target, self.plan.flood_rate, bind)
+        };
+        let flood = flooded.map(start).transpose()?;
+        let made = || flood.as_ref().map_or(Ok(0), Flood::made);
+        let (seen, ticks, began, made_before) = (self.strange()?, Ticks::now()?, clock::now(), made()?);
+        let setup = setup::between(peers, first, rate, seconds, REST)?;
+        let lasted = clock::now().duration_since(began).as_secs_f64();
+        let (seen, made) = (self.strange()? - seen, made()? - made_before);
+        let (stolen, _) = Ticks::now()?.stolen_since(ticks);
+        Ok(Outcome {
+            calls: u64::from(rate) * u64::from(seconds),
+            lost: setup.lost,
+            took: setup.took,
+            made_a_second: made as f64 / lasted,
+            flood_a_second: seen as f64 / lasted,
+            lasted,
+            stolen,
+        })
+    }
 
-#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn now() -> Instant {
-    Instant::now()
+    /// Packets for SIP that are no trunk's.
+    fn strange(&self) -> Result<u64> {
+        let Counters { shield, .. } = self.edge.counters()?;
+        let all = shield.pass.iter().chain(&shield.drop);
+        Ok(all.filter(|(reason, _)| *reason != "trusted").map(|(_, packets)| packets).sum())
+    }
 }

@@ -10,7 +10,7 @@
 
 mod load;
 mod report;
-mod setup;
+pub(crate) mod setup;
 mod standing;
 mod subject;
 

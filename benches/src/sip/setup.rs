@@ -25,11 +25,11 @@ const NUMBERS: u32 = 100_000;
 
 /// Setup times at a rate.
 #[derive(Debug, Clone)]
-pub(super) struct Setup {
-    pub(super) rate: u32,
+pub(crate) struct Setup {
+    pub(crate) rate: u32,
     /// Calls that were refused, or never answered.
-    pub(super) lost: u64,
-    pub(super) took: Histogram<u64>,
+    pub(crate) lost: u64,
+    pub(crate) took: Histogram<u64>,
 }
 
 /// Places calls through `subject`, each of which ends as soon as it is answered.
@@ -41,6 +41,18 @@ pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u
     if subject.kind == Kind::Nothing {
         called = called.towards(at(Side::Carrier.peer_address()));
     }
+    between((caller, called), 0, rate, seconds, Duration::ZERO)
+}
+
+/// Places calls between two peers, from the number `first` on. While nothing is due they wait for as long as `rest` at most; a
+/// message wakes them. Without a rest they take all of their core, and no time to wake up.
+pub(crate) fn between(
+    (caller, called): (RawPeer, RawPeer),
+    first: u32,
+    rate: u32,
+    seconds: u32,
+    rest: Duration,
+) -> Result<Setup> {
     let mut run = Run {
         caller,
         called,
@@ -53,13 +65,15 @@ pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u
     let mut next = 0;
     while next < count {
         if clock::now() >= due(next) {
-            run.begin(next)?;
+            run.begin(first + next)?;
             next += 1;
         }
+        run.rest(rest.min(due(next).saturating_duration_since(clock::now())))?;
         run.hear()?;
     }
     let end = clock::now() + LEFT_OVER;
     while !run.begun.is_empty() && clock::now() < end {
+        run.rest(rest)?;
         run.hear()?;
     }
     // Answers to the last BYEs.
@@ -84,6 +98,10 @@ struct Run {
 }
 
 impl Run {
+    fn rest(&self, longest: Duration) -> Result<()> {
+        if longest.is_zero() { Ok(()) } else { RawPeer::wait_for_any(&[&self.caller, &self.called], longest) }
+    }
+
     fn begin(&mut self, call: u32) -> Result<()> {
         let number = format!("{BEFORE_NUMBER}{:05}", call % NUMBERS);
         let invite = self.caller.invite(&call.to_string(), &number, ANY_PORT);

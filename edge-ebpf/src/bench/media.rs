@@ -49,20 +49,33 @@ pub(crate) fn media_generator(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn generate(ctx: &XdpContext) -> Option<u32> {
     let (orders, progress) = (ORDERS.get(0)?, PROGRESS.get(0)?);
-    let place = progress.frames.load() % BATCH;
-    progress.frames.add(1);
-    if place == 0 {
-        progress.due.store(plan(orders, progress));
-    }
-    if place + progress.due.load() < BATCH {
+    if !is_due(orders, progress) {
         return Some(XDP_DROP);
     }
     let stream = progress.stream.load() as u32;
     let next = u64::from(stream) + orders.stride.load();
     progress.stream.store(if next < orders.streams.load() { next } else { 0 });
-    progress.made.add(1);
     write(ctx, stream)?;
     Some(SIDES.redirect(stream & 1, u64::from(XDP_DROP)).unwrap_or(XDP_ABORTED))
+}
+
+/// Whether the next frame is to be a packet at all.
+#[inline(always)]
+pub(crate) fn is_ordered() -> Option<bool> {
+    Some(is_due(ORDERS.get(0)?, PROGRESS.get(0)?))
+}
+
+/// Whether the next frame is to be a packet: those that are due are the last ones of their batch.
+#[inline(always)]
+fn is_due(orders: &Orders, progress: &Progress) -> bool {
+    let place = progress.frames.load() % BATCH;
+    progress.frames.add(1);
+    if place == 0 {
+        progress.due.store(plan(orders, progress));
+    }
+    let is_due = place + progress.due.load() >= BATCH;
+    progress.made.add(u64::from(is_due));
+    is_due
 }
 
 /// How many packets of this batch there are to be.

@@ -84,7 +84,6 @@ pub struct Sipp {
     /// Calls that may be up at once, when not all.
     at_once: Option<u32>,
     traced: bool,
-    timed: bool,
     lost_percent: u32,
     call_id: Option<String>,
     /// SIPp of a newer Debian, which can do TLS.
@@ -122,7 +121,6 @@ impl Sipp {
             transport: "u1",
             at_once: None,
             traced: true,
-            timed: false,
             lost_percent: 0,
             call_id: None,
             newer: None,
@@ -153,11 +151,6 @@ impl Sipp {
     /// Writes no message down: for load.
     pub fn untraced(self) -> Self {
         Self { traced: false, ..self }
-    }
-
-    /// Keeps the time that each call takes from `start_rtd` to `rtd` of its scenario.
-    pub fn timed(self) -> Self {
-        Self { timed: true, ..self }
     }
 
     /// Calls a second.
@@ -297,9 +290,6 @@ impl Sipp {
             option("-message_file", "messages.log".to_owned());
             arguments.extend(["-trace_err", "-trace_msg"].map(str::to_owned));
         }
-        if self.timed {
-            arguments.extend(["-trace_rtt", "-rtt_freq", "1"].map(str::to_owned));
-        }
         arguments.extend(["-nostdin", "-trace_stat", "-skip_rlimit"].map(str::to_owned));
         arguments
     }
@@ -319,18 +309,6 @@ impl RunningSipp {
     pub fn statistics(&self) -> Result<Statistics> {
         let table = std::fs::read_to_string(self.directory.join("statistics.csv"))?;
         Statistics::last(&table).context("SIPp has not written its statistics yet")
-    }
-
-    /// How long its scenario took from `start_rtd` to `rtd`, in milliseconds, rising: of each call, when it was
-    /// [timed](Sipp::timed).
-    pub fn response_ms(&self) -> Result<Vec<f64>> {
-        let mut files = std::fs::read_dir(&self.directory)?.filter_map(Result::ok).map(|entry| entry.path());
-        let is_table = |path: &PathBuf| path.to_string_lossy().ends_with("_rtt.csv");
-        let table = std::fs::read_to_string(files.find(is_table).context("SIPp has timed nothing")?)?;
-        let times = table.lines().filter_map(|line| line.split(';').nth(1)?.parse().ok());
-        let mut times: Vec<f64> = times.collect();
-        times.sort_by(f64::total_cmp);
-        Ok(times)
     }
 
     /// The newest message that it has written down and that begins so.
