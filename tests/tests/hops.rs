@@ -1,4 +1,4 @@
-//! Where media goes when routes change under it.
+//! Where media goes when routes change under it, and RTCP with a hop of its own when edge is killed.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -7,12 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use edge_ebpf::testing::rtp;
+use edge_ebpf::testing::{rtcp, rtp};
 use edge_tests::drill::{PATIENCE, caller, start, with_edge};
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::script::Script;
-use edge_tests::{EdgeConfig, Sipp};
+use edge_tests::{EdgeConfig, EdgeProcess, Sipp};
 
 /// Where the PBX has its media: behind two hops, both of which are the PBX itself.
 const MEDIA: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 77);
@@ -24,18 +24,24 @@ const EDGE_PORT: u16 = 20_000;
 const SPACING: Duration = Duration::from_millis(10);
 /// Packets by the new hop that are enough to believe it.
 const ENOUGH: u64 = 20;
-/// Longer than anything here takes: the call is left to the end of the drill.
-const HOLD_MS: u32 = 60_000;
+/// Packets that are sent while nobody answers at the new hop.
+const UNANSWERED: u32 = 50;
+/// Where the PBX has its RTCP in the other drill, at another of its addresses.
+const MONITOR_PORT: u16 = 7411;
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn a_running_call_follows_its_route_and_loses_nothing() -> Result<()> {
+fn a_running_call_follows_its_route_to_who_answers_there_and_loses_nothing() -> Result<()> {
     with_edge(EdgeConfig::default().media_ports("20000-20007").shards(1), |lab, edge| {
         two_hops(lab)?;
         lead_by(lab, Side::Pbx.peer_address())?;
-        let near = bound(lab, Side::Carrier, Side::Carrier.peer_address())?;
-        let far = bound(lab, Side::Pbx, MEDIA)?;
-        let pair = start(lab, caller(Side::Carrier, calling()), Sipp::called(Side::Pbx, called()))?;
+        let near = bound(lab, Side::Carrier, Side::Carrier.peer_address(), MEDIA_PORT)?;
+        let far = bound(lab, Side::Pbx, MEDIA, MEDIA_PORT)?;
+        let pair = start(
+            lab,
+            caller(Side::Carrier, calling()),
+            Sipp::called(Side::Pbx, called(&description(&MEDIA.to_string()))),
+        )?;
         // Media before the call is there is nobody's.
         let first = wait_until(PATIENCE, || {
             send(&near, 0).ok()?;
@@ -47,7 +53,10 @@ fn a_running_call_follows_its_route_and_loses_nothing() -> Result<()> {
         let (sent, heard) = thread::scope(|scope| -> Result<_> {
             let sender = scope.spawn(|| stream(&near, &done));
             let listener = scope.spawn(|| listen(&far, &listening));
-            let moved = lead_by(lab, SECOND_HOP).and_then(|()| {
+            let moved = lead_by(lab, SECOND_HOP).and_then(|()| is_asked_for(lab)).and_then(|()| {
+                // Nobody answers there: everything goes on as it was.
+                thread::sleep(SPACING * UNANSWERED);
+                answer_at_second_hop(lab)?;
                 let moved =
                     wait_until(PATIENCE, || (by_second_hop(lab).ok()? >= before + ENOUGH).then_some(()));
                 moved.context("media does not go by the new hop")
@@ -62,18 +71,70 @@ fn a_running_call_follows_its_route_and_loses_nothing() -> Result<()> {
         })?;
         let lost: Vec<u16> = (1..=sent).filter(|sequence| !heard.contains(sequence)).collect();
         ensure!(lost.is_empty(), "of {sent} packets {lost:?} are lost: {:?}", edge.counters()?);
-        drop(pair);
-        edge.stop()
+        // It hangs up.
+        edge.stop()?;
+        pair.succeed()
     })
 }
 
-/// Gives the PBX a second station on its link, and media behind both.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn rtcp_at_another_address_outlives_kill_9_and_is_gone_on_with() -> Result<()> {
+    with_edge(EdgeConfig::default().media_ports("20000-20007").shards(1), |lab, edge| {
+        let (pbx, monitor) = (Side::Pbx.peer_address(), Side::Pbx.stranger_address());
+        let near = bound(lab, Side::Carrier, Side::Carrier.peer_address(), MEDIA_PORT + 1)?;
+        let far = bound(lab, Side::Pbx, monitor, MONITOR_PORT)?;
+        let answer = format!("{}\na=rtcp:{MONITOR_PORT} IN IP4 {monitor}", description(&pbx.to_string()));
+        let pair = start(lab, caller(Side::Carrier, calling()), Sipp::called(Side::Pbx, called(&answer)))?;
+        let crosses = |when: &str| {
+            report_crosses(&near, Side::Carrier, &far).with_context(|| format!("to the monitor {when}"))?;
+            report_crosses(&far, Side::Pbx, &near).with_context(|| format!("from the monitor {when}"))
+        };
+        crosses("at first")?;
+        edge.wait_for_count("journal_written", 1, PATIENCE)?;
+        edge.kill()?;
+        crosses("with nobody at home")?;
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", 1, PATIENCE)?;
+        crosses("after a restart")?;
+        // It hangs up.
+        edge.stop()?;
+        pair.succeed()
+    })
+}
+
+/// RTCP of one side, sent again and again, arrives at the other.
+fn report_crosses(one: &UdpSocket, side: Side, other: &UdpSocket) -> Result<()> {
+    let report = rtcp(9);
+    while other.recv(&mut [0; 64]).is_ok() {}
+    let arrived = wait_until(PATIENCE, || {
+        one.send_to(&report, (side.edge_address(), EDGE_PORT + 1)).ok()?;
+        let mut received = [0; 64];
+        let length = other.recv(&mut received).ok()?;
+        (received[..length] == report[..]).then_some(())
+    });
+    arrived.context("a report never arrives")
+}
+
+/// Edge has asked who the second hop is.
+fn is_asked_for(lab: &Lab) -> Result<()> {
+    let asked = wait_until(PATIENCE, || {
+        let known = lab.edge().command("ip", &["neighbour", "show", &SECOND_HOP.to_string()]).ok()?;
+        (!known.trim().is_empty()).then_some(())
+    });
+    asked.context("nobody asks for the new hop")
+}
+
+fn answer_at_second_hop(lab: &Lab) -> Result<()> {
+    lab.peer(Side::Pbx).ip(&["address", "add", &format!("{SECOND_HOP}/32"), "dev", SECOND_DEVICE])
+}
+
+/// Gives the PBX a second station on its link, which does not answer yet, and media behind both.
 fn two_hops(lab: &Lab) -> Result<()> {
     let pbx = lab.peer(Side::Pbx);
     // Each station answers for its own address only.
     pbx.sysctl("net/ipv4/conf/all/arp_ignore", "1")?;
     pbx.ip(&["link", "add", SECOND_DEVICE, "link", PEER_DEVICE, "type", "macvlan", "mode", "bridge"])?;
-    pbx.ip(&["address", "add", &format!("{SECOND_HOP}/32"), "dev", SECOND_DEVICE])?;
     pbx.ip(&["link", "set", SECOND_DEVICE, "up"])?;
     pbx.ip(&["address", "add", &format!("{MEDIA}/32"), "dev", "lo"])
 }
@@ -90,8 +151,8 @@ fn by_second_hop(lab: &Lab) -> Result<u64> {
     packets.and_then(|packets| packets.parse().ok()).with_context(|| shown.clone())
 }
 
-fn bound(lab: &Lab, side: Side, address: Ipv4Addr) -> Result<UdpSocket> {
-    let socket = lab.peer(side).run(|| UdpSocket::bind((address, MEDIA_PORT)))??;
+fn bound(lab: &Lab, side: Side, address: Ipv4Addr, port: u16) -> Result<UdpSocket> {
+    let socket = lab.peer(side).run(|| UdpSocket::bind((address, port)))??;
     socket.set_read_timeout(Some(Duration::from_millis(20)))?;
     Ok(socket)
 }
@@ -140,12 +201,13 @@ fn description(address: &str) -> String {
 }
 
 fn calling() -> edge_tests::sipp::Scenario {
-    let script = Script::caller("calls and stays").asks("INVITE", &[], &description("[local_ip]"));
-    script.may_hear(100).may_hear(180).hears(200, &[]).acknowledges("").waits(HOLD_MS).scenario()
+    let script = Script::caller("calls and is hung up on").asks("INVITE", &[], &description("[local_ip]"));
+    let script = script.may_hear(100).may_hear(180).hears(200, &[]).acknowledges("");
+    script.is_asked("BYE", &[]).answers("200 OK", &[], "").scenario()
 }
 
-fn called() -> edge_tests::sipp::Scenario {
-    let script = Script::called("has its media behind two hops").is_asked("INVITE", &[]);
-    let script = script.answers("200 OK", &[], &description(&MEDIA.to_string())).is_asked("ACK", &[]);
-    script.waits(HOLD_MS).scenario()
+fn called(answer: &str) -> edge_tests::sipp::Scenario {
+    let script = Script::called("answers and is hung up on").is_asked("INVITE", &[]);
+    let script = script.answers("200 OK", &[], answer).is_asked("ACK", &[]);
+    script.is_asked("BYE", &[]).answers("200 OK", &[], "").scenario()
 }
