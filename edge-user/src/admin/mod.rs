@@ -8,6 +8,7 @@ mod access;
 mod calls;
 mod capture;
 mod client;
+mod description;
 mod door;
 mod flows;
 mod metrics;
@@ -53,7 +54,7 @@ struct Introduction;
 
 /// Everything that can be asked, and the document that says so.
 fn api() -> (Router<Control>, Description) {
-    OpenApiRouter::with_openapi(Introduction::openapi())
+    let (api, description) = OpenApiRouter::with_openapi(Introduction::openapi())
         .routes(routes!(node::healthy))
         .routes(routes!(node::ready))
         .routes(routes!(node::show))
@@ -77,7 +78,8 @@ fn api() -> (Router<Control>, Description) {
         .routes(routes!(trunks::enable))
         .routes(routes!(trunks::drain))
         .routes(routes!(trunks::disable))
-        .split_for_parts()
+        .split_for_parts();
+    (api, description::completed(description))
 }
 
 /// Everything that can be asked, without regard to who asks.

@@ -40,3 +40,21 @@ fn the_document_lists_every_route() {
     POST /v1/trunks/{name}/test
     ");
 }
+
+#[test]
+fn each_operation_has_a_name_of_its_own_and_says_who_may_ask() {
+    let document = serde_json::to_value(api().1).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name.to_owned()), "{name} is not {method} {path} alone");
+            for status in ["401", "403", "503"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+            }
+        }
+    }
+    assert!(names.contains("get_v1_calls_id_explain") && names.len() >= 24, "{names:?}");
+    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    assert!(document["components"]["schemas"]["Complaint"].is_object());
+}
