@@ -17,7 +17,7 @@ use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use edge_ebpf::abi::{
     DigitSlot, DigitTold, EndpointSlot, EndpointState, MediaAddress, NextHopSlot, ProfileSlot, RtcpPlaces,
-    Word,
+    SteadySlot, Word,
 };
 use edge_ebpf::forward::{self, Decision};
 use edge_ebpf::frame::Frame;
@@ -150,6 +150,11 @@ impl Tables for Hashed {
     #[inline(always)]
     fn digits(&self, index: u32) -> Option<&DigitSlot> {
         Maps.digits(index)
+    }
+
+    #[inline(always)]
+    fn steady(&self, index: u32) -> Option<&SteadySlot> {
+        Maps.steady(index)
     }
 
     #[inline(always)]

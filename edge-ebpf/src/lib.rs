@@ -3,6 +3,7 @@
 //! - [`forward`] is that decision: a pure function of one [`frame`] and the [`tables`], ending in one [`verdict`];
 //! - [`shield`](mod@shield) is the one about what is for SIP;
 //! - [`payload`] is the rest of it, for the few packets whose payload changes;
+//! - [`steady`] makes one RTP stream of what several sources send;
 //! - [`abi`] is the layout of the maps, shared with the process that fills them;
 //! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550, [`budget`] how many
 //!   packets may come;
@@ -29,6 +30,7 @@ pub mod frame;
 pub mod payload;
 pub mod shield;
 pub mod stats;
+pub mod steady;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,5 +1,5 @@
 //! The XDP programs. `edge_media` hands each frame to [`decide`](edge_ebpf::forward::decide) and does what it says; a packet
-//! whose payload is to change goes on to `edge_payload`, and what is not media and may be SIP to `edge_shield`, which does
+//! whose payload is to change goes on to `edge_payload`, one that becomes a part of one stream to `edge_steady`, and what is not media and may be SIP to `edge_shield`, which does
 //! what [`shield`] says.
 
 #![no_std]
@@ -25,6 +25,7 @@ use edge_ebpf::forward::{Decision, decide};
 use edge_ebpf::frame::Frame;
 use edge_ebpf::payload::{self, Done};
 use edge_ebpf::shield::{ShieldVerdict, shield};
+use edge_ebpf::steady::{self, Kept};
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
 use edge_ebpf::wire::ethernet::{self, Ethernet};
 use edge_ebpf::wire::ipv4::{self, Ipv4};
@@ -59,8 +60,8 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
         charge.book(&Maps);
     }
     let (mut verdict, mut action) = act(verdict);
-    if let (Verdict::Relay(_), Some(work)) = (verdict, work) {
-        stages::hand_over(&ctx, &work, verdict, action);
+    if let (Verdict::Relay(path), Some(work)) = (verdict, work) {
+        stages::hand_over(&ctx, &work, verdict, path.payload, action);
         (verdict, action) = (Verdict::Drop(DropReason::NoStage), XDP_DROP);
     }
     if let Verdict::Pass(reason) = verdict
@@ -97,8 +98,8 @@ pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
     }
     let (mut verdict, mut action) = act(verdict);
     tap::decided(&ctx, verdict, matches!(verdict, Verdict::Relay(_)) && work.is_none());
-    if let (Verdict::Relay(_), Some(work)) = (verdict, work) {
-        stages::hand_over(&ctx, &work, verdict, action);
+    if let (Verdict::Relay(path), Some(work)) = (verdict, work) {
+        stages::hand_over(&ctx, &work, verdict, path.payload, action);
         (verdict, action) = (Verdict::Drop(DropReason::NoStage), XDP_DROP);
     }
     if let Verdict::Pass(reason) = verdict
@@ -132,6 +133,48 @@ pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
     let (counter, action) = match done {
         Some(Done::Leaves) => (stages::handed_on(), action),
         Some(Done::Held) => (Verdict::Drop(DropReason::EventHeld).counter(), XDP_DROP),
+        None => (stages::handed_on(), XDP_DROP),
+    };
+    count_at(counter);
+    action
+}
+
+/// Where RTP goes on to that becomes a part of one stream: see [`steady`]. Some go on to `edge_payload` from here.
+#[xdp(frags)]
+pub(crate) fn edge_steady(ctx: XdpContext) -> u32 {
+    let Some((work, action)) = stages::handed_over() else {
+        count_at(stages::handed_on());
+        return XDP_DROP;
+    };
+    let kept = steady::carry_out(&mut XdpFrame::new(&ctx), &Maps, &work);
+    let (counter, action) = match kept {
+        Some(Kept::Leaves) if work.tasks.rule().is_some() => {
+            stages::enter(&ctx, Stage::Payload);
+            (Verdict::Drop(DropReason::NoStage).counter(), XDP_DROP)
+        }
+        Some(Kept::Leaves) => (stages::handed_on(), action),
+        Some(Kept::Dropped(reason)) => (Verdict::Drop(reason).counter(), XDP_DROP),
+        Some(Kept::Unfinished(_)) | None => (stages::handed_on(), XDP_DROP),
+    };
+    count_at(counter);
+    action
+}
+
+/// Where RTCP goes on to that may speak of one stream; a long one several times.
+#[xdp(frags)]
+pub(crate) fn edge_rtcp(ctx: XdpContext) -> u32 {
+    let Some((work, action)) = stages::handed_over() else {
+        count_at(stages::handed_on());
+        return XDP_DROP;
+    };
+    let kept = steady::speak(&mut XdpFrame::new(&ctx), &Maps, &work, stages::progress());
+    let (counter, action) = match kept {
+        Some(Kept::Leaves) => (stages::handed_on(), action),
+        Some(Kept::Unfinished(progress)) => {
+            stages::speak_on(&ctx, progress);
+            (Verdict::Drop(DropReason::NoStage).counter(), XDP_DROP)
+        }
+        Some(Kept::Dropped(reason)) => (Verdict::Drop(reason).counter(), XDP_DROP),
         None => (stages::handed_on(), XDP_DROP),
     };
     count_at(counter);

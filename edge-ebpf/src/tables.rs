@@ -2,7 +2,7 @@
 
 use crate::abi::{
     Address, DigitSlot, DigitTold, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress,
-    NextHopSlot, PROBES_MAX, ProfileSlot, RtcpPlaces, first_row,
+    NextHopSlot, PROBES_MAX, ProfileSlot, RtcpPlaces, SteadySlot, first_row,
 };
 use crate::verdict::PassReason;
 
@@ -28,6 +28,9 @@ pub trait Tables {
 
     /// Digits of an endpoint.
     fn digits(&self, index: u32) -> Option<&DigitSlot>;
+
+    /// The stream that leaves by an endpoint.
+    fn steady(&self, index: u32) -> Option<&SteadySlot>;
 
     /// Tells userspace of a digit, if there is room; it is counted, when there is none.
     fn tell(&self, told: &DigitTold);

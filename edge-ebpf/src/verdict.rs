@@ -100,6 +100,7 @@ reasons! {
         EventHeld = 26, "event_held", "a telephone-event of a digit that goes on as INFO, or that the other trunk is not to know";
         Stun = 27, "stun", "STUN, which one of the two trunks does not let pass";
         Dtls = 28, "dtls", "DTLS: keys that are agreed on with a handshake do not cross";
+        OtherSource = 29, "other_source", "RTP or a sender report of a source whose place another one has, for a trunk with rtp = \"steady\"";
     }
 }
 
@@ -151,7 +152,8 @@ impl DropReason {
             | Self::NotLatched
             | Self::NoHeadroom
             | Self::NoStage
-            | Self::EventHeld => false,
+            | Self::EventHeld
+            | Self::OtherSource => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi::{
     Address, DIGITS, ENDPOINTS, Endpoint, EndpointSlot, EndpointState, Handling, MEDIA_ADDRESS_ROWS,
     MEDIA_ADDRESSES, MediaAddress, NEXT_HOPS, NextHop, NextHopSlot, PAYLOAD_TYPES, PROFILES, PayloadRule,
-    Profile, ProfileSlot, RTCP_PLACES, STATES, first_row,
+    Profile, ProfileSlot, RTCP_PLACES, STATES, STEADY, first_row,
 };
 use edge_ebpf::budget::Rate;
 use edge_ebpf::testing::{CARRIER, LOCAL_A, Packet, UdpChecksum, rtp, station};
@@ -75,6 +75,7 @@ impl Programs {
             .map_max_entries(STATES, FLOWS)
             .map_max_entries(DIGITS, FLOWS)
             .map_max_entries(RTCP_PLACES, FLOWS)
+            .map_max_entries(STEADY, FLOWS)
             .map_max_entries(HASHED, FLOWS)
             .load(&bytes)
             .context("loading the bench object (needs root)")?;

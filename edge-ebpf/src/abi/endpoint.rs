@@ -37,6 +37,8 @@ pub const FLAG_UDPTL: u8 = 1;
 pub const FLAG_RTCP_MUX: u8 = 2;
 /// Flag: STUN of the far side crosses; without it, it is dropped.
 pub const FLAG_STUN: u8 = 4;
+/// Flag: what leaves here is one RTP stream, whatever comes for it: see [`SteadySlot`](super::SteadySlot).
+pub const FLAG_STEADY: u8 = 32;
 
 /// Flag: the far side has RTCP at another address than RTP, an [`RtcpPlace`](super::RtcpPlace). Not with [`FLAG_RTCP_MUX`].
 pub const FLAG_RTCP_APART: u8 = 8;
@@ -79,7 +81,7 @@ pub struct Endpoint {
     /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
     pub dscp: u8,
     /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port. And what crosses beside
-    /// it: [`FLAG_STUN`].
+    /// it: [`FLAG_STUN`]. And how it leaves: [`FLAG_STEADY`].
     pub flags: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,
@@ -124,6 +126,13 @@ impl Endpoint {
     #[must_use]
     pub const fn rtcp_apart(&self) -> Option<bool> {
         if self.flags & FLAG_RTCP_APART == 0 { None } else { Some(self.flags & FLAG_RTCP_SECOND != 0) }
+    }
+
+    /// Whether what leaves here is one RTP stream.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_steady(&self) -> bool {
+        self.flags & FLAG_STEADY != 0
     }
 
     /// The port of the pair that `payload` leaves here by; STUN belongs to that of the two that it `came` to.

@@ -11,6 +11,7 @@
 //! | [`RTCP_PLACES`] | as `ENDPOINTS` | userspace |
 //! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
 //! | [`DIGITS`] | as `ENDPOINTS` | userspace the order, the kernel everything else |
+//! | [`STEADY`] | as `ENDPOINTS` | userspace which stream it is, the kernel everything else |
 //! | [`DIGITS_TOLD`] | in order: a ring buffer | the kernel |
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
 //! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
@@ -39,14 +40,15 @@ mod shield;
 mod stage;
 mod stamp;
 mod state;
+mod steady;
 mod tap;
 mod word;
 
 pub use address::Address;
 pub use digit::{DIGIT_SENT, DigitHeard, DigitOrder, DigitSending, DigitSlot, DigitTold};
 pub use endpoint::{
-    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_APART, FLAG_RTCP_MUX, FLAG_RTCP_SECOND, FLAG_STUN,
-    FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_APART, FLAG_RTCP_MUX, FLAG_RTCP_SECOND, FLAG_STEADY,
+    FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
@@ -67,6 +69,7 @@ pub use shield::{
 pub use stage::Stage;
 pub use stamp::{STAMP, stamped};
 pub use state::{DROP_SLOTS, EndpointState};
+pub use steady::{Former, Offsets, Reached, Reported, Source, SteadySlot};
 pub use tap::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFrame, WATCHED_MAX};
 pub use word::Word;
 
@@ -89,6 +92,8 @@ pub const PROFILES: &str = "PROFILES";
 pub const RTCP_PLACES: &str = "RTCP_PLACES";
 /// Name of the map of [`DigitSlot`]s.
 pub const DIGITS: &str = "DIGITS";
+/// Name of the map of [`SteadySlot`]s.
+pub const STEADY: &str = "STEADY";
 /// Name of the ring buffer of [`DigitTold`]s.
 pub const DIGITS_TOLD: &str = "DIGITS_TOLD";
 /// Name of the per-CPU map of packet counters, one `u64` for each reason.
@@ -107,7 +112,7 @@ pub const MEDIA_ADDRESS_ROWS: u32 = 256;
 /// Media addresses of one node; more would make probing for a foreign address slow.
 pub const MEDIA_ADDRESSES_MAX: u32 = 64;
 /// Endpoints of one node: the packet path indexes them with one lookup whatever their number, and a
-/// million of them take 512 MiB of kernel memory.
+/// million of them take 768 MiB of kernel memory.
 pub const ENDPOINTS_MAX: u32 = 1 << 20;
 /// Rows of [`NEXT_HOPS`]; row 0 stays empty and stands for "none".
 pub const NEXT_HOPS_MAX: u16 = 4096;

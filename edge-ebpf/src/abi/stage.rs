@@ -12,13 +12,17 @@ pub enum Stage {
     Shield = 0,
     /// Changes the payload of packets that are relayed. Without it they are dropped.
     Payload = 1,
+    /// Makes RTP a part of one stream. Without it it is dropped.
+    Steady = 2,
+    /// Speaks of streams by their numbers on the other leg. Without it RTCP about them is dropped.
+    Rtcp = 3,
     /// Decides about media as the media program does, behind the tap of a capture. There only while one runs.
     TappedMedia = 7,
 }
 
 impl Stage {
     /// Every stage that is always there, in the order of its slot.
-    pub const ALL: &[Self] = &[Self::Shield, Self::Payload];
+    pub const ALL: &[Self] = &[Self::Shield, Self::Payload, Self::Steady, Self::Rtcp];
 
     /// Its slot of [`STAGES`](super::STAGES).
     #[inline(always)]
@@ -33,6 +37,8 @@ impl Stage {
         match self {
             Self::Shield => "edge_shield",
             Self::Payload => "edge_payload",
+            Self::Steady => "edge_steady",
+            Self::Rtcp => "edge_rtcp",
             Self::TappedMedia => "edge_media_tapped",
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! Invariants: a packet leaves only with the addresses of an endpoint that is live and linked to the one it
 //! arrived at; nothing outside the Ethernet, IP and UDP headers changes but what a [`payload::Work`] says; the frame keeps its length within an IP
-//! family, unless its speech becomes a digit; a frame that is not relayed is not changed, but for events that the payload stage holds.
+//! family, unless its speech becomes a digit; a frame that is not relayed is not changed, but for what the stages behind it drop.
 
 mod charge;
 mod datagram;
@@ -17,11 +17,12 @@ mod unsummed;
 
 use crate::abi::{Endpoint, NextHop, Offender, PayloadRule, SOURCE_LATCH, SOURCE_PORT};
 use crate::frame::Frame;
-use crate::payload::{self, Done, Work};
+use crate::payload::{self, Done, Tasks, Work};
 use crate::stats::Arrival;
+use crate::steady::{self, Kept};
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
-use crate::wire::{Stream, udp};
+use crate::wire::{Payload, Stream, udp};
 pub use charge::{Charge, Charged};
 use datagram::{Datagram, Media, V4_PAYLOAD_OFFSET, V6_PAYLOAD_OFFSET};
 
@@ -45,6 +46,23 @@ pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
     }
     let Some(work) = work else { return verdict };
     // What cannot be done is work of another frame, and there is none.
+    if work.tasks.are_steady() {
+        let kept = match verdict {
+            Verdict::Relay(RelayPath { payload: Payload::Rtcp, .. }) => {
+                steady::speak_all(frame, tables, &work)
+            }
+            Verdict::Relay(_) | Verdict::Pass(_) | Verdict::Drop(_) => {
+                steady::carry_out(frame, tables, &work)
+            }
+        };
+        debug_assert!(kept.is_some(), "the decision measured the frame: {work:?}");
+        if let Some(Kept::Dropped(reason)) = kept {
+            return Verdict::Drop(reason);
+        }
+    }
+    if work.tasks.rule().is_none() {
+        return verdict;
+    }
     let done = payload::carry_out(frame, tables, &work);
     debug_assert!(done.is_some(), "the decision measured the frame: {work:?}");
     match done {
@@ -117,8 +135,16 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let same = hop.ifindex == frame.ingress_ifindex();
     let egress = if same { Egress::SameDevice } else { Egress::Device(u32::from(hop.device)) };
     let offset = if far.local.is_v4() { V4_PAYLOAD_OFFSET } else { V6_PAYLOAD_OFFSET };
-    let (offset, len) = ((offset - udp::LEN) as u16, carried.len as u16);
-    let work = rule.map(|rule| Work { near: datagram.endpoint, offset, len, rule, profile: near.profile });
+    let (offset, len) = ((offset - udp::LEN) as u8, carried.len as u16);
+    let tasks = Tasks::of(payload, &near, &far, rule);
+    #[expect(clippy::unnecessary_lazy_evaluations, reason = "16 bytes of stack less, of which there are few")]
+    let work = (!tasks.are_none()).then(|| Work {
+        near: datagram.endpoint,
+        offset,
+        len,
+        tasks,
+        profile: near.profile,
+    });
     let what = charged(&media, ns, bytes, near.ns_per_tick);
     Ok(Relayed { path: RelayPath { payload, egress }, work, what })
 }

@@ -19,31 +19,83 @@ pub use law::{in_alaw, in_ulaw};
 
 use core::hint::black_box;
 
-use crate::abi::{Handling, PayloadRule, ProfileSlot};
+use crate::abi::{Endpoint, FLAG_STEADY, Handling, PayloadRule, ProfileSlot, Stage};
 use crate::frame::Frame;
 use crate::tables::Tables;
+use crate::wire::Payload;
 use crate::wire::checksum::Checksum;
 use crate::wire::udp;
 
 /// Bytes of headers before that of UDP at most: Ethernet and IPv6.
-const OFFSET_MAX: u16 = 14 + 40;
-const OFFSET_MASK: u16 = 0x3f;
+pub(crate) const OFFSET_MAX: u8 = 14 + 40;
+pub(crate) const OFFSET_MASK: u8 = 0x3f;
 const _: () = assert!(OFFSET_MAX <= OFFSET_MASK);
 /// Where the checksum lies in a UDP header: it is the last field.
 const CHECKSUM: usize = udp::LEN - size_of::<Checksum>();
 
-/// What is to be done to an RTP packet.
+/// What a packet goes through, in the form that one program hands to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tasks(u16);
+
+impl Tasks {
+    /// It becomes a part of one stream, or may speak of one: see [`steady`](crate::steady). No rule has this bit.
+    const STEADY: u16 = 1 << 15;
+
+    /// What a packet between these legs needs, for whose payload this is the rule.
+    #[inline(always)]
+    pub(crate) fn of(payload: Payload, near: &Endpoint, far: &Endpoint, rule: Option<PayloadRule>) -> Self {
+        let about = match payload {
+            Payload::Rtp => far.flags,
+            Payload::Udptl | Payload::Stun => 0,
+            Payload::Rtcp => far.flags | near.flags,
+        };
+        let steady = if about & FLAG_STEADY != 0 { Self::STEADY } else { 0 };
+        Self(steady | rule.map_or(0, PayloadRule::bits))
+    }
+
+    /// What becomes of its payload, if anything.
+    #[inline(always)]
+    #[must_use]
+    pub const fn rule(self) -> Option<PayloadRule> {
+        PayloadRule::from_bits(self.0)
+    }
+
+    /// Whether it goes by way of [`steady`](crate::steady).
+    #[inline(always)]
+    #[must_use]
+    pub const fn are_steady(self) -> bool {
+        self.0 & Self::STEADY != 0
+    }
+
+    /// The first stage that a packet goes through.
+    #[inline(always)]
+    #[must_use]
+    pub const fn first(self, payload: Payload) -> Stage {
+        match payload {
+            Payload::Rtcp => Stage::Rtcp,
+            Payload::Rtp | Payload::Udptl | Payload::Stun if self.are_steady() => Stage::Steady,
+            Payload::Rtp | Payload::Udptl | Payload::Stun => Stage::Payload,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn are_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What is to be done to an RTP packet, or to RTCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
     /// Index of the endpoint that it arrived at.
     pub near: u32,
     /// Where the UDP header begins now.
-    pub offset: u16,
+    pub offset: u8,
     /// Bytes of the UDP payload.
     pub len: u16,
     /// What becomes of it.
-    pub rule: PayloadRule,
-    /// Row of the profiles that the rule is of.
+    pub tasks: Tasks,
+    /// Row of the profiles that its rule is of.
     pub profile: u16,
 }
 
@@ -61,19 +113,18 @@ impl Work {
     #[inline(always)]
     #[must_use]
     pub const fn to_words(self) -> [u64; 2] {
-        let Self { near, offset, len, rule, profile } = self;
+        let Self { near, offset, len, tasks, profile } = self;
         let lengths = (offset as u64) << 32 | (len as u64) << 48;
-        [near as u64 | lengths, rule.bits() as u64 | (profile as u64) << 16]
+        [near as u64 | lengths, tasks.0 as u64 | (profile as u64) << 16]
     }
 
-    /// What [`to_words`](Self::to_words) made; `None` of anything else.
+    /// What [`to_words`](Self::to_words) made.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "the parts of a word are meant")]
-    pub const fn from_words([first, second]: [u64; 2]) -> Option<Self> {
-        let Some(rule) = PayloadRule::from_bits(second as u16) else { return None };
-        let (offset, len) = ((first >> 32) as u16, (first >> 48) as u16);
-        Some(Self { near: first as u32, offset, len, rule, profile: (second >> 16) as u16 })
+    pub const fn from_words([first, second]: [u64; 2]) -> Self {
+        let (offset, len) = ((first >> 32) as u8, (first >> 48) as u16);
+        Self { near: first as u32, offset, len, tasks: Tasks(second as u16), profile: (second >> 16) as u16 }
     }
 }
 
@@ -85,7 +136,7 @@ pub fn carry_out(frame: &mut impl Frame, tables: &impl Tables, work: &Work) -> O
     }
     // Opaque, so that the mask stays: the verifier has to see it where the compiler knows better.
     let work = &Work { offset: black_box(work.offset) & OFFSET_MASK, ..*work };
-    let PayloadRule { leaves_as, handling, is_watched } = work.rule;
+    let PayloadRule { leaves_as, handling, is_watched } = work.tasks.rule()?;
     let profile = if is_watched { tables.profile(work.profile.into()) } else { None };
     let flags = profile.map_or(0, ProfileSlot::flags);
     if is_watched && !matches!(handling, Handling::Event) && ride::ride(frame, tables, work, flags)? {

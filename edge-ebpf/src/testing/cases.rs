@@ -7,6 +7,7 @@ mod profiles;
 mod rtcp_apart;
 mod sharing;
 mod sources;
+mod steady;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -82,6 +83,7 @@ pub fn cases() -> Vec<Case> {
         sharing::cases(),
         sources::cases(),
         ipv6::cases(),
+        steady::cases(),
     ];
     plain.into_iter().chain(others).flatten().collect()
 }

@@ -8,8 +8,8 @@ use zerocopy::IntoBytes;
 
 use crate::abi::{
     Address, DigitOrder, DigitSlot, DigitTold, Endpoint, EndpointSlot, EndpointState, FLAG_RTCP_APART,
-    FLAG_RTCP_SECOND, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot, Profile, ProfileSlot,
-    RtcpPlace, RtcpPlaces, first_row,
+    FLAG_RTCP_SECOND, FLAG_STEADY, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot, Profile,
+    ProfileSlot, RtcpPlace, RtcpPlaces, SteadySlot, first_row,
 };
 use crate::tables::Tables;
 
@@ -71,6 +71,8 @@ pub struct Scene {
     pub apart: Vec<(u32, bool, RtcpPlace)>,
     /// The digit that is to ride on the carrier's speech.
     pub order: Option<DigitOrder>,
+    /// SSRC of the one stream that each leg is sent, if it is: the carrier's and the PBX's.
+    pub steady: [Option<u32>; 2],
 }
 
 /// A locally administered MAC that ends in `last`.
@@ -116,7 +118,8 @@ impl Scene {
             media_addresses[first_row(ip) as usize] = row;
         }
         let profiles = vec![None; PROFILES as usize];
-        Self { media_addresses, endpoints, torn: None, next_hops, profiles, apart: vec![], order: None }
+        let (order, steady) = (None, [None; 2]);
+        Self { media_addresses, endpoints, torn: None, next_hops, profiles, apart: vec![], order, steady }
     }
 
     /// This scene with a change to the endpoint that faces the carrier.
@@ -161,6 +164,20 @@ impl Scene {
     pub fn ordered(mut self, event: u8, duration_ticks: u16) -> Self {
         self.order = Some(DigitOrder { call: CALL, number: 0, event, duration_ticks });
         self
+    }
+
+    /// This scene with one stream for the PBX.
+    #[must_use]
+    pub fn pbx_hears(mut self, ssrc: u32) -> Self {
+        self.steady[1] = Some(ssrc);
+        self.far(|endpoint| endpoint.flags |= FLAG_STEADY)
+    }
+
+    /// This scene with one stream for the carrier.
+    #[must_use]
+    pub fn carrier_hears(mut self, ssrc: u32) -> Self {
+        self.steady[0] = Some(ssrc);
+        self.near(|endpoint| endpoint.flags |= FLAG_STEADY)
     }
 
     /// This scene with the PBX endpoint stopped half-way through a change.
@@ -221,6 +238,17 @@ impl Scene {
         slot
     }
 
+    /// The stream of an endpoint as it lies in the map.
+    #[must_use]
+    pub fn steady_slot(&self, index: u32) -> SteadySlot {
+        let slot = SteadySlot::default();
+        let ssrc = [NEAR, FAR].into_iter().zip(self.steady).find(|(leg, _)| *leg == index);
+        if let Some((_, Some(ssrc))) = ssrc {
+            slot.describe(CALL, ssrc, None);
+        }
+        slot
+    }
+
     /// A next hop as it lies in the map.
     #[must_use]
     pub fn next_hop_slot(&self, row: u32) -> NextHopSlot {
@@ -275,6 +303,7 @@ pub struct MemoryTables {
     profiles: Vec<ProfileSlot>,
     rtcp_places: Vec<RtcpPlaces>,
     digits: Vec<DigitSlot>,
+    steady: Vec<SteadySlot>,
     /// What was told, in order.
     pub told: RefCell<Vec<DigitTold>>,
 }
@@ -289,6 +318,7 @@ impl From<&Scene> for MemoryTables {
             profiles: (0..PROFILES).map(|row| scene.profile_slot(row)).collect(),
             rtcp_places: (0..ENDPOINTS).map(|index| scene.rtcp_places(index)).collect(),
             digits: (0..ENDPOINTS).map(|index| scene.digit_slot(index)).collect(),
+            steady: (0..ENDPOINTS).map(|index| scene.steady_slot(index)).collect(),
             told: RefCell::default(),
         }
     }
@@ -321,6 +351,10 @@ impl Tables for MemoryTables {
 
     fn digits(&self, index: u32) -> Option<&DigitSlot> {
         self.digits.get(index as usize)
+    }
+
+    fn steady(&self, index: u32) -> Option<&SteadySlot> {
+        self.steady.get(index as usize)
     }
 
     fn tell(&self, told: &DigitTold) {

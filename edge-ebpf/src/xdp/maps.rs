@@ -7,7 +7,7 @@ use aya_ebpf::maps::DevMap;
 use edge_ebpf::abi::{
     COUNTERS_MAX, DEVICES_MAX, DIGITS_TOLD_BYTES, DigitSlot, DigitTold, EndpointSlot, EndpointState,
     MEDIA_ADDRESS_ROWS, MediaAddress, Meta, NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot,
-    RtcpPlaces, Word,
+    RtcpPlaces, SteadySlot, Word,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::{DIGITS_LOST, Verdict};
@@ -30,6 +30,8 @@ pub(crate) static PROFILES: Array<ProfileSlot, { PROFILES_MAX as usize }, SHARED
 pub(crate) static RTCP_PLACES: Array<RtcpPlaces, 1, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static DIGITS: Array<DigitSlot, 1, SHARED> = Array::new();
+#[btf_map]
+pub(crate) static STEADY: Array<SteadySlot, 1, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static DIGITS_TOLD: RingBuf<DigitTold, { DIGITS_TOLD_BYTES as usize }> = RingBuf::new();
 #[btf_map]
@@ -74,6 +76,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn digits(&self, index: u32) -> Option<&DigitSlot> {
         DIGITS.get(index)
+    }
+
+    #[inline(always)]
+    fn steady(&self, index: u32) -> Option<&SteadySlot> {
+        STEADY.get(index)
     }
 
     #[inline(always)]

@@ -6,7 +6,9 @@ use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::XdpContext;
 use edge_ebpf::abi::{STAGES_MAX, Stage, Word};
 use edge_ebpf::payload::Work;
+use edge_ebpf::steady::Progress;
 use edge_ebpf::verdict::{PassReason, Verdict};
+use edge_ebpf::wire::Payload;
 
 #[btf_map]
 static STAGES: ProgramArray<{ STAGES_MAX as usize }> = ProgramArray::new();
@@ -33,24 +35,40 @@ pub(crate) fn enter(ctx: &XdpContext, stage: Stage) {
 
 /// What the payload program is to do, and the action that it is to end with.
 #[btf_map]
-static WORK: PerCpuArray<[Word; 3], 1> = PerCpuArray::new();
+static WORK: PerCpuArray<[Word; 4], 1> = PerCpuArray::new();
 
-/// Hands a packet on to have its payload changed. Comes back only when the stage is not there.
+/// Hands a packet on to have its numbers, or its payload, changed. Comes back only when the stage is not there.
 #[inline(always)]
-pub(crate) fn hand_over(ctx: &XdpContext, work: &Work, verdict: Verdict, action: u32) {
-    let Some([first, second, then]) = WORK.get(0) else { return };
+pub(crate) fn hand_over(ctx: &XdpContext, work: &Work, verdict: Verdict, payload: Payload, action: u32) {
+    let Some([first, second, then, progress]) = WORK.get(0) else { return };
     let [one, two] = work.to_words();
     first.store(one);
     second.store(two);
     then.store(action.into());
-    go_on(ctx, Stage::Payload, verdict);
+    progress.store(Progress::BEGIN.to_word());
+    go_on(ctx, work.tasks.first(payload), verdict);
 }
 
 /// What was handed over, and the action to end with.
 #[inline(always)]
 pub(crate) fn handed_over() -> Option<(Work, u32)> {
-    let [first, second, then] = WORK.get(0)?;
-    Some((Work::from_words([first.load(), second.load()])?, then.load() as u32))
+    let [first, second, then, _] = WORK.get(0)?;
+    Some((Work::from_words([first.load(), second.load()]), then.load() as u32))
+}
+
+/// Goes on with RTCP that one program was not enough for. Comes back only when the stage is not there.
+#[inline(always)]
+pub(crate) fn speak_on(ctx: &XdpContext, progress: Progress) {
+    let Some([_, _, _, word]) = WORK.get(0) else { return };
+    word.store(progress.to_word());
+    enter(ctx, Stage::Rtcp);
+}
+
+/// How far RTCP was read that was handed over.
+#[inline(always)]
+pub(crate) fn progress() -> Progress {
+    let word = WORK.get(0).map_or(0, |[_, _, _, word]| word.load());
+    Progress::from_word(word)
 }
 
 /// The counter that the packet was handed on with.

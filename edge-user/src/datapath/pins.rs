@@ -8,7 +8,7 @@ use std::{fs, io};
 use aya::maps::{Array, Map, MapData, MapInfo};
 use edge_ebpf::abi::{
     ABI_VERSION, CLASSES, COUNTERS, DEVICES, DIGITS, DIGITS_TOLD, ENDPOINTS, LISTED, LISTENERS,
-    MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, PROFILES, RTCP_PLACES, SHIELD, STANDINGS, STATES,
+    MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, PROFILES, RTCP_PLACES, SHIELD, STANDINGS, STATES, STEADY,
     STRANGERS, TRUSTED,
 };
 
@@ -19,7 +19,7 @@ use super::layout::Layout;
 const BPFFS_MAGIC: libc::__fsword_t = 0xcafe_4a11;
 
 /// Every map that outlives the process.
-pub(super) const PINNED_MAPS: [&str; 18] = [
+pub(super) const PINNED_MAPS: [&str; 19] = [
     META,
     MEDIA_ADDRESSES,
     ENDPOINTS,
@@ -31,6 +31,7 @@ pub(super) const PINNED_MAPS: [&str; 18] = [
     RTCP_PLACES,
     DIGITS,
     DIGITS_TOLD,
+    STEADY,
     SHIELD,
     LISTENERS,
     TRUSTED,
@@ -119,6 +120,7 @@ impl Pins {
             && endpoints(STATES)
             && endpoints(DIGITS)
             && endpoints(RTCP_PLACES)
+            && endpoints(STEADY)
             && self.media_addresses().is_ok_and(|rows| rows == layout.rows())
     }
 

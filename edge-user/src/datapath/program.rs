@@ -14,7 +14,7 @@ use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{
     ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, RTCP_PLACES, STAGES,
-    STATES, Stage, stamped,
+    STATES, STEADY, Stage, stamped,
 };
 use zerocopy::transmute;
 
@@ -150,7 +150,7 @@ impl Program {
         sys::raise_memlock_limit();
         let flag = u8::from(diagnostics);
         let mut loader = EbpfLoader::new();
-        for map in [ENDPOINTS, STATES, DIGITS, RTCP_PLACES] {
+        for map in [ENDPOINTS, STATES, DIGITS, RTCP_PLACES, STEADY] {
             loader.map_max_entries(map, layout.endpoints());
         }
         loader.override_global(DIAGNOSTICS, &flag, true);

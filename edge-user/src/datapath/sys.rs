@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
 use edge_ebpf::abi::{
-    DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, RtcpPlaces, ShieldSettings, Word,
+    DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, RtcpPlaces, ShieldSettings,
+    SteadySlot, Word,
 };
 
 /// A value of a map that may be shared with the kernel.
@@ -34,6 +35,7 @@ shared!(
     ProfileSlot,
     RtcpPlaces,
     ShieldSettings,
+    SteadySlot,
     Word
 );
 

@@ -8,7 +8,8 @@ use edge_core::media::{MediaReport, Offender, RtpQuality};
 use edge_ebpf::abi::{
     ABI_VERSION, DIGITS, DigitSlot, DigitTold, ENDPOINTS, Endpoint, EndpointSlot, EndpointState,
     FLAG_RTCP_APART, FLAG_RTCP_SECOND, META, MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX, NextHopSlot,
-    PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, RtcpPlace, RtcpPlaces, STATES,
+    PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, RtcpPlace, RtcpPlaces, STATES, STEADY,
+    SteadySlot,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
@@ -32,6 +33,7 @@ pub(super) struct SharedTables {
     profiles: Mapping<ProfileSlot>,
     rtcp_places: Mapping<RtcpPlaces>,
     digits: Mapping<DigitSlot>,
+    steady: Mapping<SteadySlot>,
     flows_max: u32,
     flows: AtomicU32,
     doors: Option<Doors>,
@@ -59,6 +61,7 @@ impl SharedTables {
             profiles: home.map(PROFILES, PROFILES_MAX.into())?,
             rtcp_places: home.map(RTCP_PLACES, endpoints)?,
             digits: home.map(DIGITS, endpoints)?,
+            steady: home.map(STEADY, endpoints)?,
             layout,
             flows_max,
             flows: AtomicU32::new(0),
@@ -304,6 +307,10 @@ impl Tables for SharedTables {
 
     fn digits(&self, index: u32) -> Option<&DigitSlot> {
         self.digits.get(index as usize)
+    }
+
+    fn steady(&self, index: u32) -> Option<&SteadySlot> {
+        self.steady.get(index as usize)
     }
 
     fn tell(&self, told: &DigitTold) {

@@ -46,6 +46,7 @@ impl Kernel {
             .map_max_entries(abi::STATES, ENDPOINTS)
             .map_max_entries(abi::DIGITS, ENDPOINTS)
             .map_max_entries(abi::RTCP_PLACES, ENDPOINTS)
+            .map_max_entries(abi::STEADY, ENDPOINTS)
             .load(object)
             .expect("the object loads");
         let stages = ebpf.take_map(abi::STAGES).expect("the object has the map");
@@ -94,6 +95,12 @@ impl Kernel {
         for index in 0..ENDPOINTS {
             let bytes: [u8; size_of::<abi::DigitSlot>()] = transmute!(scene.digit_slot(index));
             digits.set(index, bytes, 0).expect("the endpoint exists");
+        }
+        let mut steady: Array<_, [u8; size_of::<abi::SteadySlot>()]> =
+            self.map(abi::STEADY).try_into().expect("an array");
+        for index in 0..ENDPOINTS {
+            let bytes: [u8; size_of::<abi::SteadySlot>()] = transmute!(scene.steady_slot(index));
+            steady.set(index, bytes, 0).expect("the endpoint exists");
         }
         let mut next_hops: Array<_, [u8; size_of::<abi::NextHopSlot>()]> =
             self.map(abi::NEXT_HOPS).try_into().expect("an array");

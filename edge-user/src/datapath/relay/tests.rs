@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use edge_ebpf::abi::{DIGITS, ENDPOINTS, MEDIA_ADDRESS_ROWS, NEXT_HOPS, PROFILES, RTCP_PLACES};
+use edge_ebpf::abi::{DIGITS, ENDPOINTS, MEDIA_ADDRESS_ROWS, NEXT_HOPS, PROFILES, RTCP_PLACES, STEADY};
 use edge_ebpf::tables::Tables;
 use edge_ebpf::testing::{
     BytesFrame, CARRIER, CARRIER_V6, Case, INGRESS, LOCAL_A, LOCAL_A_V6, MemoryTables, Packet, Scene, Tally,
@@ -116,6 +116,8 @@ fn tables(directory: &Directory, scene: &Scene) -> SharedTables {
     write(directory, DIGITS, digits.collect());
     let places = (0..endpoints).flat_map(|index| scene.rtcp_places(index).as_mut_bytes().to_vec());
     write(directory, RTCP_PLACES, places.collect());
+    let steady = (0..endpoints).flat_map(|index| scene.steady_slot(index).as_mut_bytes().to_vec());
+    write(directory, STEADY, steady.collect());
     assert!(files.prepare(&layout).expect("files"), "the same ranges");
     SharedTables::open(Home::Files(&files, Doors::within(0)), layout, endpoints).expect("tables")
 }
