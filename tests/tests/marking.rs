@@ -26,7 +26,11 @@ fn markings(account: &Account, side: Side) -> [Vec<u8>; 2] {
 /// A call from `side` to the other one, of which the PBX speaks TCP if `over_tcp`.
 fn call(config: EdgeConfig, side: Side, over_tcp: bool) -> Result<[[Vec<u8>; 2]; 2]> {
     let mut found = None;
-    let speaking = |sipp: Sipp, side| if over_tcp && side == Side::Pbx { sipp.over_tcp() } else { sipp };
+    let [of_carrier, of_pbx] = [Side::Carrier, Side::Pbx].map(|side| config.family(side));
+    let speaking = |sipp: Sipp, side| {
+        let sipp = sipp.over(if side == Side::Pbx { of_pbx } else { of_carrier });
+        if over_tcp && side == Side::Pbx { sipp.over_tcp() } else { sipp }
+    };
     with_edge(config, |lab, edge| {
         let witness = Witness::start(lab)?;
         let called = Sipp::called(side.other(), scenario!("answers-in-silence")).seconds(1);

@@ -170,16 +170,19 @@ fn a_caller_hears_the_tone_of_its_country_until_the_called_side_answers() -> Res
     })
 }
 
-/// The PBX answers, sends who called to the carrier's other number, and hangs up as soon as that is accepted.
+/// The PBX answers, sends who called to the carrier's other number, and hangs up as soon as that rings.
 fn refers_and_leaves() -> Sipp {
     let refer_to = format!("Refer-To: <sip:{}@anywhere.example>", number(Side::Pbx));
     let script = Script::called("refers and leaves")
         .is_asked("INVITE", &[])
         .answers("200 OK", &[], &speech(1, &[]))
         .is_asked("ACK", &[])
+        .waits(500)
         .asks("REFER", &[&refer_to], "")
         .hears(202, &[])
         .is_asked("NOTIFY", &[(BODY, "SIP/2.0 100")])
+        .answers("200 OK", &[], "")
+        .is_asked("NOTIFY", &[(BODY, "SIP/2.0 180")])
         .answers("200 OK", &[], "")
         .asks("BYE", &[], "")
         .hears(200, &[]);
