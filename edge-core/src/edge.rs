@@ -20,6 +20,7 @@ mod elsewhere;
 mod input;
 mod joins;
 mod journal;
+mod listening;
 mod note;
 mod overload;
 mod question;
@@ -54,6 +55,7 @@ pub use urgency::Urgency;
 pub(crate) use shard::tag_number;
 
 use elsewhere::Elsewhere;
+use listening::Listening;
 use overload::Overload;
 
 /// One shard's calls.
@@ -73,6 +75,8 @@ pub struct Edge {
     elsewhere: Elsewhere,
     /// The deadline of each call that has one; a call has at most one entry.
     deadlines: BTreeSet<(Instant, CallKey)>,
+    /// Who is heard.
+    listening: Listening,
     counters: Counters,
     overload: Overload,
     /// When it was last said that calls are turned away.
@@ -121,6 +125,7 @@ impl Edge {
             relations,
             elsewhere: Elsewhere::default(),
             deadlines: BTreeSet::new(),
+            listening: Listening::default(),
             counters: Counters::default(),
             overload: Overload::new(epoch),
             overload_said: None,
@@ -161,6 +166,7 @@ impl Edge {
             Input::DigitSent { call, side } => {
                 self.with_call(call, now, |call, ctx| call.on_digit_sent(side, ctx));
             }
+            Input::MediaHeard { call, heard } => self.on_media_heard(call, heard, now),
             Input::PolicyReplaced(policy) => {
                 self.policy = policy;
                 self.overload.forget_trunks();
@@ -210,7 +216,7 @@ impl Edge {
             Draining::No | Draining::HungUp | Draining::Done => None,
         };
         let others = [self.relations.next_deadline(), self.elsewhere.next_deadline()];
-        let own = [self.resources.transactions.next_deadline(), call, drain];
+        let own = [self.resources.transactions.next_deadline(), call, drain, self.listening.next_deadline()];
         own.into_iter().chain(others).flatten().min()
     }
 
@@ -235,6 +241,10 @@ impl Edge {
             digits_to_info: self.resources.digits.to_info,
             digits_to_events: self.resources.digits.to_events,
             digits_lost: self.resources.digits.lost,
+            media_silences: self.listening.silences,
+            media_timeouts: self.listening.timeouts,
+            calls_one_way: self.listening.one_way,
+            calls_dead: self.listening.dead,
             ..self.counters
         }
     }
@@ -252,6 +262,7 @@ impl Edge {
             && self.invitations.is_empty()
             && self.elsewhere.is_empty()
             && self.deadlines.is_empty()
+            && self.listening.is_empty()
             && self.resources.transactions.is_empty()
     }
 
@@ -291,6 +302,7 @@ impl Edge {
                 call.on_time(ctx);
             });
         }
+        self.listen(now);
         self.drain(now);
     }
 
@@ -320,8 +332,11 @@ impl Edge {
     /// Lets a call act, then forgets it if it is over.
     fn with_call(&mut self, key: CallKey, now: Instant, act: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(call) = self.calls.get_mut(&key) else { return };
-        let mut ctx = self.resources.at(now);
+        let (mut ctx, listens_at) = (self.resources.at(now), call.listens_at());
         act(call, &mut ctx);
+        if call.listens_at() != listens_at {
+            self.listening.follow(key, call, listens_at);
+        }
         if call.is_over() {
             call.keep_journal(&mut ctx);
             self.forget(key, now);
@@ -353,6 +368,7 @@ impl Edge {
             }
         }
         self.invitations.insert(call.origin.invitation.clone(), key);
+        self.listening.follow(key, &call, None);
         self.calls.insert(key, Box::new(call));
         self.with_call(key, now, |_, _| {});
     }
@@ -362,6 +378,7 @@ impl Edge {
         if let Some(at) = call.scheduled {
             self.deadlines.remove(&(at, key));
         }
+        self.listening.forget(key, &call);
         for side in [Side::A, Side::B] {
             let dialog = call.dialog(side);
             let tag = tag_number(&dialog.local_tag);

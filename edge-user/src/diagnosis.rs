@@ -3,6 +3,8 @@
 //! A pure function of the call as it stands and of what its media has counted: what a person would conclude from these, most
 //! important first. Nothing is said of what is as it should be.
 
+mod silence;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -55,6 +57,8 @@ struct Direction<'a> {
     ends: Option<(&'a MediaEndpoint, &'a MediaEndpoint)>,
     report: &'a MediaReport,
     codec: Option<&'a str>,
+    /// How long nothing was heard of the near side, when something should be.
+    silent_for: Option<Duration>,
 }
 
 /// What is wrong with a call; empty when nothing is.
@@ -71,6 +75,7 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
     };
     let stream = call.media.as_ref().and_then(|plan| plan.streams.first());
     let codecs = [call.codec.as_deref(), call.transcoded.as_deref().or(call.codec.as_deref())];
+    let silent_for = |side: usize| call.silent_since[side].map(|since| now.saturating_duration_since(since));
     let mut directions = vec![Direction {
         name: "A to B",
         near: &call.a,
@@ -78,6 +83,7 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
         ends: stream.map(|stream| (&stream.a, &stream.b)),
         report: a,
         codec: codecs[0],
+        silent_for: silent_for(0),
     }];
     directions.extend(call.b.as_ref().map(|near| Direction {
         name: "B to A",
@@ -86,10 +92,12 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
         ends: stream.map(|stream| (&stream.b, &stream.a)),
         report: b,
         codec: codecs[1],
+        silent_for: silent_for(1),
     }));
     for direction in &directions {
         found.extend(direction.drops());
         found.extend(direction.nothing(call.answered, now));
+        found.extend(direction.silence());
         found.extend(direction.let_pass());
         found.extend(direction.sound());
     }

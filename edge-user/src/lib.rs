@@ -1,7 +1,7 @@
 //! The process: everything of `edge` that touches the world.
 //!
 //! - [`config`] turns a file into a policy, [`check`] says what it will do, [`explain`] how one call would go, and [`diagnosis`]
-//!   what is wrong with one that stands;
+//!   what is wrong with one that stands; [`trouble`] says that in two words;
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
 //! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`];
@@ -32,3 +32,4 @@ pub mod shield;
 pub mod store;
 pub mod tls;
 pub mod top;
+pub mod trouble;

@@ -5,6 +5,7 @@
 use crate::sdp::SdpError;
 use crate::sip::StatusCode;
 
+use super::Silent;
 use super::refused::Refused;
 
 /// One side of a call, seen from the edge.
@@ -82,6 +83,8 @@ pub enum Cause {
     Lost(Side),
     /// A side did not refresh its session in time.
     Expired(Side),
+    /// Nothing was heard of a side for as long as its trunk allows, or of either.
+    MediaTimeout(Silent),
     /// The called side answered with SDP that cannot be used.
     BadAnswer(SdpError),
     /// The edge is being stopped.
@@ -117,6 +120,7 @@ impl Cause {
             | Self::NoPrack(_)
             | Self::Lost(_)
             | Self::Expired(_)
+            | Self::MediaTimeout(_)
             | Self::BadAnswer(_) => StatusCode::SERVER_INTERNAL_ERROR,
             Self::Drained | Self::Operator | Self::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(refused) => refused.status(),
@@ -138,6 +142,7 @@ impl Cause {
             | Self::NoAck(_)
             | Self::NoPrack(_)
             | Self::Expired(_)
+            | Self::MediaTimeout(_)
             | Self::BadAnswer(_)
             | Self::Drained
             | Self::Operator
@@ -162,6 +167,7 @@ impl Cause {
             Self::NoPrack(_) => "no_prack",
             Self::Lost(_) => "lost",
             Self::Expired(_) => "expired",
+            Self::MediaTimeout(_) => "media_timeout",
             Self::BadAnswer(_) => "bad_answer",
             Self::Drained => "drained",
             Self::Operator => "operator",
@@ -184,6 +190,7 @@ impl Cause {
             Self::NoPrack(side) => format!("side {side:?} never acknowledged a provisional response"),
             Self::Lost(side) => format!("side {side:?} no longer knows the call"),
             Self::Expired(side) => format!("side {side:?} did not keep its session going"),
+            Self::MediaTimeout(silent) => silent.to_string(),
             Self::Interrupted => "edge was killed, and the call could not be gone on with".to_owned(),
             Self::NotJoined(code) => format!("a side that was to be joined answered {code}"),
             Self::Hangup(_)

@@ -241,6 +241,7 @@ impl Call {
         self.leg_mut(Side::A).state = LegState::Confirmed;
         self.end_attempt(Outcome::Answered, ctx);
         self.forget_the_way();
+        self.listen(ctx);
         if let Some(record) = &mut self.record {
             record.answered = Some(ctx.now);
             let to = record.b.as_ref().map(|leg| leg.trunk.as_str());

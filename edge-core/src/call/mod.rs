@@ -61,6 +61,7 @@ mod replaces;
 mod ringback;
 mod session;
 mod session_timer;
+mod silence;
 mod streams;
 mod update;
 mod view;
@@ -79,6 +80,7 @@ pub use cause::{Cause, EndedBy, Side};
 pub use journal::{Journaled, MediaFound, Unreadable, VERSION as JOURNAL_VERSION};
 pub use record::{ATTEMPTS_RECORDED_MAX, AttemptRecord, CallRecord, LegRecord, Outcome};
 pub use refused::Refused;
+pub use silence::Silent;
 pub use view::{CallView, Phase};
 
 pub(crate) use asked::Asked;
@@ -98,6 +100,7 @@ pub(crate) use reason::retry_after;
 pub(crate) use refer::ReferTo;
 pub(crate) use refusing::{explain, refuse};
 pub(crate) use replaces::Replaces;
+pub(crate) use silence::Trouble;
 
 use course::Course;
 use digits::Digits;
@@ -112,6 +115,7 @@ use refer::{Referral, Referred};
 use refresh::Refreshing;
 use relay::Waiting;
 use ringback::Ringback;
+use silence::Hearing;
 use streams::Streams;
 
 /// Methods that we understand within a call, for Allow headers.
@@ -211,6 +215,8 @@ pub(crate) struct Call {
     written: Written,
     /// A 2xx of a former process that was not acknowledged.
     unheard: Option<Box<Unheard>>,
+    /// Which sides are heard.
+    hearing: Hearing,
 }
 
 /// Half of what a standing call takes of memory is this, whatever goes on in it: something rare belongs in a box.
@@ -282,6 +288,7 @@ impl Call {
             closed_by: None,
             written: Written::Nothing,
             unheard: None,
+            hearing: Hearing::new(ctx.now),
         }
     }
 

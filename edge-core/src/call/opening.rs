@@ -367,6 +367,7 @@ impl Arrival<'_> {
             number_sent: None,
             redirects: 0,
             digits: [0; 2],
+            silences: [0; 2],
             attempts: Vec::new(),
             from_call: self.on_behalf.as_ref().map(|on_behalf| on_behalf.from_call.clone()),
             codec: None,

@@ -141,6 +141,7 @@ fn joined_record(
         from_call: Some(from_call),
         redirects: 0,
         digits: [0; 2],
+        silences: [0; 2],
         attempts: Vec::new(),
         codec: None,
         direct_media: false,

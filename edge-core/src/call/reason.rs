@@ -61,6 +61,7 @@ impl Reason {
             Cause::NoPrack(_) => (408, 102, "No PRACK"),
             Cause::Lost(_) => (481, 41, "Call lost"),
             Cause::Expired(_) => (408, 102, "Session timer expired"),
+            Cause::MediaTimeout(_) => (408, 102, "Media timeout"),
             Cause::BadAnswer(_) => (488, 88, "Unusable answer"),
             Cause::Drained => (503, 41, "Shutting down"),
             Cause::Interrupted => (503, 41, "Interrupted"),

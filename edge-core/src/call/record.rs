@@ -31,6 +31,8 @@ pub struct CallRecord {
     pub redirects: u8,
     /// Digits that each side sent, the caller first: as many as were converted or withheld, and so known of. Never which.
     pub digits: [u32; 2],
+    /// Times that each side fell silent, the caller first.
+    pub silences: [u32; 2],
     /// Where the call was tried, or would have been, in this order; at most [`ATTEMPTS_RECORDED_MAX`].
     pub attempts: Vec<AttemptRecord>,
     /// Codec of the answer, when there was one.

@@ -126,6 +126,7 @@ impl Call {
         let changed = self.streams.plan != self.relayed && !self.ending;
         let before = changed.then(|| std::mem::replace(&mut self.relayed, self.streams.plan.clone()));
         if changed {
+            self.listen_anew(ctx.now);
             // Whoever is to be heard from now on is not talked over.
             if self.relayed.streams.iter().any(|stream| stream.b.remote.is_some()) {
                 self.stop_ringing_back(ctx);

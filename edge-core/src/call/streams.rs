@@ -82,6 +82,8 @@ impl End {
             dscp,
             clock_rate: CLOCK_RATE,
             sends: None,
+            talks: false,
+            encrypted: false,
         }
     }
 }
@@ -373,19 +375,22 @@ impl Streams {
         for (number, stream) in self.plan.streams.iter_mut().enumerate() {
             let Some(agreed) = agreement.stream(number) else {
                 (stream.a.remote, stream.b.remote) = (None, None);
+                (stream.a.talks, stream.b.talks) = (false, false);
                 continue;
             };
             let clock_rate = agreed.answered.clock_rate();
             let sides = [answering.other(), answering];
+            let [talks_first, talks_back] = agreed.talks();
             let [offers, answers] = agreed.sends(sides.map(|side| self.ends[side.index()].policing));
             let ends = [
-                (sides[0], &agreed.offered, agreed.offered_mux(), offers),
-                (sides[1], &agreed.answered, agreed.answered_mux(), answers),
+                (sides[0], &agreed.offered, agreed.offered_mux(), (offers, talks_first)),
+                (sides[1], &agreed.answered, agreed.answered_mux(), (answers, talks_back)),
             ];
-            for (side, described, rtcp_mux, sends) in ends {
+            for (side, described, rtcp_mux, (sends, talks)) in ends {
                 let end = stream.end_mut(side);
                 (end.remote, end.traffic) = (described.remote, described.traffic(rtcp_mux));
                 (end.clock_rate, end.sends, end.stun) = (clock_rate, sends, stun);
+                (end.talks, end.encrypted) = (talks, described.is_encrypted());
             }
         }
     }

@@ -66,6 +66,8 @@ pub struct CallView {
     pub media: Option<MediaPlan>,
     /// Whether media goes from one side to the other without the edge.
     pub direct_media: bool,
+    /// Since when nothing was heard of a side that should be, the caller's first.
+    pub silent_since: [Option<Instant>; 2],
 }
 
 impl Call {
@@ -89,6 +91,7 @@ impl Call {
             answered: record.answered,
             media,
             direct_media: self.streams.are_direct(),
+            silent_since: self.hearing.silent_since(),
         })
     }
 

@@ -70,6 +70,11 @@ pub enum Command {
         /// Whose speech it was to ride on.
         from: Side,
     },
+    /// Say when the sides of a call were heard last, by [`Input::MediaHeard`](super::Input::MediaHeard); there is no answer when no media of it is relayed.
+    ListenTo {
+        /// The call.
+        call: CallKey,
+    },
     /// Relay no more for a call; answer with [`Input::MediaRemoved`](super::Input::MediaRemoved).
     RemoveMedia {
         /// The call.

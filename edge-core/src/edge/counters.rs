@@ -55,6 +55,14 @@ pub struct Counters {
     pub digits_to_events: u64,
     /// Digits that had to be converted and did not reach the other side.
     pub digits_lost: u64,
+    /// Times that a side of a call fell silent.
+    pub media_silences: u64,
+    /// Calls that were ended because a side was silent, or both.
+    pub media_timeouts: u64,
+    /// Calls of which one side is silent now.
+    pub calls_one_way: u64,
+    /// Calls of which both sides are silent now.
+    pub calls_dead: u64,
     /// Calls standing now.
     pub calls_standing: u64,
     /// Transactions open now.
@@ -76,7 +84,7 @@ impl Counters {
 
     /// Name and value of each, for whoever prints them.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 28] {
+    pub const fn named(&self) -> [(&'static str, u64); 32] {
         let Self {
             strangers,
             challenges,
@@ -103,6 +111,10 @@ impl Counters {
             digits_to_info,
             digits_to_events,
             digits_lost,
+            media_silences,
+            media_timeouts,
+            calls_one_way,
+            calls_dead,
             calls_standing,
             transactions_open,
             media_ports_free,
@@ -133,6 +145,10 @@ impl Counters {
             ("digits_to_info", digits_to_info),
             ("digits_to_events", digits_to_events),
             ("digits_lost", digits_lost),
+            ("media_silences", media_silences),
+            ("media_timeouts", media_timeouts),
+            ("calls_one_way", calls_one_way),
+            ("calls_dead", calls_dead),
             ("calls_standing", calls_standing),
             ("transactions_open", transactions_open),
             ("media_ports_free", media_ports_free),

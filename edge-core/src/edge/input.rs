@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::call::{CallKey, Journaled, MediaFound, Side};
-use crate::media::{Digit, MediaRefusal, MediaReport};
+use crate::media::{Digit, LastHeard, MediaRefusal, MediaReport};
 use crate::policy::Policy;
 use crate::transaction::Path;
 
@@ -92,6 +92,13 @@ pub enum Input {
         call: CallKey,
         /// Whose speech it rode on.
         side: Side,
+    },
+    /// What [`Command::ListenTo`](super::Command::ListenTo) asked for; nothing happens when the call has ended.
+    MediaHeard {
+        /// The call.
+        call: CallKey,
+        /// The caller's side, and the called one.
+        heard: [LastHeard; 2],
     },
     /// The operator wants a call to end.
     HangupRequested {

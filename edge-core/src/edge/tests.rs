@@ -33,6 +33,7 @@ mod ringback;
 mod routes;
 mod session_timer;
 mod shards;
+mod silence;
 mod standing;
 mod stream;
 mod tls;
@@ -115,6 +116,8 @@ struct Bench {
     tones: Vec<(CallKey, Option<Tone>)>,
     /// What the datapath was asked to send of digits.
     digits: Vec<String>,
+    /// When it says that the sides were heard last.
+    heard: [crate::media::LastHeard; 2],
     /// What it was asked to relay last.
     plan: Option<MediaPlan>,
 }
@@ -139,6 +142,7 @@ impl Bench {
             journal: BTreeMap::new(),
             writes: 0,
             digits: Vec::new(),
+            heard: Default::default(),
             plan: None,
             tones: Vec::new(),
         }
@@ -193,6 +197,9 @@ impl Bench {
                 Command::StopTone { call } => self.tones.push((call, None)),
                 Command::SendDigit { from, digit, .. } => {
                     self.digits.push(format!("{from:?} {} {}", digit.symbol(), digit.duration().as_millis()));
+                }
+                Command::ListenTo { call } => {
+                    self.edge.handle(Input::MediaHeard { call, heard: self.heard }, self.now)
                 }
                 Command::WithdrawDigit { from, .. } => self.digits.push(format!("{from:?} withdrawn")),
                 Command::Judge { .. } | Command::Drained => {}

@@ -6,6 +6,7 @@
 
 mod digit;
 mod emodel;
+mod heard;
 mod ports;
 mod quality;
 mod sends;
@@ -15,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use digit::Digit;
 pub use emodel::mean_opinion;
+pub use heard::LastHeard;
 pub use ports::{PortLease, PortPool};
 pub use quality::{RtpQuality, SPACING_BUCKETS};
 pub use sends::{DigitsAs, Events, Handling, PAYLOADS_MAX, Payload, Sends};
@@ -69,6 +71,10 @@ pub struct MediaEndpoint {
     pub clock_rate: u32,
     /// What the leg may send; `None` for anything, as long as nothing is agreed on.
     pub sends: Option<Sends>,
+    /// Whether both sides have agreed that the leg sends speech; not when one of them holds the call, and not of fax.
+    pub talks: bool,
+    /// Whether it is encrypted: nobody here reads more than its packets' headers.
+    pub encrypted: bool,
 }
 
 /// What a leg sends to its endpoint, and takes from it.

@@ -39,4 +39,6 @@ pub struct MediaRules {
     pub tones: super::Tones,
     /// Of which country that is.
     pub tone_country: super::ToneCountry,
+    /// What is done about its silence.
+    pub silence: super::Silence,
 }

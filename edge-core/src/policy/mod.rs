@@ -34,6 +34,7 @@ mod registration;
 mod routing;
 mod seizure;
 mod shield;
+mod silence;
 mod source;
 mod standing_calls;
 mod target;
@@ -81,6 +82,7 @@ pub use routing::{
     TRUNKS_TRIED_MAX, Trigger, Triggers, Turn,
 };
 pub use shield::{ShieldMode, ShieldPolicy, Unknown};
+pub use silence::{Silence, SilenceEnds};
 use source::Sources;
 pub use tones::{Cadence, ToneCountry, Tones};
 

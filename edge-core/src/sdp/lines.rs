@@ -333,6 +333,15 @@ impl Agreed {
     pub const fn answered_mux(&self) -> bool {
         self.rtcp_mux
     }
+
+    /// Whether the leg that offered sends speech, as both have agreed, and whether the one that answered does.
+    #[must_use]
+    pub fn talks(&self) -> [bool; 2] {
+        let speech = self.told.kind == Kind::Audio;
+        // What the leg that offered is told is what both have left of each other.
+        let direction = self.told.direction;
+        [speech && direction.receive, speech && direction.send]
+    }
 }
 
 impl Agreement {

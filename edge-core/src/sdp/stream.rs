@@ -126,6 +126,12 @@ impl MediaStream {
         }
     }
 
+    /// Whether its packets are encrypted.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.protocol.is_secure()
+    }
+
     /// What stands behind the transport in its m= line.
     pub(super) fn format_list(&self) -> String {
         if self.kind == Kind::Fax {

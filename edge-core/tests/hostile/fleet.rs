@@ -35,6 +35,7 @@ impl Fleet {
             | Input::MediaRemoved { call, .. }
             | Input::DigitHeard { call, .. }
             | Input::DigitSent { call, .. }
+            | Input::MediaHeard { call, .. }
             | Input::HangupRequested { call } => self.owners.get(call).copied(),
             Input::Told(_)
             | Input::CallFound { .. }

@@ -294,6 +294,10 @@ impl World {
                 }
                 Command::Forget { call } => assert!(self.journaled.remove(&call), "only what was written"),
                 Command::Judge { .. } => {}
+                // Nobody is ever heard.
+                Command::ListenTo { call } => {
+                    self.edge.handle(Input::MediaHeard { call, heard: Default::default() }, self.now);
+                }
                 Command::SendDigit { call, .. } | Command::WithdrawDigit { call, .. } => {
                     assert!(self.installed.contains(&call));
                 }

@@ -260,6 +260,10 @@ impl World {
                 Command::Journal { .. } => JOURNAL_US,
                 Command::PlayTone { .. } | Command::StopTone { .. } => 0,
                 Command::SendDigit { .. } | Command::WithdrawDigit { .. } => MEDIA_US,
+                Command::ListenTo { call } => {
+                    self.edge.handle(Input::MediaHeard { call, heard: Default::default() }, self.now);
+                    0
+                }
                 Command::Forget { .. } | Command::Judge { .. } | Command::Drained => 0,
             };
         }

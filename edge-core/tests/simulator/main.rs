@@ -16,6 +16,7 @@ mod patterns;
 mod peer;
 mod policy;
 mod session;
+mod silence;
 mod swarm;
 mod transfers;
 mod world;

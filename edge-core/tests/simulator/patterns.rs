@@ -11,7 +11,7 @@ const SEEDS: u64 = 300;
 pub(crate) type Script = &'static [(u64, Act)];
 pub(crate) type Pattern = (&'static str, Script, Script, fn(&Cause) -> bool);
 
-const CALL: Act = Act::Invite { with_offer: true };
+pub(crate) const CALL: Act = Act::Invite { with_offer: true };
 const CALL_WITHOUT_OFFER: Act = Act::Invite { with_offer: false };
 
 /// Name, what the caller does, what the called side does after its INVITE, and how the call ends on a clean network.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use edge_core::policy::{
     CallTimers, DelayedOffer, Host, Listener, ListenerId, MediaRange, NumberMatch, Patience, Plan, Policy,
-    PortRange, Realm, RealmId, Redirects, Refer, Route, RouteTarget, Strangers, Tones, Transport, Trunk,
-    TrunkId,
+    PortRange, Realm, RealmId, Redirects, Refer, Route, RouteTarget, Silence, SilenceEnds, Strangers, Tones,
+    Transport, Trunk, TrunkId,
 };
 
 /// Pairs of media ports in each realm.
@@ -43,6 +43,13 @@ pub(crate) fn listener(realm: usize, transport: Transport) -> ListenerId {
 pub(crate) fn name(address: SocketAddr) -> String {
     format!("trunk-{}", address.ip())
 }
+
+/// What silence does in all worlds, in most of which nobody is silent.
+pub(crate) const SILENCE: Silence = Silence {
+    after: Some(Duration::from_secs(4)),
+    ends: SilenceEnds::OneWay,
+    end_after: Duration::from_secs(15),
+};
 
 /// What the operator of a world wants of all its trunks.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +89,7 @@ pub(crate) fn policy(pairs: usize, decided: Decided) -> Policy {
         let session_timer = Some(Duration::from_secs(90));
         let mut trunk = Trunk::new(&name(host), RealmId::new(realm), host);
         (trunk.media.direct, trunk.media.tones) = (pair < direct, tones);
+        trunk.media.silence = SILENCE;
         Trunk { session_timer, delayed_offer, ..trunk.at(Host::Address { address: host, transport }) }
     };
     let route = |from: usize, to: usize| {

@@ -86,6 +86,8 @@ pub(crate) struct World {
     described: BTreeSet<String>,
     pub(crate) media_refused: bool,
     pub(crate) update_refused: bool,
+    /// When each side of all calls falls silent, if it does.
+    pub(crate) silent_from: [Option<Instant>; 2],
     invites_seen: BTreeSet<Bytes>,
     pub(crate) drained: bool,
     /// Peers whose connection broke: a BYE may have gone with it, and only their own session timer would tell them.
@@ -149,6 +151,7 @@ impl World {
             described: BTreeSet::new(),
             media_refused: false,
             update_refused: false,
+            silent_from: [None; 2],
             invites_seen: BTreeSet::new(),
             drained: false,
             disconnected: BTreeSet::new(),
@@ -392,6 +395,7 @@ impl World {
                 self.soon(Input::DigitSent { call, side: from });
             }
             Command::WithdrawDigit { .. } => {}
+            Command::ListenTo { call } => self.listen_to(call),
             Command::Drained => self.drained = self.shards.drained(),
         }
     }

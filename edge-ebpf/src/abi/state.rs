@@ -296,7 +296,19 @@ impl EndpointState {
     /// Arrival of the last relayed packet on `CLOCK_MONOTONIC`, in nanoseconds; 0 before any.
     #[must_use]
     pub fn last_seen_ns(&self) -> u64 {
-        self.arrival_ns.load().max(self.rtcp_arrival_ns.load())
+        self.last_media_ns().max(self.last_control_ns())
+    }
+
+    /// The same of RTP or UDPTL.
+    #[must_use]
+    pub fn last_media_ns(&self) -> u64 {
+        self.arrival_ns.load()
+    }
+
+    /// The same of RTCP.
+    #[must_use]
+    pub fn last_control_ns(&self) -> u64 {
+        self.rtcp_arrival_ns.load()
     }
 
     /// How well its RTP came in.

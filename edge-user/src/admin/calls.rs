@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::diagnosis::{Finding, findings};
 use crate::received::Received;
 use crate::runtime::{CallFilter, Control, ShownCall, clock};
+use crate::trouble::{Trouble, troubles};
 
 use super::{Complaint, Failure};
 
@@ -42,6 +43,9 @@ pub struct Call {
     /// `relayed` through us, or `direct` from one side to the other.
     #[serde(default)]
     pub media: String,
+    /// What is wrong with its media, the worst first.
+    #[serde(default)]
+    pub trouble: Vec<Trouble>,
     /// The caller's side.
     pub a: Leg,
     /// The called side.
@@ -66,6 +70,9 @@ pub struct Leg {
     pub media_remote: Option<SocketAddr>,
     /// What came in from this side so far; absent while no media is installed.
     pub received: Option<Received>,
+    /// Seconds since this side was heard last, when it should be and is not; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_s: Option<u64>,
 }
 
 /// Which calls are asked for.
@@ -132,12 +139,12 @@ pub(super) fn no_call(id: &str) -> Failure {
 }
 
 /// Columns of [`Call::summary`].
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 11;
 
 impl Call {
     /// What stands above the columns of [`Call::summary`].
     pub const HEADINGS: [&str; COLUMNS] =
-        ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B"];
+        ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B", "TROUBLE"];
 
     /// It in a line: of the media of each side the packets, and how many are missing.
     #[must_use]
@@ -164,7 +171,15 @@ impl Call {
             self.codec.clone().unwrap_or_else(none),
             packets(Some(&self.a)),
             packets(self.b.as_ref()),
+            self.troubles(),
         ]
+    }
+
+    /// What is wrong with its media, in a few words; `-` for nothing.
+    #[must_use]
+    pub fn troubles(&self) -> String {
+        let words: Vec<String> = self.trouble.iter().map(ToString::to_string).collect();
+        if words.is_empty() { "-".to_owned() } else { words.join(", ") }
     }
 
     /// `calendar` says when an instant was.
@@ -189,6 +204,7 @@ impl Call {
             answered,
             media: plan,
             direct_media,
+            silent_since,
         } = call;
         let time = |instant: Instant| humantime::format_rfc3339_millis(calendar(instant)).to_string();
         let first = plan.as_ref().and_then(|plan| plan.streams.first());
@@ -203,6 +219,7 @@ impl Call {
                     .as_ref()
                     .filter(|_| !direct_media)
                     .map(|media| Received::of(&media[index], codecs[index])),
+                silent_since[index].map(|since| now.saturating_duration_since(since).as_secs()),
             )
         };
         Self {
@@ -217,6 +234,7 @@ impl Call {
             route: route.clone(),
             codec: codec.clone(),
             media: if *direct_media { "direct" } else { "relayed" }.to_owned(),
+            trouble: troubles(call, media.as_ref()),
             a: leg(0, a),
             b: b.as_ref().map(|b| leg(1, b)),
         }
@@ -224,7 +242,12 @@ impl Call {
 }
 
 impl Leg {
-    fn of(record: &LegRecord, remote: Option<SocketAddr>, received: Option<Received>) -> Self {
+    fn of(
+        record: &LegRecord,
+        remote: Option<SocketAddr>,
+        received: Option<Received>,
+        silent_s: Option<u64>,
+    ) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media: _ } = record;
         Self {
             trunk: trunk.clone(),
@@ -233,6 +256,7 @@ impl Leg {
             media_local: *media_local,
             media_remote: remote.or(*media_remote),
             received,
+            silent_s,
         }
     }
 }

@@ -15,7 +15,14 @@ use crate::datapath::{Counter, CounterKind};
 use crate::runtime::{Control, Node, Status};
 
 /// What goes up and down; every other value of [`Status::sip`] only goes up.
-const GAUGES: [&str; 4] = ["calls_standing", "transactions_open", "media_ports_free", "connections_open"];
+const GAUGES: [&str; 6] = [
+    "calls_standing",
+    "calls_one_way",
+    "calls_dead",
+    "transactions_open",
+    "media_ports_free",
+    "connections_open",
+];
 
 /// Everything that is counted, for Prometheus.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain")))]

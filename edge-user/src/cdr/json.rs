@@ -75,6 +75,9 @@ struct Leg<'a> {
     /// Digits of this side that were converted or withheld. Never which.
     #[serde(skip_serializing_if = "is_zero")]
     digits: u32,
+    /// Times that this side fell silent.
+    #[serde(skip_serializing_if = "is_zero")]
+    silences: u32,
     /// What came in from this side.
     received: Received,
 }
@@ -93,6 +96,7 @@ impl<'a> Line<'a> {
             from_call,
             redirects,
             digits,
+            silences,
             attempts,
             codec,
             direct_media,
@@ -129,8 +133,9 @@ impl<'a> Line<'a> {
             ringback: *ringback,
             media: if *direct_media { "direct" } else { "relayed" },
             attempts: attempts.iter().map(|attempt| Attempt::new(attempt, time, *ended)).collect(),
-            a: Leg::new(a, codec.as_deref(), digits[0]),
-            b: b.as_ref().map(|b| Leg::new(b, transcoded.as_deref().or(codec.as_deref()), digits[1])),
+            a: Leg::new(a, codec.as_deref(), (digits[0], silences[0])),
+            b: b.as_ref()
+                .map(|b| Leg::new(b, transcoded.as_deref().or(codec.as_deref()), (digits[1], silences[1]))),
         }
     }
 }
@@ -164,7 +169,7 @@ impl<'a> Attempt<'a> {
 
 impl<'a> Leg<'a> {
     /// `codec` is what it sends.
-    fn new(leg: &'a LegRecord, codec: Option<&str>, digits: u32) -> Self {
+    fn new(leg: &'a LegRecord, codec: Option<&str>, (digits, silences): (u32, u32)) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media } = leg;
         Self {
             trunk,
@@ -173,6 +178,7 @@ impl<'a> Leg<'a> {
             media_local: *media_local,
             media_remote: *media_remote,
             digits,
+            silences,
             received: Received::of(media, codec),
         }
     }

@@ -47,6 +47,7 @@ fn record() -> CallRecord {
         number_sent: Some("750".to_owned()),
         from_call: None,
         redirects: 0,
+        silences: [0, 0],
         digits: [0, 3],
         attempts: vec![
             attempt(started, None, Outcome::Skipped { why: "max_calls", detail: "trunk x: full".to_owned() }),

@@ -11,6 +11,7 @@ mod numbers;
 mod presentation;
 mod routes;
 mod shield;
+mod silence;
 mod tones;
 mod trunk;
 

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::config::Config;
 
-use super::{Span, counted, direct, dtmf, listed, login, numbers, presentation, routes, row, tones};
+use super::{Span, counted, direct, dtmf, listed, login, numbers, presentation, routes, row, silence, tones};
 
 pub(super) fn write(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fmt::Result {
     let disabled = if trunk.enabled { "" } else { ": DISABLED, it neither calls nor is called" };
@@ -38,6 +38,7 @@ pub(super) fn write(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fm
     media_rules(f, trunk.media)?;
     direct::of_trunk(f, &config.policy, trunk)?;
     tones::of_trunk(f, trunk)?;
+    silence::of_trunk(f, trunk)?;
     row(f, "its media", format_args!("{}", media(trunk.nat, trunk.media_source)))
 }
 
@@ -139,7 +140,7 @@ fn signalling(f: &mut Formatter<'_>, trunk: &Trunk) -> fmt::Result {
 
 /// What is not as it is by default.
 fn media_rules(f: &mut Formatter<'_>, rules: MediaRules) -> fmt::Result {
-    let MediaRules { policing, stun, converts_law, direct: _, tones: _, tone_country: _ } = rules;
+    let MediaRules { policing, stun, converts_law, .. } = rules;
     match policing {
         Policing::Drop => {}
         Policing::Count => row(f, "policing", format_args!("media that was not agreed on crosses, counted"))?,

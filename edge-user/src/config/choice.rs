@@ -4,7 +4,8 @@ use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, CallsTo, DelayedOffer, Direction, Dtmf, DtmfMask, NumberFormat, Redirects, Refer, RefuseWith,
-    ReliableProvisional, ShieldMode, Srtp, Strangers, Strategy, Tones, Transport, Unknown, Unprefixed,
+    ReliableProvisional, ShieldMode, SilenceEnds, Srtp, Strangers, Strategy, Tones, Transport, Unknown,
+    Unprefixed,
 };
 use edge_core::policy::{Diversions, IdentityHeader};
 use edge_core::sip::RuledMessages;
@@ -68,6 +69,11 @@ impl Choice for Dtmf {
 impl Choice for DtmfMask {
     const WORDS: &'static [(&'static str, Self)] =
         &[("off", Self::Off), ("star", Self::Star), ("drop", Self::Drop)];
+}
+
+impl Choice for SilenceEnds {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("report", Self::None), ("end-dead", Self::Dead), ("end", Self::OneWay)];
 }
 
 impl Choice for RefuseWith {

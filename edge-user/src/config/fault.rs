@@ -20,6 +20,7 @@ use super::marks::MatchFault;
 use super::plan::PlanFault;
 use super::register::RegisterFault;
 use super::route::RouteFault;
+use super::silence::SilenceFault;
 use super::tls::TlsFault;
 use super::tones::TonesFault;
 
@@ -380,6 +381,9 @@ pub enum Fault {
     /// Something about a route.
     #[error(transparent)]
     Route(#[from] RouteFault),
+    /// Something about silence.
+    #[error(transparent)]
+    Silence(#[from] SilenceFault),
     /// Something about tones.
     #[error(transparent)]
     Tones(#[from] TonesFault),

@@ -131,6 +131,7 @@ pub(super) const TRUNK: Keys = &[
     built("keepalive"),
     built("tones"),
     built("tone_country"),
+    built("silence"),
     built("direct_media"),
     built("keepalive_fails"),
     built("keepalive_oks"),
@@ -248,6 +249,9 @@ pub(super) const TRUNK_BREAKER: Keys = &[
     built("calls_min"),
     built("rest"),
 ];
+
+/// `silence` of a trunk.
+pub(super) const TRUNK_SILENCE: Keys = &[built("after"), built("then"), built("end_after")];
 
 /// `tls` of a trunk.
 pub(super) const TRUNK_TLS: Keys = &[built("names"), built("ca")];

@@ -5,7 +5,7 @@ use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing, Stun};
 use super::direct;
 use super::document::{At, Section};
 use super::fault::Fault;
-use super::tones;
+use super::{silence, tones};
 
 /// The two that may be converted into each other.
 const LAWS: [&str; 2] = ["PCMA", "PCMU"];
@@ -18,6 +18,7 @@ pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan) -> MediaR
         direct: direct::of_trunk(section),
         tones: tones::of_trunk(section),
         tone_country: tones::country(section, numbers),
+        silence: silence::of_trunk(section),
     }
 }
 

@@ -37,6 +37,7 @@ mod realm;
 mod register;
 mod route;
 mod shield;
+mod silence;
 mod tls;
 mod tones;
 mod trunk;

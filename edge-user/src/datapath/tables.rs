@@ -198,6 +198,12 @@ impl SharedTables {
         if state.call() == call { state.last_seen_ns() } else { 0 }
     }
 
+    /// When an endpoint relayed its last RTP or UDPTL for `call`, and its last RTCP; 0 when it has relayed none.
+    pub(super) fn last_heard_ns(&self, index: u32, call: u32) -> [u64; 2] {
+        let state = &self.states[index as usize];
+        if state.call() == call { [state.last_media_ns(), state.last_control_ns()] } else { [0; 2] }
+    }
+
     /// Where the far side of an endpoint was found to send RTP from, while `call` owns it.
     pub(super) fn latched(&self, index: u32, call: u32) -> Option<SocketAddr> {
         let entry = self.endpoint(index).read().ok().filter(|entry| entry.call == call)?;

@@ -6,8 +6,11 @@ mod flows;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use edge_core::media::{Dscp, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic};
+use edge_core::media::{
+    Dscp, LastHeard, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic,
+};
 use edge_ebpf::abi::{
     DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, RtcpPlace, SOURCE_LATCH, SOURCE_PORT,
     SOURCE_STRICT, SOURCE_SUBNET, Torn,
@@ -172,6 +175,20 @@ impl DatapathWriter {
             }
         }
         last
+    }
+
+    /// How long ago each side was heard, at `now_ns` on `CLOCK_MONOTONIC`: leg A's, then leg B's. Reads one or two cache lines a leg.
+    #[must_use]
+    pub fn last_heard(&self, installed: &Installed, now_ns: u64) -> [LastHeard; 2] {
+        let mut last = [[0; 2]; 2];
+        for legs in &installed.streams {
+            for (last, leg) in last.iter_mut().zip(legs) {
+                let [media, control] = self.tables.last_heard_ns(leg.index, installed.call);
+                *last = [last[0].max(media), last[1].max(control)];
+            }
+        }
+        let ago = |ns: u64| (ns != 0).then(|| Duration::from_nanos(now_ns.saturating_sub(ns)));
+        last.map(|[media, control]| LastHeard { media: ago(media), control: ago(control) })
     }
 
     /// The endpoints of the streams that a plan has more than what is installed; the others have to be where they are.
@@ -350,7 +367,7 @@ const fn flags(traffic: Traffic, stun: bool) -> u8 {
 
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, traffic, stun, dscp, clock_rate, sends: _ } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, traffic, stun, dscp, clock_rate, .. } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy, local.ip());
     let described = Endpoint {
         local: key(local.ip()),

@@ -38,6 +38,8 @@ fn end(local: &str, remote: &str) -> MediaEndpoint {
         clock_rate: 8000,
         sends: None,
         stun: false,
+        talks: true,
+        encrypted: false,
     }
 }
 
@@ -61,6 +63,7 @@ fn call(started: Instant) -> CallView {
             end("10.0.0.1:20002", "10.0.0.5:6000"),
         )),
         direct_media: false,
+        silent_since: [None; 2],
     }
 }
 
@@ -150,7 +153,10 @@ fn every_other_drop_is_said_in_words() {
         assert_eq!(said(dropped(reason, 3, "203.0.113.9:4000")), [expected]);
     }
     let noise = said(dropped("not_rtp", 3, "203.0.113.9:4000"));
-    assert!(noise[0].starts_with("A to B: 3 packets dropped from 203.0.113.9:4000: first byte"), "{noise:?}");
+    assert!(
+        noise[0].starts_with("A to B: 3 packets dropped from 203.0.113.9:4000: first octet"),
+        "{noise:?}"
+    );
     for reason in edge_ebpf::verdict::DropReason::ALL {
         assert_eq!(said(dropped(reason.name(), 3, "203.0.113.9:4000")).len(), 1, "{reason:?}");
     }

@@ -347,6 +347,11 @@ impl Running {
                 }
                 Command::SendDigit { call, from, digit } => self.order_digit(call, from, digit),
                 Command::WithdrawDigit { call, from } => self.withdraw_digit(call, from),
+                Command::ListenTo { call } => {
+                    let Some(installed) = self.media.get(&call) else { continue };
+                    let heard = self.host.datapath.last_heard(installed, clock::monotonic_ns());
+                    self.host.edge.handle(Input::MediaHeard { call, heard }, clock::now());
+                }
                 Command::RemoveMedia { call } => {
                     let Some(installed) = self.media.remove(&call) else { continue };
                     let reports = Box::new(self.host.datapath.remove(installed));

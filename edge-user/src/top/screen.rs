@@ -106,6 +106,7 @@ fn draw_calls(frame: &mut Frame<'_>, view: &View, area: Rect) {
         Constraint::Length(8),
         Constraint::Length(11),
         Constraint::Length(11),
+        Constraint::Fill(2),
     ];
     let title = format!("calls, from {} of {}", view.first_call + 1, view.now.calls.len());
     let title = if view.now.calls.is_empty() { "calls".to_owned() } else { title };

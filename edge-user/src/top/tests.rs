@@ -18,6 +18,7 @@ fn leg(trunk: &str, packets: u64, lost: u64) -> Leg {
         signalling: "10.0.0.20:5060".parse().unwrap(),
         media_local: None,
         media_remote: None,
+        silent_s: None,
         received: Some(Received { packets, lost, ..Received::default() }),
     }
 }
@@ -35,6 +36,7 @@ fn snapshot(calls: usize, relayed: u64) -> Snapshot {
         route: None,
         codec: Some("PCMA".to_owned()),
         media: "relayed".to_owned(),
+        trouble: Vec::new(),
         a: leg("pbx", relayed, 0),
         b: Some(leg("carrier", relayed, 3)),
     };

@@ -376,6 +376,8 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         clock_rate: 8000,
         sends: None,
         stun: false,
+        talks: false,
+        encrypted: false,
     };
     MediaPlan::of(endpoint(Side::Carrier, carrier_port), endpoint(Side::Pbx, pbx_port))
 }

@@ -219,6 +219,7 @@ struct RecordSnapshot {
     from_call: Option<String>,
     redirects: u8,
     digits: [u32; 2],
+    silences: [u32; 2],
     codec: Option<String>,
     transcoded: Option<String>,
     started: At,

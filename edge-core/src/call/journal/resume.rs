@@ -18,6 +18,7 @@ use super::super::exchange::Unacknowledged;
 use super::super::leg::{Leg, LegState};
 use super::super::redirect::Redirection;
 use super::super::session_timer::SessionTimer;
+use super::super::silence::Hearing;
 use super::super::streams::{Streams, are_sound};
 use super::super::{Call, CallKey, CallRecord, Cause, Context, LegRecord, MediaState, Origin, Reason, Side};
 use super::write::Written;
@@ -115,6 +116,7 @@ impl Snapshot {
             closed_by: None,
             written: Written::Nothing,
             unheard: None,
+            hearing: Hearing::new(clock.now()),
         })
     }
 
@@ -167,6 +169,8 @@ impl Call {
             if let Some(record) = &mut self.record {
                 record.ended = at;
             }
+        } else {
+            self.listen(ctx);
         }
         if reports.is_some() {
             self.finish_record(reports, ctx);
@@ -250,6 +254,7 @@ impl RecordSnapshot {
             from_call: self.from_call,
             redirects: self.redirects,
             digits: self.digits,
+            silences: self.silences,
             // How it came about is no more known than that it did.
             attempts: Vec::new(),
             codec: self.codec,

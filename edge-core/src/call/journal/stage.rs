@@ -10,7 +10,7 @@ use crate::transaction::Path;
 
 use super::super::exchange::Unacknowledged;
 use super::super::leg::LegState;
-use super::super::{Call, Cause, Context, Side};
+use super::super::{Call, Cause, Context, Side, Silent};
 use super::At;
 
 /// How far a call is.
@@ -43,6 +43,7 @@ pub(in crate::call) enum Why {
     Transferred(Side),
     Replaced(Side),
     NotJoined(u16),
+    MediaTimeout(Silent),
     TooLong,
     Drained,
     Operator,
@@ -61,6 +62,7 @@ impl Why {
             Cause::Transferred(side) => Self::Transferred(*side),
             Cause::Replaced(side) => Self::Replaced(*side),
             Cause::NotJoined(code) => Self::NotJoined(code.as_u16()),
+            Cause::MediaTimeout(silent) => Self::MediaTimeout(*silent),
             Cause::TooLong => Self::TooLong,
             Cause::Drained => Self::Drained,
             Cause::Operator => Self::Operator,
@@ -86,6 +88,7 @@ impl Why {
             Self::Transferred(side) => Cause::Transferred(side),
             Self::Replaced(side) => Cause::Replaced(side),
             Self::NotJoined(code) => StatusCode::new(code).map_or(Cause::Interrupted, Cause::NotJoined),
+            Self::MediaTimeout(silent) => Cause::MediaTimeout(silent),
             Self::TooLong => Cause::TooLong,
             Self::Drained => Cause::Drained,
             Self::Operator => Cause::Operator,

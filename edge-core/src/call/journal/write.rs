@@ -128,6 +128,7 @@ impl RecordSnapshot {
         let CallRecord {
             redirects,
             digits,
+            silences,
             codec,
             transcoded,
             started,
@@ -147,6 +148,7 @@ impl RecordSnapshot {
             from_call: from_call.clone(),
             redirects: *redirects,
             digits: *digits,
+            silences: *silences,
             codec: codec.clone(),
             transcoded: transcoded.clone(),
             started: clock.write(*started),

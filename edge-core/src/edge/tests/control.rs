@@ -194,6 +194,7 @@ impl Control {
             Command::Judge { .. }
             | Command::SendDigit { .. }
             | Command::WithdrawDigit { .. }
+            | Command::ListenTo { .. }
             | Command::Drained => return,
         };
         let now = self.now;

@@ -16,7 +16,7 @@ fn written(bench: &Bench) -> Journaled {
 }
 
 /// What the successor of a killed edge says when it has found the call: `policy` is what it was started with.
-fn found_with(
+pub(super) fn found_with(
     call: &mut Standing,
     policy: Policy,
     media: MediaFound,

@@ -49,6 +49,7 @@ fn take(bench: &mut Bench, input: Input) -> (Vec<(Path, String)>, Vec<CallRecord
             | Command::Judge { .. }
             | Command::SendDigit { .. }
             | Command::WithdrawDigit { .. }
+            | Command::ListenTo { .. }
             | Command::Drained => {}
         }
     }

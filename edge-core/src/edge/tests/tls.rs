@@ -54,6 +54,7 @@ fn of(policy: Policy) -> Bench {
         writes: 0,
         tones: Vec::new(),
         digits: Vec::new(),
+        heard: Default::default(),
         plan: None,
     }
 }
@@ -83,7 +84,7 @@ fn take(bench: &mut Bench, path: Path, message: &str) -> Vec<(Path, String)> {
             Command::UpdateMedia { call, .. } | Command::CheckMedia { call, .. } => {
                 bench.edge.handle(Input::MediaAccepted { call }, bench.now);
             }
-            Command::PlayTone { .. } | Command::StopTone { .. } => {}
+            Command::PlayTone { .. } | Command::StopTone { .. } | Command::ListenTo { .. } => {}
             Command::WriteRecord(_)
             | Command::Journal { .. }
             | Command::Forget { .. }

@@ -43,6 +43,7 @@ pub(super) fn of(mut policy: Policy) -> Bench {
         journal: BTreeMap::new(),
         writes: 0,
         digits: Vec::new(),
+        heard: Default::default(),
         plan: None,
         tones: Vec::new(),
     }

@@ -1,10 +1,11 @@
 //! The datapath of a world, and what must hold of the media that it relays.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use edge_core::Input;
 use edge_core::call::{CallKey, CallRecord, LegRecord};
-use edge_core::media::{MediaPlan, MediaRefusal, RelayedStream, RemoteMedia, Tone};
+use edge_core::media::{LastHeard, MediaPlan, MediaRefusal, RelayedStream, RemoteMedia, Tone};
 
 use super::World;
 use crate::peer::Peer;
@@ -41,6 +42,18 @@ impl World {
         self.note_media(&plan);
         self.installed.insert(call, plan);
         self.soon(Input::MediaInstalled { call });
+    }
+
+    /// Everybody talks all the time, until it is silent. What was to be heard of a call that is gone is of no use.
+    pub(super) fn listen_to(&mut self, call: CallKey) {
+        let last = Duration::from_millis(20);
+        let heard = self.silent_from.map(|from| {
+            let silent = from.map(|from| self.now.saturating_duration_since(from));
+            LastHeard { media: Some(silent.unwrap_or_default().max(last)), control: None }
+        });
+        if self.installed.contains_key(&call) {
+            self.soon(Input::MediaHeard { call, heard });
+        }
     }
 
     /// The datapath takes some time.

@@ -60,6 +60,7 @@ impl Shards {
             | Input::MediaRefused { call, .. }
             | Input::DigitHeard { call, .. }
             | Input::DigitSent { call, .. }
+            | Input::MediaHeard { call, .. }
             | Input::MediaRemoved { call, .. } => Some(self.of_call[call]),
             Input::CallFound { call, .. } => Some(Shard::of_call_id(call.call_ids()[0], count)),
             Input::SendFailed { .. }
@@ -84,6 +85,7 @@ impl Shards {
         if let Command::InstallMedia { call, .. }
         | Command::UpdateMedia { call, .. }
         | Command::CheckMedia { call, .. }
+        | Command::ListenTo { call }
         | Command::RemoveMedia { call } = command
         {
             self.of_call.insert(*call, shard);
@@ -160,6 +162,7 @@ fn again(input: &Input) -> Input {
         | Input::MediaRemoved { .. }
         | Input::DigitHeard { .. }
         | Input::DigitSent { .. }
+        | Input::MediaHeard { .. }
         | Input::CallFound { .. }
         | Input::HangupRequested { .. }
         | Input::CalendarRead(_)
