@@ -164,6 +164,7 @@ impl Refused {
             | Self::NoTrunk { .. }
             | Self::Unresolved { .. }
             | Self::NoMediaPort { .. }
+            | Self::Datapath { .. }
             | Self::Draining
             | Self::Overload => StatusCode::SERVICE_UNAVAILABLE,
             Self::Limit { refuse_with: RefuseWith::BusyHere, .. } => StatusCode::BUSY_HERE,
@@ -182,7 +183,7 @@ impl Refused {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Self::Offer(_) | Self::MediaAddress { .. } => StatusCode::NOT_ACCEPTABLE_HERE,
-            Self::Datapath { .. } | Self::Privacy => StatusCode::SERVER_INTERNAL_ERROR,
+            Self::Privacy => StatusCode::SERVER_INTERNAL_ERROR,
         }
     }
 

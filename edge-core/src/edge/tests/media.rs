@@ -35,7 +35,7 @@ fn an_answer_that_cannot_be_reached_ends_the_call_and_is_never_told() {
         let invite = sent[1].1.clone();
         let (sent, records) = bench.receive(PBX, &answer(&invite, progress, "b", PBX, &nowhere(&pbx_sdp())));
         let lines = statuses(&sent);
-        assert!(lines.contains(&"SIP/2.0 500 Server Internal Error"), "{lines:?}");
+        assert!(lines.contains(&"SIP/2.0 503 Service Unavailable"), "{lines:?}");
         assert!(!sent.iter().any(|(peer, text)| peer.to_string() == CARRIER && text.contains("m=audio")));
         let end = if progress.starts_with("200") { "BYE " } else { "CANCEL " };
         assert!(lines.iter().any(|line| line.starts_with(end)), "{lines:?}");
