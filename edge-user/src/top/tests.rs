@@ -6,10 +6,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::screen;
-use super::view::{Snapshot, View};
+use super::view::{self, Snapshot, View};
 use crate::admin::{Call, ClientError, Counted, Leg, Node, ShieldCounted, Trunk};
 use crate::received::Received;
 use crate::runtime::{Quantiles, Status, clock};
+use crate::trouble::Trouble;
 
 fn leg(trunk: &str, packets: u64, lost: u64) -> Leg {
     Leg {
@@ -113,4 +114,13 @@ fn scrolling_stays_within_the_calls() {
     view.take_in(Ok(snapshot(0, 0)), start + Duration::from_secs(2));
     view.scroll(1);
     assert_eq!(view.first_call, 0);
+}
+
+#[test]
+fn calls_with_something_wrong_come_first_the_worst_before_others() {
+    let mut calls = snapshot(4, 0).calls;
+    calls[1].trouble = vec![Trouble::ALossy];
+    calls[3].trouble = vec![Trouble::Dead, Trouble::ALossy];
+    let order: Vec<_> = view::worst_first(calls).into_iter().map(|call| call.id).collect();
+    assert_eq!(order, ["edge-1-0003", "edge-1-0001", "edge-1-0000", "edge-1-0002"]);
 }

@@ -20,7 +20,7 @@ impl Snapshot {
         Ok(Self {
             node: client.get("/v1/node")?,
             trunks: client.get("/v1/trunks")?,
-            calls: client.get("/v1/calls")?,
+            calls: worst_first(client.get("/v1/calls")?),
             counted: client.get("/v1/counters")?,
         })
     }
@@ -88,6 +88,12 @@ impl View {
         });
         drops
     }
+}
+
+/// Calls with something wrong, the worst before others; the rest as they came.
+pub(super) fn worst_first(mut calls: Vec<Call>) -> Vec<Call> {
+    calls.sort_by_key(|call| (call.trouble.is_empty(), call.trouble.first().copied()));
+    calls
 }
 
 /// All packets of one kind.
