@@ -12,13 +12,13 @@ use edge_tests::sipp::{CALLED_MEDIA_PORT, CALLER_MEDIA_PORT, CALLER_PORT, SIP_PO
 use edge_tests::witness::Account;
 use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
 
-/// Two calls with media: one out, and then one in. Who was a stranger until it has registered is called when it has called, for the
-/// shield believes it from the next second on.
+/// Two calls with media: one in, and then one out. Who was a stranger until it has registered is called at once: the shield hears what
+/// it answers.
 fn both_ways(lab: &Lab, [inwards, outwards]: [Sipp; 2], carrier_port: u16) -> Result<()> {
+    start(lab, inwards, Sipp::called(Side::Pbx, scenario!("answers")))?.succeed()?;
     let carrier = Sipp::called(Side::Carrier, scenario!("answers"));
     let outwards = outwards.ports(CALLER_PORT + 10, CALLER_MEDIA_PORT + 100);
     start(lab, outwards, carrier.ports(carrier_port, CALLED_MEDIA_PORT + 100))?.succeed()?;
-    start(lab, inwards, Sipp::called(Side::Pbx, scenario!("answers")))?.succeed()?;
     for cdr in wait_for_cdrs(lab, 2, PATIENCE)? {
         ensure!(cdr.cause() == "hangup", "{cdr:?}");
         ensure!(Leg::BOTH.iter().all(|leg| cdr.packets(*leg) > 0), "{cdr:?}");

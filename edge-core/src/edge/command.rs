@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::call::{CallKey, CallRecord, Side};
 use crate::media::{Digit, MediaPlan, Tone};
+use crate::policy::RealmId;
 use crate::transaction::Path;
 
 /// Something that the host has to do.
@@ -110,6 +111,8 @@ pub enum Command {
 pub enum Conduct {
     /// That it is a trunk, over a connection.
     Proven,
+    /// That it is a trunk, and nobody was known to be one at its address in this realm: what it answers from now on has to be heard.
+    Arrived(RealmId),
     /// That it is none, after it had heard our challenge at its address: nobody has forged that.
     Refused,
 }

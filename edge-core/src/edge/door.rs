@@ -149,8 +149,10 @@ impl Edge {
     fn welcome(&mut self, trunk: TrunkId, path: Path, now: Instant) {
         let until = self.resources.at(now).since_epoch + GUEST_FOR;
         let trunk = self.policy.trunk(trunk);
+        let realm = trunk.realm;
         if self.policy.welcome(trunk, path.peer.ip(), until) {
             tracing::info!(trunk = trunk.name, peer = %path.peer, "has proven itself by its password");
+            self.judge(path.peer, Conduct::Arrived(realm));
         }
         if path.is_reliable() {
             self.judge(path.peer, Conduct::Proven);

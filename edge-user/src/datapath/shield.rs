@@ -123,6 +123,18 @@ impl ShieldTables {
         sync(&mut maps.listeners, &listeners.collect()).map_err(|source| map_error(LISTENERS, source))
     }
 
+    /// Believes one source more of a trunk of `realm`, until the next policy.
+    ///
+    /// # Errors
+    /// When the kernel has no room.
+    pub fn believe(&self, realm: RealmId, net: IpNet) -> Result<(), DatapathError> {
+        let maps = &mut *self.maps();
+        let (bits, data) = trust(number(realm), net);
+        maps.trusted.insert(&Key::new(bits, data), 1, 0).map_err(|source| map_error(TRUSTED, source))?;
+        maps.believed.insert((bits, data));
+        Ok(())
+    }
+
     /// What the operator says of a prefix: let in, or kept out, until a time of `CLOCK_MONOTONIC` (0 for ever).
     ///
     /// # Errors

@@ -366,6 +366,9 @@ impl Running {
                 }
                 Command::Forget { call } => self.forget(call),
                 Command::Judge { source, conduct: Conduct::Proven } => self.host.shield.befriend(source),
+                Command::Judge { source, conduct: Conduct::Arrived(realm) } => {
+                    self.host.shield.welcome(realm, source);
+                }
                 Command::Judge { source, conduct: Conduct::Refused } => {
                     self.host.shield.offended(source, Offence::Password);
                 }

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use edge_core::policy::{Policy, ShieldMode, ShieldPolicy};
+use edge_core::policy::{Policy, RealmId, ShieldMode, ShieldPolicy};
 use edge_ebpf::abi::{LIST_ALLOW, LIST_DENY, Standing};
 use ipnet::IpNet;
 
@@ -163,6 +163,15 @@ impl Shield {
             tables.configure(&policy.shield);
         }
         self.state().policy = policy.shield;
+    }
+
+    /// A trunk has proven itself from there, and what it answers is heard from now on. A policy that [`follow`](Self::follow) takes
+    /// later has it among its guests, or knows it no more.
+    pub fn welcome(&self, realm: RealmId, address: IpAddr) {
+        let Some(Kernel { tables, .. }) = &self.kernel else { return };
+        if let Err(error) = tables.believe(realm, address.into()) {
+            tracing::error!(%address, "the shield does not know a trunk that has proven itself: {error}");
+        }
     }
 
     /// A stranger did what nobody wants.

@@ -230,6 +230,20 @@ fn a_wrong_password_is_asked_again_and_told_when_it_has_heard_us() {
 }
 
 #[test]
+fn who_proves_itself_where_nobody_was_is_told_before_anything_is_answered() {
+    let mut bench = bench();
+    let asked = challenged(&mut bench, HOME, &invite(1));
+    let arrived = [Conduct::Arrived(RealmId::new(0))];
+    assert_eq!(conduct(&mut bench, HOME, &proven(&invite(1), &asked, "zanzibar", 1)), arrived);
+    let again = challenged(&mut bench, HOME, &invite(2));
+    assert_eq!(
+        conduct(&mut bench, HOME, &proven(&invite(2), &again, "zanzibar", 1)),
+        [],
+        "it is known there"
+    );
+}
+
+#[test]
 fn a_proof_counts_once_and_for_its_address_time_and_request() {
     let mut bench = bench();
     let asked = challenged(&mut bench, HOME, &invite(1));
