@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::kamailio::{AGENT_PORT, Kamailio};
+use crate::certificates::Certificates;
 use crate::lab::{Lab, Side};
-use crate::sipp::SIP_PORT;
+use crate::sipp::{SIP_PORT, TLS_PORT};
 
 const CONFIG: &str = include_str!("../../peers/registrar.cfg");
 
@@ -23,12 +24,14 @@ pub struct Registrar {
     expires_s: u32,
     least_s: u32,
     asked: &'static str,
+    /// Whose certificate it shows, when it takes TLS too.
+    holder: Option<&'static str>,
 }
 
 impl Registrar {
     /// A registrar on `side`, with the hash function of this name.
     pub const fn of(side: Side, algorithm: &'static str) -> Self {
-        Self { side, algorithm, expires_s: 3600, least_s: 1, asked: "" }
+        Self { side, algorithm, expires_s: 3600, least_s: 1, asked: "", holder: None }
     }
 
     /// Grants no more than so many seconds.
@@ -46,9 +49,23 @@ impl Registrar {
         Self { asked: "$rU = $tU;", ..self }
     }
 
+    /// It takes TLS too, and wants to be called over it, with the certificate in the files of this name.
+    pub const fn over_tls(self, holder: &'static str) -> Self {
+        Self { holder: Some(holder), ..self }
+    }
+
     /// Starts it and waits until it takes requests.
     pub fn start(self, lab: &Lab) -> Result<Kamailio> {
+        let certificates = Certificates::of(lab);
+        let [certificate, key] = certificates.of_holder(self.holder.unwrap_or_default());
+        let way = self.holder.map_or(SIP_PORT.to_string(), |_| format!("{TLS_PORT};transport=tls"));
         let text = [
+            ("features", self.holder.map_or("", |_| "#!define WITH_TLS").to_owned()),
+            ("certificate", certificate.display().to_string()),
+            ("key", key.display().to_string()),
+            ("authority", certificates.authority().display().to_string()),
+            ("tls_port", TLS_PORT.to_string()),
+            ("way", way),
             ("address", self.side.peer_address().to_string()),
             ("port", SIP_PORT.to_string()),
             ("agent", AGENT_PORT.to_string()),
