@@ -61,15 +61,31 @@ pub(super) fn drain(section: &Section<'_>) -> DrainConfig {
 
 pub(super) fn log(section: &Section<'_>) -> LogConfig {
     let filter: Option<At<&str>> = section.get("filter");
-    if let Some(At { value, line }) = filter
-        && let Err(reason) = EnvFilter::builder().parse(value)
-    {
-        section.note(line, "filter", Fault::Filter { found: value.to_owned(), reason: reason.to_string() });
+    if let Some(At { value, line }) = filter {
+        let parsed = EnvFilter::builder().parse(value).map_err(|error| error.to_string());
+        let read = parsed.and_then(|_| match value.split(',').any(is_about_us) {
+            true => Ok(()),
+            false => Err("no level and nothing of edge is named, so that nothing would be logged".to_owned()),
+        });
+        if let Err(reason) = read {
+            section.note(line, "filter", Fault::Filter { found: value.to_owned(), reason });
+        }
     }
     LogConfig {
         filter: filter.map_or("info", |filter| filter.value).to_owned(),
         format: section.get("format").map_or(LogFormat::Text, |format| format.value),
     }
+}
+
+/// Levels of a tracing filter.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// Whether a directive of a tracing filter is for all targets, or for one of ours.
+fn is_about_us(directive: &str) -> bool {
+    let target = directive.split(['=', '[']).next().unwrap_or_default().trim();
+    let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(target));
+    // Levels are numbers, too, and a span may have any target.
+    is_level || target.starts_with("edge") || target.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn admin(section: &Section<'_>) -> AdminConfig {

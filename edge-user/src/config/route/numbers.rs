@@ -38,6 +38,11 @@ fn exact(numbers: &Section<'_>) -> Option<Vec<String>> {
 
 fn pattern(numbers: &Section<'_>) -> Option<Pattern> {
     let text: At<&str> = numbers.get("regex")?;
+    if text.value.is_empty() {
+        let fault = Fault::Form { found: String::new(), expected: "a pattern of at least one character" };
+        numbers.note(text.line, "regex", fault);
+        return None;
+    }
     Pattern::new(text.value)
         .map_err(|fault| {
             numbers.note(
