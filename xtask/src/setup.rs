@@ -13,7 +13,7 @@ use crate::{shell, workspace};
 /// Debian's chain to compile for eBPF, and what bpf-linker needs to be built.
 const COMPILER_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 const LINKER_PACKAGES: &[&str] = &["llvm-22-dev", "libpolly-22-dev", "zlib1g-dev", "libzstd-dev", "g++"];
-/// SIPp as both peers, Kamailio as a proxy of one, baresip and (by its wheel) PJSUA2 as user agents, dnsmasq as DNS; ip and ethtool make
+/// SIPp as both peers, Kamailio as a proxy of one, baresip and (by its wheel) PJSUA2 as user agents, dnsmasq as DNS; ip, nft and ethtool make
 /// the network of the lab, ping shows that it is one; openssl is who shows the wrong certificate, tshark reads captures.
 const LAB_PACKAGES: &[&str] = &[
     "sip-tester",
@@ -25,6 +25,7 @@ const LAB_PACKAGES: &[&str] = &[
     "python3-venv",
     "ethtool",
     "iproute2",
+    "nftables",
     "iputils-ping",
     "openssl",
 ];

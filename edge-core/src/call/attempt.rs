@@ -299,7 +299,7 @@ impl Call {
         far.session.move_to(streams.address(Side::B, &self.policy));
         let ports = (&mut *ctx.ports, ctx.now);
         let body = match &mut exchange.offer {
-            None => exchange.offer_for(&streams, near, far),
+            None => exchange.offer_for(&self.policy, &streams, (near, far)),
             Some((side, proposal)) => streams
                 .pass_offer(&self.policy, *side, (near, far), proposal.offer().clone(), ports)
                 .map(|(told, body)| {

@@ -139,9 +139,9 @@ pub(super) fn presented_at(trunk: &Trunk, sent_by: &[u8]) -> Bytes {
         .map_or_else(|| Bytes::copy_from_slice(sent_by), |register| register.domain.clone().into())
 }
 
-/// Our `host:port` on a path.
+/// Our `host:port` on a path, as the other end knows it.
 pub(crate) fn sent_by(policy: &Policy, path: Path) -> Bytes {
-    policy.address_of(path.listener).to_string().into()
+    policy.written_address_of(path.listener).to_string().into()
 }
 
 /// A realm has no ports left.

@@ -315,7 +315,9 @@ impl Call {
                 exchange.offer = Some((Side::A, told));
                 Some(body)
             }
-            None => exchange.offer_for(streams, &self.legs[0], leg).map_err(Refused::Offer)?,
+            None => {
+                exchange.offer_for(&self.policy, streams, (&self.legs[0], leg)).map_err(Refused::Offer)?
+            }
         };
         exchange.cross_again(body, &trunk);
         Ok(())

@@ -242,7 +242,7 @@ impl Arrival<'_> {
         ctx: &mut Context<'_>,
     ) -> Result<(), SdpError> {
         let Some((sdp, offer)) = offer else {
-            exchange.body = exchange.offer_for(streams, near, far)?;
+            exchange.body = exchange.offer_for(self.policy, streams, (near, far))?;
             return Ok(());
         };
         near.said.note(sdp);

@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 
-use crate::policy::DelayedOffer;
+use crate::policy::{DelayedOffer, Policy};
 use crate::sdp::{self, Offer, SdpError};
 use crate::sip::Request;
 
@@ -30,15 +30,15 @@ impl Exchange {
     /// When the trunks have no codec in common that we could name.
     pub(super) fn offer_for(
         &mut self,
+        policy: &Policy,
         streams: &Streams,
-        near: &Leg,
-        far: &mut Leg,
+        (near, far): (&Leg, &mut Leg),
     ) -> Result<Option<Bytes>, SdpError> {
         self.own_offer = None;
         if self.offer.is_some() || far.trunk.delayed_offer == DelayedOffer::Pass {
             return Ok(None);
         }
-        let body = streams.own_offer(self.from.other(), near, far)?;
+        let body = streams.own_offer(policy, self.from.other(), (near, far))?;
         self.own_offer = Some(Offer::parse(&body)?);
         Ok(Some(body))
     }

@@ -89,8 +89,8 @@ impl Call {
             sequence: (random >> 32) as u16,
             timestamp: ctx.random.next() as u32,
         };
-        let streams = &self.streams;
-        let body = caller.session.describe(|origin| streams.answer(&agreement, Side::A, origin));
+        let (streams, policy) = (&self.streams, &self.policy);
+        let body = caller.session.describe(|origin| streams.answer(policy, &agreement, Side::A, origin));
         let ringback = Ringback { answer: agreement, body: body.clone(), told: false, playing: true };
         self.ringback = Some(Box::new(ringback));
         if let Some(record) = &mut self.record {

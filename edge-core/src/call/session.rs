@@ -131,7 +131,7 @@ impl Call {
             return Ok(agreement.sounds_like(tone));
         }
         let far = side.other();
-        Ok(self.leg(far).session.is_last(|origin| self.streams.answer(&agreement, far, origin)))
+        Ok(self.leg(far).session.is_last(|origin| self.streams.answer(&self.policy, &agreement, far, origin)))
     }
 
     /// The answer of `side` to an offer of the other one, said anew for that, and nothing else changed.
@@ -144,8 +144,8 @@ impl Call {
         let far = side.other();
         let proposal = self.proposal_of_other_place(far, offer)?;
         let agreement = self.streams.agreement(&self.policy, side, self.leg(side), &proposal, sdp)?;
-        let (streams, leg) = (&self.streams, &mut self.legs[far.index()]);
-        Ok(leg.session.describe(|origin| streams.answer(&agreement, far, origin)))
+        let (streams, policy, leg) = (&self.streams, &self.policy, &mut self.legs[far.index()]);
+        Ok(leg.session.describe(|origin| streams.answer(policy, &agreement, far, origin)))
     }
 
     /// The offer of another place that `side` may be at, for a side that has answered the first one already.

@@ -5,6 +5,7 @@
 
 mod direct;
 mod journal;
+mod told;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -246,7 +247,7 @@ impl Streams {
         }
         let body = far
             .session
-            .describe(|origin| proposal.offer_to(origin, |number| self.local(from.other(), number)));
+            .describe(|origin| proposal.offer_to(origin, |number| self.told(from.other(), number, policy)));
         Ok((proposal, body))
     }
 
@@ -254,11 +255,16 @@ impl Streams {
     ///
     /// # Errors
     /// Why there is nothing to offer.
-    pub(super) fn own_offer(&self, to: Side, near: &Leg, far: &mut Leg) -> Result<Bytes, SdpError> {
+    pub(super) fn own_offer(
+        &self,
+        policy: &Policy,
+        to: Side,
+        (near, far): (&Leg, &mut Leg),
+    ) -> Result<Bytes, SdpError> {
         let offer = Offer::of_our_own(&near.trunk.codecs, &far.trunk.codecs);
         let terms = Terms::between(&near.trunk, &far.trunk);
         let proposal = MediaLines::default().propose(to.other().index(), offer, &terms, |_| Ok(()))?;
-        Ok(far.session.describe(|origin| proposal.offer_to(origin, |number| self.local(to, number))))
+        Ok(far.session.describe(|origin| proposal.offer_to(origin, |number| self.told(to, number, policy))))
     }
 
     /// The offer of `from`, for a leg that has agreed to these streams with another place of it: nothing of it is told.
@@ -307,8 +313,8 @@ impl Streams {
     }
 
     /// What side `to`, which offered, is answered.
-    pub(super) fn answer(&self, agreement: &Agreement, to: Side, origin: Origin) -> Bytes {
-        agreement.answer_to(origin, |number| self.local(to, number))
+    pub(super) fn answer(&self, policy: &Policy, agreement: &Agreement, to: Side, origin: Origin) -> Bytes {
+        agreement.answer_to(origin, |number| self.told(to, number, policy))
     }
 
     /// The answer of side `from` to `proposal`, agreed to: the media follows it, and the lines stay.
@@ -325,7 +331,7 @@ impl Streams {
     ) -> Result<(Agreement, Bytes), SdpError> {
         let (near, far) = (&legs[from.index()], from.other());
         let agreement = self.agreement(policy, from, near, proposal, sdp)?;
-        let body = legs[far.index()].session.describe(|origin| self.answer(&agreement, far, origin));
+        let body = legs[far.index()].session.describe(|origin| self.answer(policy, &agreement, far, origin));
         legs[from.index()].said.note(sdp);
         for leg in legs {
             leg.said.agree();

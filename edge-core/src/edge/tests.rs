@@ -1,6 +1,7 @@
 //! What one edge answers, in one place: who may call, and what each refusal costs and says.
 
 mod admission;
+mod advertised;
 mod answered_tone;
 mod associated;
 mod attempt;
@@ -86,6 +87,7 @@ fn policy(
             ports: PortRange::new(20_000, 20_003).unwrap(),
         }],
         reaches: Vec::new(),
+        advertised: crate::policy::Advertised::default(),
     };
     let mut trunks = [trunk("carrier", 0, "192.0.2.10:5060"), trunk("pbx", 1, "10.0.0.20:5060")];
     let mut strangers = Strangers::Silent;

@@ -15,6 +15,7 @@ fn realms() -> Vec<Realm> {
         sip: vec![],
         media: vec![range("192.0.2.1", 20_009), range("192.0.2.2", 20_003)],
         reaches: Vec::new(),
+        advertised: crate::policy::Advertised::default(),
     }]
 }
 

@@ -4,6 +4,7 @@
 //! `Policy` is in range ([`Policy::new`] is the only constructor). There is no value that stands for an
 //! unauthenticated trunk. Usage counters and keys live in the trunk and survive a reload by trunk name.
 
+mod advertised;
 mod binding;
 mod breaker;
 mod certificate;
@@ -52,6 +53,7 @@ use crate::digest::Login;
 use crate::media::RemoteMedia;
 use crate::sdp::SdpError;
 
+pub use advertised::Advertised;
 pub use binding::{BINDINGS_MAX, BULK, Binding, Bindings, CallsTo, Registrar};
 pub use breaker::{Breaker, BreakerRule};
 pub use certificate::{CertificateNames, is_host_name};
@@ -320,6 +322,12 @@ impl Policy {
         self.realm(listener.realm).sip[usize::from(listener.index)].address
     }
 
+    /// What the hosts of its realm know it by: the address that is written into messages.
+    #[must_use]
+    pub fn written_address_of(&self, listener: ListenerId) -> SocketAddr {
+        self.realm(listener.realm).advertised.for_socket(self.address_of(listener))
+    }
+
     /// Whether the media of a leg on `trunk`, whose own end is `local`, may go where it is wanted: to a host of the
     /// same address family that is not the edge itself. Without an end of ours the family is the peers' affair. Behind a NAT the
     /// address says nothing, and nothing goes there.
@@ -337,11 +345,7 @@ impl Policy {
         if local.is_some_and(|local| ip.is_ipv4() != local.is_ipv4()) {
             return Err(SdpError::OtherFamily);
         }
-        let ours = |realm: &Realm| {
-            realm.sip.iter().any(|listener| listener.address.ip() == ip)
-                || realm.media.iter().any(|range| range.address == ip)
-        };
-        if self.realms.iter().any(ours) { Err(SdpError::Ours) } else { Ok(()) }
+        if self.realms.iter().any(|realm| realm.is_at(ip)) { Err(SdpError::Ours) } else { Ok(()) }
     }
 
     /// A trunk that `source` may send as over `transport`, when it reached a listener of `realm`; of several at one address,

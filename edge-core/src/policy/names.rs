@@ -38,8 +38,7 @@ impl Policy {
     /// would call itself.
     #[must_use]
     pub fn led(&self, question: &Question, targets: Targets) -> Option<Self> {
-        let ours =
-            |address| self.realms.iter().flat_map(|realm| &realm.sip).any(|sip| sip.address == address);
+        let ours = |address| self.realms.iter().any(|realm| realm.listens_at(address));
         let mut targets = targets.without(|target| ours(target.address));
         let asks = |trunk: &Trunk| self.question_of(trunk).is_some_and(|asked| asked == *question);
         let before = self.trunks.iter().find(|trunk| asks(trunk))?;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Listener, ListenerId, Target, Transport};
+use super::{Advertised, Listener, ListenerId, Target, Transport};
 
 /// Index of a realm in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,9 +40,26 @@ pub struct Realm {
     pub media: Vec<MediaRange>,
     /// Other realms whose hosts can send packets to hosts of this one, and get some, without the edge.
     pub reaches: Vec<RealmId>,
+    /// What its hosts know our addresses by, where that is not what they are.
+    pub advertised: Advertised,
 }
 
 impl Realm {
+    /// Whether `ip` leads to us, here or beyond a NAT.
+    #[must_use]
+    pub fn is_at(&self, ip: IpAddr) -> bool {
+        let own = self.sip.iter().map(|listener| listener.address.ip());
+        let own = own.chain(self.media.iter().map(|range| range.address));
+        own.chain(self.advertised.all()).any(|known| known == ip)
+    }
+
+    /// Whether requests to `address` come to a listener of ours, here or by way of a NAT.
+    #[must_use]
+    pub fn listens_at(&self, address: SocketAddr) -> bool {
+        let is = |own: SocketAddr| own == address || self.advertised.for_socket(own) == address;
+        self.sip.iter().any(|listener| is(listener.address))
+    }
+
     /// The first listener of `transport`, when this realm is `id`.
     #[must_use]
     pub fn listener(&self, id: RealmId, transport: Transport) -> Option<ListenerId> {

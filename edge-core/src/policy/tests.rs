@@ -27,6 +27,7 @@ pub(super) fn policy(trunks: Vec<Trunk>, routes: Vec<Route>) -> Result<Policy, P
         sip: vec![Listener { transport: Transport::Udp, address: "192.0.2.1:5060".parse().unwrap() }],
         media: vec![],
         reaches: Vec::new(),
+        advertised: Advertised::default(),
     };
     Policy::new("n".to_owned(), vec![realm], trunks, routes, Strangers::Silent, CallTimers::default())
 }

@@ -185,6 +185,7 @@ fn policy() -> Policy {
             ports: PortRange::new(20_000, 20_063).expect("whole pairs"),
         }],
         reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
     };
     let trunk = |name: &str, realm: usize, host: &str| {
         let mut trunk = Trunk::new(name, RealmId::new(realm), host.parse().expect("an address"));

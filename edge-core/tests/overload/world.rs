@@ -78,6 +78,7 @@ fn policy(callers: usize) -> Policy {
             ports: PortRange::new(20_000, 59_999).unwrap(),
         }],
         reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
     };
     let trunk = |name: String, realm: usize, host: String| {
         Trunk::new(&name, RealmId::new(realm), format!("{host}:5060").parse().unwrap())

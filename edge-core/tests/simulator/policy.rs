@@ -83,6 +83,7 @@ pub(crate) fn policy(pairs: usize, decided: Decided) -> Policy {
             ports: PortRange::new(first, first + 2 * PAIRS - 1).unwrap(),
         }],
         reaches: vec![RealmId::new(1 - index)],
+        advertised: edge_core::policy::Advertised::default(),
     };
     let trunk = |realm: usize, pair: usize| {
         let host = trunk_address(realm, pair);

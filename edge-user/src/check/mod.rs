@@ -3,6 +3,7 @@
 //! Everything is read from the same [`Config`] that `edge run` works with, so the sentences cannot tell of
 //! another one. [`Sheet`] writes them; [`notes`] finds what is allowed but hardly meant.
 
+mod advertise;
 mod direct;
 mod dtmf;
 mod login;
@@ -108,8 +109,8 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
     row(f, "ending", format_args!("running calls get {}", Span(drain.grace)))
 }
 
-fn realm(f: &mut Formatter<'_>, realm: &Realm, tls: Option<&RealmTls>) -> fmt::Result {
-    let Realm { name, device, sip, media, reaches: _ } = realm;
+fn realm(f: &mut Formatter<'_>, at: &Realm, tls: Option<&RealmTls>) -> fmt::Result {
+    let Realm { name, device, sip, media, reaches: _, advertised: _ } = at;
     writeln!(f, "  {name}, on {device}")?;
     row(
         f,
@@ -128,7 +129,7 @@ fn realm(f: &mut Formatter<'_>, realm: &Realm, tls: Option<&RealmTls>) -> fmt::R
         let calls = counted(usize::from(range.ports.pairs()), "call leg");
         row(f, "media", format_args!("{} ports {ports}: {calls}", range.address))?;
     }
-    Ok(())
+    advertise::rows(f, at)
 }
 
 fn row(f: &mut Formatter<'_>, what: &str, does: fmt::Arguments<'_>) -> fmt::Result {

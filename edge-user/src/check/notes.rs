@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::iter::successors;
+use std::net::IpAddr;
 
 use edge_core::policy::{Auth, Codec, NumberMatch, Policy, RealmId, Route, Trunk, TrunkId};
 use ipnet::IpNet;
@@ -52,6 +53,22 @@ pub enum Note {
         /// The trunk.
         trunk: String,
     },
+    /// A realm that is called what it is.
+    AdvertisesItself {
+        /// The realm.
+        realm: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A realm that is called by an address that only a private network knows, and has a public one.
+    AdvertisesPrivate {
+        /// The realm.
+        realm: String,
+        /// The private address.
+        address: IpAddr,
+        /// The public one.
+        own: IpAddr,
+    },
     /// Trunks that call each other, and digits of one are nothing to the other.
     DigitsUnheard {
         /// The trunk whose digits are tones in its speech.
@@ -100,6 +117,16 @@ impl Display for Note {
                 "trunk {trunk}: `direct_media` does nothing, because no other trunk has it in a realm that its own reaches; \
                  write `reaches` in one of the two realms where that is so"
             ),
+            Self::AdvertisesItself { realm, address } => write!(
+                f,
+                "realm {realm}: `advertise` is {address}, which is its own address, and does nothing: behind a 1:1 NAT it is \
+                 the address that others know"
+            ),
+            Self::AdvertisesPrivate { realm, address, own } => write!(
+                f,
+                "realm {realm}: `advertise` is {address}, a private address, in place of {own}, which is public: trunks that \
+                 reach {own} may not reach {address}"
+            ),
             Self::DigitsUnheard { tones, other } => write!(
                 f,
                 "trunk {tones}: `dtmf` is \"inband\", and trunk {other} has another: digits are NOT converted between them, \
@@ -126,6 +153,7 @@ pub fn notes(config: &Config) -> Vec<Note> {
     notes.extend(disabled_targets(policy));
     notes.extend(shadowed(policy));
     notes.extend(idle(policy));
+    notes.extend(super::advertise::doubtful(policy));
     notes.extend(super::direct::alone(policy));
     notes.extend(super::dtmf::unheard(policy));
     notes

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use edge_core::policy::{Host, MediaRange, PortRange, Transport};
 
+use super::advertise;
 use super::digest;
 use super::document::At;
 use super::fault::{Fault, PortRangeText};
@@ -17,6 +18,7 @@ pub(super) fn between_realms(realms: &[&RealmDraft<'_>]) {
     listeners_twice(realms);
     media_twice(realms);
     listeners_in_media(realms);
+    advertise::between(realms);
 }
 
 /// Notes everything that two trunks, or a trunk and a realm, cannot have at once.
@@ -87,9 +89,7 @@ fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
 fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     for trunk in trunks {
         let Some(found) = trunk.host.value.address() else { continue };
-        if let Some(realm) =
-            realms.iter().flatten().find(|realm| realm.sip.iter().any(|sip| sip.value.address == found))
-        {
+        if let Some(realm) = realms.iter().flatten().find(|realm| advertise::listens_at(realm, found)) {
             let fault = Fault::CallsItself { found, realm: realm.name.clone() };
             trunk.section.note(trunk.host.line, "host", fault);
         }

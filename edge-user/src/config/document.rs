@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Problem};
-use super::keys::{self, Keys, Support};
+use super::keys::{self, Keys};
 use super::nearest::nearest;
 use super::pieces::Chunk;
 
@@ -264,15 +264,14 @@ impl<'a> Section<'a> {
         if self.is_root() { key.to_owned() } else { format!("{}: {key}", self.title) }
     }
 
-    /// Notes every key of this section that this version does not do.
+    /// Notes every key of this section that is not known.
     fn audit(&self, keys: Keys) {
         for (name, _) in self.table.into_iter().flatten() {
             let found = name.get_ref().as_ref();
-            let fault = match keys.iter().find(|key| key.name == found).map(|key| key.support) {
-                Some(Support::Built) => continue,
-                Some(Support::Planned) => Fault::Planned,
-                None => Fault::UnknownKey { nearest: nearest(found, keys.iter().map(|key| key.name)) },
-            };
+            if keys.iter().any(|key| key.name == found) {
+                continue;
+            }
+            let fault = Fault::UnknownKey { nearest: nearest(found, keys.iter().map(|key| key.name)) };
             self.note(self.report.line(&name.span()), found, fault);
         }
     }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use edge_core::policy::{PortRange, PortRangeError, Transport};
 use ipnet::IpNet;
 
+use super::advertise::AdvertiseFault;
 use super::digest::DigestFault;
 use super::direct::DirectFault;
 use super::dtmf::DtmfFault;
@@ -79,9 +80,6 @@ pub enum Fault {
         /// A known key that is spelt almost so.
         nearest: Option<String>,
     },
-    /// The key is in the contract, but this version does not do it.
-    #[error("is not built yet in this version; remove the key")]
-    Planned,
     /// The value is in the contract, but this version does not do it.
     #[error("is \"{found}\", which is not built yet in this version; write {instead}")]
     PlannedValue {
@@ -354,6 +352,9 @@ pub enum Fault {
         /// The value.
         found: &'static str,
     },
+    /// Something about the address that a NAT gives us.
+    #[error(transparent)]
+    Advertise(#[from] AdvertiseFault),
     /// Something about media that is left out.
     #[error(transparent)]
     Direct(#[from] DirectFault),

@@ -1,32 +1,18 @@
-//! Every key of the configuration contract, and what this version does with it.
+//! Every key of the configuration contract: all of them are built.
 //!
-//! Invariant: a key that is not listed here as built is refused. None is ever ignored.
-
-/// What this version does with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Support {
-    /// All of it.
-    Built,
-    /// Nothing yet.
-    Planned,
-}
+//! Invariant: a key that is not listed here is refused. None is ever ignored.
 
 /// One key of a section.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub(super) name: &'static str,
-    pub(super) support: Support,
 }
 
 /// The keys of one section.
 pub(super) type Keys = &'static [Key];
 
 const fn built(name: &'static str) -> Key {
-    Key { name, support: Support::Built }
-}
-
-const fn planned(name: &'static str) -> Key {
-    Key { name, support: Support::Planned }
+    Key { name }
 }
 
 /// Sections of the file.
@@ -95,7 +81,7 @@ pub(super) const REALM: Keys = &[
     built("media"),
     built("media_ports"),
     built("reaches"),
-    planned("advertise"),
+    built("advertise"),
     built("tls"),
 ];
 

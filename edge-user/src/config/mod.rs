@@ -8,6 +8,7 @@
 //! host, so a file can be checked anywhere ([`crate::host::check`] compares it with the host).
 
 mod address;
+mod advertise;
 mod as_target;
 mod breaker;
 mod changes;

@@ -1,8 +1,9 @@
 //! `[[realm]]`: a network, its SIP listeners and its media ports.
 
-use edge_core::policy::{self, MediaRange, PortRange, Realm, RealmId};
+use edge_core::policy::{self, Advertised, MediaRange, PortRange, Realm, RealmId};
 
 use super::address::{HostAddress, Listener};
+use super::advertise;
 use super::direct::reached;
 use super::document::{At, Section};
 use super::names::Names;
@@ -18,6 +19,7 @@ pub(super) struct RealmDraft<'a> {
     pub(super) sip: Vec<At<policy::Listener>>,
     pub(super) media: Vec<At<MediaRange>>,
     reaches: Vec<RealmId>,
+    pub(super) advertised: Advertised,
     pub(super) tls: Option<RealmTls>,
 }
 
@@ -43,20 +45,23 @@ impl<'a> RealmDraft<'a> {
         let range =
             |At { value: HostAddress(address), line }| At { value: MediaRange { address, ports }, line };
         let media = media?.into_iter().map(range).collect();
-        let draft = Self { section, name, device, sip, media, reaches, tls };
+        let advertised = Advertised::default();
+        let mut draft = Self { section, name, device, sip, media, reaches, advertised, tls };
+        draft.advertised = advertise::of_realm(&draft);
         tls::check_realm(&draft);
         Some(draft)
     }
 
     /// The realm and its files, when all of the file was right.
     pub(super) fn finish(self) -> (Realm, Option<RealmTls>) {
-        let Self { section: _, name, device, sip, media, reaches, tls } = self;
+        let Self { section: _, name, device, sip, media, reaches, advertised, tls } = self;
         let realm = Realm {
             name,
             device,
             sip: sip.into_iter().map(|listener| listener.value).collect(),
             media: media.into_iter().map(|range| range.value).collect(),
             reaches,
+            advertised,
         };
         (realm, tls)
     }

@@ -81,7 +81,14 @@ fn realm(name: &str, addresses: &[&str]) -> Realm {
     let range =
         |address: &&str| MediaRange { address: address.parse::<IpAddr>().expect("an address"), ports };
     let media = addresses.iter().map(range).collect();
-    Realm { name: name.to_owned(), device: name.to_owned(), sip: Vec::new(), media, reaches: Vec::new() }
+    Realm {
+        name: name.to_owned(),
+        device: name.to_owned(),
+        sip: Vec::new(),
+        media,
+        reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn policy() -> Policy {
         sip,
         media: Vec::new(),
         reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
     };
     let (expires_min, expires_max) = (Duration::from_secs(60), Duration::from_secs(3600));
     let registrar =

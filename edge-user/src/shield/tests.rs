@@ -20,6 +20,7 @@ fn policy() -> Policy {
         sip: vec![Listener { transport: Transport::Udp, address: address("192.0.2.1:5060") }],
         media: vec![media],
         reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
     };
     let mut trunk = Trunk::new("carrier", RealmId::new(0), address("198.51.100.10:5060"));
     trunk.sources = vec!["198.51.100.64/28".parse().unwrap()];

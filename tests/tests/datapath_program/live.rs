@@ -363,7 +363,14 @@ fn realm(side: Side) -> Realm {
     let ports = PortRange::new(LOCAL_PORT, LOCAL_PORT + 99).expect("an even start and an odd end");
     let media = vec![MediaRange { address: side.edge_address().into(), ports }];
     let device = side.edge_device().to_owned();
-    Realm { name: device.clone(), device, sip: Vec::new(), media, reaches: Vec::new() }
+    Realm {
+        name: device.clone(),
+        device,
+        sip: Vec::new(),
+        media,
+        reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
+    }
 }
 
 fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {

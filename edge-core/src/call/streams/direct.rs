@@ -35,19 +35,18 @@ impl Streams {
         self.plan.streams.is_empty()
     }
 
-    /// The address of ours that a session towards `side` is made at: where its media goes, or would.
+    /// The address of ours that a session towards `side` is made at: where its media goes, or would, as that side knows it.
     pub(in crate::call) fn address(&self, side: Side, policy: &Policy) -> IpAddr {
         if let Some(local) = self.local(side, 0) {
-            return local.ip();
+            return self.advertised(side, policy).for_ip(local.ip());
         }
         let End { realm, family, .. } = self.ends[side.index()];
         let realm = policy.realm(realm);
         let addresses = || realm.media.iter().map(|range| range.address);
         let listeners = || realm.sip.iter().map(|listener| listener.address.ip());
         let of_family = addresses().find(|address| Family::of(*address) == family);
-        of_family
-            .or_else(|| addresses().chain(listeners()).next())
-            .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        let own = of_family.or_else(|| addresses().chain(listeners()).next());
+        own.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| realm.advertised.for_ip(own))
     }
 
     /// Whether the answer of `side` to a description that said again what is agreed has its media elsewhere than `before`, so

@@ -44,6 +44,7 @@ pub(super) fn bench_routing(
             ports: PortRange::new(20_000, 20_015).unwrap(),
         }],
         reaches: Vec::new(),
+        advertised: crate::policy::Advertised::default(),
     };
     let mut trunks = [
         trunk("carrier", 0, "192.0.2.10:5060"),

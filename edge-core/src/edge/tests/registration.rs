@@ -21,7 +21,7 @@ pub(super) fn registering_as(change: impl FnOnce(&mut Trunk)) -> Control {
     })
 }
 
-fn register(trunk: &mut Trunk, token: &str, change: impl FnOnce(&mut Register)) {
+pub(super) fn register(trunk: &mut Trunk, token: &str, change: impl FnOnce(&mut Register)) {
     let mut register = Register {
         user: "acct42".to_owned(),
         domain: "sip.carrier.example".to_owned(),

@@ -10,6 +10,7 @@ fn policy() -> Policy {
         sip: Vec::new(),
         media: Vec::new(),
         reaches: reaches.iter().map(|realm| RealmId::new(*realm)).collect(),
+        advertised: crate::policy::Advertised::default(),
     };
     let realms = vec![realm(&[]), realm(&[0]), realm(&[])];
     let none = (Vec::new(), Vec::new());

@@ -19,6 +19,7 @@ fn marking(marked: [Option<u8>; 2]) -> Marking {
         sip: vec![Listener { transport: Transport::Udp, address: "192.0.2.250:5060".parse().unwrap() }],
         media: Vec::new(),
         reaches: Vec::new(),
+        advertised: crate::policy::Advertised::default(),
     };
     let policy =
         Policy::new("n".to_owned(), vec![realm], trunks, vec![], Strangers::Silent, CallTimers::default());

@@ -25,6 +25,7 @@ fn policy(trunks: Vec<Trunk>) -> Policy {
         sip,
         media: Vec::new(),
         reaches: Default::default(),
+        advertised: crate::policy::Advertised::default(),
     };
     let timers = CallTimers::default();
     Policy::new("edge-1".to_owned(), vec![realm], trunks, Vec::new(), Strangers::Silent, timers).unwrap()

@@ -95,6 +95,7 @@ fn policy(edge: SocketAddr, trunk: IpAddr) -> Policy {
         sip: vec![Listener { transport: Transport::Tcp, address: edge }],
         media: vec![],
         reaches: Vec::new(),
+        advertised: edge_core::policy::Advertised::default(),
     };
     let address = SocketAddr::new(trunk, 5060);
     let trunk =
