@@ -15,7 +15,7 @@ mod reload;
 mod route;
 mod run;
 mod shield;
-mod table;
+pub(crate) mod table;
 mod top;
 mod trunk;
 mod trunk_test;

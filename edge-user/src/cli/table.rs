@@ -23,6 +23,24 @@ pub(super) fn write_within<const N: usize>(
     headings: [&str; N],
     rows: &[[String; N]],
 ) -> io::Result<()> {
+    let widths = widths_within(columns, spare, headings, rows);
+    lines(out, headings, rows, widths)?;
+    let missing: Vec<_> =
+        headings.into_iter().zip(widths).filter(|(_, width)| width.is_none()).map(|(name, _)| name).collect();
+    match &missing[..] {
+        [] => Ok(()),
+        missing => writeln!(out, "\nToo narrow for {}: --json has all.", missing.join(", ")),
+    }
+}
+
+/// How wide each column is within `columns`, and none of those that are left out: the empty ones, and then the `spare` ones in this
+/// order.
+pub(crate) fn widths_within<const N: usize>(
+    columns: Option<usize>,
+    spare: &[usize],
+    headings: [&str; N],
+    rows: &[[String; N]],
+) -> [Option<usize>; N] {
     let mut widths = widths(headings, rows).map(Some);
     let is_empty = |column: &usize| rows.iter().all(|row| row[*column] == NOTHING);
     let first = spare.iter().filter(|column| is_empty(column));
@@ -33,13 +51,7 @@ pub(super) fn write_within<const N: usize>(
         }
         widths[*column] = None;
     }
-    lines(out, headings, rows, widths)?;
-    let missing: Vec<_> =
-        headings.into_iter().zip(widths).filter(|(_, width)| width.is_none()).map(|(name, _)| name).collect();
-    match &missing[..] {
-        [] => Ok(()),
-        missing => writeln!(out, "\nToo narrow for {}: --json has all.", missing.join(", ")),
-    }
+    widths
 }
 
 /// Columns of the terminal that is written to; none of a file or a pipe.
@@ -52,7 +64,7 @@ pub(super) fn terminal_columns() -> Option<usize> {
 pub(super) const NOTHING: &str = "-";
 
 /// Between two columns.
-const GAP: &str = "  ";
+pub(crate) const GAP: &str = "  ";
 
 fn widths<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> [usize; N] {
     std::array::from_fn(|column| {

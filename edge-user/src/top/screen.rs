@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Row, Table};
 
 use crate::admin::{Call, Trunk};
+use crate::cli::table::{GAP, widths_within};
 
 use super::view::{View, sum};
 
@@ -29,10 +30,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
 
 fn heading(view: &View) -> Line<'static> {
     let node = &view.now.node;
-    let mut line = vec![
-        Span::styled(node.name.clone(), Style::new().add_modifier(Modifier::BOLD)),
-        Span::raw(format!("  edge {} since {}, {} shards  ", node.version, node.started, node.shards)),
-    ];
+    let name = Style::new().add_modifier(Modifier::BOLD);
+    let mut line = vec![Span::styled(node.name.clone(), name), Span::raw("  ")];
     for (device, mode) in &node.devices {
         let color = if mode == "native" { Color::Green } else { Color::Yellow };
         line.push(Span::styled(format!("{device}: {mode}  "), Style::new().fg(color)));
@@ -41,8 +40,9 @@ fn heading(view: &View) -> Line<'static> {
         line.push(Span::styled("draining  ", Style::new().fg(Color::Yellow)));
     }
     if let Some(problem) = &view.problem {
-        line.push(Span::styled(problem.clone(), Style::new().fg(Color::Red)));
+        line.push(Span::styled(format!("{problem}  "), Style::new().fg(Color::Red)));
     }
+    line.push(Span::raw(format!("edge {} since {}, {} shards", node.version, node.started, node.shards)));
     Line::from(line)
 }
 
@@ -63,74 +63,57 @@ fn figures(view: &View) -> Vec<Line<'static>> {
         rate(view.rate(|at| sum(&at.counted.relay))),
         rate(view.rate(|at| sum(&at.counted.drop))),
     );
-    vec![Line::raw(signalling + &handling), Line::raw(media)]
+    vec![Line::raw(signalling), Line::raw(media + &handling)]
 }
 
 fn draw_trunks(frame: &mut Frame<'_>, view: &View, area: Rect) {
     let row = |trunk: &Trunk| {
         let most = trunk.max_calls.map_or_else(|| "-".to_owned(), |most| most.to_string());
         let target = trunk.targets.first().cloned().unwrap_or_else(|| "unknown yet".to_owned());
-        Row::new([trunk.name.clone(), target, trunk.state.clone(), trunk.calls.to_string(), most])
+        [trunk.name.clone(), target, trunk.state.clone(), trunk.calls.to_string(), most]
     };
-    let widths = [
-        Constraint::Fill(2),
-        Constraint::Fill(3),
-        Constraint::Length(10),
-        Constraint::Length(7),
-        Constraint::Length(7),
-    ];
-    let rows = view.now.trunks.iter().map(row);
-    draw_table(frame, area, "trunks", ["TRUNK", "NOW AT", "STATE", "CALLS", "OF"], widths, rows);
+    let headings = ["TRUNK", "NOW AT", "STATE", "CALLS", "OF"];
+    draw_table(frame, area, "trunks", (headings, &[1, 4]), view.now.trunks.iter().map(row));
 }
 
 fn draw_drops(frame: &mut Frame<'_>, view: &View, area: Rect) {
     let drops = view.drops();
     let rows = drops.iter().map(|(reason, packets, rate)| {
         let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
-        Row::new([(*reason).to_owned(), packets.to_string(), rate])
+        [(*reason).to_owned(), packets.to_string(), rate]
     });
-    let widths = [Constraint::Fill(2), Constraint::Length(12), Constraint::Length(8)];
-    draw_table(frame, area, "dropped packets", ["REASON", "PACKETS", "A SECOND"], widths, rows);
+    draw_table(frame, area, "dropped packets", (["REASON", "PACKETS", "/S"], &[1]), rows);
 }
 
 fn draw_calls(frame: &mut Frame<'_>, view: &View, area: Rect) {
-    let row = |call: &Call| Row::new(call.summary());
-    let widths = [
-        Constraint::Fill(3),
-        Constraint::Length(11),
-        Constraint::Length(6),
-        Constraint::Fill(2),
-        Constraint::Fill(2),
-        Constraint::Fill(2),
-        Constraint::Fill(2),
-        Constraint::Length(8),
-        Constraint::Length(11),
-        Constraint::Length(11),
-        Constraint::Fill(2),
-    ];
     let title = format!("calls, from {} of {}", view.first_call + 1, view.now.calls.len());
     let title = if view.now.calls.is_empty() { "calls".to_owned() } else { title };
-    draw_table(
-        frame,
-        area,
-        &title,
-        Call::HEADINGS,
-        widths,
-        view.now.calls.iter().skip(view.first_call).map(row),
-    );
+    let rows = view.now.calls.iter().skip(view.first_call).map(Call::summary);
+    draw_table(frame, area, &title, (Call::HEADINGS, &CALLS_SPARE), rows);
 }
 
-fn draw_table<'a, const N: usize>(
+/// Columns of calls that a narrow screen does without, in this order: codec, caller, phase, and what is received of each side.
+const CALLS_SPARE: [usize; 5] = [7, 5, 1, 8, 9];
+
+/// A table whose columns are as wide as what is seen of it; where the area is too narrow for that, without some of the spare ones.
+fn draw_table<const N: usize>(
     frame: &mut Frame<'_>,
     area: Rect,
     title: &str,
-    headings: [&'a str; N],
-    widths: [Constraint; N],
-    rows: impl Iterator<Item = Row<'a>>,
+    (headings, spare): ([&str; N], &[usize]),
+    rows: impl Iterator<Item = [String; N]>,
 ) {
-    let heading = Row::new(headings).style(Style::new().add_modifier(Modifier::DIM));
     // What is below the edge of the area is not drawn, and need not be laid out.
-    let rows = rows.take(area.height.into());
-    let table = Table::new(rows, widths).header(heading).block(Block::bordered().title(format!(" {title} ")));
-    frame.render_widget(table, area);
+    let rows: Vec<[String; N]> = rows.take(area.height.into()).collect();
+    let block = Block::bordered().title(format!(" {title} "));
+    let widths = widths_within(Some(block.inner(area).width.into()), spare, headings, &rows);
+    let shown = |cells: [String; N]| {
+        Row::new(cells.into_iter().zip(widths).filter(|(_, width)| width.is_some()).map(|(cell, _)| cell))
+    };
+    let heading = shown(headings.map(str::to_owned)).style(Style::new().add_modifier(Modifier::DIM));
+    let lengths =
+        widths.into_iter().flatten().map(|width| Constraint::Max(u16::try_from(width).unwrap_or(u16::MAX)));
+    let table = Table::new(rows.into_iter().map(shown), lengths).header(heading).block(block);
+    let gap = u16::try_from(GAP.len()).unwrap_or(1);
+    frame.render_widget(table.column_spacing(gap), area);
 }

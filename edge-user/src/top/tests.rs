@@ -78,7 +78,11 @@ fn trunk() -> Trunk {
 }
 
 fn drawn(view: &View) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(120, 16)).unwrap();
+    drawn_within(120, view)
+}
+
+fn drawn_within(columns: u16, view: &View) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(columns, 16)).unwrap();
     terminal.draw(|frame| screen::draw(frame, view)).unwrap();
     terminal.backend().to_string()
 }
@@ -90,6 +94,13 @@ fn two_answers_a_second_apart_make_rates() {
     assert!(drawn(&view).contains("packets relayed/s -"), "one answer has no rate");
     view.take_in(Ok(snapshot(2, 1_200)), start + Duration::from_secs(2));
     insta::assert_snapshot!(drawn(&view));
+}
+
+#[test]
+fn a_narrow_screen_has_fewer_columns_and_cuts_no_name() {
+    let mut view = View::new(snapshot(2, 1_000), clock::now());
+    view.now.trunks[0].state = "unregistered".to_owned();
+    insta::assert_snapshot!(drawn_within(80, &view));
 }
 
 #[test]
