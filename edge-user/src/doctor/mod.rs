@@ -65,15 +65,17 @@ pub struct Report<'a>(pub &'a [Finding]);
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
+        let indented = "ok    ".len() + width;
         for Finding { verdict, subject, found, change } in self.0 {
             let verdict = match verdict {
                 Verdict::Ok => "ok",
                 Verdict::Warn => "warn",
                 Verdict::Fail => "FAIL",
             };
-            writeln!(f, "{verdict:<5} {subject:<18} {found}")?;
+            writeln!(f, "{verdict:<5} {subject:<width$} {found}")?;
             if let Some(change) = change {
-                writeln!(f, "{:<24} -> {change}", "")?;
+                writeln!(f, "{:<indented$} -> {change}", "")?;
             }
         }
         Ok(())
