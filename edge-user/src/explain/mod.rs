@@ -14,7 +14,7 @@ use edge_core::policy::{
     Group, Miss, NotTaken, Number, Policy, Readiness, Route, RouteId, RouteQuery, RouteTarget, Strategy,
     Trunk, TrunkId,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -160,7 +160,8 @@ pub fn explain(policy: &Policy, question: Question, moment: Moment) -> Result<Ex
         failover: route.filter(|route| route.plan.targets.len() > 1).map(|route| leads_on(&route.plan)),
         trunks,
         source: moment.source.to_owned(),
-        question: Question { at: Some(time.to_string()), ..question },
+        // Nobody writes hours to less than a second.
+        question: Question { at: Some(time.round(Unit::Second).unwrap_or(time).to_string()), ..question },
     })
 }
 
