@@ -293,7 +293,7 @@ impl Call {
     ) -> Result<(Option<Bytes>, Streams), Refused> {
         let [near, far] = &mut self.legs;
         let Some(exchange) = &mut self.exchange else { return Err(Refused::NoNumber) };
-        let end = End::of(&far.trunk, peer.ip());
+        let end = End::of(&far.trunk, peer.ip(), ctx.random);
         let streams = self.streams.towards(end, self.streams.are_direct(), ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(&self.policy, realm))?;
         far.session.move_to(streams.address(Side::B, &self.policy));

@@ -271,7 +271,7 @@ impl Call {
         let host = place.host.map_or_else(|| trunk.domain(), |host| host.to_string());
         let (trunks, asked) = ((&*self.legs[0].trunk, &**trunk), (&place.number, host));
         let dialog = called_dialog(&policy, trunks, asked, way, &exchange.request, ctx);
-        let end = End::of(trunk, way.peer.ip());
+        let end = End::of(trunk, way.peer.ip(), ctx.random);
         let left_out = is_left_out(&policy, &self.legs[0].trunk, trunk, exchange.offer.is_some());
         let streams = self.streams.towards(end, left_out, ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(&policy, realm))?;

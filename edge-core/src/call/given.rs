@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::edge::tag_number;
+use crate::media::Steady;
 use crate::sdp::LegLines;
 use crate::sip::Method;
 
@@ -19,6 +20,8 @@ use super::{Call, Context, Owner, Side};
 pub(crate) struct Given {
     pub(super) leg: Leg,
     pub(super) lines: LegLines,
+    /// The stream that it is sent, if that is one of ours.
+    pub(super) steady: Option<Steady>,
     /// Since when its call was up, counted from the first of those that it has been in.
     pub(super) since: Option<Instant>,
 }
@@ -53,7 +56,8 @@ impl Call {
         let leg = std::mem::replace(self.leg_mut(side), husk);
         let call_max = self.policy.timers.call_max;
         let since = self.phase_over_at.and_then(|over_at| over_at.checked_sub(call_max));
-        Box::new(Given { leg, lines: self.streams.give(side), since })
+        let steady = self.streams.steady(side);
+        Box::new(Given { leg, lines: self.streams.give(side), steady, since })
     }
 
     /// A side has come from another shard, and waits until all others can be had.

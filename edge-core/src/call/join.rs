@@ -310,13 +310,14 @@ impl Call {
 
     /// Takes a side of another call in.
     pub(crate) fn take(&mut self, side: Side, given: Given, ctx: &mut Context<'_>) {
-        let Given { mut leg, lines, since } = given;
+        let Given { mut leg, lines, steady, since } = given;
         if let Some(joining) = &mut self.joining {
             joining.since = [joining.since, since].into_iter().flatten().min();
         }
         let local = self.streams.first(side).map(|end| end.local);
         leg.session.move_to(self.streams.address(side, &self.policy));
         self.streams.take(side, lines);
+        self.streams.go_on_with(side, steady);
         let kept = tag_number(&self.leg(side).dialog.local_tag);
         if let Some(tag) = kept {
             ctx.dialogs.remove(&tag);

@@ -211,8 +211,8 @@ impl Arrival<'_> {
         self.check_called(called, offered)?;
         let (way, attempts) = ways_to(self.policy, called, &place.number, ctx)?;
         let family = self.caller_family(caller, offer.map(|(_, offer)| offer));
-        let near = End::of(caller, self.path.peer.ip()).in_family(family);
-        let ends = [near, End::of(called, way.peer.ip())];
+        let near = End::of(caller, self.path.peer.ip(), ctx.random).in_family(family);
+        let ends = [near, End::of(called, way.peer.ip(), ctx.random)];
         let left_out = self.on_behalf.is_none() && is_left_out(self.policy, caller, called, offer.is_some());
         let streams = Streams::new(ends, left_out, ctx.ports, ctx.now);
         let mut streams = streams.map_err(|realm| no_port(self.policy, realm))?;

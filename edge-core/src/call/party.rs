@@ -60,7 +60,8 @@ impl Begun {
         policy: &Arc<Policy>,
         ctx: &mut Context<'_>,
     ) -> Result<Self, Refused> {
-        let ends = [0, 1].map(|side: usize| End::of(&parties[side].trunk, parties[side].signalling.ip()));
+        let ends = [0, 1]
+            .map(|side: usize| End::of(&parties[side].trunk, parties[side].signalling.ip(), ctx.random));
         // What one side has said of its media is offered to the other by the edge, which has to be there for that.
         let streams =
             Streams::new(ends, false, ctx.ports, ctx.now).map_err(|realm| no_port(policy, realm))?;

@@ -5,6 +5,7 @@
 
 mod direct;
 mod journal;
+mod steady;
 mod told;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +15,7 @@ use bytes::Bytes;
 
 use crate::media::{
     Dscp, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia, SourcePolicy,
-    Traffic,
+    Steady, Traffic,
 };
 use crate::policy::{Policing, Policy, RealmId, Stun, Trunk};
 use crate::sdp::{
@@ -22,6 +23,7 @@ use crate::sdp::{
 };
 
 use super::Side;
+use super::context::Random;
 use super::leg::Leg;
 
 pub(super) use direct::is_left_out;
@@ -51,11 +53,13 @@ pub(super) struct End {
     dscp: Option<Dscp>,
     policing: Policing,
     stun: Stun,
+    /// SSRC of the stream that the side is sent, if that is one of ours.
+    ssrc: Option<u32>,
 }
 
 impl End {
     /// The end that faces a side of `trunk`, whose signalling comes from `signalling`.
-    pub(super) const fn of(trunk: &Trunk, signalling: IpAddr) -> Self {
+    pub(super) fn of(trunk: &Trunk, signalling: IpAddr, random: &mut Random) -> Self {
         Self {
             realm: trunk.realm,
             family: Family::of(signalling),
@@ -63,6 +67,7 @@ impl End {
             dscp: trunk.rtp_dscp,
             policing: trunk.media.policing,
             stun: trunk.media.stun,
+            ssrc: steady::ssrc(trunk, random),
         }
     }
 
@@ -71,8 +76,8 @@ impl End {
         Self { family, ..self }
     }
 
-    const fn endpoint(self, local: SocketAddr) -> MediaEndpoint {
-        let Self { realm: _, family: _, source_policy, dscp, policing: _, stun: _ } = self;
+    fn endpoint(self, local: SocketAddr) -> MediaEndpoint {
+        let Self { realm: _, family: _, source_policy, dscp, policing: _, stun: _, ssrc } = self;
         let traffic = Traffic::Rtp;
         MediaEndpoint {
             local,
@@ -82,6 +87,7 @@ impl End {
             stun: false,
             dscp,
             clock_rate: CLOCK_RATE,
+            steady: ssrc.map(Steady::begun),
             sends: None,
             talks: false,
             encrypted: false,

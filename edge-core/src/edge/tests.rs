@@ -36,6 +36,7 @@ mod session_timer;
 mod shards;
 mod silence;
 mod standing;
+mod steady;
 mod stream;
 mod tls;
 mod transfer;

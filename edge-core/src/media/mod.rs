@@ -10,6 +10,7 @@ mod heard;
 mod ports;
 mod quality;
 mod sends;
+mod steady;
 mod tone;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ pub use quality::{RtpQuality, SPACING_BUCKETS};
 pub use sends::{DigitsAs, Events, Handling, PAYLOADS_MAX, Payload, Sends};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
+pub use steady::Steady;
 pub use tone::{Law, Tone};
 
 /// Streams of one call, used and no longer used: audio and fax on lines of their own, with room for one that comes back on
@@ -69,6 +71,8 @@ pub struct MediaEndpoint {
     pub dscp: Option<Dscp>,
     /// RTP timestamp ticks a second (RFC 3551), for jitter.
     pub clock_rate: u32,
+    /// The one RTP stream that the leg is sent, if it is one whatever comes for it.
+    pub steady: Option<Steady>,
     /// What the leg may send; `None` for anything, as long as nothing is agreed on.
     pub sends: Option<Sends>,
     /// Whether both sides have agreed that the leg sends speech; not when one of them holds the call, and not of fax.

@@ -24,6 +24,16 @@ pub enum Stun {
     Pass,
 }
 
+/// Whose SSRC, sequence numbers and timestamps a trunk is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rtp {
+    /// Those of whoever the other side is just now.
+    #[default]
+    Pass,
+    /// Ours, which go on whoever that is.
+    Steady,
+}
+
 /// A trunk's decisions about its media packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MediaRules {
@@ -31,6 +41,8 @@ pub struct MediaRules {
     pub policing: Policing,
     /// What becomes of STUN between them.
     pub stun: Stun,
+    /// Whether what it is sent is one RTP stream for the life of a call.
+    pub rtp: Rtp,
     /// Whether G.711 A-law may become mu-law and back where the other side has only the one.
     pub converts_law: bool,
     /// Whether they may go past the edge, to another trunk that wants the same.

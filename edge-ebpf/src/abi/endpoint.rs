@@ -45,6 +45,17 @@ pub const FLAG_RTCP_APART: u8 = 8;
 /// Flag: of the two places of its RTCP, the second one holds.
 pub const FLAG_RTCP_SECOND: u8 = 16;
 
+// One bit each, and no bit twice.
+const _: () = {
+    let flags = [FLAG_UDPTL, FLAG_RTCP_MUX, FLAG_STUN, FLAG_RTCP_APART, FLAG_RTCP_SECOND, FLAG_STEADY];
+    let (mut seen, mut index) = (0, 0);
+    while index < flags.len() {
+        assert!(flags[index].is_power_of_two() && seen & flags[index] == 0);
+        seen |= flags[index];
+        index += 1;
+    }
+};
+
 /// How often a reader tries before it gives up on a slot that keeps changing. Each failure is a whole change that
 /// happened meanwhile, so more than one is next to impossible.
 const READS_MAX: u32 = 3;

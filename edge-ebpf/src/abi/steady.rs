@@ -10,7 +10,7 @@
 //! the offsets of one source beside the name of the other; the offsets carry a tag of theirs, so the next packet sees that and
 //! makes the change again. The last writer has the stream.
 
-use super::word::{Word, load_barrier, store_barrier};
+use super::word::{Word, store_barrier};
 
 /// Where a stream is: what its far side was sent last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +90,7 @@ pub struct SteadySlot {
     identity: Word,
     /// One more than the index of the endpoint that it left by before; 0 for none.
     follows: Word,
-    /// The last packet of a tone of ours: timestamp and sequence number.
-    played: Word,
-    played_ns: Word,
-    reserved: [Word; 4],
+    reserved: [Word; 6],
 
     /// The identity that the words below belong to.
     owner: Word,
@@ -125,19 +122,9 @@ impl SteadySlot {
         if self.identity.load_halves() == (call, ssrc) {
             return;
         }
-        self.played_ns.store(0);
         self.follows.store(follows.map_or(0, |index| u64::from(index) + 1));
         store_barrier();
         self.identity.store_halves(call, ssrc);
-    }
-
-    /// Keeps that a packet of a tone leaves, whose numbers the stream goes on from.
-    pub fn note_played(&self, ssrc: u32, reached: Reached) {
-        if self.identity.load_halves().1 == ssrc {
-            self.played.store(u64::from(reached.timestamp) | u64::from(reached.sequence) << 32);
-            store_barrier();
-            self.played_ns.store(reached.since_ns);
-        }
     }
 }
 
@@ -161,21 +148,12 @@ impl SteadySlot {
     #[inline(always)]
     #[must_use]
     pub fn reached(&self) -> Option<Reached> {
-        let relayed = self.is_ours() && self.flags() & HAS_PAST != 0;
-        let since_ns = self.since_ns.load();
-        let played_ns = self.played_ns.load();
-        load_barrier();
-        if played_ns != 0 && !(relayed && self.seen_ns.load() >= played_ns) {
-            let played = self.played.load();
-            let (timestamp, sequence) = (played as u32, (played >> 32) as u16);
-            return Some(Reached { sequence, timestamp, since_ns: played_ns });
-        }
-        if !relayed {
+        if !self.is_ours() || self.flags() & HAS_PAST == 0 {
             return None;
         }
         let (last, timestamp) = self.last.load_halves();
         let sequence = (last as u16).wrapping_add(self.offsets().sequence);
-        Some(Reached { sequence, timestamp, since_ns })
+        Some(Reached { sequence, timestamp, since_ns: self.since_ns.load() })
     }
 
     #[inline(always)]
@@ -279,13 +257,6 @@ impl SteadySlot {
     #[must_use]
     pub fn seen_ns(&self) -> u64 {
         self.seen_ns.load()
-    }
-
-    /// Whether a tone of ours was sent after its last packet.
-    #[inline(always)]
-    #[must_use]
-    pub fn was_played_since(&self) -> bool {
-        self.played_ns.load() > self.seen_ns.load()
     }
 
     /// A source has the stream from here on; the one before is `former`.

@@ -1,7 +1,7 @@
 //! Which source has the stream, and the numbers that its packets leave by (RFC 3550 section 5.1).
 //!
-//! Another SSRC is another source, and so is the same one that starts its numbers anew after signalling has described it again, or
-//! after a tone of ours. Its first packet has the number after the newest one, the newest timestamp with the time since then
+//! Another SSRC is another source, and so is the same one that starts its numbers anew after signalling has described it again.
+//! Its first packet has the number after the newest one, the newest timestamp with the time since then
 //! added (at least what a packet of 20 ms has), and the marker, because a jitter buffer has to find its depth again (RFC 3551 section
 //! 4.1). The packets after it follow by its own numbers, so what is lost, late, double or silent in it stays so.
 //!
@@ -99,7 +99,7 @@ pub(super) fn place(slot: &SteadySlot, packet: Packet) -> Option<Place> {
     let Some(source) = slot.source() else { return Some(turn(slot, packet, None)) };
     if source.ssrc == packet.ssrc {
         let anew = source.generation != packet.generation && !continues(source.last as u16, packet.sequence);
-        if anew || slot.was_played_since() {
+        if anew {
             return Some(turn(slot, packet, Some(source)));
         }
         return Some(follow(slot, packet, source));

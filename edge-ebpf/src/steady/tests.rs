@@ -5,7 +5,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::rtp::{Packet, Place, place};
-use crate::abi::{Reached, SteadySlot};
+use crate::abi::SteadySlot;
 
 const OURS: u32 = 0x0102_0304;
 const MS: u64 = 1_000_000;
@@ -72,19 +72,6 @@ fn the_same_source_that_begins_anew_is_another_one_when_it_is_signalled() {
         5u16.wrapping_sub(40_001).wrapping_add(12),
         "lost its way by itself"
     );
-}
-
-#[test]
-fn a_tone_of_ours_is_gone_on_from_and_goes_on() {
-    let slot = slot();
-    let reached = Reached { sequence: 65_535, timestamp: 100, since_ns: 1 + 20 * MS };
-    slot.note_played(OURS + 1, reached);
-    assert_eq!(slot.reached(), None, "of another stream");
-    slot.note_played(OURS, reached);
-    assert_eq!(slot.reached(), Some(reached));
-    assert_eq!(placed(&slot, packet(1, 10, 1000, 60)), (0, 420, true));
-    slot.note_played(OURS, Reached { sequence: 5, timestamp: 900, since_ns: 1 + 100 * MS });
-    assert_eq!(placed(&slot, packet(1, 11, 1160, 120)), (6, 1060, true), "the same source, after a tone");
 }
 
 #[test]

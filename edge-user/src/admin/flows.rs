@@ -27,6 +27,9 @@ pub struct Flow {
     pub trunk: Option<String>,
     /// `rtp`, `rtp_muxed` (RTCP on the same port) or `udptl`.
     pub carries: String,
+    /// SSRC of the one RTP stream that its far side is sent, with `rtp = "steady"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady_ssrc: Option<u32>,
     /// Our address and port; RTCP is on the next one.
     #[schema(value_type = String)]
     pub local: SocketAddr,
@@ -82,7 +85,7 @@ pub(super) async fn list(
 impl Flow {
     fn of(call: &CallView, seen: &SeenFlow, now_ns: u64) -> Self {
         let SeenFlow { leg, endpoint, peer, latched, report, last_seen_ns } = seen;
-        let MediaEndpoint { local, remote, traffic, .. } = endpoint;
+        let MediaEndpoint { local, remote, traffic, steady, .. } = endpoint;
         let (side, record) = if *leg == 0 { ("a", Some(&call.a)) } else { ("b", call.b.as_ref()) };
         let carries = match traffic {
             Traffic::Rtp => "rtp",
@@ -95,6 +98,7 @@ impl Flow {
             side: side.to_owned(),
             trunk: record.map(|leg| leg.trunk.clone()),
             carries: carries.to_owned(),
+            steady_ssrc: steady.map(|steady| steady.ssrc),
             local: *local,
             remote: remote.map(|remote| remote.rtp),
             found_at: *latched,

@@ -5,7 +5,7 @@ use std::fmt::{self, Formatter};
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
     Auth, BreakerRule, CodecPolicy, DelayedOffer, Direction, Guards, Host, Hysteresis, Keepalive, Limits,
-    MediaRules, Policing, PrefixGuard, Redirects, Refer, RefuseWith, ReliableProvisional, Stun, Trunk,
+    MediaRules, Policing, PrefixGuard, Redirects, Refer, RefuseWith, ReliableProvisional, Rtp, Stun, Trunk,
 };
 use ipnet::IpNet;
 
@@ -35,6 +35,7 @@ pub(super) fn write(f: &mut Formatter<'_>, config: &Config, trunk: &Trunk) -> fm
     row(f, "its redirects", format_args!("{}", redirected(trunk.redirects)))?;
     row(f, "its transfers", format_args!("{}", referred(trunk.refer)))?;
     dtmf::rows(f, trunk)?;
+    rtp_row(f, trunk)?;
     media_rules(f, trunk.media)?;
     direct::of_trunk(f, &config.policy, trunk)?;
     tones::of_trunk(f, trunk)?;
@@ -288,4 +289,18 @@ fn codec_policy(codecs: &CodecPolicy) -> String {
         return allowed;
     }
     format!("{allowed}, never {}", listed(deny.iter().map(ToString::to_string)))
+}
+
+/// Whose stream it is sent, when not that of whoever the other side is.
+fn rtp_row(f: &mut Formatter<'_>, trunk: &Trunk) -> fmt::Result {
+    match trunk.media.rtp {
+        Rtp::Pass => Ok(()),
+        Rtp::Steady => row(
+            f,
+            "RTP to it",
+            format_args!(
+                "is one stream for the life of a call (SSRC, numbers, timestamps), whoever the other side is"
+            ),
+        ),
+    }
 }

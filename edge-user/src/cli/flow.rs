@@ -89,7 +89,7 @@ pub(super) fn list(
             flow.call.clone(),
             flow.side.to_uppercase(),
             or_dash(flow.trunk.clone()),
-            flow.carries.clone(),
+            carries(flow),
             flow.local.to_string(),
             or_dash(remote.map(|remote| remote.to_string())),
             flow.leaves_by.to_string(),
@@ -115,6 +115,12 @@ pub(super) fn list(
     table::write(out, headings, &later.iter().map(row).collect::<Vec<_>>())
 }
 
+/// What it carries, and whether its far side is sent one stream.
+fn carries(flow: &Flow) -> String {
+    let steady = flow.steady_ssrc.map(|ssrc| format!(" steady {ssrc:08x}"));
+    format!("{}{}", flow.carries, steady.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +132,7 @@ mod tests {
             side: side.to_owned(),
             trunk: Some("carrier".to_owned()),
             carries: "rtp".to_owned(),
+            steady_ssrc: (side == "b").then_some(0x1234),
             local: SocketAddr::from(([192, 0, 2, 1], port)),
             remote: Some(SocketAddr::from(([203, 0, 113, 9], 4000))),
             found_at: (side == "b").then(|| SocketAddr::from(([203, 0, 113, 9], 1024))),

@@ -4,7 +4,7 @@ use edge_core::digest::Hash;
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
     Auth, CallsTo, DelayedOffer, Direction, Dtmf, DtmfMask, NumberFormat, Redirects, Refer, RefuseWith,
-    ReliableProvisional, ShieldMode, SilenceEnds, Srtp, Strangers, Strategy, Tones, Transport, Unknown,
+    ReliableProvisional, Rtp, ShieldMode, SilenceEnds, Srtp, Strangers, Strategy, Tones, Transport, Unknown,
     Unprefixed,
 };
 use edge_core::policy::{Diversions, IdentityHeader};
@@ -59,6 +59,10 @@ impl Choice for ReliableProvisional {
 
 impl Choice for DelayedOffer {
     const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("convert", Self::Convert)];
+}
+
+impl Choice for Rtp {
+    const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("steady", Self::Steady)];
 }
 
 impl Choice for Dtmf {

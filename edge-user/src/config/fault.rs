@@ -21,6 +21,7 @@ use super::marks::MatchFault;
 use super::plan::PlanFault;
 use super::register::RegisterFault;
 use super::route::RouteFault;
+use super::rtp::RtpFault;
 use super::silence::SilenceFault;
 use super::tls::TlsFault;
 use super::tones::TonesFault;
@@ -358,6 +359,9 @@ pub enum Fault {
     /// Something about media that is left out.
     #[error(transparent)]
     Direct(#[from] DirectFault),
+    /// Something about RTP streams.
+    #[error(transparent)]
+    Rtp(#[from] RtpFault),
     /// Something about digits.
     #[error(transparent)]
     Dtmf(#[from] DtmfFault),

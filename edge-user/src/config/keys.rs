@@ -128,6 +128,7 @@ pub(super) const TRUNK: Keys = &[
     built("max_calls_out"),
     built("failover_group"),
     built("timers"),
+    built("rtp"),
     built("dtmf"),
     built("dtmf_mask"),
     built("session_timer"),

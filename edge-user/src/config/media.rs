@@ -1,21 +1,23 @@
 //! What a trunk says of its media packets beside who may send them.
 
-use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing, Stun};
+use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing, Srtp, Stun};
 
 use super::direct;
 use super::document::{At, Section};
 use super::fault::Fault;
-use super::{silence, tones};
+use super::{rtp, silence, tones};
 
 /// The two that may be converted into each other.
 const LAWS: [&str; 2] = ["PCMA", "PCMU"];
 
-pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan) -> MediaRules {
+pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan, srtp: Srtp) -> MediaRules {
+    let direct = direct::of_trunk(section);
     MediaRules {
+        rtp: rtp::of_trunk(section, direct, srtp),
         policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
         stun: section.get("stun").map_or_else(Stun::default, |stun| stun.value),
         converts_law: converts_law(section),
-        direct: direct::of_trunk(section),
+        direct,
         tones: tones::of_trunk(section),
         tone_country: tones::country(section, numbers),
         silence: silence::of_trunk(section),

@@ -37,6 +37,7 @@ mod plan;
 mod realm;
 mod register;
 mod route;
+mod rtp;
 mod shield;
 mod silence;
 mod tls;

@@ -105,7 +105,7 @@ impl<'a> TrunkDraft<'a> {
         let dscp = section.table("dscp", keys::TRUNK_DSCP);
         let dscp = ["rtp", "sip"].map(|key| Some(dscp.as_ref()?.get::<Dscp>(key)?.value));
         let (headers, numbers) = (headers::of_trunk(&section, &name), plan::of_trunk(&section));
-        let media = media_rules(&section, &numbers);
+        let media = media_rules(&section, &numbers, srtp);
         Some(Self {
             name,
             realm: realm?,

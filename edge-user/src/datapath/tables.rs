@@ -114,6 +114,11 @@ impl SharedTables {
         &self.endpoints[index as usize]
     }
 
+    /// The stream that leaves by the endpoint at this index, where it is one of ours.
+    pub(super) fn stream(&self, index: u32) -> &SteadySlot {
+        &self.steady[index as usize]
+    }
+
     /// Where an endpoint with this entry has its RTCP, if that is at an address of its own.
     pub(super) fn rtcp_place(&self, index: u32, entry: &Endpoint) -> Option<RtcpPlace> {
         entry.rtcp_apart().map(|second| self.rtcp_places[index as usize].read(second))

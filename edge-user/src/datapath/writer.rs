@@ -3,6 +3,7 @@
 mod adoption;
 mod apart;
 mod flows;
+mod steady;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use edge_core::media::{
     Dscp, LastHeard, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic,
 };
 use edge_ebpf::abi::{
-    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, RtcpPlace, SOURCE_LATCH, SOURCE_PORT,
-    SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, RtcpPlace, SOURCE_LATCH,
+    SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 
 pub use flows::SeenFlow;
@@ -222,6 +223,7 @@ impl DatapathWriter {
             let generation = kept.unwrap_or_else(|| slot.next_generation());
             let Rows { next_hop, rtcp_hop, profile } = rows;
             let peer = peer.index;
+            self.describe_stream(call, leg);
             let entry = Endpoint { call, peer, next_hop, profile, generation, ..entry(&leg.endpoint) };
             match apart::rtcp_address(&leg.endpoint) {
                 Some(address) => {
@@ -356,8 +358,8 @@ const fn subnet(prefix_len: u8, local: IpAddr) -> u8 {
     }
 }
 
-const fn flags(traffic: Traffic, stun: bool) -> u8 {
-    let beside = if stun { FLAG_STUN } else { 0 };
+const fn flags(traffic: Traffic, stun: bool, steady: bool) -> u8 {
+    let beside = if stun { FLAG_STUN } else { 0 } | if steady { FLAG_STEADY } else { 0 };
     match traffic {
         Traffic::Rtp => beside,
         Traffic::RtpMuxed => FLAG_RTCP_MUX | beside,
@@ -367,7 +369,8 @@ const fn flags(traffic: Traffic, stun: bool) -> u8 {
 
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, traffic, stun, dscp, clock_rate, .. } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, traffic, stun, .. } = *endpoint;
+    let MediaEndpoint { dscp, clock_rate, steady, .. } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy, local.ip());
     let described = Endpoint {
         local: key(local.ip()),
@@ -375,7 +378,7 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
         source_policy: policy,
         source_prefix,
         dscp: dscp.map_or(DSCP_KEPT, Dscp::number),
-        flags: flags(traffic, stun),
+        flags: flags(traffic, stun, steady.is_some()),
         // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
         ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
         ..Endpoint::FREE

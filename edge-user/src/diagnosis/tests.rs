@@ -37,6 +37,7 @@ fn end(local: &str, remote: &str) -> MediaEndpoint {
         dscp: None,
         clock_rate: 8000,
         sends: None,
+        steady: None,
         stun: false,
         talks: true,
         encrypted: false,

@@ -382,6 +382,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         dscp: None,
         clock_rate: 8000,
         sends: None,
+        steady: None,
         stun: false,
         talks: false,
         encrypted: false,

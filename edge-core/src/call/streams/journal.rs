@@ -16,6 +16,7 @@ pub(in crate::call) struct EndSnapshot {
     dscp: Option<Dscp>,
     policing: Policing,
     stun: Stun,
+    ssrc: Option<u32>,
 }
 
 impl Streams {
@@ -26,12 +27,13 @@ impl Streams {
 
     /// The lines, and what the ends have in common, side A's first.
     pub(in crate::call) fn snapshot(&self) -> (MediaLines, [EndSnapshot; 2]) {
-        let end = |End { realm: _, family, source_policy, dscp, policing, stun }| EndSnapshot {
+        let end = |End { realm: _, family, source_policy, dscp, policing, stun, ssrc }| EndSnapshot {
             family,
             source_policy,
             dscp,
             policing,
             stun,
+            ssrc,
         };
         (self.lines.clone(), self.ends.map(end))
     }
@@ -55,13 +57,14 @@ impl Streams {
                 leases.push(lease);
             }
         }
-        let end = |(realm, EndSnapshot { family, source_policy, dscp, policing, stun })| End {
+        let end = |(realm, EndSnapshot { family, source_policy, dscp, policing, stun, ssrc })| End {
             realm,
             family,
             source_policy,
             dscp,
             policing,
             stun,
+            ssrc,
         };
         Some(Self { plan, lines, leases, ..Self::direct(ends.map(end)) })
     }

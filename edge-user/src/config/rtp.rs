@@ -1,0 +1,35 @@
+//! Whose SSRC, sequence numbers and timestamps a trunk is sent: `rtp`.
+
+use edge_core::policy::{Rtp, Srtp};
+
+use super::document::Section;
+
+/// What is wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub enum RtpFault {
+    /// Packets that have to pass the edge do not.
+    #[error(
+        "is \"steady\", and `direct_media` leaves its media out of the edge, which then changes no packet; remove one of them"
+    )]
+    Direct,
+    /// Packets that have to be changed are authenticated.
+    #[error(
+        "is \"steady\", and `srtp` lets encrypted media pass, of which nobody here may change a number; remove one of them"
+    )]
+    Encrypted,
+}
+
+/// Reads it from the section of a trunk whose media may go past the edge, if it is `direct`, and may be encrypted.
+pub(super) fn of_trunk(section: &Section<'_>, direct: bool, srtp: Srtp) -> Rtp {
+    let rtp = section.get::<Rtp>("rtp").map_or_else(Rtp::default, |rtp| rtp.value);
+    match rtp {
+        Rtp::Pass => {}
+        Rtp::Steady => {
+            let faults = [(direct, RtpFault::Direct), (srtp == Srtp::Passthrough, RtpFault::Encrypted)];
+            for (_, fault) in faults.into_iter().filter(|(is, _)| *is) {
+                section.note(section.line_of("rtp"), "rtp", fault.into());
+            }
+        }
+    }
+    rtp
+}
