@@ -2,10 +2,11 @@
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -46,9 +47,22 @@ struct Shared {
     arrived: AtomicU64,
 }
 
+/// Has the kernel stamp packets for as long as this process lives. It begins and ends that for all sockets together, some time after
+/// the first that wants it has come and the last has gone; a packet without a stamp gets one when it is read, which is too late.
+fn keep_stamps_on() -> Result<()> {
+    static WANTED: OnceLock<OwnedFd> = OnceLock::new();
+    if WANTED.get().is_none() {
+        let socket = OwnedFd::from(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+        packet::set(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)?;
+        drop(WANTED.set(socket));
+    }
+    Ok(())
+}
+
 impl Capture {
     /// Opens a packet socket that sees both directions of every device of `namespace`.
     pub(super) fn open(namespace: &Namespace) -> Result<Self> {
+        keep_stamps_on()?;
         namespace.run(|| {
             let socket = packet::open()?;
             packet::set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &SOCKET_BUFFER_OCTETS)?;
