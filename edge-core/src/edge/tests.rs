@@ -134,9 +134,12 @@ impl Bench {
         change: impl FnOnce(&mut [Trunk; 2], &mut Strangers),
         change_realms: impl FnOnce(&mut [Realm; 2]),
     ) -> Self {
+        Self::of(policy(change, change_realms))
+    }
+
+    fn of(policy: Policy) -> Self {
         let now = start();
-        let edge =
-            Edge::new(Arc::new(policy(change, change_realms)), Shard { index: 0, count: 1 }, now, [7; 32]);
+        let edge = Edge::new(Arc::new(policy), Shard { index: 0, count: 1 }, now, [7; 32]);
         Self {
             edge,
             now,

@@ -240,17 +240,7 @@ fn relays(name: &'static str, sent: &Packet) -> Case {
     let tally = Tally { rtp: (1, frame.len() as u64), ..Tally::default() };
     let verdict = relay(Payload::Rtp, Egress::Device(1));
     let leaves = towards_pbx(sent).build();
-    Case {
-        name,
-        scene: Scene::call(),
-        before: vec![],
-        frames: vec![frame],
-        verdict,
-        leaves,
-        endpoint: NEAR,
-        tally,
-        told: vec![],
-    }
+    Case { leaves, tally, ..Case::untouched(name, verdict, frame) }
 }
 
 /// Traffic class `came` leaves as `left` where the PBX's trunk wants `dscp`.
@@ -274,38 +264,12 @@ fn passes(name: &'static str, reason: PassReason, sent: &Packet) -> Case {
 }
 
 fn passes_bytes(name: &'static str, reason: PassReason, frame: Vec<u8>) -> Case {
-    let leaves = frame.clone();
-    let verdict = Verdict::Pass(reason);
-    let (scene, tally) = (Scene::call(), Tally::default());
-    Case {
-        name,
-        scene,
-        before: vec![],
-        frames: vec![frame],
-        verdict,
-        leaves,
-        endpoint: NEAR,
-        tally,
-        told: vec![],
-    }
+    Case::untouched(name, Verdict::Pass(reason), frame)
 }
 
 fn drops(name: &'static str, reason: DropReason, sent: &Packet) -> Case {
-    let frame = sent.build();
-    let leaves = frame.clone();
     let tally = Tally { drop: Some((reason, 1)), ..Tally::default() };
-    let verdict = Verdict::Drop(reason);
-    Case {
-        name,
-        scene: Scene::call(),
-        before: vec![],
-        frames: vec![frame],
-        verdict,
-        leaves,
-        endpoint: NEAR,
-        tally,
-        told: vec![],
-    }
+    Case { tally, ..Case::untouched(name, Verdict::Drop(reason), sent.build()) }
 }
 
 /// Without a call there is nobody to charge a drop to.
@@ -314,6 +278,21 @@ fn uncharged(case: Case) -> Case {
 }
 
 impl Case {
+    /// One frame in a call, which leaves as it came and is charged to nobody.
+    fn untouched(name: &'static str, verdict: Verdict, frame: Vec<u8>) -> Self {
+        Self {
+            name,
+            scene: Scene::call(),
+            before: vec![],
+            leaves: frame.clone(),
+            frames: vec![frame],
+            verdict,
+            endpoint: NEAR,
+            tally: Tally::default(),
+            told: vec![],
+        }
+    }
+
     fn cut(mut self, len: usize) -> Self {
         self.frames[0].truncate(len);
         self.leaves.truncate(len);

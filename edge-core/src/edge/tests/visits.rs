@@ -33,20 +33,7 @@ pub(super) fn visited(login: Login, change: impl FnOnce(&mut [Trunk; 2], &mut St
 
 pub(super) fn of(mut policy: Policy) -> Bench {
     policy.sign_with(NonceKey::new([9; 32]));
-    let now = start();
-    let edge = Edge::new(Arc::new(policy), Shard { index: 0, count: 1 }, now, [7; 32]);
-    Bench {
-        edge,
-        now,
-        began: now,
-        unreachable: None,
-        journal: BTreeMap::new(),
-        writes: 0,
-        digits: Vec::new(),
-        heard: Default::default(),
-        plan: None,
-        tones: Vec::new(),
-    }
+    Bench::of(policy)
 }
 
 fn bench() -> Bench {
