@@ -28,6 +28,7 @@ pub mod budget;
 pub mod forward;
 pub mod frame;
 pub mod payload;
+pub mod reports;
 pub mod shield;
 pub mod stats;
 pub mod steady;

@@ -24,6 +24,7 @@ use edge_ebpf::abi::{STAMP, Stage, Word};
 use edge_ebpf::forward::{Decision, decide};
 use edge_ebpf::frame::Frame;
 use edge_ebpf::payload::{self, Done};
+use edge_ebpf::reports;
 use edge_ebpf::shield::{ShieldVerdict, shield};
 use edge_ebpf::steady::{self, Kept};
 use edge_ebpf::verdict::{DropReason, Egress, Verdict};
@@ -97,7 +98,11 @@ pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
         charge.book(&Maps);
     }
     let (mut verdict, mut action) = act(verdict);
-    tap::decided(&ctx, verdict, matches!(verdict, Verdict::Relay(_)) && work.is_none());
+    let is_as_it_leaves = match &work {
+        Some(work) => !work.tasks.change_it(),
+        None => true,
+    };
+    tap::decided(&ctx, verdict, matches!(verdict, Verdict::Relay(_)) && is_as_it_leaves);
     if let (Verdict::Relay(path), Some(work)) = (verdict, work) {
         stages::hand_over(&ctx, &work, verdict, path.payload, action);
         (verdict, action) = (Verdict::Drop(DropReason::NoStage), XDP_DROP);
@@ -155,6 +160,24 @@ pub(crate) fn edge_steady(ctx: XdpContext) -> u32 {
         Some(Kept::Leaves) => (stages::handed_on(), action),
         Some(Kept::Dropped(reason)) => (Verdict::Drop(reason).counter(), XDP_DROP),
         Some(Kept::Unfinished(_)) | None => (stages::handed_on(), XDP_DROP),
+    };
+    count_at(counter);
+    action
+}
+
+/// Where RTCP goes on to that may be read: see [`reports`]. Some goes on to `edge_rtcp` from here.
+#[xdp(frags)]
+pub(crate) fn edge_reports(ctx: XdpContext) -> u32 {
+    let Some((work, action)) = stages::handed_over() else {
+        count_at(stages::handed_on());
+        return XDP_DROP;
+    };
+    reports::take_in(&XdpFrame::new(&ctx), &Maps, &work);
+    let (counter, action) = if work.tasks.are_steady() {
+        stages::enter(&ctx, Stage::Rtcp);
+        (Verdict::Drop(DropReason::NoStage).counter(), XDP_DROP)
+    } else {
+        (stages::handed_on(), action)
     };
     count_at(counter);
     action

@@ -44,10 +44,20 @@ pub const FLAG_STEADY: u8 = 32;
 pub const FLAG_RTCP_APART: u8 = 8;
 /// Flag: of the two places of its RTCP, the second one holds.
 pub const FLAG_RTCP_SECOND: u8 = 16;
+/// Flag: media of the far side is encrypted, and its RTCP not to be read.
+pub const FLAG_ENCRYPTED: u8 = 64;
 
 // One bit each, and no bit twice.
 const _: () = {
-    let flags = [FLAG_UDPTL, FLAG_RTCP_MUX, FLAG_STUN, FLAG_RTCP_APART, FLAG_RTCP_SECOND, FLAG_STEADY];
+    let flags = [
+        FLAG_UDPTL,
+        FLAG_RTCP_MUX,
+        FLAG_STUN,
+        FLAG_RTCP_APART,
+        FLAG_RTCP_SECOND,
+        FLAG_STEADY,
+        FLAG_ENCRYPTED,
+    ];
     let (mut seen, mut index) = (0, 0);
     while index < flags.len() {
         assert!(flags[index].is_power_of_two() && seen & flags[index] == 0);
@@ -92,7 +102,7 @@ pub struct Endpoint {
     /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
     pub dscp: u8,
     /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port. And what crosses beside
-    /// it: [`FLAG_STUN`]. And how it leaves: [`FLAG_STEADY`].
+    /// it: [`FLAG_STUN`]. And how it leaves: [`FLAG_STEADY`]. And what may be read of it: [`FLAG_ENCRYPTED`].
     pub flags: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,

@@ -30,6 +30,7 @@
 mod address;
 mod digit;
 mod endpoint;
+mod hearsay;
 mod latch;
 mod media_address;
 mod next_hop;
@@ -47,9 +48,10 @@ mod word;
 pub use address::Address;
 pub use digit::{DIGIT_SENT, DigitHeard, DigitOrder, DigitSending, DigitSlot, DigitTold};
 pub use endpoint::{
-    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_RTCP_APART, FLAG_RTCP_MUX, FLAG_RTCP_SECOND, FLAG_STEADY,
-    FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_ENCRYPTED, FLAG_RTCP_APART, FLAG_RTCP_MUX, FLAG_RTCP_SECOND,
+    FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
+pub use hearsay::{Hearsay, Rated};
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
@@ -74,7 +76,7 @@ pub use tap::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFrame, WAT
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// Name of the map with one [`Meta`].
 pub const META: &str = "META";

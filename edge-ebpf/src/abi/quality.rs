@@ -28,10 +28,9 @@ pub(super) struct EndpointQuality {
     offender_address: [Word; 2],
     /// Port, reason and payload type; 0 while there is none, and while it changes.
     offender: Word,
-    reserved: Word,
 }
 
-const _: () = assert!(size_of::<EndpointQuality>() == 128);
+const _: () = assert!(size_of::<EndpointQuality>() == 120);
 
 /// Where an RTP packet has its place among those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

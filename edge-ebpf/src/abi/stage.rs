@@ -16,13 +16,15 @@ pub enum Stage {
     Steady = 2,
     /// Speaks of streams by their numbers on the other leg. Without it RTCP about them is dropped.
     Rtcp = 3,
+    /// Reads what RTCP reports. Without it RTCP is dropped.
+    Reports = 4,
     /// Decides about media as the media program does, behind the tap of a capture. There only while one runs.
     TappedMedia = 7,
 }
 
 impl Stage {
     /// Every stage that is always there, in the order of its slot.
-    pub const ALL: &[Self] = &[Self::Shield, Self::Payload, Self::Steady, Self::Rtcp];
+    pub const ALL: &[Self] = &[Self::Shield, Self::Payload, Self::Steady, Self::Rtcp, Self::Reports];
 
     /// Its slot of [`STAGES`](super::STAGES).
     #[inline(always)]
@@ -39,6 +41,7 @@ impl Stage {
             Self::Payload => "edge_payload",
             Self::Steady => "edge_steady",
             Self::Rtcp => "edge_rtcp",
+            Self::Reports => "edge_reports",
             Self::TappedMedia => "edge_media_tapped",
         }
     }

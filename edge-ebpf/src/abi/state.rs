@@ -11,6 +11,7 @@
 //! leaves there does not hold. RTP's latch is on the line that the RTP of this endpoint touches anyway; packets the
 //! other way touch that line only under the policy `latch`.
 
+use super::hearsay::{Hearsay, HearsayWords};
 use super::latch::{Latch, LatchWord};
 use super::quality::{EndpointQuality, Followed, Offender, Quality};
 use super::word::{Word, load_barrier, store_barrier};
@@ -18,6 +19,7 @@ use crate::budget::{Budget, Rate};
 use crate::stats::{Arrival, Jitter, Run, Step};
 use crate::verdict::DropReason;
 use crate::wire::Stream;
+use crate::wire::rtcp::Block;
 
 /// Drop counters of an endpoint: as many as there may ever be [`DropReason`]s.
 pub const DROP_SLOTS: usize = 32;
@@ -40,14 +42,15 @@ pub struct EndpointState {
 
     quality: EndpointQuality,
 
-    rtcp_packets: Word,
+    /// RTCP packets, and reports on the stream that the far side is sent.
+    rtcp_packets_reports: Word,
     rtcp_bytes: Word,
     rtcp_arrival_ns: Word,
     rtcp_latch: LatchWord,
     drops: [Word; DROP_SLOTS / 2],
     /// Packets that crossed though their payload type was not negotiated, and though they exceeded the rate.
     let_pass: Word,
-    reserved: [Word; 3],
+    hearsay: HearsayWords,
 }
 
 const _: () = assert!(size_of::<EndpointState>() == 384);
@@ -83,9 +86,28 @@ impl EndpointState {
     /// Counts a relayed RTCP packet of `bytes`.
     #[inline(always)]
     pub fn record_rtcp(&self, arrival_ns: u64, bytes: u64) {
-        self.rtcp_packets.add(1);
+        self.rtcp_packets_reports.add(1);
         self.rtcp_bytes.add(bytes);
         self.rtcp_arrival_ns.store(arrival_ns);
+    }
+
+    /// Notes that a sender report crosses to the far side of this endpoint, with this in the middle of its NTP time.
+    #[inline(always)]
+    pub fn record_sender_report(&self, middle: u32, now_ns: u64) {
+        self.hearsay.send(middle, now_ns);
+    }
+
+    /// Takes what the far side reports of the stream that it is sent.
+    #[inline(always)]
+    pub fn record_report(&self, block: &Block, now_ns: u64) {
+        self.rtcp_packets_reports.add(1 << 32);
+        self.hearsay.take(block, now_ns);
+    }
+
+    /// Takes what the far side rates that stream at: discard rate, R factor, MOS-LQ, MOS-CQ of a VoIP metrics block.
+    #[inline(always)]
+    pub fn record_rating(&self, octets: [u8; 4]) {
+        self.hearsay.rate(octets);
     }
 
     /// Counts a packet that was dropped here, and keeps whose it was, if the reason lies with its sender.
@@ -159,13 +181,14 @@ impl EndpointState {
         for word in [&self.packets_jitter, &self.bytes, &self.arrival_ns, &self.budget] {
             word.store(0);
         }
-        for word in [&self.rtcp_packets, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
+        for word in [&self.rtcp_packets_reports, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
             word.store(0);
         }
         for halves in &self.drops {
             halves.store_halves(0, 0);
         }
         self.let_pass.store(0);
+        self.hearsay.begin_call();
         self.quality.begin_call(call);
         self.rtp_latch.clear();
         self.rtcp_latch.clear();
@@ -281,10 +304,10 @@ impl EndpointState {
         self.bytes.load()
     }
 
-    /// RTCP packets relayed.
+    /// RTCP packets relayed; they wrap at 2^32.
     #[must_use]
     pub fn rtcp_packets(&self) -> u64 {
-        self.rtcp_packets.load()
+        self.rtcp_packets_reports.load_halves().0.into()
     }
 
     /// Their bytes on the wire, Ethernet header included.
@@ -321,6 +344,12 @@ impl EndpointState {
     #[must_use]
     pub fn offender(&self) -> Option<Offender> {
         self.quality.offender()
+    }
+
+    /// What the far side has reported of the stream that it is sent.
+    #[must_use]
+    pub fn hearsay(&self) -> Hearsay {
+        self.hearsay.read(self.rtcp_packets_reports.load_halves().1)
     }
 
     /// Interarrival jitter in nanoseconds, by RFC 3550 appendix A.8.

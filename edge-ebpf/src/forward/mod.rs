@@ -18,6 +18,7 @@ mod unsummed;
 use crate::abi::{Endpoint, NextHop, Offender, PayloadRule, SOURCE_LATCH, SOURCE_PORT};
 use crate::frame::Frame;
 use crate::payload::{self, Done, Tasks, Work};
+use crate::reports;
 use crate::stats::Arrival;
 use crate::steady::{self, Kept};
 use crate::tables::Tables;
@@ -45,6 +46,9 @@ pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
         charge.book(tables);
     }
     let Some(work) = work else { return verdict };
+    if work.tasks.are_read() {
+        reports::take_in(frame, tables, &work);
+    }
     // What cannot be done is work of another frame, and there is none.
     if work.tasks.are_steady() {
         let kept = match verdict {

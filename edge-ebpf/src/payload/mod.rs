@@ -19,7 +19,7 @@ pub use law::{in_alaw, in_ulaw};
 
 use core::hint::black_box;
 
-use crate::abi::{Endpoint, FLAG_STEADY, Handling, PayloadRule, ProfileSlot, Stage};
+use crate::abi::{Endpoint, FLAG_ENCRYPTED, FLAG_STEADY, Handling, PayloadRule, ProfileSlot, Stage};
 use crate::frame::Frame;
 use crate::tables::Tables;
 use crate::wire::Payload;
@@ -40,6 +40,8 @@ pub struct Tasks(u16);
 impl Tasks {
     /// It becomes a part of one stream, or may speak of one: see [`steady`](crate::steady). No rule has this bit.
     const STEADY: u16 = 1 << 15;
+    /// It is RTCP that may be read: see [`reports`](crate::reports). No rule has this bit.
+    const REPORTS: u16 = 1 << 14;
 
     /// What a packet between these legs needs, for whose payload this is the rule.
     #[inline(always)]
@@ -50,7 +52,9 @@ impl Tasks {
             Payload::Rtcp => far.flags | near.flags,
         };
         let steady = if about & FLAG_STEADY != 0 { Self::STEADY } else { 0 };
-        Self(steady | rule.map_or(0, PayloadRule::bits))
+        let is_read = matches!(payload, Payload::Rtcp) && near.flags & FLAG_ENCRYPTED == 0;
+        let reports = if is_read { Self::REPORTS } else { 0 };
+        Self(steady | reports | rule.map_or(0, PayloadRule::bits))
     }
 
     /// What becomes of its payload, if anything.
@@ -67,11 +71,26 @@ impl Tasks {
         self.0 & Self::STEADY != 0
     }
 
+    /// Whether it is RTCP that is to be read.
+    #[inline(always)]
+    #[must_use]
+    pub const fn are_read(self) -> bool {
+        self.0 & Self::REPORTS != 0
+    }
+
+    /// Whether they change what the packet holds.
+    #[inline(always)]
+    #[must_use]
+    pub const fn change_it(self) -> bool {
+        self.0 & !Self::REPORTS != 0
+    }
+
     /// The first stage that a packet goes through.
     #[inline(always)]
     #[must_use]
     pub const fn first(self, payload: Payload) -> Stage {
         match payload {
+            Payload::Rtcp if self.are_read() => Stage::Reports,
             Payload::Rtcp => Stage::Rtcp,
             Payload::Rtp | Payload::Udptl | Payload::Stun if self.are_steady() => Stage::Steady,
             Payload::Rtp | Payload::Udptl | Payload::Stun => Stage::Payload,

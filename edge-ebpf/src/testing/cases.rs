@@ -4,6 +4,7 @@ mod digits;
 mod ipv6;
 mod payloads;
 mod profiles;
+mod reports;
 mod rtcp_apart;
 mod sharing;
 mod sources;
@@ -14,7 +15,7 @@ use alloc::vec::Vec;
 
 use super::packet::{Packet, UdpChecksum, rtcp, rtp};
 use super::scene::{CARRIER, LOCAL_A, LOCAL_B, NEAR, PBX, Scene, station};
-use crate::abi::{EndpointState, NextHop};
+use crate::abi::{EndpointState, Hearsay, NextHop};
 use crate::verdict::DropReason::{self, *};
 use crate::verdict::PassReason::{self, *};
 use crate::verdict::{Egress, RelayPath, Verdict};
@@ -56,6 +57,8 @@ pub struct Tally {
     pub let_pass: (u32, u32),
     /// The reason that was counted, and how often.
     pub drop: Option<(DropReason, u32)>,
+    /// What its far side has reported, but for the round trip, which is of no certain length.
+    pub hearsay: Hearsay,
 }
 
 impl From<&EndpointState> for Tally {
@@ -67,6 +70,7 @@ impl From<&EndpointState> for Tally {
             lost: state.quality().lost,
             let_pass: (state.foreign_types(), state.excess()),
             drop: drops.find(|(_, packets)| *packets > 0),
+            hearsay: Hearsay { round_trip: None, ..state.hearsay() },
         }
     }
 }
@@ -79,6 +83,7 @@ pub fn cases() -> Vec<Case> {
         digits::cases(),
         payloads::cases(),
         profiles::cases(),
+        reports::cases(),
         rtcp_apart::cases(),
         sharing::cases(),
         sources::cases(),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::profiles::{EVENT, of_type, profile};
 use super::{Case, Tally, from_carrier, ipv6, relay, relays, towards_pbx};
-use crate::abi::Handling;
+use crate::abi::{Handling, Hearsay};
 use crate::testing::packet::{Packet, UdpChecksum, rtp};
 use crate::testing::scene::Family::{V4, V6};
 use crate::testing::scene::{CARRIER, FAR, LOCAL_A, LOCAL_B, PBX, Scene, station};
@@ -218,13 +218,24 @@ fn from() -> Vec<Case> {
     };
     let many: Vec<u32> = (0..9).flat_map(|_| [0x81ce_0002, 66, OURS]).collect();
     let many_back: Vec<u32> = (0..9).flat_map(|_| [0x81ce_0002, 66, 10]).collect();
+    let its_source = comes_back(
+        "a_report_on_the_stream_is_on_its_source",
+        report(OURS, 0x0500_0003, 0x0001_0066, [7, 9]),
+        report(10, 0x0500_0003, 8, [0, 0]),
+    );
+    let earlier =
+        comes_back("a_report_on_an_earlier_source", report(OURS, 0x0500_0003, 100, [0, 0]), no_block);
+    // Of the stream it is told, whichever source it is about.
+    let told = |case: Case| Case {
+        tally: Tally {
+            hearsay: Hearsay { reports: 1, lost: 3, fraction_lost: 5, jitter_ticks: 6, ..Hearsay::default() },
+            ..case.tally
+        },
+        ..case
+    };
     vec![
-        comes_back(
-            "a_report_on_the_stream_is_on_its_source",
-            report(OURS, 0x0500_0003, 0x0001_0066, [7, 9]),
-            report(10, 0x0500_0003, 8, [0, 0]),
-        ),
-        comes_back("a_report_on_an_earlier_source", report(OURS, 0x0500_0003, 100, [0, 0]), no_block),
+        told(its_source),
+        told(earlier),
         comes_back("a_report_on_another_stream", report(55, 3, 100, [1, 2]), report(55, 3, 100, [1, 2])),
         comes_back("a_packet_that_is_asked_for_again", nack(OURS, 101), nack(10, 7)),
         comes_back(
