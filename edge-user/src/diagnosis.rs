@@ -3,16 +3,21 @@
 //! A pure function of the call as it stands and of what its media has counted: what a person would conclude from these, most
 //! important first. Nothing is said of what is as it should be.
 
+mod reported;
 mod silence;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use edge_core::call::{CallView, LegRecord, Phase};
-use edge_core::media::{MediaEndpoint, MediaReport, Offender, Traffic, mean_opinion};
+use edge_core::media::{
+    MediaEndpoint, MediaPlan, MediaReport, Offender, RelayedStream, Reported, Traffic, mean_opinion,
+};
 use edge_ebpf::verdict::DropReason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub(crate) use reported::is_lost_beyond;
 
 /// Loss that a listener hears.
 const LOSS_MAX: f64 = 0.01;
@@ -53,9 +58,11 @@ struct Direction<'a> {
     name: &'static str,
     near: &'a LegRecord,
     far: Option<&'a LegRecord>,
-    /// Of the first stream; nothing while no media is installed.
+    /// Of the stream that is in use; nothing while no media is installed.
     ends: Option<(&'a MediaEndpoint, &'a MediaEndpoint)>,
     report: &'a MediaReport,
+    /// What the other side reports of it.
+    reported: &'a Reported,
     codec: Option<&'a str>,
     /// How long nothing was heard of the near side, when something should be.
     silent_for: Option<Duration>,
@@ -65,7 +72,7 @@ struct Direction<'a> {
 #[must_use]
 pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant) -> Vec<Finding> {
     let mut found: Vec<Finding> = signalling(call, now).into_iter().collect();
-    let Some([a, b]) = media.filter(|_| !call.direct_media) else {
+    let Some(media @ [a, b]) = media.filter(|_| !call.direct_media) else {
         if call.phase == Phase::Established {
             found.push(Finding::new(
                 "the media goes directly from one side to the other: nothing of it is seen here".to_owned(),
@@ -73,7 +80,7 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
         }
         return found;
     };
-    let stream = call.media.as_ref().and_then(|plan| plan.streams.first());
+    let stream = call.media.as_ref().and_then(in_use);
     let codecs = [call.codec.as_deref(), call.transcoded.as_deref().or(call.codec.as_deref())];
     let silent_for = |side: usize| call.silent_since[side].map(|since| now.saturating_duration_since(since));
     let mut directions = vec![Direction {
@@ -82,6 +89,7 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
         far: call.b.as_ref(),
         ends: stream.map(|stream| (&stream.a, &stream.b)),
         report: a,
+        reported: &b.reported,
         codec: codecs[0],
         silent_for: silent_for(0),
     }];
@@ -91,6 +99,7 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
         far: Some(&call.a),
         ends: stream.map(|stream| (&stream.b, &stream.a)),
         report: b,
+        reported: &a.reported,
         codec: codecs[1],
         silent_for: silent_for(1),
     }));
@@ -100,8 +109,16 @@ pub fn findings(call: &CallView, media: Option<&[MediaReport; 2]>, now: Instant)
         found.extend(direction.silence());
         found.extend(direction.let_pass());
         found.extend(direction.sound());
+        found.extend(direction.reported());
     }
+    found.extend(reported::delay(media));
     found
+}
+
+/// The stream that is spoken or faxed over: a line that is given up has no remote addresses.
+fn in_use(plan: &MediaPlan) -> Option<&RelayedStream> {
+    let is_used = |stream: &&RelayedStream| stream.a.remote.is_some() || stream.b.remote.is_some();
+    plan.streams.iter().find(is_used).or(plan.streams.first())
 }
 
 /// How far the call is, when it is not up.
@@ -300,4 +317,4 @@ fn is_private(address: SocketAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

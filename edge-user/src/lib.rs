@@ -4,7 +4,7 @@
 //!   what is wrong with one that stands; [`trouble`] says that in two words;
 //! - [`host`] knows this machine, [`doctor`] judges it;
 //! - [`datapath`] loads the XDP program and turns media plans into its table entries;
-//! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`];
+//! - [`runtime`] hosts the core: sockets, shards, signals; [`cdr`] keeps its call records, with what was [`received`] and [`reported`];
 //! - [`registrations`] keeps where trunks are that register with us;
 //! - [`shield`] decides who is kept out before anything is read, and the kernel does it;
 //! - [`capture`] makes a file of what the datapath saw of a call;
@@ -27,6 +27,7 @@ pub mod journal;
 pub mod logins;
 pub mod received;
 pub mod registrations;
+pub mod reported;
 pub mod runtime;
 pub mod shield;
 pub mod store;

@@ -64,7 +64,7 @@ pub struct LastDrop {
 impl Received {
     /// `codec` is that of the direction.
     pub(crate) fn of(report: &MediaReport, codec: Option<&str>) -> Self {
-        let MediaReport { packets, bytes, rtp, drops, let_pass, offender } = report;
+        let MediaReport { packets, bytes, rtp, drops, let_pass, offender, reported: _ } = report;
         let RtpQuality { lost, too_late, duplicated, reordered, bursts, spacing, .. } = *rtp;
         Self {
             packets: *packets,

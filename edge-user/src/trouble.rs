@@ -4,9 +4,12 @@
 use std::fmt::{self, Display, Formatter};
 
 use edge_core::call::CallView;
-use edge_core::media::{MediaEndpoint, MediaReport};
+use edge_core::media::MediaReport;
+use edge_ebpf::verdict::DropReason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::diagnosis::is_lost_beyond;
 
 /// Loss that a listener hears, in thousandths.
 const LOSS_MIN: u64 = 10;
@@ -31,6 +34,10 @@ pub enum Trouble {
     ALossy,
     /// What comes from the called side does.
     BLossy,
+    /// The caller reports that what it is sent has holes that it did not come with.
+    AHearsLoss,
+    /// The called side does.
+    BHearsLoss,
 }
 
 impl Display for Trouble {
@@ -43,6 +50,8 @@ impl Display for Trouble {
             Self::BDropped => "B dropped",
             Self::ALossy => "A lossy",
             Self::BLossy => "B lossy",
+            Self::AHearsLoss => "A hears loss",
+            Self::BHearsLoss => "B hears loss",
         })
     }
 }
@@ -57,23 +66,20 @@ pub fn troubles(call: &CallView, media: Option<&[MediaReport; 2]>) -> Vec<Troubl
         [Some(_), None] => Some(Trouble::ASilent),
         [None, Some(_)] => Some(Trouble::BSilent),
     };
-    let streams = || call.media.iter().flat_map(|plan| &plan.streams);
-    let receives = |end: Option<&MediaEndpoint>| end.is_none_or(|end| end.remote.is_some());
-    // What cannot leave because the other side is on hold is dropped, and nothing is wrong.
-    let heard = [
-        receives(streams().map(|stream| &stream.b).next()),
-        receives(streams().map(|stream| &stream.a).next()),
-    ];
     let mut found: Vec<Trouble> = silent.into_iter().collect();
-    found.extend((heard[0] && are_dropped(a)).then_some(Trouble::ADropped));
-    found.extend((heard[1] && are_dropped(b)).then_some(Trouble::BDropped));
+    found.extend(are_dropped(a).then_some(Trouble::ADropped));
+    found.extend(are_dropped(b).then_some(Trouble::BDropped));
     found.extend(is_lossy(a).then_some(Trouble::ALossy));
     found.extend(is_lossy(b).then_some(Trouble::BLossy));
+    found.extend(is_lost_beyond(b, &a.reported).then_some(Trouble::AHearsLoss));
+    found.extend(is_lost_beyond(a, &b.reported).then_some(Trouble::BHearsLoss));
     found
 }
 
+/// Over all of its streams. What cannot leave because the other side is on hold is dropped, and nothing is wrong.
 fn are_dropped(report: &MediaReport) -> bool {
-    let dropped: u64 = report.drops.iter().map(|(_, packets)| packets).sum();
+    let drops = report.drops.iter().filter(|(reason, _)| *reason != DropReason::NoRemote.name());
+    let dropped: u64 = drops.map(|(_, packets)| packets).sum();
     dropped >= PACKETS_MIN && dropped > report.packets
 }
 
@@ -81,3 +87,6 @@ fn is_lossy(report: &MediaReport) -> bool {
     let (lost, expected) = (report.rtp.lost, report.rtp.expected());
     expected >= PACKETS_MIN && lost.saturating_mul(1000) >= expected.saturating_mul(LOSS_MIN)
 }
+
+#[cfg(test)]
+mod tests;

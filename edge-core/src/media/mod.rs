@@ -9,6 +9,7 @@ mod emodel;
 mod heard;
 mod ports;
 mod quality;
+mod reported;
 mod sends;
 mod steady;
 mod tone;
@@ -20,6 +21,7 @@ pub use emodel::mean_opinion;
 pub use heard::LastHeard;
 pub use ports::{PortLease, PortPool};
 pub use quality::{RtpQuality, SPACING_BUCKETS};
+pub use reported::{Rated, Reported};
 pub use sends::{DigitsAs, Events, Handling, PAYLOADS_MAX, Payload, Sends};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
@@ -194,6 +196,8 @@ pub struct MediaReport {
     pub let_pass: Vec<(&'static str, u64)>,
     /// Whose packet was dropped last, of those that another source or payload would have brought across.
     pub offender: Option<Offender>,
+    /// What the far end has reported of what it is sent.
+    pub reported: Reported,
 }
 
 /// A packet that was dropped.
@@ -210,13 +214,14 @@ pub struct Offender {
 impl MediaReport {
     /// Takes in what came in at another endpoint of the same leg.
     pub fn add(&mut self, other: Self) {
-        let Self { packets, bytes, rtp, drops, let_pass, offender } = other;
+        let Self { packets, bytes, rtp, drops, let_pass, offender, reported } = other;
         self.packets += packets;
         self.bytes += bytes;
         self.rtp.add(&rtp);
         add_counts(&mut self.drops, drops);
         add_counts(&mut self.let_pass, let_pass);
         self.offender = self.offender.or(offender);
+        self.reported.add(&reported);
     }
 }
 

@@ -98,7 +98,7 @@ const fn opinion(tenths: u8) -> Option<u8> {
 #[expect(clippy::cast_possible_truncation, reason = "it wraps")]
 const fn rtcp_time(ns: u64) -> u32 {
     const NS: u64 = 1_000_000_000;
-    ((ns / NS) << 16 | ((ns % NS) << 16) / NS) as u32
+    (((ns / NS) << 16) + ((ns % NS) << 16) / NS) as u32
 }
 
 /// Writing: the kernel's side.

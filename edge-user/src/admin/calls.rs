@@ -7,11 +7,13 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use edge_core::call::{CallView, LegRecord};
+use edge_core::media::MediaReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::diagnosis::{Finding, findings};
 use crate::received::Received;
+use crate::reported::Reported;
 use crate::runtime::{CallFilter, Control, ShownCall, clock};
 use crate::trouble::{Trouble, troubles};
 
@@ -70,6 +72,9 @@ pub struct Leg {
     pub media_remote: Option<SocketAddr>,
     /// What came in from this side so far; absent while no media is installed.
     pub received: Option<Received>,
+    /// What this side reports by RTCP of what it is sent; absent when it has reported nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
     /// Seconds since this side was heard last, when it should be and is not; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_s: Option<u64>,
@@ -212,13 +217,11 @@ impl Call {
             first.map(|stream| [&stream.a, &stream.b].map(|end| end.remote.map(|remote| remote.rtp)));
         let codecs = [codec.as_deref(), transcoded.as_deref().or(codec.as_deref())];
         let leg = |index: usize, record: &LegRecord| {
+            let report = media.as_ref().filter(|_| !direct_media).map(|media| &media[index]);
             Leg::of(
                 record,
                 remotes.and_then(|remotes| remotes[index]),
-                media
-                    .as_ref()
-                    .filter(|_| !direct_media)
-                    .map(|media| Received::of(&media[index], codecs[index])),
+                report.map(|report| (report, codecs[index])),
                 silent_since[index].map(|since| now.saturating_duration_since(since).as_secs()),
             )
         };
@@ -245,7 +248,7 @@ impl Leg {
     fn of(
         record: &LegRecord,
         remote: Option<SocketAddr>,
-        received: Option<Received>,
+        report: Option<(&MediaReport, Option<&str>)>,
         silent_s: Option<u64>,
     ) -> Self {
         let LegRecord { trunk, call_id, signalling, media_local, media_remote, media: _ } = record;
@@ -255,7 +258,8 @@ impl Leg {
             signalling: *signalling,
             media_local: *media_local,
             media_remote: remote.or(*media_remote),
-            received,
+            received: report.map(|(report, codec)| Received::of(report, codec)),
+            reported: report.and_then(|(report, _)| Reported::of(&report.reported)),
             silent_s,
         }
     }

@@ -7,6 +7,7 @@ use edge_core::call::{AttemptRecord, CallRecord, LegRecord, Outcome};
 use serde::Serialize;
 
 use crate::received::Received;
+use crate::reported::Reported;
 use crate::runtime::clock;
 
 /// One record.
@@ -80,6 +81,9 @@ struct Leg<'a> {
     silences: u32,
     /// What came in from this side.
     received: Received,
+    /// What it has reported of what it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported: Option<Reported>,
 }
 
 impl<'a> Line<'a> {
@@ -180,6 +184,7 @@ impl<'a> Leg<'a> {
             digits,
             silences,
             received: Received::of(media, codec),
+            reported: Reported::of(&media.reported),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use edge_core::call::{AttemptRecord, CallRecord, Cause, LegRecord, Outcome, Side};
-use edge_core::media::{MediaReport, Offender, RtpQuality};
+use edge_core::media::{MediaReport, Offender, Rated, Reported, RtpQuality};
 use edge_core::sip::StatusCode;
 
 use super::json::{Line, day};
@@ -35,6 +35,19 @@ fn record() -> CallRecord {
                 reason: "unexpected_source",
                 payload_type: 8,
             }),
+            reported: Reported {
+                reports: 4,
+                lost: -1,
+                fraction_lost: 20,
+                jitter_us: 2_500,
+                round_trip_us: Some(41_250),
+                rated: Rated {
+                    r_factor: Some(77),
+                    mos_listening: Some(38),
+                    mos_conversational: None,
+                    discarded: 64,
+                },
+            },
         },
     };
     CallRecord {

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use edge_core::media::{MediaReport, Offender, RtpQuality};
+use edge_core::media::{MediaReport, Offender, Rated, Reported, RtpQuality};
 use edge_ebpf::abi::{
     ABI_VERSION, DIGITS, DigitSlot, DigitTold, ENDPOINTS, Endpoint, EndpointSlot, EndpointState,
-    FLAG_RTCP_APART, FLAG_RTCP_SECOND, META, MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX, NextHopSlot,
-    PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, RtcpPlace, RtcpPlaces, STATES, STEADY,
-    SteadySlot,
+    FLAG_RTCP_APART, FLAG_RTCP_SECOND, Hearsay, META, MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX,
+    NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, RtcpPlace, RtcpPlaces, STATES,
+    STEADY, SteadySlot,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
@@ -175,8 +175,8 @@ impl SharedTables {
         if number == 0 { self.next_call() } else { number }
     }
 
-    /// What came in at an endpoint while `call` owned it.
-    pub(super) fn report(&self, index: u32, call: u32) -> MediaReport {
+    /// What came in at an endpoint while `call` owned it. `sent_rate` is the clock rate of what its far side is sent.
+    pub(super) fn report(&self, index: u32, call: u32, sent_rate: u32) -> MediaReport {
         let state = &self.states[index as usize];
         if state.call() != call {
             return MediaReport::default();
@@ -194,6 +194,7 @@ impl SharedTables {
             drops: drops.filter(|(_, packets)| *packets > 0).collect(),
             let_pass: let_pass.filter(|(_, packets)| *packets > 0).collect(),
             offender: offender(state),
+            reported: reported(state, sent_rate),
         }
     }
 
@@ -253,6 +254,26 @@ fn rtp_quality(state: &EndpointState) -> RtpQuality {
         jitter_us: state.jitter_ns() / 1000,
         largest_gap_us: largest_gap_ns / 1000,
         spacing: spacing.map(u64::from),
+    }
+}
+
+/// What the far side has reported.
+fn reported(state: &EndpointState, sent_rate: u32) -> Reported {
+    let Hearsay { reports, lost, fraction_lost, jitter_ticks, round_trip, rated } = state.hearsay();
+    let [mos_listening, mos_conversational] = rated.mos;
+    let (ticks, rate) = (u64::from(jitter_ticks) * 1_000_000, u64::from(sent_rate));
+    Reported {
+        reports: reports.into(),
+        lost: lost.into(),
+        fraction_lost,
+        jitter_us: ticks.checked_div(rate).unwrap_or(0),
+        round_trip_us: round_trip.map(|units| (u64::from(units) * 1_000_000) >> 16),
+        rated: Rated {
+            r_factor: rated.r_factor,
+            mos_listening,
+            mos_conversational,
+            discarded: rated.discarded,
+        },
     }
 }
 

@@ -13,8 +13,8 @@ use edge_core::media::{
     Dscp, LastHeard, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic,
 };
 use edge_ebpf::abi::{
-    DSCP_KEPT, Endpoint, FLAG_RTCP_MUX, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, RtcpPlace, SOURCE_LATCH,
-    SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, FLAG_ENCRYPTED, FLAG_RTCP_MUX, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, RtcpPlace,
+    SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 
 pub use flows::SeenFlow;
@@ -158,8 +158,10 @@ impl DatapathWriter {
     pub fn report(&self, installed: &Installed) -> [MediaReport; 2] {
         let mut reports = [MediaReport::default(), MediaReport::default()];
         for legs in &installed.streams {
-            for (report, leg) in reports.iter_mut().zip(legs) {
-                report.add(self.tables.report(leg.index, installed.call));
+            let [a, b] = legs;
+            for (report, leg, other) in [(0, a, b), (1, b, a)] {
+                let sent_rate = other.endpoint.clock_rate;
+                reports[report].add(self.tables.report(leg.index, installed.call, sent_rate));
             }
         }
         reports
@@ -358,8 +360,11 @@ const fn subnet(prefix_len: u8, local: IpAddr) -> u8 {
     }
 }
 
-const fn flags(traffic: Traffic, stun: bool, steady: bool) -> u8 {
-    let beside = if stun { FLAG_STUN } else { 0 } | if steady { FLAG_STEADY } else { 0 };
+const fn flags(endpoint: &MediaEndpoint) -> u8 {
+    let MediaEndpoint { traffic, stun, steady, encrypted, .. } = endpoint;
+    let beside = if *stun { FLAG_STUN } else { 0 }
+        | if steady.is_some() { FLAG_STEADY } else { 0 }
+        | if *encrypted { FLAG_ENCRYPTED } else { 0 };
     match traffic {
         Traffic::Rtp => beside,
         Traffic::RtpMuxed => FLAG_RTCP_MUX | beside,
@@ -369,8 +374,7 @@ const fn flags(traffic: Traffic, stun: bool, steady: bool) -> u8 {
 
 /// The part of an entry that its own leg decides.
 fn entry(endpoint: &MediaEndpoint) -> Endpoint {
-    let MediaEndpoint { local, remote, source_policy, traffic, stun, .. } = *endpoint;
-    let MediaEndpoint { dscp, clock_rate, steady, .. } = *endpoint;
+    let MediaEndpoint { local, remote, source_policy, traffic, dscp, clock_rate, .. } = *endpoint;
     let (policy, source_prefix) = policy_and_prefix(source_policy, local.ip());
     let described = Endpoint {
         local: key(local.ip()),
@@ -378,7 +382,7 @@ fn entry(endpoint: &MediaEndpoint) -> Endpoint {
         source_policy: policy,
         source_prefix,
         dscp: dscp.map_or(DSCP_KEPT, Dscp::number),
-        flags: flags(traffic, stun, steady.is_some()),
+        flags: flags(endpoint),
         // Rounded: at 48 kHz a tick is 20,833.3 ns, which makes jitter wrong by 0.3 us a packet.
         ns_per_tick: (NS_PER_SECOND + clock_rate / 2).checked_div(clock_rate).unwrap_or(0),
         ..Endpoint::FREE

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use edge_core::call::{CallKey, CallView, LegRecord, Phase};
 use edge_core::media::{
-    MediaEndpoint, MediaPlan, MediaReport, Offender, RemoteMedia, RtpQuality, SourcePolicy, Traffic,
+    MediaEndpoint, MediaPlan, MediaReport, Offender, Rated, RelayedStream, RemoteMedia, Reported, RtpQuality,
+    SourcePolicy, Traffic,
 };
 
 use super::{Finding, findings};
 
 #[expect(clippy::disallowed_methods, reason = "any instant will do, and only the clock makes them")]
-fn start() -> Instant {
+pub(crate) fn start() -> Instant {
     Instant::now()
 }
 
@@ -44,7 +45,7 @@ fn end(local: &str, remote: &str) -> MediaEndpoint {
     }
 }
 
-fn call(started: Instant) -> CallView {
+pub(crate) fn call(started: Instant) -> CallView {
     CallView {
         key: CallKey::from_number(1),
         id: "edge-1-0001".to_owned(),
@@ -222,4 +223,58 @@ fn a_call_that_is_not_up_is_said_to_wait() {
         findings(&direct, None, started + TALKED)[0].what,
         "the media goes directly from one side to the other: nothing of it is seen here"
     );
+}
+
+/// What is said of a call of which B reports this of what A sent.
+fn said_of(reported: Reported) -> Vec<String> {
+    let started = start();
+    let media = [good(), MediaReport { reported, ..good() }];
+    let found = findings(&call(started), Some(&media), started + TALKED);
+    found.into_iter().map(|Finding { what, .. }| what).collect()
+}
+
+#[test]
+fn what_the_far_end_reports_is_said_where_it_is_more_than_what_came_here() {
+    let heard = Reported { reports: 3, ..Reported::default() };
+    let rated = Rated { mos_listening: Some(38), mos_conversational: Some(24), ..Rated::default() };
+    let table = [
+        (Reported { lost: 5, ..heard }, vec![]),
+        (
+            Reported { lost: 48, fraction_lost: 51, ..heard },
+            vec![
+                "A to B: pbx reports 8.0 % loss of what edge sent it (19.9 % between its last two reports), edge received \
+                 it with 0.0 %: the loss is between edge and pbx",
+            ],
+        ),
+        (
+            Reported { jitter_us: 45_000, ..heard },
+            vec![
+                "A to B: pbx reports jitter of 45 ms, it came here with 0 ms: it arises between edge and pbx",
+            ],
+        ),
+        (
+            Reported { round_trip_us: Some(412_000), ..heard },
+            vec![
+                "A and B are 412 ms apart and back (edge to A not known, to B 412 ms), which is felt from 300 ms on",
+            ],
+        ),
+        (Reported { rated, ..heard }, vec!["A to B: pbx rates what it hears at 2.4 of 5 (MOS, RFC 3611)"]),
+    ];
+    for (reported, expected) in table {
+        assert_eq!(said_of(reported), expected, "{reported:?}");
+    }
+}
+
+/// A fax on another line than the one that it was begun on: that one is given up.
+#[test]
+fn what_is_missing_is_missing_of_the_line_that_is_in_use() {
+    let started = start();
+    let given_up = |end: MediaEndpoint| MediaEndpoint { remote: None, ..end };
+    let mut plan = call(started).media.unwrap();
+    let first = plan.streams[0].clone();
+    plan.streams[0] = RelayedStream { a: given_up(first.a.clone()), b: given_up(first.b.clone()) };
+    plan.streams.push(RelayedStream { a: end("192.0.2.1:20008", "203.0.113.9:4008"), ..first });
+    let view = CallView { media: Some(plan), ..call(started) };
+    let found = findings(&view, Some(&[MediaReport::default(), good()]), started + TALKED);
+    assert!(found[0].what.ends_with("it is expected from 203.0.113.9:4008 at 192.0.2.1:20008"), "{found:?}");
 }

@@ -21,6 +21,7 @@ fn leg(trunk: &str, packets: u64, lost: u64) -> Leg {
         media_remote: None,
         silent_s: None,
         received: Some(Received { packets, lost, ..Received::default() }),
+        reported: None,
     }
 }
 

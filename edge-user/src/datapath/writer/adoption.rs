@@ -30,9 +30,9 @@ impl Datapath {
     pub fn left_by(&self, call: u32, plan: &MediaPlan) -> [MediaReport; 2] {
         let mut reports = [MediaReport::default(), MediaReport::default()];
         for stream in &plan.streams {
-            for (report, endpoint) in reports.iter_mut().zip([&stream.a, &stream.b]) {
+            for (report, endpoint, other) in [(0, &stream.a, &stream.b), (1, &stream.b, &stream.a)] {
                 if let Some(index) = self.tables.layout().endpoint(endpoint.local) {
-                    report.add(self.tables.report(index, call));
+                    reports[report].add(self.tables.report(index, call, other.clock_rate));
                 }
             }
         }

@@ -36,7 +36,7 @@ impl DatapathWriter {
                     endpoint: leg.endpoint.clone(),
                     peer: peer.endpoint.local,
                     latched: self.tables.latched(leg.index, call),
-                    report: self.tables.report(leg.index, call),
+                    report: self.tables.report(leg.index, call, peer.endpoint.clock_rate),
                     last_seen_ns: self.tables.last_seen_ns(leg.index, call),
                 });
             }
