@@ -7,7 +7,7 @@ mod stack;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aya::programs::{Program, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi::{ENDPOINTS, STATES};
@@ -92,10 +92,12 @@ fn cost(program: &mut Program) -> Result<Cost> {
     let program: &mut Xdp = program.try_into()?;
     program.load()?;
     let instructions = kernel::instructions(program.fd()?)?;
+    let stack_octets = stack::depth(&instructions);
+    ensure!(stack_octets <= STACK_OCTETS_MAX, "older kernels (6.1) count {stack_octets} bytes of stack");
     Ok(Cost {
         instructions: instructions.len(),
         verified: program.info()?.verified_instruction_count(),
-        stack_octets: stack::depth(&instructions),
+        stack_octets,
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What is below the frame pointer (r10) is named by constants: in loads and stores through r10 itself, and in additions
 //! to a copy of it. A frame is as deep as the deepest of them; a program, as the deepest chain of calls. A copy is followed
-//! within a straight run of instructions: compilers add to it at once.
+//! within a straight run of instructions: compilers add to it at once. Frames count as older kernels (6.1) count them, in whole
+//! 32 bytes, and one at least.
 
 /// Octets of an instruction; a wide one (`lddw`) is two.
 pub(super) const INSTRUCTION_OCTETS: usize = 8;
@@ -30,6 +31,8 @@ const EXIT: u8 = 0x95;
 const JUMP_FAR: u8 = 0x06;
 const MOVE: u8 = 0xBF;
 const ADD_CONSTANT: u8 = 0x07;
+/// What a frame is rounded up to.
+const FRAME_STEP: u32 = 32;
 /// The source register of a call within the program.
 const WITHIN: usize = 1;
 
@@ -111,7 +114,7 @@ fn frame(function: &[Instruction]) -> u32 {
         }
         deepest = deepest.min(copies.follow(*instruction));
     }
-    deepest.unsigned_abs()
+    deepest.unsigned_abs().max(1).next_multiple_of(FRAME_STEP)
 }
 
 /// Which registers hold an address in the frame, as a distance to its pointer.

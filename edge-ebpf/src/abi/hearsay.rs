@@ -107,7 +107,7 @@ impl HearsayWords {
     #[inline(always)]
     pub(super) fn begin_call(&self) {
         for word in [&self.about, &self.lost_jitter, &self.sent, &self.round_trip_rated] {
-            word.store(0);
+            word.clear();
         }
     }
 

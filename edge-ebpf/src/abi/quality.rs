@@ -140,15 +140,15 @@ impl EndpointQuality {
     #[inline(always)]
     pub(super) fn begin_call(&self, call: u32) {
         for word in [&self.window, &self.duplicated_reordered, &self.too_late_runs, &self.gone_first] {
-            word.store(0);
+            word.clear();
         }
         for word in [&self.cluster_first_last, &self.cluster_lost_bursts, &self.burst_packets_lost] {
-            word.store(0);
+            word.clear();
         }
         for word in &self.spacing {
-            word.store(0);
+            word.clear();
         }
-        self.offender.store(0);
+        self.offender.clear();
         self.largest_gap_call.store_halves(0, call);
     }
 

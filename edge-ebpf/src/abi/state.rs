@@ -179,15 +179,15 @@ impl EndpointState {
     #[inline(always)]
     fn begin_call(&self, call: u32) {
         for word in [&self.packets_jitter, &self.bytes, &self.arrival_ns, &self.budget] {
-            word.store(0);
+            word.clear();
         }
         for word in [&self.rtcp_packets_reports, &self.rtcp_bytes, &self.rtcp_arrival_ns] {
-            word.store(0);
+            word.clear();
         }
         for halves in &self.drops {
-            halves.store_halves(0, 0);
+            halves.clear();
         }
-        self.let_pass.store(0);
+        self.let_pass.clear();
         self.hearsay.begin_call();
         self.quality.begin_call(call);
         self.rtp_latch.clear();

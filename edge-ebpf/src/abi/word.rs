@@ -44,6 +44,14 @@ impl Word {
         self.bits.store(value, Ordering::Relaxed);
     }
 
+    /// Makes it zero, by an instruction of its own: of zeros in a row the compiler would make a call of `memset`, whose frame
+    /// older kernels (6.1) count as 32 bytes of stack.
+    #[inline(always)]
+    pub(super) fn clear(&self) {
+        self.store(0);
+        store_barrier();
+    }
+
     /// Adds to the value. For words with one writer: two at once may count as one.
     #[inline(always)]
     pub fn add(&self, more: u64) {

@@ -11,6 +11,7 @@ use edge_ebpf::abi::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFra
 use edge_ebpf::forward::endpoint_of;
 use edge_ebpf::frame::Frame;
 use edge_ebpf::verdict::Verdict;
+use edge_ebpf::wire::ethernet;
 
 use crate::xdp::frame::XdpFrame;
 use crate::xdp::maps::Maps;
@@ -72,7 +73,8 @@ fn keep(ctx: &XdpContext, counter: u32, with_bytes: bool) {
     // SAFETY: as above. Read back, so that the comparisons are there for the verifier to see, who knows nothing else of it.
     let kept = unsafe { (&raw const (*tapped).len).read_volatile() };
     let kept = if kept > TAPPED_BYTES_MAX as u32 { TAPPED_BYTES_MAX as u32 } else { kept };
-    if kept > 0 {
+    // Not `> 0`: the verifier of older kernels (6.1) does not conclude from `!= 0`, which that becomes, that something is there.
+    if kept >= ethernet::LEN as u32 {
         // SAFETY: the helper writes no more bytes than the field has, and reads none beyond the frame's end.
         let _beyond = unsafe { bpf_xdp_load_bytes(ctx.ctx, 0, (&raw mut (*tapped).bytes).cast(), kept) };
     }

@@ -36,17 +36,17 @@ fn call(distance: u8) -> [u8; 8] {
 }
 
 #[test]
-fn a_frame_is_as_deep_as_the_deepest_that_it_names() {
+fn a_frame_is_as_deep_as_the_deepest_that_it_names_in_whole_steps() {
     let table: [(&str, &[[u8; 8]], u32); 9] = [
-        ("nothing", &[EXIT], 0),
-        ("stores", &[store(8), store(40), store(16), EXIT], 40),
-        ("a load", &[LOAD, EXIT], 24),
-        ("a copy", &[COPY, add(48), CALL_HELPER, EXIT], 48),
+        ("nothing", &[EXIT], 32),
+        ("stores", &[store(8), store(40), store(16), EXIT], 64),
+        ("a load", &[LOAD, EXIT], 32),
+        ("a copy", &[COPY, add(80), CALL_HELPER, EXIT], 96),
         ("a copy, in two steps", &[COPY, add(48), add(16), EXIT], 64),
-        ("no copy any more after a wide load", &[COPY, WIDE, SECOND_HALF, add(48), EXIT], 0),
-        ("no copy any more after a call", &[COPY, CALL_HELPER, add(48), EXIT], 0),
-        ("no copy any more where ways meet", &[COPY, add(48), JUMP, EXIT, add(64), EXIT], 48),
-        ("a copy of nothing", &[add(48), EXIT], 0),
+        ("no copy any more after a wide load", &[COPY, WIDE, SECOND_HALF, add(48), EXIT], 32),
+        ("no copy any more after a call", &[COPY, CALL_HELPER, add(48), EXIT], 32),
+        ("no copy any more where ways meet", &[COPY, add(48), JUMP, EXIT, add(96), EXIT], 64),
+        ("a copy of nothing", &[add(48), EXIT], 32),
     ];
     for (name, instructions, octets) in table {
         assert_eq!(program(instructions), octets, "{name}");
@@ -59,10 +59,10 @@ fn a_program_is_as_deep_as_its_deepest_chain() {
     let main = [store(40), call(2), call(4), EXIT];
     let first = [store(16), call(1), EXIT];
     let second = [store(64), EXIT];
-    assert_eq!(program(&[&main[..], &first, &second].concat()), 40 + 16 + 64);
+    assert_eq!(program(&[&main[..], &first, &second].concat()), 64 + 32 + 64);
 }
 
 #[test]
 fn a_program_that_calls_itself_ends() {
-    assert_eq!(program(&[store(8), [0x85, 0x10, 0xFE, 0xFF, 1, 0, 0, 0], EXIT]), 8 * 9);
+    assert_eq!(program(&[store(8), [0x85, 0x10, 0xFE, 0xFF, 1, 0, 0, 0], EXIT]), 32 * 9);
 }
