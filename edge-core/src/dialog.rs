@@ -5,6 +5,7 @@
 //! otherwise a peer could point the edge at anyone, and one behind a NAT would never hear from it.
 
 mod journal;
+mod stray;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -30,6 +30,7 @@ mod requests;
 mod responses;
 mod shard;
 mod stateless;
+mod stray;
 #[cfg(test)]
 mod tests;
 mod urgency;

@@ -24,7 +24,10 @@ impl Call {
         } else {
             self.leg_mut(side).dialog.refresh_target(response.contact.as_ref());
         }
+        let offered = self.exchange.as_ref().is_some_and(|exchange| exchange.offer.is_some());
         let leg = self.leg_mut(side);
+        // What it was to hear was in the offer.
+        leg.describe_at.take_if(|_| offered && !initial);
         leg.learn(&response.message);
         leg.timer.agree(&response.message, ctx.now);
         match self.translate_success(side, response, ctx) {

@@ -102,6 +102,7 @@ pub(super) fn early_leg(
         unpracked: None,
         proof: None,
         describe_at: None,
+        inherited: 0,
         attempts: Attempts::default(),
         admission,
     }

@@ -323,6 +323,18 @@ impl Call {
         self.if_relayable(plan, if grows { Then::Extend } else { Then::SendOn }, ctx);
     }
 
+    /// A 2xx that no INVITE of this process waits for. One that a former process has sent may have heard no ACK, and wants no
+    /// more: what it was to change has not happened, or is known.
+    pub(crate) fn on_unexpected_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
+        let leg = self.leg(side);
+        let known = leg.acks.iter().any(|sent| sent.sequence == response.cseq);
+        let ours = leg.dialog.remote_tag.as_deref() == response.to.tag();
+        if !known && ours && response.cseq <= leg.inherited {
+            return self.send_ack(side, response.cseq, None, ctx);
+        }
+        self.on_repeated_success(side, response, ctx);
+    }
+
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged
     /// and hung up.
     pub(crate) fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {

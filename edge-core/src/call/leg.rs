@@ -39,6 +39,8 @@ pub(crate) struct Leg {
     pub(super) forks_hung_up: u32,
     /// When it is to hear the description in force, which is not the one that it was told of.
     pub(super) describe_at: Option<Instant>,
+    /// Requests of ours to it with a CSeq up to this were a former process's.
+    pub(super) inherited: u32,
     /// A reliable response that its INVITE was answered without the acknowledgement of: that may still come.
     pub(super) unpracked: Option<RAck>,
     /// What our newest INVITE to it proved, for the ACK of its 2xx.
@@ -103,6 +105,7 @@ impl Leg {
             unpracked: None,
             proof: None,
             describe_at: None,
+            inherited: 0,
             admission: None,
         }
     }

@@ -34,6 +34,11 @@ impl Invitation {
         let from_tag = invite.from.tag().map(Bytes::copy_from_slice);
         Self { trunk, call_id, from_tag, cseq: invite.cseq }
     }
+
+    /// Whether this is its CSeq, so that it is no later one of its dialog.
+    pub(super) const fn is_of(&self, sequence: u32) -> bool {
+        self.cseq == sequence
+    }
 }
 
 /// Where a call came from.

@@ -53,6 +53,11 @@ impl DialogSnapshot {
         &self.call_id
     }
 
+    /// Above every number that was ever used.
+    pub(crate) const fn local_seq(&self) -> u32 {
+        self.local_seq
+    }
+
     /// Whether it can have been a dialog: nothing in it may break out of its header.
     pub(crate) fn is_sound(&self) -> bool {
         let Self { call_id, local_tag, remote_tag, local, remote, remote_target, route_set, sent_by, .. } =

@@ -123,7 +123,7 @@ impl Edge {
             None => read,
         };
         if let Incoming::Response(response) = ruled {
-            self.on_response(&response, now);
+            self.on_response(path, &response, now);
         }
     }
 

@@ -50,7 +50,7 @@ impl Edge {
                 self.enter(key, *call, now);
             }
             Resumption::Over(record) => {
-                ctx.command(Command::WriteRecord(record));
+                record.into_iter().for_each(|record| ctx.command(Command::WriteRecord(record)));
                 ctx.command(Command::Forget { call: key });
             }
         }

@@ -41,7 +41,7 @@ impl Edge {
                 Some(trunk) => self.on_request(trunk, path, request, now),
                 None => self.on_nobody(path, &request, now),
             },
-            Ok(Incoming::Response(response)) => self.on_response(&response, now),
+            Ok(Incoming::Response(response)) => self.on_response(path, &response, now),
             Ok(Incoming::KeepAlive) => {}
             Err(ParseError::BadRequest { message, status, reason }) => {
                 self.counters.bad_requests += 1;

@@ -34,7 +34,7 @@ impl Edge {
         }
     }
 
-    pub(super) fn on_response(&mut self, response: &Response, now: Instant) {
+    pub(super) fn on_response(&mut self, path: Path, response: &Response, now: Instant) {
         // The transaction forgets its request with the answer.
         let challenged = self.resources.transactions.challenged_by(response);
         let matched = self.resources.transactions.on_response(response, now);
@@ -78,18 +78,24 @@ impl Edge {
                 self.relations.on_outcome((relation, errand), id, &outcome, &self.policy, &mut ctx);
             }
             Matched::Deliver(..) | Matched::Absorbed => self.resources.at(now).flush(),
-            Matched::Nothing => self.on_unknown_response(response, now),
+            Matched::Nothing => self.on_unknown_response(path, response, now),
         }
     }
 
-    /// A response to nothing of ours. A 2xx may be to an INVITE that another shard sent, before the dialog came here.
-    fn on_unknown_response(&mut self, response: &Response, now: Instant) {
+    /// A response to nothing of ours. A 2xx may be to an INVITE that another shard sent, before the dialog came here, or another
+    /// process, which is there no more; one of a dialog that nobody knows has to end all the same.
+    fn on_unknown_response(&mut self, path: Path, response: &Response, now: Instant) {
         let repeated = response.code.is_success() && response.cseq_method == Method::Invite;
         match self.owner_now(response).filter(|_| repeated) {
             Some((key, side)) => {
-                self.with_call(key, now, |call, ctx| call.on_repeated_success(side, response, ctx));
+                self.with_call(key, now, |call, ctx| call.on_unexpected_success(side, response, ctx));
             }
-            None => self.counters.stray_responses += 1,
+            None => {
+                self.counters.stray_responses += 1;
+                if repeated {
+                    self.hang_up_stray(path, response, now);
+                }
+            }
         }
     }
 

@@ -60,6 +60,11 @@ fn own_shard(call_id: &[u8]) -> Option<usize> {
     hexadecimal.then(|| usize::from_str_radix(text, 16).ok()).flatten()
 }
 
+/// Whether a Call-ID is one that we choose.
+pub(super) fn is_own_call_id(call_id: &[u8]) -> bool {
+    own_shard(call_id).is_some()
+}
+
 /// FNV-1a: stable over restarts and cheap for the short strings that Call-IDs are.
 fn spread(call_id: &[u8], count: usize) -> usize {
     let hash = call_id.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

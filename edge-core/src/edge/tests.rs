@@ -17,6 +17,7 @@ mod interplay;
 mod joined_lines;
 mod journal;
 mod keepalive;
+mod killed;
 mod lines;
 mod media;
 mod numbers;

@@ -5,6 +5,7 @@ use edge_core::policy::Transport;
 
 use crate::network::{BAD, CLEAN, Dice};
 use crate::patterns::PATTERNS;
+use crate::peer::Act;
 use crate::swarm;
 use crate::world::World;
 
@@ -69,4 +70,55 @@ fn calls_at_once_survive_a_kill_each_by_itself() {
         world.crash_at(&at, usize::try_from(dice.below(3)).expect("few"), dice.millis(1000));
         world.settle();
     }
+}
+
+/// Patterns of which each thing that the edge does is one before which it may be killed.
+const STRUCK: &[&str] = &[
+    "caller hangs up",
+    "called hangs up",
+    "early media",
+    "no offer",
+    "both acknowledge",
+    "offer in a reliable response",
+    "caller cancels",
+    "busy",
+    "hold",
+    "fax on the line of the speech",
+    "hold by UPDATE",
+    "UPDATE meets re-INVITE",
+];
+
+/// The same part, but who hangs up does so long after the edge is back.
+fn lasting(script: &[(u64, Act)]) -> Vec<(u64, Act)> {
+    let later = |(at, act): &(u64, Act)| (at + if *act == Act::Hangup { 25_000 } else { 0 }, *act);
+    script.iter().map(later).collect()
+}
+
+#[test]
+fn killed_before_anything_it_does_both_sides_believe_the_same_within_seconds() {
+    let (mut stood, mut lost) = (0, 0);
+    for name in STRUCK {
+        let (_, caller, called, _) = PATTERNS.iter().find(|pattern| pattern.0 == *name).expect("a pattern");
+        for done in 0.. {
+            println!("{name}, after {done}");
+            let mut world = World::new(7, CLEAN, &lasting(caller), &lasting(called));
+            world.strike_after(done, Dice::new(done as u64).millis(1500));
+            world.settle();
+            if !world.crashes.any() {
+                break;
+            }
+            let up = world.caller().was_up;
+            assert!(
+                world.records.len() <= 1 && (world.records.len() == 1 || !up),
+                "a call without its record"
+            );
+            stood += usize::from(up && world.records[0].cause.name() == "hangup");
+            lost += usize::from(!up);
+        }
+    }
+    // So that the test cannot pass by finding nothing.
+    assert!(
+        stood > 10 * STRUCK.len() && lost > STRUCK.len(),
+        "{stood} calls went on, {lost} were never answered"
+    );
 }

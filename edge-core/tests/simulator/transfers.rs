@@ -7,7 +7,7 @@ use edge_core::policy::{Refer, Transport};
 
 use crate::network::{BAD, CLEAN, Dice, Quality};
 use crate::patterns::Script;
-use crate::peer::{Act, Peer};
+use crate::peer::{Act, Peer, State};
 use crate::policy::{Decided, shared_address, transferring};
 use crate::world::{Pattern, Setting, World};
 
@@ -301,6 +301,29 @@ fn killed_at_any_step_no_call_has_two_records_and_nobody_is_left_in_one() {
         world.crash_at(&[at], lost, dice.millis(1500));
         world.settle();
     });
+}
+
+#[test]
+fn killed_before_anything_it_does_nobody_is_left_in_a_call() {
+    let mut reported = 0;
+    for course in COURSES {
+        for done in 0.. {
+            println!("{}, after {done}", course.name);
+            let mut world = world(course, &parts(course), Run { seed: 0, quality: CLEAN, shards: 1 });
+            world.strike_after(done, Dice::new(done as u64).millis(1500));
+            world.settle();
+            if !world.crashes.any() {
+                break;
+            }
+            // Whose REFER was accepted hears what has come of it.
+            let transfer = &world.called().transfer;
+            reported += usize::from(transfer.reported == Some(503));
+            let heard = transfer.accepted == 0 || transfer.reported.is_some_and(|code| code >= 200);
+            let left = world.called().state == State::Ended;
+            assert!(heard || left, "nobody has said what has come of a REFER");
+        }
+    }
+    assert!(reported > 20, "only {reported} heard that their transfer has failed");
 }
 
 #[test]

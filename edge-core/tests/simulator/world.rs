@@ -229,6 +229,7 @@ impl World {
             let Due { shard, input } = entry.remove();
             self.tell_to(shard, input);
         }
+        self.check_agreement();
         self.tell(Input::TimeElapsed);
         self.name_dialogs();
         for pair in &mut self.pairs {
@@ -320,14 +321,63 @@ impl World {
         }
         let found = matches!(input, Input::CallFound { .. });
         self.shards.handle(shard, input, self.now);
-        while let Some((shard, command)) = self.shards.poll() {
-            self.shards.note_call_of(shard, &command);
-            self.carry_out(command);
+        if !self.follow() {
+            return;
         }
         self.carry_notes();
         if found {
             self.crashes.sync();
         }
+    }
+
+    /// Does what follows from a fact, as the process does: what peers and the disk of records are to know leaves only when the
+    /// journal has all of it, in one piece. Says whether the edge has lived through it.
+    fn follow(&mut self) -> bool {
+        let (mut written, mut leaving) = (Vec::new(), Vec::new());
+        while let Some((shard, command)) = self.shards.poll() {
+            self.shards.note_call_of(shard, &command);
+            match command {
+                Command::Send { .. } => {
+                    self.check_message(&command);
+                    leaving.push(command);
+                }
+                Command::WriteRecord(_) | Command::Forget { .. } => leaving.push(command),
+                Command::Journal { .. } => written.push(command),
+                other => {
+                    if self.is_struck() {
+                        return false;
+                    }
+                    self.carry_out(other);
+                }
+            }
+        }
+        if !written.is_empty() {
+            if self.is_struck() {
+                return false;
+            }
+            written.into_iter().for_each(|command| self.carry_out(command));
+        }
+        for command in leaving {
+            if self.is_struck() {
+                return false;
+            }
+            self.carry_out(command);
+        }
+        true
+    }
+
+    /// What must hold of every message.
+    fn check_message(&mut self, command: &Command) {
+        let Command::Send { path, bytes } = command else { return };
+        let realm = path.listener.realm.index();
+        let text = String::from_utf8_lossy(bytes);
+        self.check_sdp(realm, &text);
+        let body = text.find("\r\n\r\n").unwrap_or(text.len());
+        let direct = text.contains("\r\nm=") && !text.contains(&format!("c=IN IP4 {}", EDGE[realm].ip()));
+        check_hiding(realm, if direct { &text[..body] } else { &text });
+        let wants = self.policy.trunks[0].delayed_offer == DelayedOffer::Convert;
+        let silent = text.starts_with("INVITE ") && !text.contains("\r\nm=");
+        assert!(!(wants && silent), "an INVITE without an offer: {text}");
     }
 
     /// One record for each INVITE; and one for each call that a REFER led to, at most.
@@ -348,17 +398,8 @@ impl World {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Send { path, bytes } => {
-                let realm = path.listener.realm.index();
-                let text = String::from_utf8_lossy(&bytes);
-                self.check_sdp(realm, &text);
-                let body = text.find("\r\n\r\n").unwrap_or(text.len());
-                let direct =
-                    text.contains("\r\nm=") && !text.contains(&format!("c=IN IP4 {}", EDGE[realm].ip()));
-                check_hiding(realm, if direct { &text[..body] } else { &text });
-                let wants = self.policy.trunks[0].delayed_offer == DelayedOffer::Convert;
-                let silent = text.starts_with("INVITE ") && !text.contains("\r\nm=");
-                assert!(!(wants && silent), "an INVITE without an offer: {text}");
-                self.network.send(EDGE[realm], path.peer, &bytes, &mut self.dice, self.now);
+                let from = EDGE[path.listener.realm.index()];
+                self.network.send(from, path.peer, &bytes, &mut self.dice, self.now);
             }
             Command::InstallMedia { call, plan } => self.install(call, plan),
             Command::UpdateMedia { call, plan } => {

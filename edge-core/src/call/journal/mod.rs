@@ -8,12 +8,14 @@
 //! Invariants:
 //! - Nothing is guessed: another [`VERSION`] is refused, and bytes that are no snapshot are an error, never a panic.
 //!   Whoever changes anything that is written here raises the version (`edge::tests::journal` holds the layout).
-//! - A call is handed over from its first dialog that stands, in the same turn as the messages that follow from that: a kill
-//!   within the moment that the host takes to write it loses it, as one that was not answered yet.
+//! - A call is handed over from its first dialog that stands, in the same turn as the messages that follow from that, and the
+//!   host lets none of these leave before it has been written: a peer never knows of a call what its journal does not.
+//! - It is forgotten once its record is kept and every side knows that it is over: one that may not is told by whoever goes on.
 //! - A number that a peer may have seen of us is never used again: the CSeq that is written is one that was not used yet.
 //!
-//! What is not kept: requests on their way, transfers that are tried, other forks. A change of the session that was not
-//! answered has not happened.
+//! What is not kept: requests on their way, the call that a REFER goes on as, other forks. A change of the session that was not
+//! answered has not happened: who began it says it again or has failed, who was offered it hears what is in force, and who
+//! has asked for a transfer that it has failed.
 
 mod resume;
 mod stage;
@@ -32,6 +34,7 @@ use crate::sdp::MediaLines;
 
 use super::CallKey;
 use super::leg::{LocalSession, Said};
+use super::refer::{ReferralSnapshot, Referred};
 use super::session_timer::TimerSnapshot;
 use super::streams::EndSnapshot;
 
@@ -40,7 +43,7 @@ pub(super) use stage::{Stage, Unheard};
 pub(super) use write::Written;
 
 /// Version of everything that is written.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// Why something is no snapshot of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +64,11 @@ pub enum Unreadable {
 
 /// An answered call as another process has left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journaled(Snapshot);
+pub struct Journaled {
+    snapshot: Snapshot,
+    /// Whether its record is kept already, so that there is nothing left but to tell its sides.
+    recorded: bool,
+}
 
 impl Journaled {
     /// Reads what [`crate::Command::Journal`] gave.
@@ -80,42 +87,47 @@ impl Journaled {
             return Err(damaged("something follows it"));
         }
         snapshot.check().map_err(damaged)?;
-        Ok(Self(snapshot))
+        Ok(Self { snapshot, recorded: false })
+    }
+
+    /// Its record is kept already: it is to end, and gets no other.
+    pub const fn note_recorded(&mut self) {
+        self.recorded = true;
     }
 
     /// Its name within its shard.
     #[must_use]
     pub const fn key(&self) -> CallKey {
-        CallKey(self.0.key)
+        CallKey(self.snapshot.key)
     }
 
     /// Its name in logs and records.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.0.record.id
+        &self.snapshot.record.id
     }
 
     /// What is relayed for it.
     #[must_use]
     pub const fn plan(&self) -> &MediaPlan {
-        &self.0.plan
+        &self.snapshot.plan
     }
 
     /// The Call-IDs of its dialogs, side A's first.
     #[must_use]
     pub fn call_ids(&self) -> [&[u8]; 2] {
-        self.0.legs.each_ref().map(|leg| leg.dialog.call_id())
+        self.snapshot.legs.each_ref().map(|leg| leg.dialog.call_id())
     }
 
     /// How it is written.
     #[cfg(test)]
     pub(crate) fn encoded(&self) -> Vec<u8> {
-        self.0.encode().unwrap()
+        self.snapshot.encode().unwrap()
     }
 
     /// Its sides: who is where.
     pub(crate) const fn legs(&self) -> &[LegSnapshot; 2] {
-        &self.0.legs
+        &self.snapshot.legs
     }
 }
 
@@ -137,6 +149,9 @@ pub(super) struct Snapshot {
     legs: [LegSnapshot; 2],
     plan: MediaPlan,
     lines: MediaLines,
+    /// The transfer that one side has asked for, while it is tried.
+    referral: Option<ReferralSnapshot>,
+    referred: Vec<Referred>,
     record: RecordSnapshot,
     phase_over_at: Option<At>,
 }
@@ -184,7 +199,7 @@ pub(crate) struct LegSnapshot {
     end: EndSnapshot,
     timer: TimerSnapshot,
     takes_update: bool,
-    /// Whether it is to hear the description in force.
+    /// Whether it is to hear the description in force: it was told of another one, or was being offered one.
     describe: bool,
 }
 

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use crate::edge::Command;
 use crate::media::MediaReport;
 use crate::policy::{ListenerId, Policy, Role, Trunk};
-use crate::transaction::Path;
+use crate::sip::StatusCode;
+use crate::transaction::{Path, T2};
 
 use super::super::attempt::Attempts;
 use super::super::calling::leg_record;
@@ -17,6 +18,7 @@ use super::super::course::Course;
 use super::super::exchange::Unacknowledged;
 use super::super::leg::{Leg, LegState};
 use super::super::redirect::Redirection;
+use super::super::refer::Referral;
 use super::super::session_timer::SessionTimer;
 use super::super::silence::Hearing;
 use super::super::streams::{Streams, are_sound};
@@ -30,8 +32,8 @@ use super::{
 pub(crate) enum Resumption {
     /// It stands here now, or ends here.
     Call(Box<Call>),
-    /// It cannot be gone on with: its record says so.
-    Over(Box<CallRecord>),
+    /// It cannot be gone on with: its record says so, unless there is one.
+    Over(Option<Box<CallRecord>>),
 }
 
 impl Snapshot {
@@ -56,17 +58,19 @@ impl Journaled {
         clock: Clock,
         ctx: &mut Context<'_>,
     ) -> Resumption {
-        let Self(snapshot) = self;
+        let Self { snapshot, recorded } = self;
         let (relayed, reports) = match media {
             MediaFound::Relayed => (true, None),
             MediaFound::Gone(reports) => (false, Some(*reports)),
         };
         match snapshot.clone().call(relayed, policy, clock, ctx) {
             Some(mut call) => {
+                call.record.take_if(|_| recorded);
                 call.go_on(snapshot.stage, reports, clock, ctx);
                 Resumption::Call(Box::new(call))
             }
-            None => Resumption::Over(Box::new(snapshot.last_record(reports, clock))),
+            None if recorded => Resumption::Over(None),
+            None => Resumption::Over(Some(Box::new(snapshot.last_record(reports, clock)))),
         }
     }
 }
@@ -105,8 +109,8 @@ impl Snapshot {
             given_up: Vec::new(),
             redirection: Redirection::default(),
             course: Course::default(),
-            referral: None,
-            referred: Vec::new(),
+            referral: self.referral.map(Referral::restore),
+            referred: self.referred,
             joining: None,
             answered_for: None,
             phase_over_at: self.phase_over_at.map(|at| clock.read(at)),
@@ -114,7 +118,8 @@ impl Snapshot {
             scheduled: None,
             noted: false,
             closed_by: None,
-            written: Written::Nothing,
+            // What it was found by has to be forgotten, whatever becomes of it.
+            written: Written::Snapshot(0),
             unheard: None,
             hearing: Hearing::new(clock.now()),
         })
@@ -155,7 +160,7 @@ impl Call {
         let ended = match stage {
             Stage::Ended { at, why } => Some((why.cause(), clock.read(at))),
             Stage::Incomplete => Some((Cause::Interrupted, ctx.now)),
-            Stage::Standing | Stage::Unacknowledged { .. } if reports.is_some() => {
+            Stage::Standing | Stage::Unacknowledged { .. } if reports.is_some() || self.record.is_none() => {
                 Some((Cause::Interrupted, ctx.now))
             }
             Stage::Standing => None,
@@ -170,6 +175,8 @@ impl Call {
                 record.ended = at;
             }
         } else {
+            // The call that it went on as has gone with the process.
+            self.referral_failed(StatusCode::SERVICE_UNAVAILABLE, ctx);
             self.listen(ctx);
         }
         if reports.is_some() {
@@ -189,7 +196,8 @@ impl Call {
         let path = Path { peer, ..self.leg(side).dialog.opened_over() };
         ctx.command(Command::Send { path, bytes: response.clone() });
         let waiting = Unacknowledged::new(response, ctx.now);
-        self.unheard = Some(Box::new(Unheard { side, sequence, path, waiting }));
+        let opening = side == Side::A && self.origin.invitation.is_of(sequence);
+        self.unheard = Some(Box::new(Unheard { side, sequence, opening, path, waiting }));
     }
 }
 
@@ -203,6 +211,7 @@ impl LegSnapshot {
             LegStanding::Confirmed | LegStanding::Leaving => LegState::Confirmed,
             LegStanding::Closed => LegState::Closed,
         };
+        let inherited = self.dialog.local_seq();
         let admission = (state == LegState::Confirmed).then(|| trunk.readmit(role));
         Some(Leg {
             dialog: self.dialog.restore(path).ruled(trunk.headers.outbound.clone()),
@@ -213,7 +222,9 @@ impl LegSnapshot {
             said: self.said,
             acks: VecDeque::new(),
             forks_hung_up: 0,
-            describe_at: self.describe.then(|| clock.now()),
+            // Who began a change that nobody answered says it again within that, and it crosses then.
+            describe_at: self.describe.then(|| clock.now() + T2),
+            inherited,
             unpracked: None,
             proof: None,
             attempts: Attempts::default(),

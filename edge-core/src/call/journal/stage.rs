@@ -97,11 +97,14 @@ impl Why {
     }
 }
 
-/// A 2xx of a former process, which is sent again until its ACK comes: its transaction has gone with that process.
+/// A 2xx of a former process, which is sent again until its ACK comes: its transaction has gone with that process, and with it
+/// perhaps the news of its ACK.
 #[derive(Debug)]
 pub(in crate::call) struct Unheard {
     pub(in crate::call) side: Side,
     pub(super) sequence: u32,
+    /// Whether it answers the INVITE that began the call.
+    pub(super) opening: bool,
     pub(super) path: Path,
     pub(super) waiting: Unacknowledged,
 }
@@ -123,13 +126,22 @@ impl Call {
         self.unheard.take_if(|unheard| unheard.side == side && unheard.sequence == sequence).is_some()
     }
 
-    /// Sends a 2xx of a former process again, and gives up in the end (RFC 3261 section 13.3.1.4).
+    /// A new request of `side`: nobody goes on in a dialog whose 2xx has not arrived.
+    pub(in crate::call) fn goes_on_with(&mut self, side: Side, sequence: u32) {
+        self.unheard.take_if(|unheard| unheard.side == side && unheard.sequence < sequence);
+    }
+
+    /// Sends a 2xx of a former process again, and gives up in the end (RFC 3261 section 13.3.1.4): the call, when nobody is known
+    /// to have heard that it was answered. One whose session was changed stands, because that process may have had the ACK, and
+    /// a side that has sent it once need not do so for ever.
     pub(in crate::call) fn repeat_unheard(&mut self, ctx: &mut Context<'_>) {
         let Some(unheard) = self.unheard.as_mut().filter(|_| !self.ending) else { return };
         if unheard.waiting.give_up_at <= ctx.now {
-            let side = unheard.side;
+            let (side, opening) = (unheard.side, unheard.opening);
             self.unheard = None;
-            self.terminate(Cause::NoAck(side), ctx);
+            if opening {
+                self.terminate(Cause::NoAck(side), ctx);
+            }
         } else if unheard.waiting.again_at <= ctx.now {
             unheard.waiting.repeated(ctx.now);
             let (path, response) = (unheard.path, unheard.waiting.response.clone());
@@ -139,7 +151,7 @@ impl Call {
 
     /// The 2xx that a side has not acknowledged.
     pub(super) fn unacknowledged(&self) -> Option<Stage> {
-        if let Some(Unheard { side, sequence, path, waiting }) = self.unheard.as_deref() {
+        if let Some(Unheard { side, sequence, path, waiting, .. }) = self.unheard.as_deref() {
             let (side, sequence, response) = (*side, *sequence, waiting.response.clone());
             return Some(Stage::Unacknowledged { side, sequence, peer: path.peer, response });
         }

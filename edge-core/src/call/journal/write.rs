@@ -9,6 +9,7 @@ use crate::policy::Policy;
 use crate::transaction::Path;
 
 use super::super::leg::LegState;
+use super::super::refer::Referral;
 use super::super::streams::EndSnapshot;
 use super::super::{Call, CallRecord, Context, Side};
 use super::{Clock, LegSnapshot, LegStanding, RecordSnapshot, Snapshot, Way};
@@ -35,9 +36,11 @@ impl Call {
             Written::Snapshot(hash) => Some(hash),
         };
         let Some(record) = self.record.as_deref() else {
-            // It is out: what comes after it says that nothing is left to go on with.
-            ctx.command(Command::Forget { call: self.key });
-            self.written = Written::Forgotten;
+            // It is out: what comes after it says that nothing is left to go on with, but who does not know of the end yet.
+            if self.legs.iter().all(|leg| leg.state == LegState::Closed) {
+                ctx.command(Command::Forget { call: self.key });
+                self.written = Written::Forgotten;
+            }
             return;
         };
         let Some(entry) = self.written_down(record, ctx.clock()) else { return };
@@ -50,9 +53,16 @@ impl Call {
         }
     }
 
-    /// Whether a side stands, so that it would wait for ever if nobody knew.
+    /// Whether a side stands, or has to hear BYE, so that it would wait for ever if nobody knew.
     fn is_worth_writing(&self) -> bool {
-        self.legs.iter().any(|leg| leg.state == LegState::Confirmed)
+        let knows = |state| matches!(state, LegState::Confirmed | LegState::AwaitingAck | LegState::Leaving);
+        self.legs.iter().any(|leg| knows(leg.state))
+    }
+
+    /// Whether our request with an offer is with `side`, in a call that stands: it may believe already that it is in force.
+    fn is_being_offered(&self, side: Side) -> bool {
+        let open = self.exchange.as_ref().filter(|exchange| exchange.from != side && !exchange.answered);
+        self.answered() && open.is_some_and(|exchange| exchange.client.is_some())
     }
 
     /// The call as another process can go on with it.
@@ -67,6 +77,8 @@ impl Call {
             legs: [leg(self, Side::A, ends[0], clock), leg(self, Side::B, ends[1], clock)],
             plan: before.unwrap_or(&self.relayed).clone(),
             lines,
+            referral: self.referral.as_ref().map(Referral::snapshot),
+            referred: self.referred.clone(),
             record: RecordSnapshot::of(record, clock),
             phase_over_at: self.phase_over_at.map(|at| clock.write(at)),
         };
@@ -95,7 +107,7 @@ fn leg(call: &Call, side: Side, end: EndSnapshot, clock: Clock) -> LegSnapshot {
         end,
         timer: leg.timer.snapshot(clock),
         takes_update: leg.takes_update,
-        describe: leg.describe_at.is_some(),
+        describe: leg.describe_at.is_some() || call.is_being_offered(side),
     }
 }
 

@@ -6,6 +6,7 @@
 //! goes through the routes of the trunk that asked, never an address.
 
 mod consume;
+mod journal;
 mod pass;
 mod target;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use super::asked::Asked;
 use super::opening::check_extensions;
 use super::{Call, CallKey, Context, Side};
 
+pub(super) use journal::ReferralSnapshot;
 pub(super) use pass::Referred;
 pub(crate) use target::ReferTo;
 use tone::Ringing;
@@ -28,7 +30,7 @@ const REPORTS_MAX: usize = 8;
 
 /// A transfer that one side has asked for.
 #[derive(Debug)]
-pub(super) struct Referral {
+pub(in crate::call) struct Referral {
     /// Who asked.
     pub(super) by: Side,
     /// CSeq of its REFER, which names the subscription.

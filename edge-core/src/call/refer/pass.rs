@@ -1,5 +1,7 @@
 //! A REFER that the other side is to carry out: said anew in its dialog, and the reports of its subscription led back.
 
+use serde::{Deserialize, Serialize};
+
 use crate::policy::Destinations;
 use crate::sip::{HeaderName, Message, Method, StatusCode, escape_user};
 
@@ -15,7 +17,7 @@ use super::ReferTo;
 const SUBSCRIPTIONS_MAX: usize = 4;
 
 /// A REFER that crossed: the number that names its subscription on each side (RFC 3515 section 2.4.6).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Referred {
     by: Side,
     /// CSeq of the peer's REFER.

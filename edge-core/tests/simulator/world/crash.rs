@@ -9,20 +9,30 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use edge_core::call::{CallKey, Journaled, MediaFound};
+use edge_core::call::{CallKey, CallView, Journaled, MediaFound};
+use edge_core::media::MediaEndpoint;
 use edge_core::{Edge, Input};
 
 use super::World;
 use super::media::locals;
 use super::shards::{Due, Shards};
-use crate::peer::State;
+use crate::peer::{Peer, State};
 use crate::policy::name;
+
+/// How long a side may believe in a call that the other one has left: the edge is away, and then what was lost is said again.
+const TOLD_WITHIN: Duration = Duration::from_secs(12);
 
 /// When the edge is killed, and what was left of it.
 #[derive(Default)]
 pub(crate) struct Crashes {
     /// Steps of the world at which it is killed.
     at_steps: Vec<usize>,
+    /// The thing that the edge does, counted from the beginning, before which it is killed.
+    strikes_before: Option<usize>,
+    /// Things that it has done: orders to the datapath, writes to the journal, messages, records.
+    pub(crate) done: usize,
+    /// Since when the sides of a call do not agree whether it stands.
+    disagree_since: Option<Instant>,
     /// How many of the newest writes are lost each time.
     lost_writes: usize,
     /// How long nobody is there.
@@ -56,7 +66,7 @@ impl Crashes {
     }
 
     /// Whether it was ever killed.
-    pub(super) fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         self.down_until.is_some()
     }
 
@@ -83,11 +93,60 @@ impl World {
         self.crashes = Crashes { at_steps, lost_writes, down, epoch, ..Crashes::default() };
     }
 
+    /// The edge is killed just before the thing that it does after `done` others, and is away for a while.
+    pub(crate) fn strike_after(&mut self, done: usize, down: Duration) {
+        let epoch = Some(self.now);
+        self.crashes = Crashes { strikes_before: Some(done), down, epoch, ..Crashes::default() };
+    }
+
     /// Kills the edge, if it is to be killed at this step.
     pub(super) fn crash_when_due(&mut self, step: usize) {
-        if !self.crashes.at_steps.contains(&step) || self.crashes.is_down(self.now) {
+        if self.crashes.at_steps.contains(&step) && !self.crashes.is_down(self.now) {
+            self.crash();
+        }
+    }
+
+    /// Whether the edge is killed instead of doing one thing more.
+    pub(super) fn is_struck(&mut self) -> bool {
+        let struck = self.crashes.strikes_before == Some(self.crashes.done);
+        self.crashes.done += 1;
+        if struck {
+            self.crash();
+        }
+        struck
+    }
+
+    /// One side that believes in a call which the other one has left is told within seconds. Where both believe in it, what is
+    /// relayed is what both were told.
+    pub(super) fn check_agreement(&mut self) {
+        if self.pairs.len() > 1 || self.crashes.strikes_before.is_none() {
             return;
         }
+        let (caller, called) = (self.caller().state, self.called().state);
+        let stands = |state| matches!(state, State::Up);
+        let over = |state| matches!(state, State::Ended);
+        let disagree = (stands(caller) && over(called)) || (over(caller) && stands(called));
+        let settled = self.crashes.down_until.is_some_and(|until| self.now > until + TOLD_WITHIN);
+        if settled && stands(caller) && stands(called) {
+            let mut streams = self.installed.values().flat_map(|plan| &plan.streams);
+            let right = |side: &MediaEndpoint, peer: &Peer| {
+                let remote = side.remote.map(|remote| remote.rtp);
+                remote == Some(peer.media()) && peer.told == Some(side.local)
+            };
+            let relayed =
+                streams.any(|stream| right(&stream.a, self.caller()) && right(&stream.b, self.called()));
+            assert!(relayed, "what both sides were told is not relayed: {:?}", self.installed);
+        }
+        if !disagree {
+            self.crashes.disagree_since = None;
+            return;
+        }
+        let since = *self.crashes.disagree_since.get_or_insert(self.now);
+        let alone = self.now.saturating_duration_since(since);
+        assert!(alone < TOLD_WITHIN, "alone for {alone:?}: {caller:?}, {called:?}");
+    }
+
+    fn crash(&mut self) {
         let back_at = self.now + self.crashes.down;
         let since_epoch = self.crashes.epoch.map_or(Duration::ZERO, |epoch| back_at - epoch);
         let mut seed = [0; 32];
@@ -99,17 +158,23 @@ impl World {
         self.playing.clear();
         let found = self.find_calls();
         self.remove_the_media_of_others(&found);
-        for call in standing.iter().filter(|call| found.iter().all(|found| found.id() != call.id)) {
+        // Where nothing is lost but the process, nobody has to find out himself.
+        let excused = self.crashes.strikes_before.is_none();
+        let unknown = |call: &&CallView| found.iter().all(|found| found.id() != call.id);
+        for call in standing.iter().filter(unknown).filter(|_| excused) {
             self.crashes.lost.insert(call.a.trunk.clone());
             self.crashes.lost.extend(call.b.as_ref().map(|b| b.trunk.clone()));
         }
-        // A BYE that was lost, and would have been sent again.
-        self.crashes.lost.extend(self.records.iter().map(|record| record.a.trunk.clone()));
-        self.crashes
-            .lost
-            .extend(self.records.iter().filter_map(|record| Some(record.b.as_ref()?.trunk.clone())));
-        for call in found {
+        if self.crashes.lost_writes > 0 {
+            // What was lost may have been the news that a call is over, and its BYE with it.
+            let ended = self.records.iter().flat_map(|record| [Some(&record.a), record.b.as_ref()]);
+            self.crashes.lost.extend(ended.flatten().map(|leg| leg.trunk.clone()));
+        }
+        for mut call in found {
             self.crashes.found.insert(call.id().to_owned());
+            if self.records.iter().any(|record| record.id == call.id()) {
+                call.note_recorded();
+            }
             let media = match self.installed.contains_key(&call.key()) {
                 true => MediaFound::Relayed,
                 false => MediaFound::Gone(Box::default()),
@@ -119,12 +184,10 @@ impl World {
         }
     }
 
-    /// Calls in the journal that have no record.
+    /// Calls in the journal.
     fn find_calls(&mut self) -> Vec<Journaled> {
         let left = self.crashes.left();
-        let found = left.values().map(|entry| Journaled::parse(entry).expect("what was written can be read"));
-        let recorded = |call: &Journaled| self.records.iter().any(|record| record.id == call.id());
-        found.filter(|call| !recorded(call)).collect()
+        left.values().map(|entry| Journaled::parse(entry).expect("what was written can be read")).collect()
     }
 
     fn remove_the_media_of_others(&mut self, found: &[Journaled]) {
