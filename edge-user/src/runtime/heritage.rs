@@ -1,8 +1,8 @@
 //! Calls that an earlier process has left: found in its journal, compared with what the kernel still relays, and given to the
 //! shards.
 //!
-//! Invariants: a call that has a record is not gone on with; a media port is given to one call only; the former journal stays
-//! until every call in it is in the new one, or has its record on disk.
+//! Invariants: a call that has a record gets no other, and is only ended, should a side not know of that; a media port is given
+//! to one call only; the former journal stays until every call in it is in the new one, or has its record on disk.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -63,7 +63,12 @@ impl Heritage {
         let cdr = &config.cdr.path;
         let recorded = cdr::recorded(cdr, &config.node.name, &ids)
             .with_context(|| format!("cdr.path {}: cannot be read", cdr.display()))?;
-        let calls = left.calls.into_iter().filter(|left| !recorded.contains(left.call.id())).collect();
+        let mut calls = left.calls;
+        for left in &mut calls {
+            if recorded.contains(left.call.id()) {
+                left.call.note_recorded();
+            }
+        }
         Ok(Self { calls, epoch: left.epoch })
     }
 
