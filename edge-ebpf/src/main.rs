@@ -5,7 +5,9 @@
 #![no_std]
 #![no_main]
 
-// Only this binary has stages.
+// Only this binary has stages, and looks at the clock.
+#[path = "xdp/clock.rs"]
+mod clock;
 #[path = "xdp/shield.rs"]
 mod shield_maps;
 #[path = "xdp/stages.rs"]
@@ -55,6 +57,7 @@ const LOG_INTERVAL_NS: u64 = 1_000_000_000;
 /// packets fit the first fragment, where all headers are.
 #[xdp(frags)]
 pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
+    clock::begin();
     let mut frame = XdpFrame::new(&ctx);
     let Decision { verdict, work, charge } = decide(&mut frame, &Maps);
     if let Some(charge) = charge {
@@ -71,6 +74,7 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
         stages::go_on(&ctx, Stage::Shield, verdict);
     }
     count(verdict);
+    leave(&ctx, action);
     if DIAGNOSTICS.load() != 0 && is_from_elsewhere(verdict) {
         diagnose(&ctx, &frame);
     }
@@ -80,6 +84,7 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
 /// Takes the place of `edge_media` while somebody captures a call: keeps what comes in, and goes on to `edge_media_tapped`.
 #[xdp(frags)]
 pub(crate) fn edge_tap(ctx: XdpContext) -> u32 {
+    clock::begin();
     tap::arrival(&ctx);
     stages::enter(&ctx, Stage::TappedMedia);
     count(Verdict::Drop(DropReason::NoStage));
@@ -113,6 +118,7 @@ pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
         stages::go_on(&ctx, Stage::Shield, verdict);
     }
     count(verdict);
+    leave(&ctx, action);
     action
 }
 
@@ -141,6 +147,7 @@ pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
         None => (stages::handed_on(), XDP_DROP),
     };
     count_at(counter);
+    leave(&ctx, action);
     action
 }
 
@@ -162,6 +169,7 @@ pub(crate) fn edge_steady(ctx: XdpContext) -> u32 {
         Some(Kept::Unfinished(_)) | None => (stages::handed_on(), XDP_DROP),
     };
     count_at(counter);
+    leave(&ctx, action);
     action
 }
 
@@ -180,6 +188,7 @@ pub(crate) fn edge_reports(ctx: XdpContext) -> u32 {
         (stages::handed_on(), action)
     };
     count_at(counter);
+    leave(&ctx, action);
     action
 }
 
@@ -201,7 +210,16 @@ pub(crate) fn edge_rtcp(ctx: XdpContext) -> u32 {
         None => (stages::handed_on(), XDP_DROP),
     };
     count_at(counter);
+    leave(&ctx, action);
     action
+}
+
+/// A program ends with a packet. What is dropped, or the host's, is not late.
+#[inline(always)]
+fn leave(ctx: &XdpContext, action: u32) {
+    if action == XDP_TX || action == XDP_REDIRECT {
+        clock::end(ctx);
+    }
 }
 
 /// The action for a verdict, and the verdict that was in the end carried out.

@@ -1,12 +1,14 @@
 //! RTP arithmetic: sequence numbers (RFC 3550 appendix A.1) and jitter (A.8); what is lost, and how it clusters (`losses`);
-//! how far apart packets come (`spacing`).
+//! how far apart packets come (`spacing`); times of any length (`buckets`).
 //!
 //! One departure from A.1: there is no probation. A source was admitted by its address before it is counted
 //! here, so its first packet already counts.
 
+mod buckets;
 mod losses;
 mod spacing;
 
+pub use buckets::{largest_of, log_bucket};
 pub use losses::{Bursts, Cluster, GMIN, Gone, Late, WAIT, Window};
 pub use spacing::{SPACING_BUCKETS, bucket, bucket_end_ns, gap_ns, gap_units};
 

@@ -117,6 +117,50 @@ fn counters_readiness_and_the_page_are_served() -> Result<()> {
     })
 }
 
+/// What the edge itself adds to the time of a packet, whoever relays; and how the calls were that are over.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn what_packets_take_here_and_how_calls_sounded_are_histograms() -> Result<()> {
+    for mode in ["native", "off"] {
+        with_edge(EdgeConfig::default().mode(mode), |lab, edge| {
+            let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS as u32).seconds(3);
+            let callers = caller(Side::Carrier, scenario!("caller-hangs-up"));
+            let pair = start(lab, callers.calls(CALLS as u32).rate(20.0).seconds(3), called)?;
+            let count = |series: &str, text: &str| -> Option<u64> {
+                text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+            };
+            let measured = wait_until(PATIENCE, || {
+                let text = fetch(lab, "/metrics").ok()?;
+                let of = |side: Side| {
+                    let series =
+                        format!("edge_added_latency_seconds_count{{device=\"{}\"}}", side.edge_device());
+                    count(&series, &text)
+                };
+                Side::BOTH.into_iter().all(|side| of(side) > Some(0)).then_some(text)
+            });
+            measured
+                .with_context(|| format!("{mode}: no packet is measured: {:?}", fetch(lab, "/metrics")))?;
+            let said = ask(lab, &["counters"])?;
+            let line = format!("ADDED LATENCY, packets that came by {}: p50 ", Side::Pbx.edge_device());
+            ensure!(said.contains(&line), "{said}");
+            pair.succeed()?;
+            for name in ["edge_trunk_jitter_seconds", "edge_trunk_loss_ratio"] {
+                let labels = format!("trunk=\"{}\",direction=\"received\"", Side::Pbx.name());
+                let ended = wait_until(PATIENCE, || {
+                    let text = fetch(lab, "/metrics").ok()?;
+                    let all = count(&format!("{name}_count{{{labels}}}"), &text);
+                    (all == Some(CALLS as u64)).then_some(text)
+                });
+                let text = ended.with_context(|| format!("{name}: {:?}", fetch(lab, "/metrics")))?;
+                let bucket = format!("{name}_bucket{{{labels},le=\"+Inf\"}}");
+                assert_eq!(count(&bucket, &text), Some(CALLS as u64), "{text}");
+            }
+            edge.stop()
+        })?;
+    }
+    Ok(())
+}
+
 /// RTP packets that were relayed, by the metrics.
 fn relayed(metrics: &str) -> u64 {
     let rtp = |line: &str| {

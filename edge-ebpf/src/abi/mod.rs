@@ -10,6 +10,7 @@
 //! | [`PROFILES`] | row that an endpoint names | userspace |
 //! | [`RTCP_PLACES`] | as `ENDPOINTS` | userspace |
 //! | [`COUNTERS`] | [`Verdict::counter`](crate::verdict::Verdict::counter), per CPU | the kernel |
+//! | [`LATENCIES`] | index of the device, per CPU | userspace makes the rows at start, the kernel counts |
 //! | [`DIGITS`] | as `ENDPOINTS` | userspace the order, the kernel everything else |
 //! | [`STEADY`] | as `ENDPOINTS` | userspace which stream it is, the kernel everything else |
 //! | [`DIGITS_TOLD`] | in order: a ring buffer | the kernel |
@@ -32,6 +33,7 @@ mod digit;
 mod endpoint;
 mod hearsay;
 mod latch;
+mod latency;
 mod media_address;
 mod next_hop;
 mod profile;
@@ -53,6 +55,7 @@ pub use endpoint::{
 };
 pub use hearsay::{Hearsay, Rated};
 pub use latch::{LATCH_PREFIX_MIN, Latch};
+pub use latency::{LATENCY_BUCKETS, LATENCY_PRECISION, LATENCY_SAMPLED, LatencyRow};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
 pub use next_hop::{NextHop, NextHopSlot};
 pub use profile::{
@@ -100,6 +103,8 @@ pub const STEADY: &str = "STEADY";
 pub const DIGITS_TOLD: &str = "DIGITS_TOLD";
 /// Name of the per-CPU map of packet counters, one `u64` for each reason.
 pub const COUNTERS: &str = "COUNTERS";
+/// Name of the per-CPU map of [`LatencyRow`]s.
+pub const LATENCIES: &str = "LATENCIES";
 /// Name of the devmap that redirects use.
 pub const DEVICES: &str = "DEVICES";
 /// Name of the ring of [`TappedFrame`]s.

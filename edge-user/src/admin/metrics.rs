@@ -3,6 +3,8 @@
 //! Invariant: a label has values that the operator has chosen (trunks, devices) or that the code has (reasons), never
 //! what came from the network: the number of series is bounded.
 
+mod histograms;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -34,8 +36,14 @@ pub(super) async fn metrics(State(control): State<Control>) -> Response {
         Ok(packets) => text.packets(&packets),
         Err(error) => tracing::warn!("packet counters cannot be read: {error}"),
     }
+    match node.latencies() {
+        Ok(latencies) => text.latencies(&latencies),
+        Err(error) => tracing::warn!("added latencies cannot be read: {error}"),
+    }
     text.process(&node.status());
-    text.trunks(&control.policy(), node.since_epoch());
+    let policy = control.policy();
+    text.trunks(&policy, node.since_epoch());
+    text.sound(&policy, &node.sound);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text.0).into_response()
 }
 

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::Changes;
-use crate::datapath::{Counter, CounterKind};
+use crate::datapath::{AddedLatency, Counter, CounterKind};
 use crate::runtime::{self, Control, Status};
 
-use super::{Complaint, Failure};
+use super::{Complaint, Failure, Latency};
 
 /// The running edge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -41,6 +41,9 @@ pub struct Counted {
     pub pass: BTreeMap<String, u64>,
     /// Packets for SIP listeners, by what the shield said.
     pub shield: ShieldCounted,
+    /// How long packets take through the edge, by the device that they come in by.
+    #[serde(default)]
+    pub added_latency: BTreeMap<String, Latency>,
     /// What the process counts; `null` while none runs.
     pub process: Option<Status>,
 }
@@ -84,7 +87,8 @@ pub(super) async fn show(State(control): State<Control>) -> Json<Node> {
 pub(super) async fn counters(State(control): State<Control>) -> Result<Json<Counted>, Failure> {
     let node = control.node();
     let packets = node.packets().map_err(|error| Failure::Unreadable(error.to_string()))?;
-    Ok(Json(Counted::of(&packets, Some(Status::clone(&node.status())))))
+    let latencies = node.latencies().map_err(|error| Failure::Unreadable(error.to_string()))?;
+    Ok(Json(Counted::of(&packets, latencies, Some(Status::clone(&node.status())))))
 }
 
 /// How the configuration is to be read again.
@@ -139,7 +143,7 @@ impl Node {
 
 impl Counted {
     /// `process` is absent where none runs.
-    pub(crate) fn of(packets: &[Counter], process: Option<Status>) -> Self {
+    pub(crate) fn of(packets: &[Counter], latencies: Vec<AddedLatency>, process: Option<Status>) -> Self {
         let of = |kind| {
             let counters = packets.iter().filter(|counter| counter.kind == kind);
             counters.map(|counter| (counter.name.to_owned(), counter.packets)).collect()
@@ -153,6 +157,7 @@ impl Counted {
                 drop: of(CounterKind::ShieldDrop),
                 spare: of(CounterKind::ShieldSpare),
             },
+            added_latency: Latency::by_device(latencies),
             process,
         }
     }

@@ -7,7 +7,7 @@
 mod json;
 mod recorded;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

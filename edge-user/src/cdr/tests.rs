@@ -7,7 +7,7 @@ use edge_core::sip::StatusCode;
 use super::json::{Line, day};
 
 #[expect(clippy::disallowed_methods, reason = "a record has instants, and only the clock makes them")]
-fn record() -> CallRecord {
+pub(crate) fn record() -> CallRecord {
     let started = Instant::now();
     let leg = |trunk: &str, packets| LegRecord {
         trunk: trunk.to_owned(),

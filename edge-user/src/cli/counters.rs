@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::Args;
 
 use super::{ConfigPath, Outcome};
-use crate::admin::Counted;
-use crate::datapath::{Counter, CounterKind, read_counters};
+use crate::admin::{Counted, Latency};
+use crate::datapath::{AddedLatency, Counter, CounterKind, read_counters, read_latencies};
 use crate::runtime::{Status, read_status};
 
 pub(super) const EXAMPLES: &str = "\
@@ -33,14 +33,38 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let config = options.config.load()?;
     let packets = read_counters(&config.xdp.pin_dir, &config.node.name, &config.node.run_dir)?;
+    let mut devices: Vec<&str> = Vec::new();
+    for realm in &config.policy.realms {
+        if !devices.contains(&realm.device.as_str()) {
+            devices.push(&realm.device);
+        }
+    }
+    let (pin_dir, node) = (&config.xdp.pin_dir, &config.node);
+    let latencies = read_latencies(pin_dir, &node.name, &node.run_dir, devices.into_iter())?;
     let process = read_status(&config.node.run_dir)?;
     if options.json {
-        serde_json::to_writer(&mut *out, &Counted::of(&packets, process))?;
+        serde_json::to_writer(&mut *out, &Counted::of(&packets, latencies, process))?;
         writeln!(out)?;
     } else {
         print(out, &packets, process.as_ref(), options.all)?;
+        print_latencies(out, latencies)?;
     }
     Ok(Outcome::Good)
+}
+
+fn print_latencies(out: &mut impl Write, latencies: Vec<AddedLatency>) -> std::io::Result<()> {
+    for (device, latency) in Latency::by_device(latencies) {
+        let us = |part| latency.quantile_us(part).unwrap_or_default();
+        writeln!(
+            out,
+            "ADDED LATENCY, packets that came by {device}: p50 {:.1} us, p99 {:.1} us, p99.9 {:.1} us (of {} measured, one of each 64)",
+            us(0.5),
+            us(0.99),
+            us(0.999),
+            latency.packets()
+        )?;
+    }
+    Ok(())
 }
 
 fn of_kind(packets: &[Counter], kind: CounterKind) -> impl Iterator<Item = &Counter> {

@@ -75,10 +75,10 @@ fn counters_are_printed_by_kind() {
 
 #[test]
 fn counters_as_json_have_also_what_is_zero() {
-    let json = serde_json::to_string(&crate::admin::Counted::of(&packets(), None)).unwrap();
+    let json = serde_json::to_string(&crate::admin::Counted::of(&packets(), Vec::new(), None)).unwrap();
     let want = concat!(
         r#"{"relay":{"rtp":7},"drop":{"no_flow":0,"unexpected_source":2},"pass":{"arp":0},"#,
-        r#""shield":{"pass":{},"drop":{"banned":5},"spare":{}},"process":null}"#
+        r#""shield":{"pass":{},"drop":{"banned":5},"spare":{}},"added_latency":{},"process":null}"#
     );
     assert_eq!(json, want);
 }

@@ -13,6 +13,7 @@
 mod counters;
 mod digits;
 mod error;
+mod latency;
 mod layout;
 
 mod netlink;
@@ -38,6 +39,7 @@ use edge_core::policy::Realm;
 pub use counters::{Counter, CounterKind, read_counters};
 pub use digits::{DigitEars, DigitNews, Heard};
 pub use error::{DatapathError, InstallError};
+pub use latency::{AddedLatency, read_latencies};
 pub use program::{AttachMode, Attached, MediaHost, OBJECT};
 pub use shield::ShieldTables;
 pub use tap::{ReadyTap, Tap, TapMaker, Tapped};

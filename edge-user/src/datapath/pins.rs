@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use aya::maps::{Array, Map, MapData, MapInfo};
 use edge_ebpf::abi::{
-    ABI_VERSION, CLASSES, COUNTERS, DEVICES, DIGITS, DIGITS_TOLD, ENDPOINTS, LISTED, LISTENERS,
+    ABI_VERSION, CLASSES, COUNTERS, DEVICES, DIGITS, DIGITS_TOLD, ENDPOINTS, LATENCIES, LISTED, LISTENERS,
     MEDIA_ADDRESSES, META, MediaAddress, NEXT_HOPS, PROFILES, RTCP_PLACES, SHIELD, STANDINGS, STATES, STEADY,
     STRANGERS, TRUSTED,
 };
@@ -19,7 +19,7 @@ use super::layout::Layout;
 const BPFFS_MAGIC: libc::__fsword_t = 0xcafe_4a11;
 
 /// Every map that outlives the process.
-pub(super) const PINNED_MAPS: [&str; 19] = [
+pub(super) const PINNED_MAPS: [&str; 20] = [
     META,
     MEDIA_ADDRESSES,
     ENDPOINTS,
@@ -27,6 +27,7 @@ pub(super) const PINNED_MAPS: [&str; 19] = [
     NEXT_HOPS,
     PROFILES,
     COUNTERS,
+    LATENCIES,
     DEVICES,
     RTCP_PLACES,
     DIGITS,

@@ -13,8 +13,8 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{
-    ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, MEDIA_ADDRESSES, MediaAddress, RTCP_PLACES, STAGES,
-    STATES, STEADY, Stage, stamped,
+    ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, LATENCIES, MEDIA_ADDRESSES, MediaAddress,
+    RTCP_PLACES, STAGES, STATES, STEADY, Stage, stamped,
 };
 use zerocopy::transmute;
 
@@ -22,7 +22,7 @@ use super::error::is_busy;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
 use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
-use super::{DatapathError, stages, sys};
+use super::{DatapathError, latency, stages, sys};
 
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/edge-xdp.o"));
@@ -173,6 +173,7 @@ impl Program {
         mode: Option<AttachMode>,
     ) -> Result<(), DatapathError> {
         self.write_devices(devices)?;
+        latency::make_rows(self.map(LATENCIES)?, devices)?;
         for link in pins.links()? {
             if devices.iter().all(|device| pins.link(&device.name) != link) {
                 tracing::warn!(link = %link.display(), "detached from a device that no realm names any more");

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
 use edge_ebpf::abi::{
-    DigitSlot, EndpointSlot, EndpointState, Meta, NextHopSlot, ProfileSlot, RtcpPlaces, ShieldSettings,
-    SteadySlot, Word,
+    DigitSlot, EndpointSlot, EndpointState, LatencyRow, Meta, NextHopSlot, ProfileSlot, RtcpPlaces,
+    ShieldSettings, SteadySlot, Word,
 };
 
 /// A value of a map that may be shared with the kernel.
@@ -30,6 +30,7 @@ shared!(
     DigitSlot,
     EndpointSlot,
     EndpointState,
+    LatencyRow,
     Meta,
     NextHopSlot,
     ProfileSlot,

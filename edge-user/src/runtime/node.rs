@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
-use crate::datapath::{Attached, Counter, DatapathError, read_counters};
+use crate::datapath::{AddedLatency, Attached, Counter, DatapathError, read_counters, read_latencies};
 
 use super::clock;
+use super::sound::Sound;
 use super::status::Status;
 
 /// One running edge.
@@ -26,6 +27,8 @@ pub struct Node {
     pub devices: Vec<Attached>,
     /// Its shards.
     pub shards: usize,
+    /// How the calls of its trunks have sounded.
+    pub sound: Sound,
     pin_dir: PathBuf,
     run_dir: PathBuf,
     draining: AtomicBool,
@@ -42,6 +45,7 @@ impl Node {
             started: clock::today(),
             devices: devices.to_vec(),
             shards: config.shards,
+            sound: Sound::default(),
             pin_dir: config.xdp.pin_dir.clone(),
             run_dir: config.node.run_dir.clone(),
             draining: AtomicBool::new(false),
@@ -92,5 +96,14 @@ impl Node {
     /// When the counters cannot be read.
     pub fn packets(&self) -> Result<Vec<Counter>, DatapathError> {
         read_counters(&self.pin_dir, &self.name, &self.run_dir)
+    }
+
+    /// How long packets take through it by device, as it is now.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn latencies(&self) -> Result<Vec<AddedLatency>, DatapathError> {
+        let devices = self.devices.iter().map(|attached| attached.device.as_str());
+        read_latencies(&self.pin_dir, &self.name, &self.run_dir, devices)
     }
 }

@@ -169,6 +169,7 @@ impl Process {
                 drained: drained.clone(),
                 shield: Arc::clone(&self.reception.shield),
                 status,
+                node: Arc::clone(&self.node),
             };
             kept.extend(self.start_shard(index, host, heirs)?);
         }

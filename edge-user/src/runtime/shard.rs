@@ -30,6 +30,7 @@ use crate::shield::{Offence, Shield};
 use super::clock;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
 use super::heritage::Heir;
+use super::node::Node;
 use super::stream::Outgoing;
 use super::tones::Tones;
 use super::trunk_test;
@@ -181,6 +182,8 @@ pub(super) struct ShardHost {
     pub(super) shield: Arc<Shield>,
     /// What others may see.
     pub(super) status: Arc<ShardStatus>,
+    /// The process, which keeps how calls have sounded.
+    pub(super) node: Arc<Node>,
 }
 
 /// A shard at work.
@@ -427,6 +430,7 @@ impl Running {
     }
 
     fn keep(&self, record: Box<CallRecord>) {
+        self.host.node.sound.observe(&record);
         match self.host.records.try_send(Entry::Record(record)) {
             Ok(()) | Err(TrySendError::Full(Entry::Then(_)) | TrySendError::Disconnected(Entry::Then(_))) => {
             }

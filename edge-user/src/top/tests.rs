@@ -59,6 +59,7 @@ fn snapshot(calls: usize, relayed: u64) -> Snapshot {
             drop: [("no_endpoint".to_owned(), 4), ("ip_options".to_owned(), 0)].into(),
             pass: [].into(),
             shield: ShieldCounted::default(),
+            added_latency: [].into(),
             process: Some(Status {
                 sip: sip.into(),
                 handling_us: Quantiles { p50: 90.0, p99: 400.0, p999: 900.0 },

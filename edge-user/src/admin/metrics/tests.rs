@@ -1,5 +1,5 @@
 use super::Text;
-use crate::datapath::{Counter, CounterKind};
+use crate::datapath::{AddedLatency, Counter, CounterKind};
 use crate::runtime::{Quantiles, Status};
 
 #[test]
@@ -42,4 +42,23 @@ fn labels_are_escaped() {
     let mut text = Text::default();
     text.sample("edge_trunk_calls", &[("trunk", "the \"old\" one\\\n")], 1);
     assert_eq!(text.0, "edge_trunk_calls{trunk=\"the \\\"old\\\" one\\\\\\n\"} 1\n");
+}
+
+#[test]
+fn a_bucket_of_a_histogram_has_all_that_is_below_its_end() {
+    let mut text = Text::default();
+    let buckets = vec![(127, 3), (319, 4), (2_000_000_000, 1)];
+    text.latencies(&[AddedLatency { device: "eth0".to_owned(), sum_ns: 2_000_001_500, buckets }]);
+    let found: Vec<&str> = text.0.lines().skip(2).collect();
+    let line =
+        |le: &str, count| format!("edge_added_latency_seconds_bucket{{device=\"eth0\",le=\"{le}\"}} {count}");
+    assert_eq!(found[..3], [line("0.000000128", 3), line("0.000000256", 3), line("0.000000512", 7)]);
+    assert_eq!(found[23..25], [line("1.073741824", 7), line("+Inf", 8)]);
+    assert_eq!(
+        found[25..],
+        [
+            "edge_added_latency_seconds_sum{device=\"eth0\"} 2.0000015",
+            "edge_added_latency_seconds_count{device=\"eth0\"} 8"
+        ]
+    );
 }

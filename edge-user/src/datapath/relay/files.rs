@@ -5,11 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use edge_ebpf::abi::{
-    ABI_VERSION, COUNTERS, COUNTERS_MAX, DEVICES_MAX, ENDPOINTS, EndpointSlot, MEDIA_ADDRESSES, Word,
+    ABI_VERSION, COUNTERS, COUNTERS_MAX, DEVICES_MAX, ENDPOINTS, EndpointSlot, LATENCIES, LatencyRow,
+    MEDIA_ADDRESSES, Word,
 };
 use zerocopy::IntoBytes;
 
 use super::super::DatapathError;
+use super::super::latency::Row;
 use super::super::layout::Layout;
 use super::super::sys::{Mapping, Shared};
 use super::file_error;
@@ -76,6 +78,22 @@ impl TableFiles {
             sums[slot] += u64::from_ne_bytes(*word);
         }
         Ok(Some(sums))
+    }
+
+    /// Latencies by the place of their device; none when nobody has measured any.
+    pub(in crate::datapath) fn latencies(&self) -> Result<Vec<Row>, DatapathError> {
+        let path = self.path(LATENCIES);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let (rows, _) = bytes.as_chunks();
+                Ok(rows
+                    .iter()
+                    .map(|row: &[u8; size_of::<LatencyRow>()]| zerocopy::transmute!(*row))
+                    .collect())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(file_error(&path, source)),
+        }
     }
 
     /// Removes all tables of the relay, of any version.

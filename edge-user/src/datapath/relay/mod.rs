@@ -14,6 +14,7 @@ mod doors;
 mod files;
 mod filter;
 mod frame;
+mod latency;
 mod socket;
 mod sum;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use super::tap::{RelayTap, SharedTap, Tapped, decided};
 use super::{Attached, DatapathError, MediaHost};
 use crate::runtime::clock;
 use frame::ReceivedFrame;
+use latency::{Latencies, Relayed};
 use socket::{BATCH, Batch, PacketSocket};
 
 pub(super) use doors::Doors;
@@ -62,6 +64,7 @@ impl Relay {
         devices: &[Device],
     ) -> Result<Self, DatapathError> {
         let counters = Arc::new(files.open_lanes()?);
+        let latencies = Arc::new(Latencies::open(&files)?);
         let opened = devices.iter().map(|device| open(device, realms)).collect::<Result<Vec<_>, _>>()?;
         let sockets: Arc<[PacketSocket]> = opened.into();
         let (tap, stopping) = (Arc::default(), Arc::default());
@@ -73,6 +76,7 @@ impl Relay {
                 sockets: Arc::clone(&sockets),
                 tables: Arc::clone(tables),
                 counters: Arc::clone(&counters),
+                latencies: Arc::clone(&latencies),
                 tap: Arc::clone(&relay.tap),
                 stopping: Arc::clone(&relay.stopping),
             };
@@ -131,6 +135,7 @@ struct Port {
     sockets: Arc<[PacketSocket]>,
     tables: Arc<SharedTables>,
     counters: Arc<Lanes>,
+    latencies: Arc<Latencies>,
     tap: SharedTap,
     stopping: Arc<AtomicBool>,
 }
@@ -138,7 +143,7 @@ struct Port {
 impl Port {
     fn run(&self) {
         let (mut batch, mut leaving) = (Batch::default(), Leaving::new(self.sockets.len()));
-        let mut asked = clock::now();
+        let (mut asked, mut relayed) = (clock::now(), Relayed::default());
         let mut failing = false;
         while !self.stopping.load(Ordering::Relaxed) {
             match self.sockets[self.lane].receive(&mut batch) {
@@ -151,8 +156,13 @@ impl Port {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
+            let came_ns = clock::monotonic_ns();
             self.decide(&mut batch, &mut leaving);
+            let measured = relayed.count(leaving.frames());
             self.send(&mut batch, &mut leaving);
+            if measured > 0 {
+                self.latencies.record(self.lane, measured, clock::monotonic_ns().saturating_sub(came_ns));
+            }
             if clock::now().duration_since(asked) >= LOSS_CHECK {
                 asked = clock::now();
                 self.tell_losses();
@@ -244,6 +254,10 @@ struct Leaving {
 impl Leaving {
     fn new(devices: usize) -> Self {
         Self { lanes: (0..devices).map(|_| Vec::with_capacity(BATCH)).collect() }
+    }
+
+    fn frames(&self) -> usize {
+        self.lanes.iter().map(Vec::len).sum()
     }
 
     fn add(&mut self, lane: usize, frame: usize) -> bool {
