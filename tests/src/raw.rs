@@ -167,9 +167,14 @@ pub fn is_response(message: &str, code: u16, method: &str) -> bool {
 
 /// The value of the first header of this (full) name.
 pub fn header<'message>(message: &'message str, name: &str) -> Option<&'message str> {
-    let head = message.split("\r\n\r\n").next()?;
-    let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    lines.find(|(found, _)| found.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    headers(message, name).next()
+}
+
+/// The values of all headers of this (full) name, from the top.
+pub fn headers<'message>(message: &'message str, name: &str) -> impl Iterator<Item = &'message str> {
+    let head = message.split("\r\n\r\n").next().unwrap_or_default();
+    let lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    lines.filter(move |(found, _)| found.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
 fn offer(address: Ipv4Addr, port: u16) -> String {
@@ -186,6 +191,8 @@ pub struct Dialog {
     local: String,
     remote: String,
     target: String,
+    /// Values of Route, from the top: proxies that asked to stay in the dialog.
+    routes: Vec<String>,
 }
 
 /// The tag of a peer that answers by hand.
@@ -194,7 +201,10 @@ const CALLED_TAG: &str = ";tag=raw-called";
 impl Dialog {
     /// Of who sent the INVITE that `response` answers.
     pub fn of_caller(response: &str) -> Result<Self> {
-        Self::read(response, ["From", "To"], "")
+        let mut dialog = Self::read(response, ["From", "To"], "")?;
+        // RFC 3261 section 12.1.2.
+        dialog.routes.reverse();
+        Ok(dialog)
     }
 
     /// Of who answers `invite` with [`RawPeer::answer`].
@@ -211,6 +221,7 @@ impl Dialog {
             local: format!("{}{tag}", value(local)?),
             remote: value(remote)?.to_owned(),
             target: target.to_owned(),
+            routes: headers(message, "Record-Route").map(str::to_owned).collect(),
         })
     }
 }
@@ -219,7 +230,10 @@ impl RawPeer {
     /// A response to `request`, with SDP for media at `port` when there is one.
     pub fn answer(&self, request: &str, status: &str, port: Option<u16>) -> Result<String> {
         let mut answer = format!("SIP/2.0 {status}\r\n");
-        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+        for name in ["Via", "Record-Route"] {
+            headers(request, name).for_each(|value| answer.push_str(&format!("{name}: {value}\r\n")));
+        }
+        for name in ["From", "To", "Call-ID", "CSeq"] {
             let value = header(request, name).with_context(|| format!("the request has no {name}"))?;
             let tag = if name == "To" && !value.contains(";tag=") { CALLED_TAG } else { "" };
             answer.push_str(&format!("{name}: {value}{tag}\r\n"));
@@ -229,12 +243,13 @@ impl RawPeer {
 
     /// A request within a dialog; an ACK is that of a 2xx.
     pub fn within(&self, dialog: &Dialog, method: &str, sequence: u32, port: Option<u16>) -> String {
-        let Dialog { call_id, local, remote, target } = dialog;
+        let Dialog { call_id, local, remote, target, routes } = dialog;
+        let routes: String = routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
         let own = call_id.split('@').next().unwrap_or_default();
         let branch = format!("z9hG4bK-{}-{own}-{sequence}-{method}", self.name);
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch}\r\nMax-Forwards: 70\r\nFrom: {local}\r\n\
-             To: {remote}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{}",
+             To: {remote}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{routes}{}",
             self.address,
             self.contact_and_body(port)
         )

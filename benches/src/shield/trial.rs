@@ -1,7 +1,5 @@
 //! One load of calls, beside a flood or not.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use edge_tests::edge::Counters;
 use edge_tests::flood::{Flood, Target};
@@ -13,9 +11,6 @@ use super::Plan;
 use crate::clock::{self, Ticks};
 use crate::processor::{self, Cores};
 use crate::sip::setup;
-
-/// Peers wait for messages, because edge needs their core, too.
-const REST: Duration = Duration::from_millis(10);
 
 /// What is measured, and where.
 pub(super) struct Trial<'a> {
@@ -62,7 +57,7 @@ impl Trial<'_> {
         let flood = flooded.map(start).transpose()?;
         let made = || flood.as_ref().map_or(Ok(0), Flood::made);
         let (seen, ticks, began, made_before) = (self.strange()?, Ticks::now()?, clock::now(), made()?);
-        let setup = setup::between(peers, first, rate, seconds, REST)?;
+        let setup = setup::between(peers, first, rate, seconds)?;
         let lasted = clock::now().duration_since(began).as_secs_f64();
         let (seen, made) = (self.strange()? - seen, made()? - made_before);
         let (stolen, _) = Ticks::now()?.stolen_since(ticks);

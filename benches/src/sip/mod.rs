@@ -3,7 +3,8 @@
 //!
 //! A call is INVITE, 180, 50 ms of ringing, 200, ACK, BYE, 200, with SDP both ways and without RTP, between two SIPp
 //! processes. They share one core, who is measured has another. What a packet costs the kernel before it reaches a
-//! process is in nobody's figure. All are up during the whole run, each in a lab of its own; a round gives each its turn.
+//! process is in nobody's figure. All are up during the whole run, each in a lab of its own; a round gives each its turn, once
+//! nobody is busy any more with what the last one left.
 //!
 //! After the rounds each sets calls up at half of its own highest rate, between two peers that answer at once, and setup times go into
 //! a histogram; then calls stand in an edge of their own, and its memory is looked at.
@@ -23,7 +24,7 @@ pub use report::Report;
 
 use load::Load;
 use report::Row;
-use subject::{Kind, Subject};
+use subject::{Kind, Subject, settle};
 
 use crate::histogram;
 use crate::processor::Cores;
@@ -70,14 +71,17 @@ pub fn run(plan: &Plan) -> Result<Report> {
     for round in 1..=plan.rounds {
         for (subject, row) in subjects.iter().zip(&mut rows) {
             println!("round {round} of {}: {}", plan.rounds, subject.kind.name());
-            let load = Load { rate: plan.rate, seconds: plan.seconds };
+            let load = |rate| {
+                settle(&subjects)?;
+                Load { rate, seconds: plan.seconds }.run(subject, cores)
+            };
             // Caches, pools and interpreters are filled by calls that nobody counts.
-            load.run(subject, cores)?;
-            row.steady.push(load.run(subject, cores)?);
+            load(plan.rate)?;
+            row.steady.push(load(plan.rate)?);
             let search =
                 Search { first: FIRST_RATE, least: 1, most: plan.rate_max.into(), precision: PRECISION };
             let highest = search.highest(row.highest.last().map(|best| best.rate.into()), |rate| {
-                Load { rate: u32::try_from(rate)?, seconds: plan.seconds }.run(subject, cores)
+                load(u32::try_from(rate)?)
             })?;
             row.highest.extend(highest);
         }
@@ -87,6 +91,7 @@ pub fn run(plan: &Plan) -> Result<Report> {
     for (subject, row) in subjects.iter().zip(&mut rows) {
         let Some(highest) = row.highest_rate() else { continue };
         println!("setup: {}", subject.kind.name());
+        settle(&subjects)?;
         let setup = setup::measure(subject, cores, (highest / 2).max(1), plan.seconds)?;
         let name = format!("setup-{}", subject.kind.file_name());
         histogram::write(&directory, &name, &setup.took)?;

@@ -1,9 +1,10 @@
 //! Who is measured: what stands between the two SIPp processes of a lab.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use edge_tests::peers::{Asterisk, NewerDebian, contained, installed, wait_until_listening};
 use edge_tests::process::Process;
 use edge_tests::sipp::SIP_PORT;
@@ -14,6 +15,13 @@ use crate::rtpengine;
 
 const KAMAILIO: &str = include_str!("../../peers/kamailio.cfg");
 const RTPENGINE: &str = include_str!("../../peers/kamailio-rtpengine.cfg");
+
+/// They are looked at so often until they are idle,
+const SETTLING: Duration = Duration::from_millis(500);
+/// and so many times at most: twice as long as any transaction lasts.
+const SETTLING_MAX: u32 = 128;
+/// Who takes less than this part of a core is idle: edge closes its transactions and records meanwhile.
+const IDLE_PART: u32 = 8;
 
 /// The kinds of what can be between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,10 +130,31 @@ impl<'lab> Subject<'lab> {
         }
     }
 
+    /// Lets it run before all else on its core.
+    pub(super) fn prefer(&self) -> Result<()> {
+        self.running.iter().try_for_each(|process| processor::prefer(process.id()))
+    }
+
     /// The time that its processes have spent.
     pub(super) fn spent(&self) -> Result<Duration> {
         self.running.iter().map(|process| processor::spent(process.id())).sum()
     }
+}
+
+/// Waits until nobody is at work any more. Calls that were too many leave transactions that are sent again for half a minute
+/// (RFC 3261 timers B and H), and they share one core: whoever is measured next would have what the last one leaves of it.
+pub(super) fn settle(subjects: &[Subject<'_>]) -> Result<()> {
+    let all = || subjects.iter().map(Subject::spent).sum::<Result<Duration>>();
+    let mut before = all()?;
+    for _ in 0..SETTLING_MAX {
+        thread::sleep(SETTLING);
+        let now = all()?;
+        if now.saturating_sub(before) * IDLE_PART < SETTLING {
+            return Ok(());
+        }
+        before = now;
+    }
+    bail!("somebody is still at work {} s after the last call", SETTLING_MAX / 2)
 }
 
 /// One shard for one core. Ports rest as short as they may, so that there are enough of them at any rate.
