@@ -4,6 +4,7 @@
 //! - [`shield`](mod@shield) is the one about what is for SIP;
 //! - [`payload`] is the rest of it, for the few packets whose payload changes;
 //! - [`steady`] makes one RTP stream of what several sources send;
+//! - [`vlan`] reads a frame with a tag as one without, and puts one on;
 //! - [`abi`] is the layout of the maps, shared with the process that fills them;
 //! - [`wire`] holds the header formats, [`stats`] the sequence and jitter arithmetic of RFC 3550, [`budget`] how many
 //!   packets may come;
@@ -38,4 +39,5 @@ pub mod testing;
 #[cfg(any(test, feature = "testing", feature = "program"))]
 pub mod traffic;
 pub mod verdict;
+pub mod vlan;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! The XDP programs. `edge_media` hands each frame to [`decide`](edge_ebpf::forward::decide) and does what it says; a packet
 //! whose payload is to change goes on to `edge_payload`, one that becomes a part of one stream to `edge_steady`, and what is not media and may be SIP to `edge_shield`, which does
-//! what [`shield`] says.
+//! what [`shield`] says. A frame with a tag goes to `edge_vlan`, and one that is to have one to `edge_tag`.
 
 #![no_std]
 #![no_main]
@@ -8,16 +8,20 @@
 // Only this binary has stages, and looks at the clock.
 #[path = "xdp/clock.rs"]
 mod clock;
+#[path = "xdp/egress.rs"]
+mod egress;
 #[path = "xdp/shield.rs"]
 mod shield_maps;
 #[path = "xdp/stages.rs"]
 mod stages;
 #[path = "xdp/tap.rs"]
 mod tap;
+#[path = "xdp/vlan.rs"]
+mod vlan;
 mod xdp;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX};
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::btf_maps::PerCpuArray;
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
@@ -29,14 +33,15 @@ use edge_ebpf::payload::{self, Done};
 use edge_ebpf::reports;
 use edge_ebpf::shield::{ShieldVerdict, shield};
 use edge_ebpf::steady::{self, Kept};
-use edge_ebpf::verdict::{DropReason, Egress, Verdict};
+use edge_ebpf::verdict::{DropReason, PassReason, Verdict};
 use edge_ebpf::wire::ethernet::{self, Ethernet};
 use edge_ebpf::wire::ipv4::{self, Ipv4};
 use edge_ebpf::wire::ipv6::{self, Ipv6};
 use edge_ebpf::wire::udp::Udp;
+use egress::{TO_BE_TAGGED, act, action, leave};
 use shield_maps::ShieldMaps;
 use xdp::frame::XdpFrame;
-use xdp::maps::{DEVICES, Maps, count, count_at};
+use xdp::maps::{Maps, count, count_at};
 
 /// Whether unexpected sources are logged. Read-only once loaded, so the verifier removes what a 0 leaves unused.
 #[unsafe(no_mangle)]
@@ -63,18 +68,18 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     if let Some(charge) = charge {
         charge.book(&Maps);
     }
-    let (mut verdict, mut action) = act(verdict);
+    let (mut verdict, mut action) = act(&ctx, verdict, work.is_some());
     if let (Verdict::Relay(path), Some(work)) = (verdict, work) {
         stages::hand_over(&ctx, &work, verdict, path.payload, action);
         (verdict, action) = (Verdict::Drop(DropReason::NoStage), XDP_DROP);
     }
-    if let Verdict::Pass(reason) = verdict
-        && reason.may_be_sip()
-    {
+    if verdict.may_be_sip() {
         stages::go_on(&ctx, Stage::Shield, verdict);
     }
+    if verdict == Verdict::Pass(PassReason::Tagged) {
+        stages::enter(&ctx, Stage::Vlan);
+    }
     count(verdict);
-    leave(&ctx, action);
     if DIAGNOSTICS.load() != 0 && is_from_elsewhere(verdict) {
         diagnose(&ctx, &frame);
     }
@@ -93,8 +98,8 @@ pub(crate) fn edge_tap(ctx: XdpContext) -> u32 {
 
 /// The same as `edge_media`, and keeps what was decided. It says nothing itself.
 ///
-/// Written out once more: of a function that both call, the compiler makes an `edge_media` that takes the verifier nearly twice the
-/// instructions, and 40 bytes of stack more.
+/// Written out once more, and otherwise: of a function that both call, the compiler makes an `edge_media` that takes the verifier nearly twice the
+/// instructions, and 40 bytes of stack more; and of the words of `edge_media` it makes one of these that takes as much more.
 #[xdp(frags)]
 pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
@@ -102,24 +107,31 @@ pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
     if let Some(charge) = charge {
         charge.book(&Maps);
     }
-    let (mut verdict, mut action) = act(verdict);
-    let is_as_it_leaves = match &work {
-        Some(work) => !work.tasks.change_it(),
-        None => true,
-    };
-    tap::decided(&ctx, verdict, matches!(verdict, Verdict::Relay(_)) && is_as_it_leaves);
-    if let (Verdict::Relay(path), Some(work)) = (verdict, work) {
-        stages::hand_over(&ctx, &work, verdict, path.payload, action);
-        (verdict, action) = (Verdict::Drop(DropReason::NoStage), XDP_DROP);
+    let action = action(verdict, 0);
+    match (verdict, work) {
+        (Verdict::Relay(path), Some(work)) => {
+            let as_it_leaves = !work.tasks.change_it() && action != TO_BE_TAGGED;
+            tap::decided(&ctx, verdict.counter(), as_it_leaves);
+            stages::hand_over(&ctx, &work, verdict, path.payload, action);
+            lost(DropReason::NoStage)
+        }
+        (Verdict::Relay(_), None) if action == TO_BE_TAGGED => {
+            stages::go_on(&ctx, Stage::TappedTag, verdict);
+            lost(DropReason::NoDevice)
+        }
+        (Verdict::Relay(_) | Verdict::Drop(_) | Verdict::Pass(_), _) => {
+            if verdict == Verdict::Pass(PassReason::Tagged) {
+                stages::enter(&ctx, Stage::TappedVlan);
+            }
+            tap::decided(&ctx, verdict.counter(), matches!(verdict, Verdict::Relay(_)));
+            if verdict.may_be_sip() {
+                stages::go_on(&ctx, Stage::Shield, verdict);
+            }
+            count(verdict);
+            leave(&ctx, action);
+            action
+        }
     }
-    if let Verdict::Pass(reason) = verdict
-        && reason.may_be_sip()
-    {
-        stages::go_on(&ctx, Stage::Shield, verdict);
-    }
-    count(verdict);
-    leave(&ctx, action);
-    action
 }
 
 /// Where packets that are not media go on to: what is for SIP is looked at, everything else passes.
@@ -146,9 +158,7 @@ pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
         Some(Done::Held) => (Verdict::Drop(DropReason::EventHeld).counter(), XDP_DROP),
         None => (stages::handed_on(), XDP_DROP),
     };
-    count_at(counter);
-    leave(&ctx, action);
-    action
+    egress::finish(&ctx, counter, action)
 }
 
 /// Where RTP goes on to that becomes a part of one stream: see [`steady`]. Some go on to `edge_payload` from here.
@@ -168,9 +178,7 @@ pub(crate) fn edge_steady(ctx: XdpContext) -> u32 {
         Some(Kept::Dropped(reason)) => (Verdict::Drop(reason).counter(), XDP_DROP),
         Some(Kept::Unfinished(_)) | None => (stages::handed_on(), XDP_DROP),
     };
-    count_at(counter);
-    leave(&ctx, action);
-    action
+    egress::finish(&ctx, counter, action)
 }
 
 /// Where RTCP goes on to that may be read: see [`reports`]. Some goes on to `edge_rtcp` from here.
@@ -187,9 +195,7 @@ pub(crate) fn edge_reports(ctx: XdpContext) -> u32 {
     } else {
         (stages::handed_on(), action)
     };
-    count_at(counter);
-    leave(&ctx, action);
-    action
+    egress::finish(&ctx, counter, action)
 }
 
 /// Where RTCP goes on to that may speak of one stream; a long one several times.
@@ -209,33 +215,14 @@ pub(crate) fn edge_rtcp(ctx: XdpContext) -> u32 {
         Some(Kept::Dropped(reason)) => (Verdict::Drop(reason).counter(), XDP_DROP),
         None => (stages::handed_on(), XDP_DROP),
     };
-    count_at(counter);
-    leave(&ctx, action);
-    action
+    egress::finish(&ctx, counter, action)
 }
 
-/// A program ends with a packet. What is dropped, or the host's, is not late.
+/// Counts a frame that is relayed and does not get away.
 #[inline(always)]
-fn leave(ctx: &XdpContext, action: u32) {
-    if action == XDP_TX || action == XDP_REDIRECT {
-        clock::end(ctx);
-    }
-}
-
-/// The action for a verdict, and the verdict that was in the end carried out.
-#[inline(always)]
-fn act(verdict: Verdict) -> (Verdict, u32) {
-    match verdict {
-        Verdict::Pass(_) => (verdict, XDP_PASS),
-        Verdict::Drop(_) => (verdict, XDP_DROP),
-        Verdict::Relay(path) => match path.egress {
-            Egress::SameDevice => (verdict, XDP_TX),
-            Egress::Device(slot) => match DEVICES.redirect(slot, u64::from(XDP_DROP)) {
-                Ok(_) => (verdict, XDP_REDIRECT),
-                Err(_) => (Verdict::Drop(DropReason::NoDevice), XDP_DROP),
-            },
-        },
-    }
+pub(crate) fn lost(reason: DropReason) -> u32 {
+    count(Verdict::Drop(reason));
+    XDP_DROP
 }
 
 const fn is_from_elsewhere(verdict: Verdict) -> bool {

@@ -1,8 +1,8 @@
 //! What the decision looks things up in.
 
 use crate::abi::{
-    Address, DigitSlot, DigitTold, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress,
-    NextHopSlot, PROBES_MAX, ProfileSlot, RtcpPlaces, SteadySlot, first_row,
+    Address, DigitSlot, DigitTold, EgressTag, EndpointSlot, EndpointState, MEDIA_ADDRESS_ROWS, MediaAddress,
+    NextHopSlot, PROBES_MAX, ProfileSlot, RtcpPlaces, SteadySlot, VlanKey, first_row,
 };
 use crate::verdict::PassReason;
 
@@ -31,6 +31,18 @@ pub trait Tables {
 
     /// The stream that leaves by an endpoint.
     fn steady(&self, index: u32) -> Option<&SteadySlot>;
+
+    /// Index of the VLAN device whose frames come in with this tag, through this device. None where frames come without.
+    #[inline(always)]
+    fn vlan(&self, _: VlanKey) -> Option<u32> {
+        None
+    }
+
+    /// What frames get that leave by this slot of the devmap. None where devices take them without.
+    #[inline(always)]
+    fn egress_tag(&self, _: u32) -> Option<EgressTag> {
+        None
+    }
 
     /// Tells userspace of a digit, if there is room; it is counted, when there is none.
     fn tell(&self, told: &DigitTold);

@@ -46,13 +46,14 @@ pub(crate) use declare_reasons as reasons;
 reasons! {
     /// Why a packet goes on to the host untouched.
     PassReason {
-        NotIp = 0, "not_ip", "neither IPv4 nor IPv6: ARP, VLAN and the like";
+        NotIp = 0, "not_ip", "neither IPv4 nor IPv6: ARP and the like";
         NotUdp = 1, "not_udp", "IP, but not UDP";
         LaterFragment = 2, "later_fragment", "a fragment without a UDP header; the host may reassemble it";
         NotMedia = 3, "not_media", "UDP to an address or port that is not for media";
         Incomplete = 4, "incomplete", "too short to tell what it is";
         OtherDevice = 5, "other_device", "for a media port, but not through the device of its realm: nobody answers";
         ExtensionHeaders = 6, "extension_headers", "IPv6 with extension headers, which no media sender uses";
+        Tagged = 7, "tagged", "tagged for a VLAN that no realm is in, or twice";
     }
 }
 
@@ -63,7 +64,7 @@ impl PassReason {
     pub const fn may_be_sip(self) -> bool {
         match self {
             Self::NotUdp | Self::LaterFragment | Self::NotMedia | Self::ExtensionHeaders => true,
-            Self::NotIp | Self::Incomplete | Self::OtherDevice => false,
+            Self::NotIp | Self::Incomplete | Self::OtherDevice | Self::Tagged => false,
         }
     }
 }
@@ -254,6 +255,13 @@ impl RelayPath {
 }
 
 impl Verdict {
+    /// Whether it is the host's, and may reach a socket for SIP.
+    #[inline(always)]
+    #[must_use]
+    pub const fn may_be_sip(self) -> bool {
+        matches!(self, Self::Pass(reason) if reason.may_be_sip())
+    }
+
     /// Index of its counter; stable for a given ABI version.
     #[inline(always)]
     #[must_use]

@@ -16,6 +16,7 @@
 //! | [`DIGITS_TOLD`] | in order: a ring buffer | the kernel |
 //! | [`DEVICES`] | slot that a next hop names | userspace, at start |
 //! | [`STAGES`] | [`Stage`] | userspace, at start; one array for each load of the program |
+//! | [`VLANS`], [`TAGS`] | [`VlanKey`], slot of `DEVICES` | userspace, at start; of one load of the program, as `STAGES` |
 //!
 //! | [`TAP`], [`WATCHED`] | - , endpoint | the kernel, userspace; of one load of the program, as `STAGES` |
 //!
@@ -45,6 +46,7 @@ mod stamp;
 mod state;
 mod steady;
 mod tap;
+mod vlan;
 mod word;
 
 pub use address::Address;
@@ -76,6 +78,7 @@ pub use stamp::{STAMP, stamped};
 pub use state::{DROP_SLOTS, EndpointState};
 pub use steady::{Former, Offsets, Reached, Reported, Source, SteadySlot};
 pub use tap::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFrame, WATCHED_MAX};
+pub use vlan::{EgressTag, VlanKey};
 pub use word::Word;
 
 /// Version of everything in this module; part of the directory that the maps are pinned under.
@@ -107,6 +110,10 @@ pub const COUNTERS: &str = "COUNTERS";
 pub const LATENCIES: &str = "LATENCIES";
 /// Name of the devmap that redirects use.
 pub const DEVICES: &str = "DEVICES";
+/// Name of the map from [`VlanKey`]s to VLAN devices.
+pub const VLANS: &str = "VLANS";
+/// Name of the map of [`EgressTag`]s.
+pub const TAGS: &str = "TAGS";
 /// Name of the ring of [`TappedFrame`]s.
 pub const TAP: &str = "TAP";
 /// Name of the map whose keys are the endpoints that a capture watches.
@@ -133,7 +140,7 @@ pub const DEVICES_MAX: u32 = 64;
 /// Slots of [`COUNTERS`]; reasons keep their slot for ever, so there are gaps.
 pub const COUNTERS_MAX: u32 = 192;
 /// Slots of [`STAGES`].
-pub const STAGES_MAX: u32 = 8;
+pub const STAGES_MAX: u32 = 16;
 
 /// What a process that finds the maps must know before it touches the others.
 #[derive(Debug, Default)]

@@ -18,13 +18,35 @@ pub enum Stage {
     Rtcp = 3,
     /// Reads what RTCP reports. Without it RTCP is dropped.
     Reports = 4,
-    /// Decides about media as the media program does, behind the tap of a capture. There only while one runs.
+    /// Decides about frames with a tag. Without it they pass to the host.
+    Vlan = 5,
+    /// Puts a tag on what leaves into a VLAN. Without it that is dropped.
+    Tag = 6,
+    /// Decides about media as the media program does, behind the tap of a capture. There only while one runs, as the other tapped ones.
     TappedMedia = 7,
+    /// Looks at what is for SIP in a frame with a tag. Without it everything passes.
+    TaggedShield = 8,
+    /// As [`Vlan`](Self::Vlan).
+    TappedVlan = 9,
+    /// As [`Tag`](Self::Tag).
+    TappedTag = 10,
 }
 
 impl Stage {
     /// Every stage that is always there, in the order of its slot.
-    pub const ALL: &[Self] = &[Self::Shield, Self::Payload, Self::Steady, Self::Rtcp, Self::Reports];
+    pub const ALL: &[Self] = &[
+        Self::Shield,
+        Self::Payload,
+        Self::Steady,
+        Self::Rtcp,
+        Self::Reports,
+        Self::Vlan,
+        Self::Tag,
+        Self::TaggedShield,
+    ];
+
+    /// The stages behind the tap of a capture, beside the others.
+    pub const TAPPED: &[Self] = &[Self::TappedMedia, Self::TappedVlan, Self::TappedTag];
 
     /// Its slot of [`STAGES`](super::STAGES).
     #[inline(always)]
@@ -42,7 +64,12 @@ impl Stage {
             Self::Steady => "edge_steady",
             Self::Rtcp => "edge_rtcp",
             Self::Reports => "edge_reports",
+            Self::Vlan => "edge_vlan",
+            Self::Tag => "edge_tag",
+            Self::TaggedShield => "edge_tagged_shield",
             Self::TappedMedia => "edge_media_tapped",
+            Self::TappedVlan => "edge_vlan_tapped",
+            Self::TappedTag => "edge_tag_tapped",
         }
     }
 }

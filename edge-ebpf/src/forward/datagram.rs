@@ -13,8 +13,8 @@ use crate::wire::octet::Sharing;
 use crate::wire::rtcp::{self, Rtcp};
 use crate::wire::rtp::{self, Rtp};
 use crate::wire::udp::{self, Udp};
-use crate::wire::udptl;
 use crate::wire::{Payload, Stream};
+use crate::wire::{udptl, vlan};
 
 const IP_OFFSET: usize = ethernet::LEN;
 /// Where the payload of a datagram without IP options lies.
@@ -69,6 +69,7 @@ impl Datagram {
         let (ip, udp) = match ethernet.kind.get() {
             ethernet::IPV4 => v4(frame)?,
             ethernet::IPV6 => v6(frame)?,
+            vlan::CUSTOMER => return Err(PassReason::Tagged),
             _ => return Err(PassReason::NotIp),
         };
         let port = udp.destination.get();

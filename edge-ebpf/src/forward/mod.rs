@@ -22,7 +22,8 @@ use crate::reports;
 use crate::stats::Arrival;
 use crate::steady::{self, Kept};
 use crate::tables::Tables;
-use crate::verdict::{DropReason, Egress, RelayPath, Verdict};
+use crate::verdict::{DropReason, Egress, PassReason, RelayPath, Verdict};
+use crate::vlan;
 use crate::wire::{Payload, Stream, udp};
 pub use charge::{Charge, Charged};
 use datagram::{Datagram, Media, V4_PAYLOAD_OFFSET, V6_PAYLOAD_OFFSET};
@@ -40,8 +41,28 @@ pub struct Decision {
 
 /// Decides about one frame, and rewrites it when it is to be relayed: all of it, for hosts that do not have to divide it.
 #[inline(always)]
-pub fn forward(frame: &mut impl Frame, tables: &impl Tables) -> Verdict {
-    let Decision { verdict, work, charge } = decide(frame, tables);
+pub fn forward<F: Frame>(frame: &mut F, tables: &impl Tables) -> Verdict {
+    let mut decision = decide(frame, tables);
+    let mut vid = 0;
+    if decision.verdict == Verdict::Pass(PassReason::Tagged) {
+        match vlan::network(frame, tables) {
+            Ok(network) => (decision, vid) = (vlan::decide(frame, tables, network), network.vid),
+            Err(reason) => return Verdict::Pass(reason),
+        }
+    }
+    match carry_out(frame, tables, decision) {
+        Verdict::Relay(path) => match vlan::leave(frame, tables, path, vid) {
+            Ok(()) => Verdict::Relay(path),
+            Err(reason) => Verdict::Drop(reason),
+        },
+        verdict @ (Verdict::Pass(_) | Verdict::Drop(_)) => verdict,
+    }
+}
+
+/// Counts, and does what is still to be done to the payload.
+#[inline(always)]
+fn carry_out(frame: &mut impl Frame, tables: &impl Tables, decision: Decision) -> Verdict {
+    let Decision { verdict, work, charge } = decision;
     if let Some(charge) = charge {
         charge.book(tables);
     }
@@ -96,7 +117,7 @@ pub fn decide(frame: &mut impl Frame, tables: &impl Tables) -> Decision {
     }
 }
 
-/// Index of the endpoint that a frame comes to, when it is media for one of ours.
+/// Index of the endpoint that a frame without a tag comes to, when it is media for one of ours.
 #[inline(always)]
 pub fn endpoint_of(frame: &impl Frame, tables: &impl Tables) -> Option<u32> {
     Datagram::parse(frame, tables).ok().map(|datagram| datagram.endpoint)

@@ -125,7 +125,7 @@ fn passed() -> Vec<Case> {
     vec![
         passes("arp", NotIp, &packet().with(|p| p.kind = 0x0806)),
         passes("ipv4_in_ipv6_frame", NotIp, &packet().with(|p| p.kind = 0x86dd)),
-        passes("vlan", NotIp, &packet().with(|p| p.vlan = Some(5))),
+        passes("vlan", Tagged, &packet().with(|p| p.vlan = Some(5))),
         passes("ip_version_six_in_ipv4_frame", NotIp, &packet().with(|p| p.version_ihl = Some(0x65))),
         passes("tcp_to_media_port", NotUdp, &packet().with(|p| p.protocol = 6)),
         passes("icmp", NotUdp, &packet().with(|p| p.protocol = 1)),

@@ -7,9 +7,9 @@ use core::cell::RefCell;
 use zerocopy::IntoBytes;
 
 use crate::abi::{
-    Address, DigitOrder, DigitSlot, DigitTold, Endpoint, EndpointSlot, EndpointState, FLAG_RTCP_APART,
-    FLAG_RTCP_SECOND, FLAG_STEADY, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot, Profile,
-    ProfileSlot, RtcpPlace, RtcpPlaces, SteadySlot, first_row,
+    Address, DigitOrder, DigitSlot, DigitTold, EgressTag, Endpoint, EndpointSlot, EndpointState,
+    FLAG_RTCP_APART, FLAG_RTCP_SECOND, FLAG_STEADY, MEDIA_ADDRESS_ROWS, MediaAddress, NextHop, NextHopSlot,
+    Profile, ProfileSlot, RtcpPlace, RtcpPlaces, SteadySlot, VlanKey, first_row,
 };
 use crate::tables::Tables;
 
@@ -73,6 +73,10 @@ pub struct Scene {
     pub order: Option<DigitOrder>,
     /// SSRC of the one stream that each leg is sent, if it is: the carrier's and the PBX's.
     pub steady: [Option<u32>; 2],
+    /// VLANs that frames come in from, each with the index of its device.
+    pub vlans: Vec<(VlanKey, u32)>,
+    /// Slots that the devmap leaves empty, each with the tag of what leaves by it.
+    pub tags: Vec<(u32, EgressTag)>,
 }
 
 /// A locally administered MAC that ends in `last`.
@@ -119,7 +123,19 @@ impl Scene {
         }
         let profiles = vec![None; PROFILES as usize];
         let (order, steady) = (None, [None; 2]);
-        Self { media_addresses, endpoints, torn: None, next_hops, profiles, apart: vec![], order, steady }
+        let (apart, vlans, tags) = (vec![], vec![], vec![]);
+        Self {
+            media_addresses,
+            endpoints,
+            torn: None,
+            next_hops,
+            profiles,
+            apart,
+            order,
+            steady,
+            vlans,
+            tags,
+        }
     }
 
     /// This scene with a change to the endpoint that faces the carrier.
@@ -304,6 +320,8 @@ pub struct MemoryTables {
     rtcp_places: Vec<RtcpPlaces>,
     digits: Vec<DigitSlot>,
     steady: Vec<SteadySlot>,
+    vlans: Vec<(VlanKey, u32)>,
+    tags: Vec<(u32, EgressTag)>,
     /// What was told, in order.
     pub told: RefCell<Vec<DigitTold>>,
 }
@@ -319,6 +337,8 @@ impl From<&Scene> for MemoryTables {
             rtcp_places: (0..ENDPOINTS).map(|index| scene.rtcp_places(index)).collect(),
             digits: (0..ENDPOINTS).map(|index| scene.digit_slot(index)).collect(),
             steady: (0..ENDPOINTS).map(|index| scene.steady_slot(index)).collect(),
+            vlans: scene.vlans.clone(),
+            tags: scene.tags.clone(),
             told: RefCell::default(),
         }
     }
@@ -355,6 +375,14 @@ impl Tables for MemoryTables {
 
     fn steady(&self, index: u32) -> Option<&SteadySlot> {
         self.steady.get(index as usize)
+    }
+
+    fn vlan(&self, key: VlanKey) -> Option<u32> {
+        self.vlans.iter().find(|(found, _)| *found == key).map(|(_, ifindex)| *ifindex)
+    }
+
+    fn egress_tag(&self, slot: u32) -> Option<EgressTag> {
+        self.tags.iter().find(|(found, _)| *found == slot).map(|(_, tag)| *tag)
     }
 
     fn tell(&self, told: &DigitTold) {

@@ -13,6 +13,7 @@ pub mod rtp;
 pub mod tcp;
 pub mod udp;
 pub mod udptl;
+pub mod vlan;
 
 /// Which of a port pair a packet belongs to (RFC 3550 section 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! The maps of [`edge_ebpf::abi`]. Their sizes here are the smallest; userspace sets the real ones at load.
 
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
-use aya_ebpf::btf_maps::{Array, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::DevMap;
 use edge_ebpf::abi::{
     COUNTERS_MAX, DEVICES_MAX, DIGITS_TOLD_BYTES, DigitSlot, DigitTold, EndpointSlot, EndpointState,
     MEDIA_ADDRESS_ROWS, MediaAddress, Meta, NEXT_HOPS_MAX, NextHopSlot, PROFILES_MAX, ProfileSlot,
-    RtcpPlaces, SteadySlot, Word,
+    RtcpPlaces, SteadySlot, VlanKey, Word,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::{DIGITS_LOST, Verdict};
@@ -34,6 +34,8 @@ pub(crate) static DIGITS: Array<DigitSlot, 1, SHARED> = Array::new();
 pub(crate) static STEADY: Array<SteadySlot, 1, SHARED> = Array::new();
 #[btf_map]
 pub(crate) static DIGITS_TOLD: RingBuf<DigitTold, { DIGITS_TOLD_BYTES as usize }> = RingBuf::new();
+#[btf_map]
+pub(crate) static VLANS: HashMap<VlanKey, u32, { DEVICES_MAX as usize }> = HashMap::new();
 #[btf_map]
 pub(crate) static COUNTERS: PerCpuArray<Word, { COUNTERS_MAX as usize }> = PerCpuArray::new();
 #[map]
@@ -81,6 +83,12 @@ impl Tables for Maps {
     #[inline(always)]
     fn steady(&self, index: u32) -> Option<&SteadySlot> {
         STEADY.get(index)
+    }
+
+    #[inline(always)]
+    fn vlan(&self, key: VlanKey) -> Option<u32> {
+        // SAFETY: the map is filled before the program is attached, and not changed after that.
+        unsafe { VLANS.get(&key) }.copied()
     }
 
     #[inline(always)]

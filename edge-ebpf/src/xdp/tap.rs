@@ -10,7 +10,7 @@ use aya_ebpf::programs::XdpContext;
 use edge_ebpf::abi::{TAP_RING_BYTES, TAPPED_ARRIVAL, TAPPED_BYTES_MAX, TappedFrame, WATCHED_MAX, Word};
 use edge_ebpf::forward::endpoint_of;
 use edge_ebpf::frame::Frame;
-use edge_ebpf::verdict::Verdict;
+use edge_ebpf::vlan::{self, Untagged};
 use edge_ebpf::wire::ethernet;
 
 use crate::xdp::frame::XdpFrame;
@@ -30,8 +30,13 @@ static TAPPED: PerCpuArray<[Word; 2], 1> = PerCpuArray::new();
 pub(crate) fn arrival(ctx: &XdpContext) {
     let Some([arrived, endpoint]) = TAPPED.get(0) else { return };
     arrived.store(0);
-    let frame = XdpFrame::new(ctx);
-    let Some(index) = endpoint_of(&frame, &Maps) else { return };
+    let mut frame = XdpFrame::new(ctx);
+    let plain = endpoint_of(&frame, &Maps);
+    let tagged = || {
+        let network = vlan::network(&frame, &Maps).ok()?;
+        endpoint_of(&Untagged::new(&mut frame, network), &Maps)
+    };
+    let Some(index) = plain.or_else(tagged) else { return };
     // SAFETY: the value is not read; who takes an entry away while this runs has one frame more.
     if unsafe { WATCHED.get(&index) }.is_none() {
         return;
@@ -45,10 +50,10 @@ pub(crate) fn arrival(ctx: &XdpContext) {
 
 /// Keeps what was decided about that frame, with its bytes where it leaves as it is now.
 #[inline(always)]
-pub(crate) fn decided(ctx: &XdpContext, verdict: Verdict, as_it_leaves: bool) {
+pub(crate) fn decided(ctx: &XdpContext, counter: u32, as_it_leaves: bool) {
     let Some([arrived, _]) = TAPPED.get(0) else { return };
     if arrived.load() != 0 {
-        keep(ctx, verdict.counter(), as_it_leaves);
+        keep(ctx, counter, as_it_leaves);
     }
 }
 

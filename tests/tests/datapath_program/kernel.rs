@@ -1,6 +1,6 @@
 //! The loaded program and its maps, under `BPF_PROG_TEST_RUN`.
 
-use aya::maps::{Array, DevMap, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
+use aya::maps::{Array, DevMap, HashMap, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi;
@@ -108,11 +108,33 @@ impl Kernel {
             let bytes: [u8; size_of::<abi::NextHopSlot>()] = transmute!(scene.next_hop_slot(row));
             next_hops.set(row, bytes, 0).expect("the row exists");
         }
+        self.set_vlans(scene);
         let mut profiles: Array<_, [u8; size_of::<abi::ProfileSlot>()]> =
             self.map(abi::PROFILES).try_into().expect("an array");
         for (row, _) in (0..).zip(&scene.profiles) {
             let bytes: [u8; size_of::<abi::ProfileSlot>()] = transmute!(scene.profile_slot(row));
             profiles.set(row, bytes, 0).expect("the row exists");
+        }
+    }
+
+    /// Networks behind a tag; those of the scene before are forgotten.
+    fn set_vlans(&mut self, scene: &Scene) {
+        let mut vlans: HashMap<_, [u8; size_of::<abi::VlanKey>()], u32> =
+            self.map(abi::VLANS).try_into().expect("a hash map");
+        let former: Vec<_> = vlans.keys().collect::<Result<_, _>>().expect("the keys can be read");
+        for key in former {
+            vlans.remove(&key).expect("the key is there");
+        }
+        for (key, ifindex) in &scene.vlans {
+            let key: [u8; size_of::<abi::VlanKey>()] = transmute!(*key);
+            vlans.insert(key, ifindex, 0).expect("there is room");
+        }
+        let mut tags: Array<_, [u8; size_of::<abi::EgressTag>()]> =
+            self.map(abi::TAGS).try_into().expect("an array");
+        for slot in 0..tags.len() {
+            let tag = scene.tags.iter().find(|(found, _)| *found == slot).map(|(_, tag)| *tag);
+            let bytes: [u8; size_of::<abi::EgressTag>()] = transmute!(tag.unwrap_or_default());
+            tags.set(slot, bytes, 0).expect("the slot exists");
         }
     }
 

@@ -18,7 +18,8 @@ use edge_ebpf::tables::Tables;
 use edge_ebpf::testing::Family::{V4, V6};
 use edge_ebpf::testing::{
     BytesFrame, CARRIER, CARRIER_V6, Case, Family, INGRESS, LOCAL_A, LOCAL_A_V6, LOCAL_B, LOCAL_B_V6,
-    MemoryTables, PBX, PBX_V6, Packet, Scene, Tally, UdpChecksum, cases, rtcp, rtp,
+    MemoryTables, PBX, PBX_V6, Packet, Scene, Tally, UdpChecksum, VID, cases, rtcp, rtp, tagged,
+    tagged_cases, vlans,
 };
 use edge_ebpf::verdict::{DropReason, Verdict};
 
@@ -29,6 +30,15 @@ use kernel::{ENDPOINTS, Kernel};
 fn every_case() {
     let mut kernel = Kernel::load();
     for case in cases() {
+        run(&mut kernel, &case);
+    }
+}
+
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn every_case_between_vlans() {
+    let mut kernel = Kernel::load();
+    for case in tagged_cases() {
         run(&mut kernel, &case);
     }
 }
@@ -69,13 +79,42 @@ fn generated_frames_of_both_families_are_decided_alike() {
     }
 }
 
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn generated_frames_with_tags_are_decided_alike() {
+    let mut kernel = Kernel::load();
+    let ways = [(false, false), (true, false), (false, true), (true, true)];
+    let families = [(V4, V4), (V4, V6), (V6, V4), (V6, V6)];
+    for ((came, leaves), families) in ways.into_iter().zip(families).chain([((true, true), (V4, V4))]) {
+        let scene = vlans(Scene::between(families.0, families.1), came, leaves);
+        // Of five frames two have the right tag, if one is right.
+        let tag = |random: &mut Random, frame: Vec<u8>| match random.below(5) {
+            0 => frame,
+            1 => tagged(&frame, u16::from(random.byte()) & 7),
+            2 => tagged(&tagged(&frame, VID), VID),
+            _ => tagged(&frame, if came { VID } else { 0 }),
+        };
+        agree_on(&mut kernel, &scene, families, tag);
+    }
+}
+
 fn agree(kernel: &mut Kernel, scene: &Scene, families: (Family, Family)) {
+    agree_on(kernel, scene, families, |_, frame| frame);
+}
+
+fn agree_on(
+    kernel: &mut Kernel,
+    scene: &Scene,
+    families: (Family, Family),
+    change: impl Fn(&mut Random, Vec<u8>) -> Vec<u8>,
+) {
     kernel.set(scene);
     let tables = MemoryTables::from(scene);
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut relayed = 0;
     for number in 0..5000 {
         let frame = random.frame(families);
+        let frame = change(&mut random, frame);
         let host = decide(&tables, &frame);
         let loaded = kernel.run(&frame);
         assert_eq!(
