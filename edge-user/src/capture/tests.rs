@@ -6,7 +6,7 @@ use crate::datapath::{AttachMode, MediaHost};
 fn devices() -> Vec<Attached> {
     let mode = MediaHost::Xdp(AttachMode::Native);
     [("outside", 3), ("inside", 4)]
-        .map(|(device, ifindex)| Attached { device: device.to_owned(), ifindex, mode })
+        .map(|(device, ifindex)| Attached { device: device.to_owned(), ifindex, mode, below: None })
         .into()
 }
 

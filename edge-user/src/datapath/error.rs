@@ -153,6 +153,16 @@ pub enum DatapathError {
         /// Why.
         source: Box<aya::maps::xdp::XdpMapError>,
     },
+    /// A VLAN that XDP cannot serve in the driver.
+    #[error(
+        "VLAN device `{device}` cannot have native XDP: {problem}; or write mode = \"auto\" or \"generic\" in [xdp]"
+    )]
+    Vlan {
+        /// The device.
+        device: String,
+        /// Why.
+        problem: VlanProblem,
+    },
     /// More than the tables hold.
     #[error("{what}: {value} is more than the {max} that fit")]
     TooMany {
@@ -169,6 +179,32 @@ pub enum DatapathError {
     /// Netlink failed.
     #[error("netlink: {0}")]
     Netlink(#[from] io::Error),
+}
+
+/// Why a VLAN cannot be served on the device below it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VlanProblem {
+    /// The device below is in another network namespace.
+    #[error("the device below it is in another network namespace: have both in this one")]
+    Elsewhere,
+    /// Its tags are those of a provider (802.1ad).
+    #[error("its tags are 802.1ad's, and edge reads those of 802.1Q: make it with `protocol 802.1Q`")]
+    Provider,
+    /// It is a VLAN within a VLAN.
+    #[error("`{below}`, which it is on, is a VLAN's, too, and edge reads one tag")]
+    Stacked {
+        /// The device below.
+        below: String,
+    },
+    /// The device below takes tags off before XDP sees a frame.
+    #[error(
+        "`{below}` takes tags off before XDP sees a frame: `ethtool -K {below} rxvlan off`, and of a veth also \
+         `ethtool -K PEER txvlan off` at its other end"
+    )]
+    Stripped {
+        /// The device below.
+        below: String,
+    },
 }
 
 impl DatapathError {

@@ -14,7 +14,7 @@ use edge_ebpf::stats::largest_of;
 use super::netlink::Device;
 use super::pins::{Pins, map_error};
 use super::relay::TableFiles;
-use super::{DatapathError, sys};
+use super::{DatapathError, ports, sys};
 
 /// A row as it lies in the map: the sum, and the buckets.
 pub(super) type Row = [u64; 1 + LATENCY_BUCKETS];
@@ -36,7 +36,8 @@ pub struct AddedLatency {
 }
 
 /// The latencies of a node by device, from its pinned maps, or else from the tables of a userspace relay. `devices` are those of its
-/// realms, each once, in the order of the file; one whose packets nobody has measured is left out.
+/// realms, each once, in the order of the file; one whose packets nobody has measured is left out. Those of a VLAN are
+/// measured on the device below it.
 ///
 /// # Errors
 /// [`DatapathError`] when they are there and cannot be read.
@@ -50,8 +51,8 @@ pub fn read_latencies<'a>(
     if pins.map(LATENCIES).exists() {
         let map = Map::from_map_data(pins.open_map(LATENCIES)?);
         let rows: Rows<MapData> = map.and_then(Rows::try_from).map_err(failed)?;
-        let of = |device: &'a str| measured(&rows, device).transpose();
-        return devices.filter_map(of).collect();
+        let of = |device: &String| measured(&rows, device).transpose();
+        return ports::with_those_below(devices)?.iter().filter_map(of).collect();
     }
     let rows = TableFiles::at(run_dir).latencies()?;
     Ok(devices.zip(&rows).filter_map(|(device, row)| latency(device, row)).collect())

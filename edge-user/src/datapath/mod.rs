@@ -19,6 +19,7 @@ mod layout;
 mod netlink;
 mod next_hops;
 mod pins;
+mod ports;
 mod profiles;
 mod program;
 mod relay;
@@ -38,7 +39,7 @@ use edge_core::policy::Realm;
 
 pub use counters::{Counter, CounterKind, read_counters};
 pub use digits::{DigitEars, DigitNews, Heard};
-pub use error::{DatapathError, InstallError};
+pub use error::{DatapathError, InstallError, VlanProblem};
 pub use latency::{AddedLatency, read_latencies};
 pub use program::{AttachMode, Attached, MediaHost, OBJECT};
 pub use shield::ShieldTables;

@@ -20,6 +20,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
 use super::{AttachMode, DatapathError};
+use crate::host::Vlan;
 
 /// An Ethernet device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,10 @@ pub(super) struct Device {
     /// Bytes of an IP packet that it takes.
     pub(super) mtu: u16,
     /// Whether XDP_TX delivers. A veth wakes its peer for such frames only when the peer has a program, too; what is
-    /// redirected to it arrives.
+    /// redirected to it arrives. Of a VLAN device it is that of the device below.
     pub(super) turns_back: bool,
+    /// What it is, when it is a VLAN's.
+    pub(super) vlan: Option<Vlan>,
 }
 
 /// Where packets to an address go first.
@@ -69,6 +72,16 @@ impl Netlink {
     pub(super) fn device(&mut self, name: &str) -> Result<Device, DatapathError> {
         let mut request = LinkMessage::default();
         request.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        self.described(name, request)
+    }
+
+    /// The device with this index.
+    pub(super) fn device_at(&mut self, ifindex: u32) -> Result<Device, DatapathError> {
+        let name = self.device_name(ifindex);
+        self.described(&name, at(ifindex))
+    }
+
+    fn described(&mut self, name: &str, request: LinkMessage) -> Result<Device, DatapathError> {
         let link = match self.link(request) {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {
                 return Err(DatapathError::NoDevice { device: name.to_owned() });
@@ -80,15 +93,15 @@ impl Netlink {
             _ => None,
         });
         let mac = mac.ok_or_else(|| DatapathError::NotEthernet { device: name.to_owned() })?;
-        let (name, ifindex, turns_back) = (name.to_owned(), link.header.index, !is_veth(&link));
-        Ok(Device { name, ifindex, mac, mtu: mtu(&link), turns_back })
+        let (name, ifindex, vlan) = (name.to_owned(), link.header.index, Vlan::of(&link));
+        let below = vlan.and_then(|vlan| vlan.below).map(|below| self.link(at(below))).transpose()?;
+        let turns_back = !is_veth(below.as_ref().unwrap_or(&link));
+        Ok(Device { name, ifindex, mac, mtu: mtu(&link), turns_back, vlan })
     }
 
     /// How an XDP program is attached to a device; `None` when none is.
     pub(super) fn xdp_mode(&mut self, ifindex: u32) -> io::Result<Option<AttachMode>> {
-        let mut request = LinkMessage::default();
-        request.header.index = ifindex;
-        let link = self.link(request)?;
+        let link = self.link(at(ifindex))?;
         let attached = link.attributes.iter().find_map(|attribute| match attribute {
             LinkAttribute::Xdp(xdp) => xdp.iter().find_map(|field| match field {
                 LinkXdp::Attached(attached) => Some(*attached),
@@ -167,9 +180,7 @@ impl Netlink {
 
     /// Name of a device, for messages.
     pub(super) fn device_name(&mut self, ifindex: u32) -> String {
-        let mut request = LinkMessage::default();
-        request.header.index = ifindex;
-        let name = self.link(request).ok().and_then(|link| {
+        let name = self.link(at(ifindex)).ok().and_then(|link| {
             link.attributes.into_iter().find_map(|attribute| match attribute {
                 LinkAttribute::IfName(name) => Some(name),
                 _ => None,
@@ -225,6 +236,12 @@ impl Netlink {
             }
         }
     }
+}
+
+fn at(ifindex: u32) -> LinkMessage {
+    let mut request = LinkMessage::default();
+    request.header.index = ifindex;
+    request
 }
 
 fn neighbour_message(hop: RouteHop) -> NeighbourMessage {

@@ -254,7 +254,7 @@ impl NextHops {
     }
 
     fn write(&self, devices: &[Device], row: &Row) {
-        let Device { name: _, ifindex, mac, mtu, turns_back } = &devices[row.device];
+        let Device { name: _, ifindex, mac, mtu, turns_back, vlan: _ } = &devices[row.device];
         // No frame comes in through interface 0: this one is always redirected to.
         let turned_back_at = if *turns_back { *ifindex } else { 0 };
         #[expect(clippy::cast_possible_truncation, reason = "there are fewer than DEVICES_MAX devices")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use aya::maps::{Array, DevMap, Map, MapData, ProgramArray};
+use aya::maps::{Array, Map, MapData, ProgramArray};
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
 use aya::programs::xdp::{XdpLink, XdpLinkId, XdpMode};
 use aya::programs::{ProgramError, Xdp};
@@ -13,8 +13,8 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{
-    ABI_VERSION, DEVICES, DEVICES_MAX, DIGITS, ENDPOINTS, LATENCIES, MEDIA_ADDRESSES, MediaAddress,
-    RTCP_PLACES, STAGES, STATES, STEADY, Stage, stamped,
+    ABI_VERSION, DEVICES_MAX, DIGITS, ENDPOINTS, LATENCIES, MEDIA_ADDRESSES, MediaAddress, RTCP_PLACES,
+    STAGES, STATES, STEADY, Stage, stamped,
 };
 use zerocopy::transmute;
 
@@ -22,6 +22,7 @@ use super::error::is_busy;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
 use super::pins::{PINNED_MAPS, Pins, map_error, remove_file};
+use super::ports::{self, Below, Ports};
 use super::{DatapathError, latency, stages, sys};
 
 /// The compiled XDP program, an ELF object; empty when this crate was built without it.
@@ -88,6 +89,8 @@ pub struct Attached {
     pub ifindex: u32,
     /// By whom, and how.
     pub mode: MediaHost,
+    /// The device with the program, when it is the one below this VLAN's.
+    pub below: Option<String>,
 }
 
 /// The devices of all realms, each once, in the order of the configuration.
@@ -111,7 +114,7 @@ pub(super) struct Program {
     ebpf: Ebpf,
     /// What it jumps through, and where that is pinned.
     stages: (ProgramArray<MapData>, PathBuf),
-    attached: Vec<Attached>,
+    ports: Ports,
     diagnostics: bool,
 }
 
@@ -124,16 +127,18 @@ impl Program {
         Ok(program)
     }
 
-    /// Loads a program for the place of one that runs on these pins, with stages of its own and one more.
+    /// Loads a program for the place of one that runs on these pins, with stages of its own and more.
     pub(super) fn load_beside(
         pins: &Pins,
         layout: &Layout,
+        ports: &Ports,
         name: &'static str,
-        stage: Stage,
+        stages: &[Stage],
     ) -> Result<Self, DatapathError> {
         let mut program = Self::open(pins, layout, false)?;
+        ports.write_vlans(&mut program)?;
         let Self { ebpf, stages: (array, _), .. } = &mut program;
-        stages::add(ebpf, array, stage)?;
+        stages.iter().try_for_each(|stage| stages::add(ebpf, array, *stage))?;
         program.xdp(name)?.load().map_err(program_error)?;
         Ok(program)
     }
@@ -161,7 +166,7 @@ impl Program {
         loader.map_pin_path(STAGES, &pin);
         let mut ebpf = loader.load(OBJECT).map_err(Box::new)?;
         let stages = (stages::load(&mut ebpf)?, pin);
-        Ok(Self { ebpf, stages, attached: Vec::new(), diagnostics })
+        Ok(Self { ebpf, stages, ports: Ports::default(), diagnostics })
     }
 
     /// Attaches the program to `devices`, replacing what an earlier run left in their links, and detaches it
@@ -172,17 +177,10 @@ impl Program {
         devices: &[Device],
         mode: Option<AttachMode>,
     ) -> Result<(), DatapathError> {
-        self.write_devices(devices)?;
-        latency::make_rows(self.map(LATENCIES)?, devices)?;
-        for link in pins.links()? {
-            if devices.iter().all(|device| pins.link(&device.name) != link) {
-                tracing::warn!(link = %link.display(), "detached from a device that no realm names any more");
-                remove_file(&link)?;
-            }
-        }
+        let below = ports::below(devices)?;
         match mode {
-            Some(mode) => self.attach_all(pins, devices, mode)?,
-            None => self.attach_best(pins, devices)?,
+            Some(mode) => self.attach_all(pins, Ports::new(mode, devices, &below)?, mode)?,
+            None => self.attach_best(pins, devices, &below)?,
         }
         let (_, pin) = &self.stages;
         stages::keep_only(pins, pin)
@@ -190,37 +188,51 @@ impl Program {
 
     /// Native on all devices, or generic on all: a native program cannot redirect to a device whose driver has no XDP.
     /// What an earlier run had is kept, so that its media has no gap.
-    fn attach_best(&mut self, pins: &Pins, devices: &[Device]) -> Result<(), DatapathError> {
+    fn attach_best(&mut self, pins: &Pins, devices: &[Device], below: &[Below]) -> Result<(), DatapathError> {
         let mut netlink = Netlink::open()?;
+        let generic = || Ports::new(AttachMode::Generic, devices, below);
         for device in devices.iter().filter(|device| pins.link(&device.name).exists()) {
             if netlink.xdp_mode(device.ifindex)? == Some(AttachMode::Generic) {
-                return self.attach_all(pins, devices, AttachMode::Generic);
+                return self.attach_all(pins, generic()?, AttachMode::Generic);
             }
         }
-        match self.attach_all(pins, devices, AttachMode::Native) {
+        let native = Ports::new(AttachMode::Native, devices, below);
+        match native.and_then(|ports| self.attach_all(pins, ports, AttachMode::Native)) {
             Err(error) if !error.is_busy() => {
                 tracing::warn!(
                     %error,
                     "XDP runs in GENERIC mode on every device: far slower than native; `edge doctor` tells why"
                 );
-                self.attached.clear();
-                self.attach_all(pins, devices, AttachMode::Generic)
+                self.attach_all(pins, generic()?, AttachMode::Generic)
             }
             outcome => outcome,
         }
     }
 
-    fn attach_all(&mut self, pins: &Pins, devices: &[Device], mode: AttachMode) -> Result<(), DatapathError> {
-        for device in devices {
-            self.attach_device(&pins.link(&device.name), device, mode)?;
-            let (device, ifindex) = (device.name.clone(), device.ifindex);
-            self.attached.push(Attached { device, ifindex, mode: MediaHost::Xdp(mode) });
+    /// The tables of devices first: no packet may meet a program that knows other ways.
+    fn attach_all(&mut self, pins: &Pins, ports: Ports, mode: AttachMode) -> Result<(), DatapathError> {
+        ports.write_vlans(self)?;
+        ports.write_devices(self)?;
+        latency::make_rows(self.map(LATENCIES)?, &ports.programs)?;
+        for link in pins.links()? {
+            if ports.programs.iter().all(|device| pins.link(&device.name) != link) {
+                tracing::warn!(link = %link.display(), "detached from a device that no realm needs any more");
+                remove_file(&link)?;
+            }
         }
+        for device in &ports.programs {
+            self.attach_device(&pins.link(&device.name), device, mode)?;
+        }
+        self.ports = ports;
         Ok(())
     }
 
+    pub(super) const fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     pub(super) fn attached(&self) -> &[Attached] {
-        &self.attached
+        &self.ports.attached
     }
 
     /// Puts a program of this object into the links of `devices`, without a gap.
@@ -228,9 +240,10 @@ impl Program {
         &mut self,
         name: &'static str,
         pins: &Pins,
-        devices: &[Attached],
+        devices: &[Device],
     ) -> Result<(), DatapathError> {
-        for Attached { device, .. } in devices {
+        for device in devices {
+            let device = &device.name;
             let link =
                 PinnedLink::from_pin(pins.link(device)).map_err(|source| link_error(device, source))?;
             self.update(name, device, link)?;
@@ -268,19 +281,6 @@ impl Program {
         for (index, row) in (0..).zip(layout.rows()) {
             let bytes: [u8; size_of::<MediaAddress>()] = transmute!(*row);
             table.set(index, bytes, 0).map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// The devmap slot of a device is its place in the list.
-    fn write_devices(&mut self, devices: &[Device]) -> Result<(), DatapathError> {
-        let mut slots: DevMap<_> =
-            self.map(DEVICES)?.try_into().map_err(|source| map_error(DEVICES, source))?;
-        for (slot, device) in (0..).zip(devices) {
-            slots.set(slot, device.ifindex, None, 0).map_err(|source| DatapathError::Device {
-                device: device.name.clone(),
-                source: Box::new(source),
-            })?;
         }
         Ok(())
     }

@@ -95,6 +95,33 @@ impl<T: Shared> std::fmt::Debug for Mapping<T> {
     }
 }
 
+/// Empties the slot of a map of devices.
+///
+/// # Errors
+/// What the kernel says; that it is empty already is none.
+pub(super) fn clear_slot(map: impl AsFd, slot: u32) -> io::Result<()> {
+    const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
+    /// The arm of `union bpf_attr` for this command.
+    #[repr(C)]
+    struct Attributes {
+        map: u32,
+        _pad: u32,
+        key: u64,
+        _value_and_flags: [u64; 2],
+    }
+    let map = u32::try_from(map.as_fd().as_raw_fd()).map_err(|_negative| io::ErrorKind::InvalidInput)?;
+    let key = std::ptr::from_ref(&slot) as u64;
+    let attributes = Attributes { map, _pad: 0, key, _value_and_flags: [0; 2] };
+    // SAFETY: the attributes and the key, which has four bytes as those of the map, outlive the call, which only reads them.
+    let outcome = unsafe {
+        libc::syscall(libc::SYS_bpf, BPF_MAP_DELETE_ELEM, &raw const attributes, size_of::<Attributes>())
+    };
+    match io::Error::last_os_error() {
+        error if outcome != 0 && error.raw_os_error() != Some(libc::ENOENT) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Type of the file system that holds `path`, as `statfs(2)` tells it.
 ///
 /// # Errors

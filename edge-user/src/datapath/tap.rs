@@ -16,6 +16,7 @@ use edge_ebpf::verdict::{CounterKind, CounterSlot, counters};
 use zerocopy::FromBytes;
 
 use super::pins::{Pins, map_error, remove_file};
+use super::ports::Ports;
 use super::program::{PROGRAM, Program};
 use super::tables::SharedTables;
 use super::{Datapath, DatapathError, Host};
@@ -103,7 +104,7 @@ enum Ready {
 pub struct TapMaker(Maker);
 
 enum Maker {
-    Kernel { pins: Pins, tables: Arc<SharedTables> },
+    Kernel { pins: Pins, tables: Arc<SharedTables>, ports: Ports },
     Relay(SharedTap),
 }
 
@@ -121,9 +122,9 @@ impl TapMaker {
     pub fn make(&self, endpoints: &[u32]) -> Result<ReadyTap, DatapathError> {
         let watched = &endpoints[..endpoints.len().min(WATCHED_MAX as usize)];
         match &self.0 {
-            Maker::Kernel { pins, tables } => {
+            Maker::Kernel { pins, tables, ports } => {
                 let mut program =
-                    Program::load_beside(pins, tables.layout(), TAP_PROGRAM, Stage::TappedMedia)?;
+                    Program::load_beside(pins, tables.layout(), ports, TAP_PROGRAM, Stage::TAPPED)?;
                 program.watch(watched)?;
                 let ring = program.ring()?;
                 Ok(ReadyTap(Ready::Kernel { program: Box::new(program), ring }))
@@ -138,8 +139,9 @@ impl Datapath {
     #[must_use]
     pub fn tap_maker(&self) -> TapMaker {
         TapMaker(match &self.host {
-            Host::Kernel { pins, .. } => {
-                Maker::Kernel { pins: pins.clone(), tables: Arc::clone(&self.tables) }
+            Host::Kernel { pins, program } => {
+                let (tables, ports) = (Arc::clone(&self.tables), program.ports().clone());
+                Maker::Kernel { pins: pins.clone(), tables, ports }
             }
             Host::Process(relay) => Maker::Relay(Arc::clone(relay.tap())),
         })
@@ -152,7 +154,7 @@ impl Datapath {
     pub fn tap(&mut self, ready: ReadyTap) -> Result<Tap, DatapathError> {
         match (&mut self.host, ready.0) {
             (Host::Kernel { program: plain, pins }, Ready::Kernel { mut program, ring }) => {
-                let taken = program.take_links(TAP_PROGRAM, pins, plain.attached());
+                let taken = program.take_links(TAP_PROGRAM, pins, &plain.ports().programs);
                 self.tapped = Some(program);
                 if taken.is_err() {
                     self.untap()?;
@@ -171,7 +173,7 @@ impl Datapath {
     pub fn untap(&mut self) -> Result<(), DatapathError> {
         match &mut self.host {
             Host::Kernel { program, pins } => {
-                let devices = program.attached().to_vec();
+                let devices = program.ports().programs.clone();
                 program.take_links(PROGRAM, pins, &devices)?;
                 self.retired = self.tapped.take();
                 self.retired.as_ref().map_or(Ok(()), |tapped| remove_file(tapped.stages_pin()))

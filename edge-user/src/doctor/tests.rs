@@ -187,6 +187,8 @@ fn good() -> Facts {
         driver: Some("ice".to_owned()),
         channels: Some(Channels { rx: 2, rx_max: 8, tx: 2, tx_max: 8, paired: true }),
         lro: Some(false),
+        strips_tags: Some(false),
+        vlan: None,
         xdp: Attached::Nothing,
         addresses: vec![address.parse().unwrap()],
     };

@@ -13,6 +13,8 @@ const ETHTOOL_GCHANNELS: u32 = 0x3c;
 
 /// `ETH_FLAG_LRO` of `ETHTOOL_GFLAGS`.
 const FLAG_LRO: u32 = 1 << 15;
+/// `ETH_FLAG_RXVLAN` of `ETHTOOL_GFLAGS`.
+const FLAG_RXVLAN: u32 = 1 << 8;
 
 /// A block of memory that `SIOCETHTOOL` reads a command from and writes the answer into.
 ///
@@ -80,7 +82,13 @@ impl Ethtool {
     pub(super) fn describe(&self, link: &mut Link) {
         link.driver = self.driver(&link.name);
         link.channels = self.channels(&link.name);
+        link.strips_tags = self.strips_tags(&link.name);
         link.lro = self.value(&link.name, ETHTOOL_GFLAGS).map(|flags| flags & FLAG_LRO != 0);
+    }
+
+    /// Whether VLAN tags go into the descriptor of a frame that was received, and out of the frame.
+    pub(super) fn strips_tags(&self, device: &str) -> Option<bool> {
+        self.value(device, ETHTOOL_GFLAGS).map(|flags| flags & FLAG_RXVLAN != 0)
     }
 
     fn driver(&self, device: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, LinkXdp,
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::ethtool::Ethtool;
-use super::{Attached, Link};
+use super::{Attached, Link, Vlan};
 
 /// All network devices of this namespace.
 pub(super) fn read() -> Result<Vec<Link>> {
@@ -82,6 +82,7 @@ fn link(message: LinkMessage) -> Link {
     let mut link = Link {
         index: message.header.index,
         up: message.header.flags.contains(LinkFlags::Up),
+        vlan: Vlan::of(&message),
         ..Link::default()
     };
     for attribute in message.attributes {

@@ -8,6 +8,7 @@ mod check;
 mod ethtool;
 mod links;
 mod proc;
+mod vlan;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use edge_core::policy::PortRange;
 
 pub use check::{Problem, check, compare};
+pub use vlan::Vlan;
 
 /// What this host is, as far as `edge` depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +99,10 @@ pub struct Link {
     pub channels: Option<Channels>,
     /// Whether it merges received packets in hardware; `None` when unknown.
     pub lro: Option<bool>,
+    /// Whether it takes the tags of VLANs off before anybody sees a frame (`rx-vlan-offload`); `None` when unknown.
+    pub strips_tags: Option<bool>,
+    /// What it is, when it is a VLAN's.
+    pub vlan: Option<Vlan>,
     /// XDP program on it.
     pub xdp: Attached,
     /// Its addresses.
@@ -136,6 +142,12 @@ pub enum Attached {
     },
     /// In the hardware, or in several places.
     Otherwise,
+}
+
+/// Whether a device takes the tags of VLANs off before anybody sees a frame; `None` when its driver does not say.
+#[must_use]
+pub fn strips_tags(device: &str) -> Option<bool> {
+    ethtool::Ethtool::open().ok()?.strips_tags(device)
 }
 
 impl Facts {

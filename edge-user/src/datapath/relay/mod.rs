@@ -83,7 +83,7 @@ impl Relay {
             let thread = std::thread::Builder::new().name(format!("relay-{}", device.name));
             relay.threads.push(thread.spawn(move || port.run())?);
             let (device, ifindex) = (device.name.clone(), device.ifindex);
-            relay.attached.push(Attached { device, ifindex, mode: MediaHost::Userspace });
+            relay.attached.push(Attached { device, ifindex, mode: MediaHost::Userspace, below: None });
         }
         Ok(relay)
     }
