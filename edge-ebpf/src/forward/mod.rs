@@ -158,7 +158,8 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     // Reading the clock waits for all loads before it, so everything is looked up by then.
     let (ns, bytes) = (frame.arrival_ns(), frame.len() as u32);
     let rule = police::police(tables, &near, state, &media, (ns, bytes.into()))?;
-    if rule.is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX {
+    if PayloadRule::from_bits(rule).is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX
+    {
         return Err(DropReason::TooBig);
     }
     let stations = [station, hop.source];

@@ -4,12 +4,15 @@
 //! exceeds the rate costs nothing of it, so that a sender of too much is cut to what it may send.
 
 use super::datagram::Media;
-use crate::abi::{Endpoint, EndpointState, PROFILE_COUNTS_ONLY, PayloadRule};
+use crate::abi::{Endpoint, EndpointState, PROFILE_COUNTS_ONLY};
 use crate::tables::Tables;
 use crate::verdict::DropReason;
 
-/// What is to become of the packet's payload, if it does not cross as it is. `arrival` is its time in nanoseconds and its
-/// length in bytes.
+/// What is to become of the packet's payload, as the bits of a [`PayloadRule`](crate::abi::PayloadRule); 0 when it crosses as it is. `arrival` is its
+/// time in nanoseconds and its length in bytes.
+///
+/// Bits, because of an `Option` that is `None` the compiler reads the rest, too, which nobody has written: the verifier of
+/// older kernels (6.1) refuses that.
 #[inline(always)]
 pub(super) fn police(
     tables: &impl Tables,
@@ -17,9 +20,9 @@ pub(super) fn police(
     state: Option<&EndpointState>,
     media: &Media,
     arrival: (u64, u64),
-) -> Result<Option<PayloadRule>, DropReason> {
+) -> Result<u16, DropReason> {
     if near.profile == 0 {
-        return Ok(None);
+        return Ok(0);
     }
     let profile = tables.profile(near.profile.into()).ok_or(DropReason::WrongEntry)?;
     let counts_only = profile.flags() & PROFILE_COUNTS_ONLY != 0;
@@ -30,11 +33,12 @@ pub(super) fn police(
                 if let Some(state) = state {
                     state.record_foreign_type();
                 }
-                None
+                0
             }
-            Some(rule) => Some(rule).filter(|rule| rule.changes(rtp.payload_type())),
+            Some(rule) if rule.changes(rtp.payload_type()) => rule.bits(),
+            Some(_) => 0,
         },
-        Media::Rtcp(_) | Media::Udptl { .. } | Media::Stun => None,
+        Media::Rtcp(_) | Media::Udptl { .. } | Media::Stun => 0,
     };
     let (ns, bytes) = arrival;
     let Some(state) = state else { return Ok(rule) };

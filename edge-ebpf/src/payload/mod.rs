@@ -43,9 +43,9 @@ impl Tasks {
     /// It is RTCP that may be read: see [`reports`](crate::reports). No rule has this bit.
     const REPORTS: u16 = 1 << 14;
 
-    /// What a packet between these legs needs, for whose payload this is the rule.
+    /// What a packet between these legs needs, for whose payload these are the bits of the rule.
     #[inline(always)]
-    pub(crate) fn of(payload: Payload, near: &Endpoint, far: &Endpoint, rule: Option<PayloadRule>) -> Self {
+    pub(crate) fn of(payload: Payload, near: &Endpoint, far: &Endpoint, rule: u16) -> Self {
         let about = match payload {
             Payload::Rtp => far.flags,
             Payload::Udptl | Payload::Stun => 0,
@@ -54,7 +54,7 @@ impl Tasks {
         let steady = if about & FLAG_STEADY != 0 { Self::STEADY } else { 0 };
         let is_read = matches!(payload, Payload::Rtcp) && near.flags & FLAG_ENCRYPTED == 0;
         let reports = if is_read { Self::REPORTS } else { 0 };
-        Self(steady | reports | rule.map_or(0, PayloadRule::bits))
+        Self(steady | reports | rule)
     }
 
     /// What becomes of its payload, if anything.
