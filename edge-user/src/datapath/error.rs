@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use edge_core::media::MediaRefusal;
 
+use super::refusal;
+
 /// Why the datapath cannot start, or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DatapathError {
@@ -76,13 +78,20 @@ pub enum DatapathError {
         path: PathBuf,
     },
     /// The object could not be loaded.
-    #[error("the kernel refused the XDP program's maps: {0}; edge needs root (or CAP_BPF) and Linux 5.18")]
+    #[error(
+        "{kernel} refused the XDP program's maps: {0}; edge needs root (or CAP_BPF) and {wanted}",
+        kernel = refusal::this_kernel(),
+        wanted = refusal::wanted()
+    )]
     Load(#[from] Box<aya::EbpfError>),
     /// The program could not be loaded.
     #[error(
-        "the kernel refused the XDP program: {0}; edge needs root (or CAP_BPF and CAP_NET_ADMIN) and Linux 5.18"
+        "{kernel} refused the XDP program: {reason}; edge needs root (or CAP_BPF and CAP_NET_ADMIN) and {wanted}",
+        kernel = refusal::this_kernel(),
+        reason = refusal::reason(.0),
+        wanted = refusal::wanted()
     )]
-    Program(#[source] Box<aya::programs::ProgramError>),
+    Program(Box<aya::programs::ProgramError>),
     /// The object holds something else than this crate expects.
     #[error("the XDP program has no `{name}`: it was built from other sources, run `cargo xtask build`")]
     Object {
@@ -130,7 +139,7 @@ pub enum DatapathError {
         hint: &'static str,
     },
     /// The kernel gave no link that could be pinned.
-    #[error("`{device}` has no XDP link: {source}; edge needs Linux 5.18")]
+    #[error("`{device}` has no XDP link: {source}; edge needs {wanted}", wanted = refusal::wanted())]
     Link {
         /// The device.
         device: String,

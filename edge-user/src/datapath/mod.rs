@@ -22,6 +22,7 @@ mod pins;
 mod ports;
 mod profiles;
 mod program;
+mod refusal;
 mod relay;
 mod shield;
 mod stages;

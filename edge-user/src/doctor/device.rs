@@ -1,9 +1,9 @@
 //! One network device: whether XDP runs in its driver, and what would make it lose packets.
 
 use super::Finding;
-use super::{driver, system};
+use super::driver;
 use crate::config::XdpMode;
-use crate::host::{Attached, Facts, Link};
+use crate::host::{Attached, Facts, Link, kernel};
 
 /// What is to be said of `link`, when XDP shall run in `mode`, or in any.
 pub(super) fn examine(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Vec<Finding> {
@@ -70,7 +70,7 @@ fn mtu(link: &Link, facts: &Facts) -> Finding {
     let driver = link.driver.as_deref().and_then(driver::known);
     let since = driver.and_then(|driver| driver.fragments_since);
     let in_fragments =
-        since.is_some_and(|since| system::version(&facts.kernel).is_some_and(|ours| ours >= since));
+        since.is_some_and(|since| kernel::version(&facts.kernel).is_some_and(|ours| ours >= since));
     match driver.and_then(|driver| driver.mtu_max) {
         Some(max) if link.mtu > max && in_fragments => Finding::ok(
             &subject,

@@ -4,13 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 use crate::config::{Config, XdpMode};
-use crate::host::Facts;
-
-/// First kernel with XDP links, which hold the program when the process dies (`BPF_LINK_CREATE` for XDP).
-const KERNEL_MIN: (u32, u32) = (5, 9);
-
-/// Oldest kernel that is meant to be used: Debian 12's.
-const KERNEL_MEANT: (u32, u32) = (6, 1);
+use crate::host::{Facts, kernel};
 
 /// First kernel that charges maps to the memory cgroup instead of `RLIMIT_MEMLOCK`.
 const KERNEL_MEMCG: (u32, u32) = (5, 11);
@@ -38,7 +32,7 @@ pub(super) fn examine(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
             "by choice none (xdp.mode = \"off\"): media is relayed in userspace, and ends with the process";
         vec![Finding::warn("XDP", found, "write mode = \"auto\" in [xdp]")]
     } else {
-        vec![kernel(facts), btf(facts), jit(facts), bpffs(facts, config)]
+        vec![release(facts), btf(facts), jit(facts), bpffs(facts, config)]
     };
     findings.extend(privileges(facts, config));
     findings.extend((!without_xdp(config)).then(|| locked_memory(facts)));
@@ -51,30 +45,30 @@ fn without_xdp(config: Option<&Config>) -> bool {
     config.is_some_and(|config| config.xdp.mode == XdpMode::Off)
 }
 
-fn kernel(facts: &Facts) -> Finding {
+fn release(facts: &Facts) -> Finding {
+    const CHANGE: &str = "install a kernel from 6.1 on: Debian 12, RHEL 10, Ubuntu 24.04 or newer";
     let release = facts.kernel.as_str();
-    match version(release) {
-        Some(version) if version < KERNEL_MIN => {
-            Finding::fail("kernel", format!("{release} has no XDP links"), "install a kernel from 6.1 on")
-        }
-        Some(version) if version < KERNEL_MEANT => Finding::warn(
-            "kernel",
-            format!("{release} is older than edge is made for"),
-            "install a kernel from 6.1 on",
-        ),
-        Some(_) => Finding::ok("kernel", release),
-        None => Finding::warn(
-            "kernel",
-            format!("{release} is no release that edge can read"),
-            "use Linux from 6.1 on",
-        ),
+    let Some(version) = kernel::version(release) else {
+        let found = format!("{release} is no release that edge can read");
+        return Finding::warn("kernel", found, "use Linux from 6.1 on");
+    };
+    if kernel::is_too_old(release) {
+        let (major, minor) = kernel::OLDEST;
+        let lacked = kernel::LACKED;
+        let found = format!(
+            "{release} has no {lacked}: that came with {major}.{minor}, without it media is relayed in userspace"
+        );
+        return Finding::fail("kernel", found, CHANGE);
     }
-}
-
-/// The first two numbers of a release.
-pub(super) fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    if kernel::is_of_rhel(release) {
+        let found =
+            format!("{release}: RHEL 9 has newer BPF under an old number, and edge has not been tried on it");
+        return Finding::warn("kernel", found, "read in the log what mode = \"auto\" in [xdp] got");
+    }
+    if version < kernel::OLDEST_TRIED {
+        return Finding::warn("kernel", format!("{release} is older than what edge is tried on"), CHANGE);
+    }
+    Finding::ok("kernel", release)
 }
 
 fn btf(facts: &Facts) -> Finding {
@@ -164,7 +158,7 @@ fn low_sip_port(config: &Config) -> bool {
 
 fn locked_memory(facts: &Facts) -> Finding {
     let Some(bytes) = facts.locked_bytes_max else { return Finding::ok("locked memory", "no limit") };
-    if version(&facts.kernel).is_some_and(|version| version >= KERNEL_MEMCG) {
+    if kernel::version(&facts.kernel).is_some_and(|version| version >= KERNEL_MEMCG) {
         let found = format!("at most {} KiB, which does not bind maps on this kernel", bytes / 1024);
         return Finding::ok("locked memory", found);
     }

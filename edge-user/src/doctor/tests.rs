@@ -12,7 +12,10 @@ type Change = fn(&mut Facts);
 /// What is wrong with a good host, what is looked at, and the verdict.
 const TABLE: &[(&str, Change, &str, Verdict)] = &[
     ("old kernel", |f| f.kernel = "5.4.0-42-generic".to_owned(), "kernel", Fail),
-    ("aging kernel", |f| f.kernel = "5.15.0".to_owned(), "kernel", Warn),
+    ("before frames in fragments", |f| f.kernel = "5.15.0-91-generic".to_owned(), "kernel", Fail),
+    ("aging kernel", |f| f.kernel = "5.19.0".to_owned(), "kernel", Warn),
+    ("kernel of RHEL 9", |f| f.kernel = "5.14.0-503.11.1.el9_5.x86_64".to_owned(), "kernel", Warn),
+    ("Debian 12's kernel", |f| f.kernel = "6.1.0-50-amd64".to_owned(), "kernel", Ok),
     ("odd kernel", |f| f.kernel = "mainline".to_owned(), "kernel", Warn),
     ("no BTF", |f| f.btf = false, "BTF", Warn),
     ("interpreter", |f| f.jit = Some(false), "BPF compiler", Fail),

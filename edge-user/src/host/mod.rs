@@ -6,6 +6,7 @@
 
 mod check;
 mod ethtool;
+pub(crate) mod kernel;
 mod links;
 mod proc;
 mod vlan;
@@ -148,6 +149,11 @@ pub enum Attached {
 #[must_use]
 pub fn strips_tags(device: &str) -> Option<bool> {
     ethtool::Ethtool::open().ok()?.strips_tags(device)
+}
+
+/// Release of the kernel, such as `6.12.9-amd64`.
+pub(crate) fn release() -> std::io::Result<String> {
+    proc::kernel()
 }
 
 impl Facts {
