@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod demo;
 mod interop;
+mod kernels;
 mod setup;
 mod shell;
 mod test;
@@ -40,6 +41,8 @@ enum Task {
     Verify,
     /// Edge with Asterisk 22 and Kamailio 6.1, out of a newer Debian that it puts into target/ (430 MB, once)
     Interop(interop::Options),
+    /// Edge on the kernels of distributions, each in a virtual machine: the verifier and drills (100 MB a kernel, once)
+    Kernels(kernels::Options),
     /// Measures edge
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Verify => verify::run(),
         Task::Interop(options) => interop::run(&options),
+        Task::Kernels(options) => kernels::run(&options),
         Task::Bench(bench) => bench::run(&bench),
     };
     match outcome {

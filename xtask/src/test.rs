@@ -64,13 +64,13 @@ fn tests(options: &Options) -> Command {
 
 /// Sums of the runner's `test result:` lines, of which there is one a test binary.
 #[derive(Default)]
-struct Total {
-    passed: u64,
-    failed: u64,
+pub(crate) struct Total {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
 }
 
 impl Total {
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         if let Some(result) = line.strip_prefix("test result: ") {
             self.passed += count(result, "passed").unwrap_or(0);
             // A line we cannot read must not pass for a success.

@@ -28,3 +28,8 @@ pub(crate) fn ebpf_objects() -> PathBuf {
 pub(crate) fn newer_debian() -> PathBuf {
     target().join("interop-debian")
 }
+
+/// Kernels that `cargo xtask kernels` boots, and what came of it.
+pub(crate) fn kernels() -> PathBuf {
+    target().join("kernels")
+}
