@@ -12,7 +12,7 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 
 use crate::namespace::Namespace;
-use crate::{place, sweep};
+use crate::{cable, place, sweep};
 
 /// The device by which peers reach each other without edge, in the namespace of each.
 pub const DIRECT_DEVICE: &str = "direct";
@@ -239,11 +239,16 @@ impl Lab {
         Ok(())
     }
 
-    /// A veth pair between `side` and edge, with addresses.
+    /// A veth pair between `side` and edge, or the devices that the lab was given, with addresses.
     fn connect(&self, side: Side) -> Result<()> {
         let (peer, device) = (self.peer(side), side.edge_device());
-        let pair = ["link", "add", device, "type", "veth", "peer", "name", PEER_DEVICE, "netns", peer.name()];
-        self.edge.ip(&pair)?;
+        if let Some([near, far]) = cable::given(side)? {
+            cable::plug(&near, &self.edge, device)?;
+            cable::plug(&far, peer, PEER_DEVICE)?;
+        } else {
+            let pair = ["link", "add", device, "type", "veth", "peer", "name", PEER_DEVICE];
+            self.edge.ip(&[&pair[..], &["netns", peer.name()]].concat())?;
+        }
         self.edge.ip(&["address", "add", &format!("{}/24", side.edge_address()), "dev", device])?;
         self.edge.ip(&["link", "set", device, "up"])?;
         self.equip(side)

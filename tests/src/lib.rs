@@ -17,6 +17,7 @@
 //! Everything needs root; tests that use it are `#[ignore]`d and run by `cargo xtask test`.
 #![expect(clippy::disallowed_methods, reason = "the lab lives in real time")]
 
+mod cable;
 pub mod certificates;
 pub mod dns;
 pub mod drill;

@@ -129,7 +129,7 @@ pub(crate) fn ip(arguments: &[&str]) -> Result<()> {
 }
 
 /// Runs a command to its end and returns its standard output.
-fn checked(command: &mut Command) -> Result<String> {
+pub(crate) fn checked(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
