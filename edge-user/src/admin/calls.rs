@@ -144,14 +144,17 @@ pub(super) fn no_call(id: &str) -> Failure {
 }
 
 /// Columns of [`Call::summary`].
-const COLUMNS: usize = 11;
+const COLUMNS: usize = 13;
 
 impl Call {
     /// What stands above the columns of [`Call::summary`].
-    pub const HEADINGS: [&str; COLUMNS] =
-        ["CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B", "TROUBLE"];
+    pub const HEADINGS: [&str; COLUMNS] = [
+        "CALL", "PHASE", "TALK", "FROM", "TO", "CALLER", "NUMBER", "CODEC", "RTP A", "RTP B", "RTCP A",
+        "RTCP B", "TROUBLE",
+    ];
 
-    /// It in a line: of the media of each side the packets, and how many are missing.
+    /// It in a line: of the media of each side the packets, and how many are missing; of its RTCP how many it reports missing of
+    /// what it is sent, and the round trip to it.
     #[must_use]
     pub fn summary(&self) -> [String; COLUMNS] {
         let none = || "-".to_owned();
@@ -176,6 +179,8 @@ impl Call {
             self.codec.clone().unwrap_or_else(none),
             packets(Some(&self.a)),
             packets(self.b.as_ref()),
+            Leg::said(Some(&self.a)),
+            Leg::said(self.b.as_ref()),
             self.troubles(),
         ]
     }
@@ -245,6 +250,13 @@ impl Call {
 }
 
 impl Leg {
+    /// What a side reports, in a cell.
+    fn said(leg: Option<&Self>) -> String {
+        let Some(reported) = leg.and_then(|leg| leg.reported.as_ref()) else { return "-".to_owned() };
+        let round_trip = reported.round_trip_ms.map_or_else(String::new, |ms| format!(" {ms:.0}ms"));
+        format!("-{}{round_trip}", reported.lost.max(0))
+    }
+
     fn of(
         record: &LegRecord,
         remote: Option<SocketAddr>,

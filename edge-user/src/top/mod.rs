@@ -1,9 +1,10 @@
-//! `edge top`: what the running edge does, on a terminal, anew each second.
+//! `edge top`: what the running edge does, on a terminal, anew each second or as seldom as is wanted.
 //!
-//! It asks the admin API as anybody would, so it costs the edge two questions to the shards a second and nothing more.
+//! It asks the admin API as anybody would, so it costs the edge two questions to the shards each time and nothing more.
 //!
 //! Invariant: however it ends, the terminal is as it was.
 
+mod order;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -18,17 +19,15 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use crate::admin::Client;
 use crate::runtime::clock;
 
+use order::Order;
 use view::{Snapshot, View};
 
-/// How often the edge is asked.
-const EVERY: Duration = Duration::from_secs(1);
-
-/// Shows the edge that `client` asks until the operator has seen enough.
+/// Shows the edge that `client` asks, each `every_s` seconds, until the operator has seen enough.
 ///
 /// # Errors
 /// When standard output is no terminal, or no edge answers at the start. One that stops answering later is waited for.
-pub fn run(client: &Client) -> anyhow::Result<()> {
-    let mut view = View::new(Snapshot::take(client)?, clock::now());
+pub fn run(client: &Client, every_s: u64) -> anyhow::Result<()> {
+    let mut view = View::new(Snapshot::take(client)?, clock::now(), every_s);
     let mut terminal = ratatui::try_init()?;
     let watched = watch(&mut terminal, client, &mut view);
     ratatui::restore();
@@ -39,8 +38,8 @@ fn watch(terminal: &mut DefaultTerminal, client: &Client, view: &mut View) -> io
     let mut asked = clock::now();
     loop {
         terminal.draw(|frame| screen::draw(frame, view))?;
-        let patience = EVERY.saturating_sub(since(asked));
-        if event::poll(patience)? {
+        let every = Duration::from_secs(view.every_s);
+        if event::poll(every.saturating_sub(since(asked)))? {
             match event::read()? {
                 Event::Key(key) if key.kind == KeyEventKind::Press => {
                     if !obey(key, view) {
@@ -55,7 +54,7 @@ fn watch(terminal: &mut DefaultTerminal, client: &Client, view: &mut View) -> io
                 | Event::Resize(..) => {}
             }
         }
-        if since(asked) >= EVERY {
+        if since(asked) >= Duration::from_secs(view.every_s) {
             asked = clock::now();
             view.take_in(Snapshot::take(client), asked);
         }
@@ -76,6 +75,14 @@ fn obey(key: KeyEvent, view: &mut View) -> bool {
         KeyCode::Up | KeyCode::Char('k') => view.scroll(-1),
         KeyCode::PageDown => view.scroll(20),
         KeyCode::PageUp => view.scroll(-20),
+        KeyCode::Home => view.scroll(isize::MIN),
+        KeyCode::Char('+') => view.pace(true),
+        KeyCode::Char('-') => view.pace(false),
+        KeyCode::Char(key) => {
+            if let Some(order) = Order::of_key(key) {
+                view.sort(order);
+            }
+        }
         _ => {}
     }
     !ends

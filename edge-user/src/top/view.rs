@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::admin::{Call, Client, ClientError, Counted, Node, Trunk};
+use crate::admin::{Call, Client, ClientError, Counted, Latency, Node, Trunk};
+
+use super::order::Order;
+
+/// How often an operator may want to be told, in seconds.
+pub(super) const EVERY_S: [u64; 6] = [1, 2, 5, 10, 30, 60];
 
 /// Everything that the edge said at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +25,7 @@ impl Snapshot {
         Ok(Self {
             node: client.get("/v1/node")?,
             trunks: client.get("/v1/trunks")?,
-            calls: worst_first(client.get("/v1/calls")?),
+            calls: client.get("/v1/calls")?,
             counted: client.get("/v1/counters")?,
         })
     }
@@ -42,17 +47,24 @@ pub(super) struct View {
     pub(super) problem: Option<String>,
     /// The first call that is shown.
     pub(super) first_call: usize,
+    /// In which order calls are shown.
+    pub(super) order: Order,
+    /// Seconds between two answers.
+    pub(super) every_s: u64,
 }
 
 impl View {
-    pub(super) const fn new(now: Snapshot, at: Instant) -> Self {
-        Self { now, before: None, at, problem: None, first_call: 0 }
+    pub(super) fn new(mut now: Snapshot, at: Instant, every_s: u64) -> Self {
+        let order = Order::default();
+        order.sort(&mut now.calls);
+        Self { now, before: None, at, problem: None, first_call: 0, order, every_s }
     }
 
     /// A new answer, at `at`; what was shown stays when there is none.
     pub(super) fn take_in(&mut self, answer: Result<Snapshot, ClientError>, at: Instant) {
         match answer {
-            Ok(fresh) => {
+            Ok(mut fresh) => {
+                self.order.sort(&mut fresh.calls);
                 let seconds = at.saturating_duration_since(self.at).as_secs_f64();
                 self.before = Some((std::mem::replace(&mut self.now, fresh), seconds));
                 self.at = at;
@@ -61,6 +73,37 @@ impl View {
             }
             Err(error) => self.problem = Some(error.to_string()),
         }
+    }
+
+    /// Shows calls in another order from now on, from the first one.
+    pub(super) fn sort(&mut self, order: Order) {
+        self.order = order;
+        order.sort(&mut self.now.calls);
+        self.first_call = 0;
+    }
+
+    /// Asks less often, or more often: the next of [`EVERY_S`].
+    pub(super) fn pace(&mut self, slower: bool) {
+        let next = if slower {
+            EVERY_S.into_iter().find(|seconds| *seconds > self.every_s)
+        } else {
+            EVERY_S.into_iter().rev().find(|seconds| *seconds < self.every_s)
+        };
+        self.every_s = next.unwrap_or(self.every_s);
+    }
+
+    /// What packets took between the last two answers, or since the maps were made; nothing when none was measured.
+    pub(super) fn added_latency(&self) -> Option<Latency> {
+        let all = |at: &Snapshot| {
+            at.counted.added_latency.values().fold(Latency::default(), |mut sum, device| {
+                sum.add(device);
+                sum
+            })
+        };
+        let now = all(&self.now);
+        let lately = self.before.as_ref().map(|(before, _)| now.since(&all(before)));
+        let lately = lately.filter(|lately| lately.packets() > 0);
+        Some(lately.unwrap_or(now)).filter(|latency| latency.packets() > 0)
     }
 
     /// Moves through the calls.
@@ -88,12 +131,6 @@ impl View {
         });
         drops
     }
-}
-
-/// Calls with something wrong, the worst before others; the rest as they came.
-pub(super) fn worst_first(mut calls: Vec<Call>) -> Vec<Call> {
-    calls.sort_by_key(|call| (call.trouble.is_empty(), call.trouble.first().copied()));
-    calls
 }
 
 /// All packets of one kind.
