@@ -30,9 +30,12 @@ pub(super) fn of_trunk(trunk: &Section<'_>) -> Silence {
     let bounds = Bounds { min: seconds("2s", 2), max: seconds("1h", 3600) };
     let off = section.get::<&str>("after").is_some_and(|written| written.value == "off");
     let after = (!off).then(|| duration(&section, "after", usual.after.unwrap_or_default(), &bounds));
-    let ends = section.get::<SilenceEnds>("then").map_or_else(SilenceEnds::default, |then| then.value);
+    let then = section.get::<SilenceEnds>("then").map(|then| then.value);
+    let ends = then.unwrap_or_default();
     let end_after = duration(&section, "end_after", usual.end_after, &bounds);
-    if section.has("end_after") && ends == SilenceEnds::None {
+    // Where `then` is wrong, that is what is to be told.
+    let ends_none = then == Some(SilenceEnds::None) || !section.has("then");
+    if section.has("end_after") && ends_none {
         let fault = Fault::Needs { key: "then = \"end-dead\" or \"end\"" };
         section.note(section.line_of("end_after"), "end_after", fault);
     }
