@@ -11,7 +11,7 @@ use crate::{shell, workspace};
 /// A kernel that operators have.
 #[derive(Debug)]
 pub(super) struct Kernel {
-    /// Its version, as far as Debian keeps it for a release.
+    /// Its version, as far as Debian keeps that for a release.
     pub(super) version: &'static str,
     /// Whose it is.
     pub(super) of: &'static str,
@@ -26,16 +26,19 @@ pub(super) const KERNELS: &[Kernel] = &[
     Kernel { version: "5.10", of: "Debian 11", suite: "bullseye", runs_xdp: false },
     Kernel { version: "6.1", of: "Debian 12", suite: "bookworm", runs_xdp: true },
     Kernel { version: "6.12", of: "Debian 13, RHEL 10", suite: "trixie", runs_xdp: true },
-    Kernel { version: "7.3", of: "Debian 13 backports", suite: "trixie-backports", runs_xdp: true },
+    Kernel { version: "newest", of: "Debian 13 backports", suite: "trixie-backports", runs_xdp: true },
 ];
 
 const ARCHIVE: &str = "http://deb.debian.org/debian";
+const SECURITY: &str = "http://deb.debian.org/debian-security";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// It depends on the kernel of the day.
 const NEWEST: &str = "linux-image-amd64";
 
 /// An unpacked kernel.
 pub(super) struct Installed {
+    /// Where all of it lies.
+    pub(super) root: PathBuf,
     /// What `uname -r` says there.
     pub(super) release: String,
     /// The file that boots.
@@ -69,12 +72,17 @@ fn fetch(kernel: &Kernel, into: &Path) -> Result<()> {
     let apt = into.join("apt");
     fs::create_dir_all(apt.join("lists/partial"))?;
     fs::create_dir_all(apt.join("cache/archives/partial"))?;
+    fs::create_dir_all(apt.join("none"))?;
     fs::write(apt.join("status"), "")?;
-    let source = format!("deb [signed-by={KEYS}] {ARCHIVE} {} main\n", kernel.suite);
-    fs::write(apt.join("sources.list"), source)?;
+    let suite = kernel.suite;
+    let mut sources = format!("deb [signed-by={KEYS}] {ARCHIVE} {suite} main\n");
+    if !suite.contains('-') {
+        sources += &format!("deb [signed-by={KEYS}] {SECURITY} {suite}-security main\n");
+    }
+    fs::write(apt.join("sources.list"), sources)?;
     shell::run(configured("apt-get", &apt).args(["-qq", "update"]))?;
     let mut wanted = newest(&apt)?;
-    ensure!(!wanted.is_empty(), "{NEWEST} of {} names no kernel", kernel.suite);
+    ensure!(!wanted.is_empty(), "{NEWEST} of {suite} names no kernel");
     wanted.retain(|package| !package.ends_with("-dbg"));
     shell::run(configured("apt-get", &apt).arg("-qq").arg("download").args(wanted).current_dir(into))
 }
@@ -144,9 +152,12 @@ fn unpack(root: &Path) -> Result<()> {
 fn find(root: &Path) -> Result<Installed> {
     let modules = modules(root);
     let release = release(&modules)?;
-    let image = root.join(format!("boot/vmlinuz-{release}"));
-    ensure!(image.exists(), "{} is not there: remove {} to fetch it anew", image.display(), root.display());
-    Ok(Installed { image, modules, release })
+    // Newer packages have the image beside the modules.
+    let places = [root.join(format!("boot/vmlinuz-{release}")), modules.join(&release).join("vmlinuz")];
+    let image = places.into_iter().find(|image| image.exists());
+    let image =
+        image.with_context(|| format!("no kernel in {0}: remove it, to fetch it anew", root.display()))?;
+    Ok(Installed { root: root.to_owned(), image, modules, release })
 }
 
 /// `/lib` is a link into `/usr` in newer releases.

@@ -17,7 +17,7 @@ const MODULES: &[&str] = &["virtio_pci", "9pnet_virtio", "9p", "overlay"];
 /// Writes the archive and returns its path.
 pub(super) fn build(kernel: &Installed) -> Result<PathBuf> {
     let place = kernel.modules.join(&kernel.release);
-    let tree = kernel.image.with_file_name("initramfs");
+    let tree = kernel.root.join("initramfs");
     if tree.exists() {
         fs::remove_dir_all(&tree)?;
     }
