@@ -24,6 +24,7 @@ pub mod drill;
 pub mod edge;
 pub mod exchange;
 pub mod flood;
+pub mod frames;
 pub mod lab;
 pub mod live;
 pub mod namespace;
@@ -39,6 +40,7 @@ pub mod stream;
 pub mod sweep;
 pub mod tone;
 pub mod traffic;
+pub mod vlan;
 pub mod witness;
 
 pub use edge::{Cdr, EdgeConfig, EdgeProcess, Leg};

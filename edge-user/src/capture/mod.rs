@@ -107,7 +107,7 @@ impl Recorder {
 fn verdict(kind: CounterKind, reason: &str, leaves_so: bool) -> String {
     let decided = match kind {
         CounterKind::Relay if leaves_so => "relayed",
-        CounterKind::Relay => "relayed, its payload changed after this",
+        CounterKind::Relay => "relayed, and changed after this",
         CounterKind::Lost => "not told",
         CounterKind::Drop | CounterKind::ShieldDrop => "dropped",
         CounterKind::Pass | CounterKind::ShieldPass | CounterKind::ShieldSpare => "passed to the host",

@@ -80,7 +80,7 @@ fn processors_may_overtake_each_other_and_the_late_are_not_forgotten() {
     recorder.add(decided(3, CounterKind::Relay, "rtp", b""), &mut file);
     recorder.add(decided(2, CounterKind::Drop, "short_rtp", b""), &mut file);
     let packets = blocks(&file);
-    assert!(holds(&packets[0].1, "three") && holds(&packets[0].1, "its payload changed after this"));
+    assert!(holds(&packets[0].1, "three") && holds(&packets[0].1, "and changed after this"));
     assert!(holds(&packets[1].1, "two") && holds(&packets[1].1, "short_rtp"));
     for number in 0..WAITING_MAX as u64 + 1 {
         recorder.add(came(10 + number, b"late"), &mut file);

@@ -1,7 +1,7 @@
 //! One network device: whether XDP runs in its driver, and what would make it lose packets.
 
 use super::Finding;
-use super::driver;
+use super::{driver, vlan};
 use crate::config::XdpMode;
 use crate::host::{Attached, Facts, Link, kernel};
 
@@ -10,9 +10,13 @@ pub(super) fn examine(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Vec<
     if mode == Some(XdpMode::Off) {
         return vec![state(link), merging(link)];
     }
+    if let Some(vlan) = link.vlan.filter(|_| vlan::may_be_native(mode)) {
+        // Queues and programs are those of the device below.
+        return vec![state(link), vlan::native(link, vlan, facts, mode), mtu(link, facts)];
+    }
     let checks = [
         state(link),
-        native(link, mode),
+        native(link, facts, mode),
         mtu(link, facts),
         merging(link),
         program(link),
@@ -29,7 +33,10 @@ fn state(link: &Link) -> Finding {
     Finding::warn(&subject, "down", format!("`ip link set dev {} up`", link.name))
 }
 
-fn native(link: &Link, mode: Option<XdpMode>) -> Finding {
+fn native(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Finding {
+    if let Some(vlan) = link.vlan {
+        return vlan::native(link, vlan, facts, mode);
+    }
     let subject = subject(link, "driver");
     let unknown = "write mode = \"auto\" in [xdp] and read in the log what it got";
     let driver = link.driver.as_deref();
@@ -37,8 +44,8 @@ fn native(link: &Link, mode: Option<XdpMode>) -> Finding {
         Some((name, Some(driver))) if driver.native => {
             Finding::ok(&subject, format!("{name}, which runs XDP natively"))
         }
-        Some((name, Some(_))) => generic_only(&subject, name, mode),
-        None if link.name == "lo" => generic_only(&subject, "the loopback", mode),
+        Some((name, Some(_))) => generic_only(&subject, name, mode, FASTER),
+        None if link.name == "lo" => generic_only(&subject, "the loopback", mode, FASTER),
         Some((name, None)) => Finding::warn(
             &subject,
             format!("{name}, of which edge does not know whether it runs XDP"),
@@ -48,14 +55,11 @@ fn native(link: &Link, mode: Option<XdpMode>) -> Finding {
     }
 }
 
-fn generic_only(subject: &str, name: &str, mode: Option<XdpMode>) -> Finding {
+const FASTER: &str = "choose a device whose driver runs XDP: generic XDP has a fraction of its speed";
+
+/// A device without native XDP, and what would give it one.
+pub(super) fn generic_only(subject: &str, name: &str, mode: Option<XdpMode>, change: &str) -> Finding {
     let found = format!("{name} has generic XDP only");
-    let change = if name == driver::VLAN {
-        "native XDP needs a device of its own for the VLAN, which sees no tags: a virtual function \
-         (`ip link set PARENT vf NUMBER vlan ID`), or a network card of the virtual machine for each VLAN"
-    } else {
-        "choose a device whose driver runs XDP: generic XDP has a fraction of its speed"
-    };
     match mode {
         Some(XdpMode::Generic | XdpMode::Off) => Finding::ok(subject, found),
         Some(XdpMode::Native) => {
@@ -205,6 +209,6 @@ fn ena(link: &Link, subject: &str) -> Option<Finding> {
     })
 }
 
-fn subject(link: &Link, what: &str) -> String {
+pub(super) fn subject(link: &Link, what: &str) -> String {
     format!("{} {what}", link.name)
 }

@@ -3,9 +3,6 @@
 //! Edge's programs take frames in fragments (`xdp.frags`), with all headers in the first one. Above the MTU limit of a driver
 //! they run only where it hands frames over so, which each has learnt with another kernel.
 
-/// What VLAN devices say of theirs.
-pub(super) const VLAN: &str = "802.1Q VLAN Support";
-
 /// One driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Driver {
@@ -60,7 +57,7 @@ const DRIVERS: &[Driver] = &[
     native("tun"),
     native("vif"),
     native("vmxnet3"),
-    generic(VLAN),
+    generic("802.1Q VLAN Support"),
     generic("bridge"),
     generic("dummy"),
     generic("e1000"),

@@ -7,6 +7,7 @@ mod certificate;
 mod device;
 mod driver;
 mod system;
+mod vlan;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::host::{self, Facts};
+use crate::host::{self, Facts, Link};
 
 pub use certificate::certificates;
 
@@ -93,10 +94,17 @@ pub fn fails(findings: &[Finding]) -> bool {
 pub fn examine(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
     let mut findings = system::examine(facts, config);
     findings.extend(config.map_or_else(|| vec![ports(facts)], |config| fit(facts, config)));
-    let wanted =
-        |name: &str| config.map(|config| config.policy.realms.iter().any(|realm| realm.device == name));
-    for link in facts.links.iter().filter(|link| wanted(&link.name).unwrap_or(link.up && link.name != "lo")) {
-        findings.extend(device::examine(link, facts, config.map(|config| config.xdp.mode)));
+    let mode = config.map(|config| config.xdp.mode);
+    let named = |link: &Link| match config {
+        Some(config) => config.policy.realms.iter().any(|realm| realm.device == link.name),
+        None => link.up && link.name != "lo",
+    };
+    for link in &facts.links {
+        let below = vlan::may_be_native(mode) && vlan::is_below(link, facts, named);
+        if named(link) || below {
+            findings.extend(device::examine(link, facts, mode));
+        }
+        findings.extend(below.then(|| vlan::tags(link, mode)));
     }
     findings
 }

@@ -3,7 +3,7 @@
 use super::Verdict::{Fail, Ok, Warn};
 use super::{Finding, Report, Verdict, examine, fails};
 use crate::config::Config;
-use crate::host::{Attached, Channels, EphemeralPorts, Facts, Link};
+use crate::host::{Attached, Channels, EphemeralPorts, Facts, Link, Vlan};
 
 const TWO_REALMS: &str = include_str!("../../tests/config/good/two-realms.toml");
 
@@ -43,6 +43,35 @@ const TABLE: &[(&str, Change, &str, Verdict)] = &[
     ("no driver", |f| f.links[0].driver = None, "eth0 driver", Warn),
     ("unknown driver", |f| f.links[0].driver = Some("hyperjet".to_owned()), "eth0 driver", Warn),
     ("VLAN device", |f| driver(f, "802.1Q VLAN Support", 1500), "eth0 driver", Warn),
+    ("VLAN device", on_vlan, "eth0 driver", Ok),
+    ("VLAN device", on_vlan, "trunk VLAN tags", Ok),
+    (
+        "VLAN device, driver below without XDP",
+        |f| below(f, |b| b.driver = Some("e1000e".into())),
+        "trunk driver",
+        Warn,
+    ),
+    ("tags taken off", |f| below(f, |b| b.strips_tags = Some(true)), "trunk VLAN tags", Warn),
+    ("tags, driver does not say", |f| below(f, |b| b.strips_tags = None), "trunk VLAN tags", Ok),
+    ("VLAN within a VLAN", |f| below(f, |b| b.vlan = vlan(1, Some(9), true)), "eth0 driver", Warn),
+    (
+        "VLAN of another namespace",
+        |f| {
+            on_vlan(f);
+            f.links[0].vlan = vlan(5, None, true);
+        },
+        "eth0 driver",
+        Warn,
+    ),
+    (
+        "802.1ad",
+        |f| {
+            on_vlan(f);
+            f.links[0].vlan = vlan(5, Some(3), false);
+        },
+        "eth0 driver",
+        Warn,
+    ),
     ("driver without XDP", |f| f.links[0].driver = Some("e1000e".to_owned()), "eth0 driver", Warn),
     ("jumbo frames, limit known", |f| driver(f, "ena", 9000), "eth0 MTU", Fail),
     ("at the limit", |f| driver(f, "virtio_net", 3506), "eth0 MTU", Ok),
@@ -125,6 +154,51 @@ fn a_driver_without_xdp_is_as_bad_as_the_mode_makes_it() {
         let finding = findings.iter().find(|finding| finding.subject == "eth0 driver").unwrap();
         assert_eq!(finding.verdict, want, "{mode}: {finding:?}");
     }
+}
+
+#[test]
+fn tags_that_are_taken_off_are_as_bad_as_the_mode_makes_them() {
+    for (mode, want) in [("native", Some(Fail)), ("auto", Some(Warn)), ("generic", None), ("off", None)] {
+        let mut facts = good();
+        below(&mut facts, |below| below.strips_tags = Some(true));
+        let text = format!("{TWO_REALMS}\n[xdp]\nmode = \"{mode}\"\n");
+        let findings = examine(&facts, Some(&Config::parse(&text).unwrap()));
+        let finding = findings.iter().find(|finding| finding.subject == "trunk VLAN tags");
+        assert_eq!(finding.map(|finding| finding.verdict), want, "{mode}: {finding:?}");
+        let says =
+            |finding: &Finding| finding.change.as_deref().is_some_and(|say| say.contains("rxvlan off"));
+        assert!(finding.is_none_or(says), "{finding:?}");
+        assert_eq!(
+            findings.iter().any(|finding| finding.subject == "trunk driver"),
+            want.is_some(),
+            "{mode}"
+        );
+    }
+}
+
+#[test]
+fn a_device_without_vlans_may_take_off_what_tags_it_likes() {
+    let mut facts = good();
+    facts.links[0].strips_tags = Some(true);
+    assert!(examine(&facts, Some(&config())).iter().all(|finding| finding.verdict == Ok));
+}
+
+/// The first realm is on VLAN 5 of a device that no realm names.
+fn on_vlan(facts: &mut Facts) {
+    driver(facts, "802.1Q VLAN Support", 1500);
+    facts.links[0].vlan = vlan(5, Some(3), true);
+    let trunk = Link { index: 3, name: "trunk".to_owned(), addresses: vec![], ..facts.links[1].clone() };
+    facts.links.push(trunk);
+}
+
+fn below(facts: &mut Facts, change: fn(&mut Link)) {
+    on_vlan(facts);
+    change(&mut facts.links[2]);
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a link has it")]
+const fn vlan(vid: u16, below: Option<u32>, customer: bool) -> Option<Vlan> {
+    Some(Vlan { vid, below, customer })
 }
 
 #[test]

@@ -236,7 +236,7 @@ impl Process {
                 MediaHost::Xdp(_) => "XDP attached",
                 MediaHost::Userspace => "media is relayed in userspace",
             };
-            tracing::info!(device = attached.device, mode = %attached.mode, "{said}");
+            tracing::info!(device = attached.device, mode = %attached.mode, below = attached.below, "{said}");
         }
         tracing::info!(
             node = self.config.node.name,

@@ -1,6 +1,7 @@
 //! The loaded program and its maps, under `BPF_PROG_TEST_RUN`.
 
 use aya::maps::{Array, DevMap, HashMap, Map, MapData, PerCpuArray, ProgramArray, RingBuf};
+use aya::programs::xdp::XdpMode;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi;
@@ -64,6 +65,18 @@ impl Kernel {
             devices.set(slot, LOOPBACK, None, 0).expect("loopback exists");
         }
         kernel
+    }
+
+    /// Attaches the program to devices of this namespace, in their driver; the first ones of the devmap.
+    pub(crate) fn attach(&mut self, devices: &[u32]) {
+        let mut slots: DevMap<_> = self.map(abi::DEVICES).try_into().expect("a devmap");
+        for (slot, device) in (0..).zip(devices) {
+            slots.set(slot, *device, None, 0).expect("the device exists");
+        }
+        for device in devices {
+            let attached = program(&mut self.ebpf, PROGRAM).attach_to_if_index(*device, XdpMode::Driver);
+            attached.expect("a veth takes the program");
+        }
     }
 
     /// Fills the maps as the scene says, and clears all state.
@@ -178,6 +191,11 @@ impl Kernel {
             told.push((digit.event, digit.duration_ticks));
         }
         told
+    }
+
+    /// Counters that have risen, and how far.
+    pub(crate) fn counted(&mut self) -> Vec<(u32, u64)> {
+        (0..).zip(self.counters()).filter(|(_, packets)| *packets > 0).collect()
     }
 
     fn counters(&mut self) -> Vec<u64> {

@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use edge_core::media::{MediaEndpoint, MediaPlan, RelayedStream, RemoteMedia, SourcePolicy, Traffic};
 use edge_core::policy::{MediaRange, PortRange, Realm};
 use edge_ebpf::abi::ABI_VERSION;
-use edge_ebpf::testing::rtp;
+use edge_ebpf::testing::{Packet, rtp, tagged};
+use edge_tests::frames::Frames;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
     AttachMode, CounterKind, Datapath, DatapathError, DatapathSettings, DatapathWriter, InstallError,
@@ -340,6 +341,35 @@ fn media_turns_back_on_one_device() -> Result<()> {
             ensure!(received[..len] == packet[..] && source == back.local, "from {source}");
         }
         ensure!(writer.remove(installed)[0].packets == 50);
+        Ok(())
+    })
+}
+
+/// A tag of VLAN 0 has a priority and no network: such media is the device's own.
+#[test]
+#[ignore = "needs root and the eBPF object: cargo xtask test"]
+fn media_with_a_priority_tag_crosses() -> Result<()> {
+    Lab::drill(|lab| {
+        let datapath = start(lab)?;
+        let mut writer = datapath.writer()?;
+        let installed = install(&datapath, &mut writer)?;
+        let side = Side::Carrier;
+        let carrier = Frames::at(lab.peer(side), PEER_DEVICE)?;
+        let stations =
+            [lab.edge().device(side.edge_device())?.station, lab.peer(side).device(PEER_DEVICE)?.station];
+        let pbx = peer(lab, Side::Pbx, PEER_PORT)?;
+        let mut received = [0; 2048];
+        for sequence in 0..20 {
+            let payload = rtp(sequence, u32::from(sequence) * 160, 9, 160);
+            let (from, to) = (side.peer_address().octets(), side.edge_address().octets());
+            let packet = Packet::udp((from, PEER_PORT), (to, LOCAL_PORT), payload.clone());
+            carrier.send(&tagged(&Packet { stations, ..packet }.build(), 0))?;
+            let (len, _) =
+                pbx.recv_from(&mut received).with_context(|| format!("packet {sequence} is lost"))?;
+            ensure!(received[..len] == payload[..]);
+        }
+        ensure!(writer.remove(installed)[0].packets == 20);
+        datapath.shutdown()?;
         Ok(())
     })
 }

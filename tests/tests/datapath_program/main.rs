@@ -9,6 +9,7 @@
 mod kernel;
 mod live;
 mod shield;
+mod vlan;
 
 use edge_ebpf::abi::{
     Endpoint, EndpointState, Offender, Quality, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET,

@@ -40,6 +40,7 @@ const ON_VETH: &[Drills] = &[
     drills("codecs", &["every_octet"]),
     drills("dtmf", &["events_become_infos"]),
     all("steady"),
+    all("vlan"),
     all("network"),
 ];
 
