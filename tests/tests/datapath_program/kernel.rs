@@ -6,13 +6,14 @@ use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use edge_ebpf::abi;
 use edge_ebpf::testing::zerocopy::{FromBytes, transmute};
-use edge_ebpf::testing::{Scene, Tally};
+use edge_ebpf::testing::{FAR, NEAR, Scene, Tally};
 use edge_ebpf::verdict::{Egress, Verdict};
 
 /// Endpoints of a scene.
 pub(crate) const ENDPOINTS: u32 = 20;
 
 const PROGRAM: &str = "edge_media";
+const TAP_PROGRAM: &str = "edge_tap";
 const LOOPBACK: u32 = 1;
 const STATE_LEN: usize = size_of::<abi::EndpointState>();
 
@@ -20,7 +21,9 @@ const STATE_LEN: usize = size_of::<abi::EndpointState>();
 pub(crate) struct Kernel {
     ebpf: Ebpf,
     /// The programs behind it; the kernel forgets them with the last descriptor.
-    _stages: ProgramArray<MapData>,
+    stages: ProgramArray<MapData>,
+    /// The one that frames come to first.
+    first: &'static str,
 }
 
 /// What one run of the program did.
@@ -58,13 +61,42 @@ impl Kernel {
             behind.load().expect("the verifier accepts the stage");
             stages.set(stage.slot(), behind.fd().expect("it is loaded"), 0).expect("the slot exists");
         }
-        let mut kernel = Self { ebpf, _stages: stages };
+        let mut kernel = Self { ebpf, stages, first: PROGRAM };
         // Under test_run nothing is sent; the slots only have to hold some device.
         let mut devices: DevMap<_> = kernel.map(abi::DEVICES).try_into().expect("a devmap");
         for slot in 0..2 {
             devices.set(slot, LOOPBACK, None, 0).expect("loopback exists");
         }
         kernel
+    }
+
+    /// The same with the tap of a capture before it, on every endpoint of a scene.
+    pub(crate) fn load_behind_tap() -> Self {
+        let mut kernel = Self::load();
+        for stage in abi::Stage::TAPPED {
+            let behind = program(&mut kernel.ebpf, stage.program());
+            behind.load().expect("the verifier accepts the stage");
+            kernel.stages.set(stage.slot(), behind.fd().expect("it is loaded"), 0).expect("the slot exists");
+        }
+        kernel.first = TAP_PROGRAM;
+        program(&mut kernel.ebpf, TAP_PROGRAM).load().expect("the verifier accepts the tap");
+        let mut watched: HashMap<_, u32, u32> = kernel.map(abi::WATCHED).try_into().expect("a hash map");
+        for endpoint in [NEAR, FAR] {
+            watched.insert(endpoint, 1, 0).expect("there is room");
+        }
+        kernel
+    }
+
+    /// What the tap has kept since this was asked last: counter and bytes.
+    pub(crate) fn tapped(&mut self) -> Vec<(u32, Vec<u8>)> {
+        let mut ring: RingBuf<_> = self.map(abi::TAP).try_into().expect("a ring buffer");
+        let mut tapped = Vec::new();
+        while let Some(item) = ring.next() {
+            let (frame, _) = abi::TappedFrame::ref_from_prefix(&item).expect("the length is right");
+            let kept = frame.bytes.len().min(frame.len as usize);
+            tapped.push((frame.counter, frame.bytes[..kept].to_vec()));
+        }
+        tapped
     }
 
     /// Attaches the program to devices of this namespace, in their driver; the first ones of the devmap.
@@ -160,7 +192,7 @@ impl Kernel {
         let mut out = vec![0; frame.len() + 64];
         let options =
             TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
-        let result = program(&mut self.ebpf, PROGRAM).test_run(options).expect("the program runs");
+        let result = program(&mut self.ebpf, self.first).test_run(options).expect("the program runs");
         out.truncate(usize::try_from(result.data_size_out).expect("a frame length"));
         let after = self.counters();
         let rises =

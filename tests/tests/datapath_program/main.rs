@@ -9,6 +9,7 @@
 mod kernel;
 mod live;
 mod shield;
+mod tap;
 mod vlan;
 
 use edge_ebpf::abi::{
