@@ -350,8 +350,14 @@ fn attach_error(device: &Device, mode: AttachMode, source: ProgramError) -> Data
         Some(libc::EBUSY | libc::EEXIST) => {
             "; another XDP program is there: `ip link set dev <device> xdp off` removes it"
         }
-        Some(libc::EOPNOTSUPP) => "; its driver has no native XDP: use mode auto or generic",
-        Some(libc::ERANGE) => "; its driver wants a smaller MTU for XDP",
+        Some(libc::EOPNOTSUPP) => {
+            "; its driver has no native XDP, or (virtio_net) its hypervisor hands over merged packets and does not let that be \
+             switched off: use mode auto or generic"
+        }
+        // virtio_net says the latter.
+        Some(libc::ERANGE | libc::EINVAL) => {
+            "; its driver wants a smaller MTU for XDP: `edge doctor` tells which"
+        }
         Some(libc::EPERM | libc::EACCES) => "; edge needs root, or CAP_BPF and CAP_NET_ADMIN",
         _ => "",
     };

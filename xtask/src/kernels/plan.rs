@@ -28,7 +28,7 @@ const fn all(binary: &'static str) -> Drills {
 /// Packets, and what holds them in the kernel. What is the process's own runs alike on every kernel, and takes long here.
 const ON_VETH: &[Drills] = &[
     drills("calls", &["calls_from_both_sides", "hold_and_resume"]),
-    all("datapath_program"),
+    drills("datapath_program", &["every_case", "generic_mode", "jumbo_devices", "outlives_the_process"]),
     drills("media", &["generic_mode", "behind_a_nat_is_found_and"]),
     drills("ipv6", &["calls_over_ipv6", "ipv6_carrier_to", "survives_kill_9"]),
     drills("restart", &["media_survives_kill_9"]),
