@@ -33,7 +33,7 @@ pub(crate) fn end(ctx: &XdpContext) {
         return;
     }
     let device = ctx.ingress_ifindex() as u32;
-    // SAFETY: the row is this CPU's, and made of words; rows are never removed while a program runs.
+    // SAFETY: the row is this CPU's, and made of words. One that is taken away meanwhile is memory of the map's all the same.
     if let Some(row) = unsafe { LATENCIES.get(&device) } {
         row.record(now().wrapping_sub(began), 1);
     }
