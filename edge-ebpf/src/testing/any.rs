@@ -1,13 +1,13 @@
 //! Any tables and any frames, from any bytes: what a fuzzer plays with, and what must hold whatever it makes.
 //!
 //! The first bytes change the tables of a call that is up: entries that name what is not there, halves of changes,
-//! addresses that overlap. What follows are frames: packets of that call with bytes changed, or bytes.
+//! addresses that overlap, networks behind a tag. What follows are frames: packets of that call with bytes changed, with a tag or without, or bytes.
 
 use alloc::vec::Vec;
 
 use super::packet::{Packet, rtcp, rtp};
 use super::scene::{CARRIER, INGRESS, LOCAL_A, LOCAL_B, MemoryTables, PBX, Scene};
-use super::{BytesFrame, Family};
+use super::{BytesFrame, Family, VID, tagged, vlans};
 use crate::abi::{Address, Endpoint, PAYLOAD_TYPES, PayloadRule, Profile};
 use crate::budget::Rate;
 use crate::forward::forward;
@@ -79,6 +79,9 @@ fn scene(choices: &mut Choices<'_>) -> Scene {
     let mut scene = Scene::between(family[usize::from(kinds & 1)], family[usize::from(kinds >> 1 & 1)]);
     if kinds >> 2 & 1 != 0 {
         scene = scene.carrier_sends(profile(choices)).ordered(choices.byte(), choices.short());
+    }
+    if kinds >> 3 & 1 != 0 {
+        scene = vlans(scene, kinds >> 4 & 1 != 0, kinds >> 5 & 1 != 0);
     }
     for _ in 0..choices.byte() % 8 {
         let index = usize::from(choices.byte()) % scene.endpoints.len();
@@ -154,7 +157,12 @@ fn frame(choices: &mut Choices<'_>) -> Vec<u8> {
         let at = usize::from(choices.byte()) % bytes.len();
         bytes[at] = choices.byte();
     }
-    bytes
+    match kind / 30 {
+        // With the tag of the call's VLAN, or with any.
+        1..=3 => tagged(&bytes, VID),
+        4 => tagged(&bytes, choices.short()),
+        _ => bytes,
+    }
 }
 
 /// What leaves has the address of an endpoint that another one of the same call names as its peer. (Half-way through a
@@ -171,6 +179,9 @@ fn leaves_between_endpoints(scene: &Scene, frame: &[u8]) {
 /// Whether the source address of an IP frame is `address`.
 fn names(frame: &[u8], address: Address) -> bool {
     let octets = address.to_v6();
+    // The network that it leaves into says nothing of that.
+    let behind = if frame.get(12..14) == Some(&[0x81, 0]) { 4 } else { 0 };
+    let frame = frame.get(behind..).unwrap_or_default();
     match frame.get(12..14) {
         Some([0x08, 0x00]) => frame.get(26..30) == Some(&octets[12..]),
         _ => frame.get(22..38) == Some(&octets[..]),
