@@ -60,7 +60,11 @@ const LOG_INTERVAL_NS: u64 = 1_000_000_000;
 
 /// The product's program. It takes frames in fragments, or devices with an MTU above a page would refuse it; media
 /// packets fit the first fragment, where all headers are.
+///
+/// Each program is a part of the function that the macro makes around it: a call would be a frame of its own, of 32 bytes on older
+/// kernels (6.1).
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
     clock::begin();
     let mut frame = XdpFrame::new(&ctx);
@@ -88,6 +92,7 @@ pub(crate) fn edge_media(ctx: XdpContext) -> u32 {
 
 /// Takes the place of `edge_media` while somebody captures a call: keeps what comes in, and goes on to `edge_media_tapped`.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_tap(ctx: XdpContext) -> u32 {
     clock::begin();
     tap::arrival(&ctx);
@@ -101,6 +106,7 @@ pub(crate) fn edge_tap(ctx: XdpContext) -> u32 {
 /// Written out once more, and otherwise: of a function that both call, the compiler makes an `edge_media` that takes the verifier nearly twice the
 /// instructions, and 40 bytes of stack more; and of the words of `edge_media` it makes one of these that takes as much more.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
     let Decision { verdict, work, charge } = decide(&mut frame, &Maps);
@@ -136,6 +142,7 @@ pub(crate) fn edge_media_tapped(ctx: XdpContext) -> u32 {
 
 /// Where packets that are not media go on to: what is for SIP is looked at, everything else passes.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_shield(ctx: XdpContext) -> u32 {
     let verdict = shield(&XdpFrame::new(&ctx), &ShieldMaps);
     count_at(verdict.counter().unwrap_or_else(stages::handed_on));
@@ -147,6 +154,7 @@ pub(crate) fn edge_shield(ctx: XdpContext) -> u32 {
 
 /// Where packets go on to whose payload changes. They leave as the media program has decided, but for events that do not cross.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
     let Some((work, action)) = stages::handed_over() else {
         count_at(stages::handed_on());
@@ -163,6 +171,7 @@ pub(crate) fn edge_payload(ctx: XdpContext) -> u32 {
 
 /// Where RTP goes on to that becomes a part of one stream: see [`steady`]. Some go on to `edge_payload` from here.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_steady(ctx: XdpContext) -> u32 {
     let Some((work, action)) = stages::handed_over() else {
         count_at(stages::handed_on());
@@ -183,6 +192,7 @@ pub(crate) fn edge_steady(ctx: XdpContext) -> u32 {
 
 /// Where RTCP goes on to that may be read: see [`reports`]. Some goes on to `edge_rtcp` from here.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_reports(ctx: XdpContext) -> u32 {
     let Some((work, action)) = stages::handed_over() else {
         count_at(stages::handed_on());
@@ -200,6 +210,7 @@ pub(crate) fn edge_reports(ctx: XdpContext) -> u32 {
 
 /// Where RTCP goes on to that may speak of one stream; a long one several times.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_rtcp(ctx: XdpContext) -> u32 {
     let Some((work, action)) = stages::handed_over() else {
         count_at(stages::handed_on());

@@ -18,6 +18,7 @@ use crate::{lost, stages, tap};
 
 /// Where frames with a tag go on to: decides about them as `edge_media` does about others.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_vlan(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
     let network = match vlan::network(&frame, &Maps) {
@@ -54,6 +55,7 @@ pub(crate) fn edge_vlan(ctx: XdpContext) -> u32 {
 
 /// The same behind the tap of a capture.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_vlan_tapped(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
     let network = match vlan::network(&frame, &Maps) {
@@ -93,6 +95,7 @@ pub(crate) fn edge_vlan_tapped(ctx: XdpContext) -> u32 {
 
 /// Where frames go on to that leave into a VLAN, when everything else is done to them.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_tag(ctx: XdpContext) -> u32 {
     match egress::tag(&ctx) {
         Ok(action) => {
@@ -106,6 +109,7 @@ pub(crate) fn edge_tag(ctx: XdpContext) -> u32 {
 
 /// The same for frames that a capture may want as they leave.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_tag_tapped(ctx: XdpContext) -> u32 {
     match egress::tag(&ctx) {
         Ok(action) => {
@@ -123,6 +127,7 @@ pub(crate) fn edge_tag_tapped(ctx: XdpContext) -> u32 {
 
 /// Where frames with a tag go on to that are not media: as `edge_shield`.
 #[xdp(frags)]
+#[inline(always)]
 pub(crate) fn edge_tagged_shield(ctx: XdpContext) -> u32 {
     let mut frame = XdpFrame::new(&ctx);
     let verdict = match vlan::network(&frame, &Maps) {
