@@ -3,188 +3,35 @@
 //! Invariants: everything that a call needs happens on its shard's thread, so no lock is held across calls. A
 //! command for the datapath takes effect before any message that follows it is sent.
 
+mod commands;
 mod digits;
+mod host;
+mod notice;
 
 use std::collections::HashMap;
-use std::net::UdpSocket;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
-use edge_core::call::{CallKey, CallRecord, CallView, MediaFound};
-use edge_core::edge::{Conduct, Counters, Note as ShardNote, Tested};
+use crossbeam::channel::RecvTimeoutError;
+use edge_core::Input;
+use edge_core::call::{CallKey, CallView, MediaFound};
 use edge_core::media::Dscp;
-use edge_core::policy::{ListenerId, Marking, Policy, Transport, Waiting};
-use edge_core::transaction::Path;
-use edge_core::{Command, Edge, Input};
-use hdrhistogram::Histogram;
-use tokio::sync::{mpsc, oneshot};
+use edge_core::policy::{ListenerId, Marking};
 
-use crate::cdr::Entry;
-use crate::datapath::{DatapathWriter, DigitNews, InstallError, Installed};
-use crate::journal::{Note, Notes};
-use crate::shield::{Offence, Shield};
+use crate::datapath::Installed;
 
-use super::clock;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
 use super::heritage::Heir;
-use super::node::Node;
-use super::stream::Outgoing;
-use super::tones::Tones;
-use super::trunk_test;
-use super::udp;
+use super::{clock, trunk_test, udp};
 
-/// Notices that may wait for a shard: at ten thousand calls a second over two shards a quarter of a second of
-/// datagrams; what waits longer its peer sends again. A trunk may have half of them, and less for what is new
-/// ([`Waiting`]); how long they wait is bounded by turning calls away.
-pub(super) const NOTICES_MAX: usize = 16_384;
+pub(super) use host::{ShardHost, ShardStatus};
+pub(super) use notice::{Farewell, NOTICES_MAX, Notice};
 
 /// Notices that a shard takes before it carries out what follows from them, so that answers leave in batches.
 const NOTICES_AT_ONCE: usize = 64;
 
 /// How long a shard sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// Something that a shard is told.
-#[derive(Debug)]
-pub(super) enum Notice {
-    /// A message of a trunk.
-    Message {
-        /// Where it came in and from.
-        path: Path,
-        /// What it holds.
-        bytes: Bytes,
-        /// When its receiver had it.
-        arrived: Instant,
-        /// Its room in the queues; none for a stranger's.
-        waiting: Option<Waiting>,
-    },
-    /// What another shard says.
-    Told(ShardNote),
-    /// A datagram could not be delivered.
-    Undelivered {
-        /// Where it was sent.
-        path: Path,
-        /// What of it was quoted.
-        beginning: Bytes,
-    },
-    /// The datapath has something to say of a digit of a call that may be here.
-    Digit(DigitNews),
-    /// A connection could not be opened, or has ended after something was given to it.
-    SendFailed {
-        /// The connection.
-        path: Path,
-    },
-    /// The operator's decisions changed.
-    Policy(Arc<Policy>),
-    /// The operator wants to see calls.
-    ShowCalls {
-        /// Which.
-        filter: CallFilter,
-        /// Who waits for them.
-        reply: oneshot::Sender<Vec<ShownCall>>,
-    },
-    /// The operator wants a call to end.
-    HangUp {
-        /// Its id.
-        id: String,
-        /// Told whether it stood here.
-        reply: oneshot::Sender<bool>,
-    },
-    /// The operator wants a trunk tested.
-    TestTrunk {
-        /// Its name.
-        name: String,
-        /// Told what was found; nothing, when this shard has nothing to do with it.
-        reply: oneshot::Sender<Option<Tested>>,
-    },
-    /// No more calls; those that run are hung up after the grace.
-    Drain(Duration),
-    /// End, whatever runs.
-    Stop(Farewell),
-}
-
-/// What becomes of the calls of a process that ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Farewell {
-    /// They are hung up.
-    HangUp,
-    /// Those that are answered are left to whoever goes on with them.
-    Leave,
-}
-
-/// What a shard shows of itself.
-#[derive(Debug)]
-pub(super) struct ShardStatus {
-    /// What its edge counts; renewed about once a second.
-    pub(super) counters: Mutex<Counters>,
-    /// Nanoseconds from a datagram's arrival until everything that follows from it was sent.
-    pub(super) handling: Mutex<Histogram<u64>>,
-    /// Records that were lost because their writer could not keep up.
-    pub(super) records_lost: AtomicU64,
-    /// Messages that the kernel, or the hub of connections, did not take.
-    pub(super) sends_refused: AtomicU64,
-}
-
-impl ShardStatus {
-    /// Nothing counted yet.
-    ///
-    /// # Panics
-    /// Never: the histogram's bounds are constants that it accepts.
-    #[must_use]
-    #[expect(clippy::expect_used, reason = "constant bounds that hdrhistogram documents as valid")]
-    pub(super) fn new() -> Self {
-        let handling =
-            Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds of one nanosecond to one minute");
-        Self {
-            counters: Mutex::new(Counters::default()),
-            handling: Mutex::new(handling),
-            records_lost: AtomicU64::new(0),
-            sends_refused: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Default for ShardStatus {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// What a shard works with.
-#[derive(Debug)]
-pub(super) struct ShardHost {
-    /// The calls.
-    pub(super) edge: Edge,
-    /// What it is told.
-    pub(super) inbox: Receiver<Notice>,
-    /// All shards by number, to be told something.
-    pub(super) shards: Vec<Sender<Notice>>,
-    /// The datapath's tables.
-    pub(super) datapath: DatapathWriter,
-    /// How SIP to each trunk is marked.
-    pub(super) marking: Marking,
-    /// Sockets by listener.
-    pub(super) sockets: Arc<HashMap<ListenerId, UdpSocket>>,
-    /// Where messages for connections go.
-    pub(super) streams: mpsc::Sender<Outgoing>,
-    /// Who plays tones.
-    pub(super) tones: Tones,
-    /// Where call records go.
-    pub(super) records: Sender<Entry>,
-    /// Where calls are written down for whoever goes on with them.
-    pub(super) journal: Notes,
-    /// Told once no call is left after a drain.
-    pub(super) drained: Sender<()>,
-    /// Who is kept out.
-    pub(super) shield: Arc<Shield>,
-    /// What others may see.
-    pub(super) status: Arc<ShardStatus>,
-    /// The process, which keeps how calls have sounded.
-    pub(super) node: Arc<Node>,
-}
 
 /// A shard at work.
 pub(super) struct Running {
@@ -320,138 +167,6 @@ impl Running {
             ShownCall { call, media, endpoints, flows }
         };
         wanted.map(shown).collect()
-    }
-
-    fn carry_out(&mut self) {
-        while let Some(command) = self.host.edge.poll() {
-            match command {
-                Command::Send { path, bytes } => self.dispatch(path, bytes),
-                Command::InstallMedia { call, plan } => {
-                    if let Some(former) = self.media.remove(&call) {
-                        self.host.datapath.remove(former);
-                    }
-                    let outcome = match self.host.datapath.install(&plan) {
-                        Ok(installed) => {
-                            self.media.insert(call, installed);
-                            Input::MediaInstalled { call }
-                        }
-                        Err(error) => Input::MediaRefused { call, refusal: error.into() },
-                    };
-                    self.host.edge.handle(outcome, clock::now());
-                }
-                Command::UpdateMedia { call, plan } => {
-                    let Some(installed) = self.media.get_mut(&call) else { continue };
-                    let outcome = self.host.datapath.update(installed, &plan);
-                    self.answer(call, outcome);
-                }
-                Command::CheckMedia { call, plan } => {
-                    let outcome = self.host.datapath.check(&plan);
-                    self.answer(call, outcome);
-                }
-                Command::SendDigit { call, from, digit } => self.order_digit(call, from, digit),
-                Command::WithdrawDigit { call, from } => self.withdraw_digit(call, from),
-                Command::ListenTo { call } => {
-                    let Some(installed) = self.media.get(&call) else { continue };
-                    let heard = self.host.datapath.last_heard(installed, clock::monotonic_ns());
-                    self.host.edge.handle(Input::MediaHeard { call, heard }, clock::now());
-                }
-                Command::RemoveMedia { call } => {
-                    let Some(installed) = self.media.remove(&call) else { continue };
-                    let reports = Box::new(self.host.datapath.remove(installed));
-                    self.host.edge.handle(Input::MediaRemoved { call, reports }, clock::now());
-                }
-                Command::PlayTone { call, tone } => self.host.tones.play(call, tone),
-                Command::StopTone { call } => self.host.tones.stop(call),
-                Command::WriteRecord(record) => self.keep(record),
-                Command::Journal { call, entry } => {
-                    let media = self.media.get(&call).map_or(0, Installed::number);
-                    self.host.journal.take(Note::Write { call, media, entry });
-                }
-                Command::Forget { call } => self.forget(call),
-                Command::Judge { source, conduct: Conduct::Proven } => self.host.shield.befriend(source),
-                Command::Judge { source, conduct: Conduct::Arrived(realm) } => {
-                    self.host.shield.welcome(realm, source);
-                }
-                Command::Judge { source, conduct: Conduct::Refused } => {
-                    self.host.shield.offended(source, Offence::Password);
-                }
-                Command::Drained => drop(self.host.drained.try_send(())),
-            }
-        }
-        self.send();
-        self.tests.tell(&mut self.host.edge);
-        self.tell_others();
-    }
-
-    /// Notes for a shard that is full wait here: no shard waits for another.
-    fn tell_others(&mut self) {
-        let shards = &self.host.shards;
-        self.host.edge.send_notes(|shard, note| {
-            match shards.get(shard).map(|shard| shard.try_send(Notice::Told(note))) {
-                Some(Err(TrySendError::Full(Notice::Told(note)))) => Err(note),
-                // One that has ended needs to know nothing.
-                Some(Ok(()) | Err(_)) | None => Ok(()),
-            }
-        });
-    }
-
-    /// Tells the call what the datapath says to a change.
-    fn answer(&mut self, call: CallKey, outcome: Result<(), InstallError>) {
-        let answer = match outcome {
-            Ok(()) => Input::MediaAccepted { call },
-            Err(error) => Input::MediaRefused { call, refusal: error.into() },
-        };
-        self.host.edge.handle(answer, clock::now());
-    }
-
-    fn dispatch(&mut self, path: Path, bytes: Bytes) {
-        match path.listener.transport {
-            Transport::Udp => {
-                let key = (path.listener, self.host.marking.towards(path));
-                self.outbox.entry(key).or_default().push((path.peer, bytes));
-            }
-            Transport::Tcp | Transport::Tls => {
-                if self.host.streams.try_send(Outgoing { path, bytes }).is_err() {
-                    self.host.status.sends_refused.fetch_add(1, Ordering::Relaxed);
-                    self.host.edge.handle(Input::SendFailed { path }, clock::now());
-                }
-            }
-        }
-    }
-
-    fn send(&mut self) {
-        for ((listener, dscp), datagrams) in &mut self.outbox {
-            if let Some(socket) = self.host.sockets.get(listener) {
-                let refused = udp::send_all(socket, datagrams, *dscp);
-                self.host.status.sends_refused.fetch_add(refused as u64, Ordering::Relaxed);
-            }
-            datagrams.clear();
-        }
-    }
-
-    fn keep(&self, record: Box<CallRecord>) {
-        self.host.node.sound.observe(&record);
-        match self.host.records.try_send(Entry::Record(record)) {
-            Ok(()) | Err(TrySendError::Full(Entry::Then(_)) | TrySendError::Disconnected(Entry::Then(_))) => {
-            }
-            Err(
-                TrySendError::Full(Entry::Record(record)) | TrySendError::Disconnected(Entry::Record(record)),
-            ) => {
-                self.host.status.records_lost.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    call = record.id,
-                    ?record,
-                    "call record not written: the writer cannot keep up"
-                );
-            }
-        }
-    }
-
-    /// The journal forgets a call once its record is on disk, or at once when that was lost.
-    fn forget(&self, call: CallKey) {
-        if self.host.records.try_send(Entry::Then(Note::Forget { call })).is_err() {
-            self.host.journal.take(Note::Forget { call });
-        }
     }
 
     /// Goes on with a call of an earlier process, before anything is heard of it.
