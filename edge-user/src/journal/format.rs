@@ -82,7 +82,7 @@ pub(super) fn append(note: &Note, out: &mut Vec<u8>) -> Option<usize> {
             out.push(FORGET);
             out.extend(call.number().to_le_bytes());
         }
-        Note::Replace => {
+        Note::Replace | Note::Mark(_) => {
             out.truncate(start);
             return None;
         }

@@ -1,14 +1,16 @@
 //! The journal of answered calls: what the next `edge run` needs to go on with them after this one was killed.
 //!
 //! One file, `<state_dir>/<node>/journal`: a head, then an entry for each change of a call ([`format`]). A thread writes what the
-//! shards give it, at once, so that `kill -9` loses what was not given yet and nothing else; `fdatasync` follows once a second,
-//! because a host that loses its power loses the media with it, and only records are left to be made.
+//! shards give it, at once; `fdatasync` follows once a second, because a host that loses its power loses the media with it, and
+//! only records are left to be made. Before a shard lets a peer know of anything it has written that itself ([`ahead`]), so
+//! `kill -9` loses nothing that anybody was told.
 //!
 //! Invariants: a call is forgotten only after its record is on disk, so its record is never lost; what is read is a prefix
 //! of what was written, wherever that was cut or damaged; the file is written anew, beside the old one, when it holds four times
 //! what stands, so it is bounded by what stands; a journal of another version is refused, and left alone. A disk that takes
 //! no more costs the journal, said loudly, and no call: once it takes writes again, all that stands is written anew.
 
+mod ahead;
 mod format;
 mod read;
 #[cfg(test)]
@@ -19,15 +21,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use bytes::Bytes;
 use crossbeam::channel::{Sender, bounded};
 use edge_core::call::CallKey;
 
+pub use ahead::{Ahead, Mark};
 pub use read::{JournalError, Left, LeftCall, read};
 
+use crate::runtime::clock;
 use write::Log;
 
 /// Notes that may wait for the disk: six seconds of three thousand calls a second. What is above it is lost, counted and said:
@@ -59,6 +63,8 @@ pub enum Note {
     },
     /// All calls of the former journal are here, or over: this one takes its place.
     Replace,
+    /// Reached once everything before it is written.
+    Mark(Mark),
 }
 
 /// The thread that keeps the journal.
@@ -67,6 +73,9 @@ pub struct Journal {
     sender: Sender<Note>,
     thread: JoinHandle<()>,
     counts: Arc<Counts>,
+    /// Where shards write ahead of it.
+    ahead: PathBuf,
+    began: SystemTime,
 }
 
 #[derive(Debug, Default)]
@@ -107,23 +116,30 @@ impl Journal {
         state_dir.join(node).join("journal")
     }
 
-    /// Starts a journal at `path`, whose times are counted from `epoch`. It is written beside the former one until
-    /// [`Note::Replace`].
+    /// Starts a journal at `path`, whose times are counted from `epoch`; shards write ahead of it in `run_dir`. It is written beside
+    /// the former one until [`Note::Replace`].
     ///
     /// # Errors
     /// When it cannot be made or written to.
-    pub fn start(path: &Path, epoch: Instant) -> anyhow::Result<Self> {
+    pub fn start(path: &Path, run_dir: &Path, epoch: Instant) -> anyhow::Result<Self> {
         let directory = path.parent().unwrap_or(path);
         let unusable = || format!("node.state_dir {}: the journal cannot be kept there", directory.display());
         std::fs::create_dir_all(directory).with_context(unusable)?;
-        let log = Log::create(path, epoch).with_context(unusable)?;
+        let (ahead, began) = (ahead::directory(run_dir), clock::calendar(epoch));
+        let log = Log::create(path, ahead.clone(), began).with_context(unusable)?;
         let (sender, inbox) = bounded(NOTES_MAX);
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || write::keep(&inbox, log, &shared))?;
-        Ok(Self { sender, thread, counts })
+        Ok(Self { sender, thread, counts, ahead, began })
+    }
+
+    /// Where a shard keeps what its peers are to know.
+    #[must_use]
+    pub fn ahead(&self, shard: usize) -> Ahead {
+        Ahead::new(&self.ahead, self.began, shard, self.notes())
     }
 
     /// Where notes are handed in.
@@ -156,6 +172,6 @@ impl Journal {
         if self.counts.failing.load(Ordering::Relaxed) {
             anyhow::bail!("the journal could not be written (see the log)");
         }
-        Ok(())
+        ahead::remove(&self.ahead, None).context("node.run_dir")
     }
 }

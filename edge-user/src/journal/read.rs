@@ -1,6 +1,6 @@
 //! Reading a journal that another process has left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use edge_core::call::{CallKey, JOURNAL_VERSION, Journaled};
 
-use super::Note;
 use super::format::{self, HEAD, Head};
+use super::{Note, ahead};
 
 /// Why a journal is not read.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +56,12 @@ pub struct Left {
     pub calls: Vec<LeftCall>,
 }
 
-/// What the journal at `path` has; nothing when there is none. A damaged end costs what it says, with a warning.
+/// What the journal at `path` has, and what was said ahead of it in `run_dir`; nothing when there is none. A damaged end costs what
+/// it says, with a warning.
 ///
 /// # Errors
 /// [`JournalError`] when it is another version's, or cannot be read.
-pub fn read(path: &Path) -> Result<Option<Left>, JournalError> {
+pub fn read(path: &Path, run_dir: &Path) -> Result<Option<Left>, JournalError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => Bytes::from(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -68,12 +69,16 @@ pub fn read(path: &Path) -> Result<Option<Left>, JournalError> {
     };
     match format::read_head(&bytes) {
         Head::Ours { epoch } => {
-            let (entries, intact) = entries(&bytes);
+            let (mut found, intact) = entries(&bytes);
             if intact < bytes.len() {
                 let lost = bytes.len() - intact;
                 tracing::warn!(path = %path.display(), bytes = lost, "journal: its end is damaged and not used");
             }
-            Ok(Some(Left { epoch, calls: entries.into_iter().filter_map(parse).collect() }))
+            let directory = ahead::directory(run_dir);
+            let said = ahead::read(&directory, epoch);
+            let said = said.map_err(|source| JournalError::Unreadable { path: directory, source })?;
+            said.into_iter().for_each(|note| found.take(note));
+            Ok(Some(Left { epoch, calls: found.calls.into_iter().filter_map(parse).collect() }))
         }
         Head::Foreign { version, snapshots } => {
             Err(JournalError::Foreign { path: path.to_owned(), version, snapshots })
@@ -85,19 +90,42 @@ pub fn read(path: &Path) -> Result<Option<Left>, JournalError> {
     }
 }
 
-/// The newest entry of each call that was not forgotten, and how many bytes are intact.
-pub(super) fn entries(bytes: &Bytes) -> (BTreeMap<CallKey, (u32, Bytes)>, usize) {
-    let mut calls = BTreeMap::new();
+/// What a journal says when it has been read so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The newest entry of each call that was not forgotten.
+    pub(super) calls: BTreeMap<CallKey, (u32, Bytes)>,
+    /// Those that were: what was said of them earlier may be read later.
+    forgotten: HashSet<CallKey>,
+}
+
+impl Found {
+    /// Takes note of what comes next.
+    pub(super) fn take(&mut self, note: Note) {
+        match note {
+            Note::Write { call, media, entry } => {
+                if !self.forgotten.contains(&call) {
+                    self.calls.insert(call, (media, entry));
+                }
+            }
+            Note::Forget { call } => {
+                self.calls.remove(&call);
+                self.forgotten.insert(call);
+            }
+            Note::Replace | Note::Mark(_) => {}
+        }
+    }
+}
+
+/// What a file says, and how many bytes are intact.
+pub(super) fn entries(bytes: &Bytes) -> (Found, usize) {
+    let mut found = Found::default();
     let mut rest = bytes.slice(HEAD.min(bytes.len())..);
     while let Some((note, behind)) = format::next(&rest) {
         rest = behind;
-        match note {
-            Note::Write { call, media, entry } => drop(calls.insert(call, (media, entry))),
-            Note::Forget { call } => drop(calls.remove(&call)),
-            Note::Replace => {}
-        }
+        found.take(note);
     }
-    (calls, bytes.len() - rest.len())
+    (found, bytes.len() - rest.len())
 }
 
 fn parse((key, (media, entry)): (CallKey, (u32, Bytes))) -> Option<LeftCall> {

@@ -20,6 +20,10 @@ impl Place {
         Self(path)
     }
 
+    fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
     fn journal(&self) -> PathBuf {
         self.0.join("journal")
     }
@@ -43,14 +47,14 @@ fn forget(number: u64) -> Note {
 fn held(path: &Path) -> Vec<(u64, Vec<u8>)> {
     let bytes = Bytes::from(std::fs::read(path).unwrap());
     assert!(matches!(format::read_head(&bytes), Head::Ours { .. }));
-    let (calls, intact) = entries(&bytes);
+    let (found, intact) = entries(&bytes);
     assert_eq!(intact, bytes.len());
-    calls.into_iter().map(|(call, (_, entry))| (call.number(), entry.to_vec())).collect()
+    found.calls.into_iter().map(|(call, (_, entry))| (call.number(), entry.to_vec())).collect()
 }
 
 /// A journal that has been told this, and is finished.
 fn kept(place: &Place, notes: impl IntoIterator<Item = Note>) {
-    let journal = Journal::start(&place.journal(), clock::now()).unwrap();
+    let journal = Journal::start(&place.journal(), &place.run(), clock::now()).unwrap();
     let taker = journal.notes();
     notes.into_iter().for_each(|note| taker.put(note));
     drop(taker);
@@ -79,7 +83,7 @@ fn a_file_of_which_nothing_stands_is_removed_and_none_is_nothing() {
     let place = Place::new("empty");
     kept(&place, [Note::Replace, write(1, b"one"), forget(1)]);
     assert!(!place.journal().exists());
-    assert_eq!(read(&place.journal()).unwrap(), None);
+    assert_eq!(read(&place.journal(), &place.run()).unwrap(), None);
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn another_version_is_refused_with_what_to_do_and_left_alone() {
     let (mut whole, _) = bytes();
     whole[13] += 1;
     std::fs::write(place.journal(), &whole).unwrap();
-    let said = read(&place.journal()).unwrap_err().to_string();
+    let said = read(&place.journal(), &place.run()).unwrap_err().to_string();
     let versions = format!("v2.{JOURNAL_VERSION}, this is v1.{JOURNAL_VERSION}");
     assert!(said.contains(&versions) && said.contains("rm "), "{said}");
     assert_eq!(std::fs::read(place.journal()).unwrap(), whole);
@@ -144,16 +148,16 @@ fn another_version_is_refused_with_what_to_do_and_left_alone() {
 fn what_is_no_journal_is_none_and_what_is_no_snapshot_is_no_call() {
     let place = Place::new("garbage");
     std::fs::write(place.journal(), b"something else").unwrap();
-    assert_eq!(read(&place.journal()).unwrap(), None);
+    assert_eq!(read(&place.journal(), &place.run()).unwrap(), None);
     std::fs::write(place.journal(), bytes().0).unwrap();
-    assert_eq!(read(&place.journal()).unwrap().unwrap().calls, []);
+    assert_eq!(read(&place.journal(), &place.run()).unwrap().unwrap().calls, []);
 }
 
 #[test]
 fn a_file_is_written_anew_before_it_holds_much_more_than_what_stands() {
     let place = Place::new("waste");
     let entry: &'static [u8] = &[7; 4096];
-    let journal = Journal::start(&place.journal(), clock::now()).unwrap();
+    let journal = Journal::start(&place.journal(), &place.run(), clock::now()).unwrap();
     let notes = journal.notes();
     notes.put(Note::Replace);
     for number in 0..8_000 {
@@ -169,7 +173,7 @@ fn a_file_is_written_anew_before_it_holds_much_more_than_what_stands() {
 #[test]
 fn a_disk_that_takes_nothing_costs_the_journal_and_nothing_else() {
     let place = Place::new("full");
-    let journal = Journal::start(&place.journal(), clock::now()).unwrap();
+    let journal = Journal::start(&place.journal(), &place.run(), clock::now()).unwrap();
     // Its directory is gone: nothing can be put in place.
     std::fs::remove_dir_all(&place.0).unwrap();
     let notes = journal.notes();

@@ -1,11 +1,11 @@
 //! Writing the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
@@ -13,10 +13,14 @@ use edge_core::call::CallKey;
 
 use crate::runtime::clock;
 
-use super::{BATCH, Counts, Note, SYNC_WITHIN, format};
+use super::{BATCH, Counts, Mark, Note, SYNC_WITHIN, ahead, format};
 
 /// Bytes below which a file is not worth writing anew.
 const SMALL: u64 = 4 << 20;
+
+/// Calls that a file which is written anew says were forgotten: more than shards may have said ahead of it (two files of a
+/// megabyte each, at more than half a kilobyte a call).
+const FORGOTTEN_MAX: usize = 16_384;
 
 /// How many times what stands a file may hold.
 const WASTE_MAX: u64 = 4;
@@ -31,7 +35,12 @@ pub(super) struct Log {
     /// The newest entry of each call that stands: what a file that is written anew consists of.
     standing: HashMap<CallKey, (u32, Bytes)>,
     standing_bytes: u64,
-    epoch: Instant,
+    /// Calls that were forgotten last, oldest first: what was said ahead of that may be read behind it.
+    forgotten: VecDeque<CallKey>,
+    /// Where shards write ahead.
+    ahead: PathBuf,
+    /// What times are counted from.
+    began: SystemTime,
     /// Whether it may have the name that the next process looks for: the former journal is not needed any more.
     may_replace: bool,
     /// Whether it has it.
@@ -80,24 +89,34 @@ fn note_outcome(outcome: io::Result<()>, notes: usize, log: &Log, counts: &Count
 
 impl Log {
     /// A new file beside the one at `path`.
-    pub(super) fn create(path: &Path, epoch: Instant) -> io::Result<Self> {
+    pub(super) fn create(path: &Path, ahead: PathBuf, began: SystemTime) -> io::Result<Self> {
         let mut log = Self {
             path: path.to_owned(),
             file: create(&beside(path))?,
             whole: 0,
             standing: HashMap::new(),
             standing_bytes: 0,
-            epoch,
+            forgotten: VecDeque::new(),
+            ahead,
+            began,
             may_replace: false,
             in_place: false,
             unsynced_since: None,
         };
-        log.append(&format::head(clock::calendar(epoch)))?;
+        log.append(&format::head(began))?;
         Ok(log)
     }
 
     /// Writes notes; after a failure, all that stands.
     fn take(&mut self, notes: Vec<Note>, failing: bool) -> io::Result<()> {
+        let mark = |note: &Note| if let Note::Mark(mark) = note { Some(mark.clone()) } else { None };
+        let marks: Vec<Mark> = notes.iter().filter_map(mark).collect();
+        self.write(notes, failing)?;
+        marks.iter().for_each(Mark::reach);
+        Ok(())
+    }
+
+    fn write(&mut self, notes: Vec<Note>, failing: bool) -> io::Result<()> {
         let mut bytes = Vec::new();
         for note in notes {
             let length = format::append(&note, &mut bytes);
@@ -137,7 +156,13 @@ impl Log {
                 self.standing_bytes += entry.len() as u64;
                 self.standing.insert(call, (media, entry))
             }
-            (Note::Forget { call }, _) => self.standing.remove(&call),
+            (Note::Forget { call }, _) => {
+                if self.forgotten.len() == FORGOTTEN_MAX {
+                    self.forgotten.pop_front();
+                }
+                self.forgotten.push_back(call);
+                self.standing.remove(&call)
+            }
             (Note::Write { call, .. }, None) => {
                 tracing::error!(
                     call = format!("{:016x}", call.number()),
@@ -145,7 +170,7 @@ impl Log {
                 );
                 None
             }
-            (Note::Replace, _) => None,
+            (Note::Replace | Note::Mark(_), _) => None,
         };
         self.standing_bytes -= former.map_or(0, |(_, entry)| entry.len() as u64);
     }
@@ -172,10 +197,13 @@ impl Log {
     fn write_anew(&mut self) -> io::Result<()> {
         self.file = create(&beside(&self.path))?;
         self.whole = 0;
-        self.append(&format::head(clock::calendar(self.epoch)))?;
+        self.append(&format::head(self.began))?;
         let mut bytes = Vec::new();
         for (call, (media, entry)) in &self.standing {
             format::append(&Note::Write { call: *call, media: *media, entry: entry.clone() }, &mut bytes);
+        }
+        for call in &self.forgotten {
+            format::append(&Note::Forget { call: *call }, &mut bytes);
         }
         self.append(&bytes)?;
         if self.may_replace { self.put_in_place() } else { Ok(()) }
@@ -185,6 +213,10 @@ impl Log {
         self.file.sync_data()?;
         std::fs::rename(beside(&self.path), &self.path)?;
         sync_directory(&self.path)?;
+        if !self.in_place {
+            // The former process is not needed any more, nor what it said last.
+            ahead::remove(&self.ahead, Some(self.began))?;
+        }
         (self.in_place, self.unsynced_since) = (true, None);
         Ok(())
     }

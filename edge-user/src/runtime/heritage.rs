@@ -56,7 +56,7 @@ impl Heritage {
     /// When the journal or the records cannot be read, or the journal is another version's.
     pub(super) fn of(config: &Config) -> anyhow::Result<Self> {
         let path = Journal::path(&config.node.state_dir, &config.node.name);
-        let Some(left) = journal::read(&path)? else {
+        let Some(left) = journal::read(&path, &config.node.run_dir)? else {
             return Ok(Self { calls: Vec::new(), epoch: SystemTime::UNIX_EPOCH });
         };
         let ids = left.calls.iter().map(|left| left.call.id().to_owned()).collect();

@@ -88,7 +88,8 @@ impl Process {
         let Listening { datagrams, connections } = listen(&policy)?;
         let sockets = Arc::new(datagrams);
         let epoch = clock::now();
-        let journal = Journal::start(&Journal::path(&config.node.state_dir, &config.node.name), epoch)?;
+        let journal = Journal::path(&config.node.state_dir, &config.node.name);
+        let journal = Journal::start(&journal, &config.node.run_dir, epoch)?;
         let registrations = Registrations::of(&config.node.state_dir, &config.node.name, epoch);
         let restored = registrations.restore(&policy);
         if restored > 0 {
@@ -165,7 +166,7 @@ impl Process {
                 streams: streams.clone(),
                 tones: tones.of_shard(index),
                 records: self.records.sender(),
-                journal: self.journal.notes(),
+                journal: self.journal.ahead(index),
                 drained: drained.clone(),
                 shield: Arc::clone(&self.reception.shield),
                 status,

@@ -6,6 +6,7 @@
 mod commands;
 mod digits;
 mod host;
+mod leaving;
 mod notice;
 
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ use super::control::{CALLS_MAX, CallFilter, ShownCall};
 use super::heritage::Heir;
 use super::{clock, trunk_test, udp};
 
+use leaving::Leaving;
+
 pub(super) use host::{ShardHost, ShardStatus};
 pub(super) use notice::{Farewell, NOTICES_MAX, Notice};
 
@@ -39,6 +42,7 @@ pub(super) struct Running {
     media: HashMap<CallKey, Installed>,
     /// Datagrams that leave next, by their listener and marking: what is marked alike leaves with one system call.
     outbox: HashMap<(ListenerId, Option<Dscp>), udp::Datagrams>,
+    leaving: Leaving,
     shown_at: Instant,
     calendar_at: Option<Instant>,
     tests: trunk_test::Waiting,
@@ -59,6 +63,7 @@ impl Running {
             host,
             media: HashMap::new(),
             outbox: HashMap::new(),
+            leaving: Leaving::default(),
             shown_at,
             calendar_at: None,
             tests: Default::default(),

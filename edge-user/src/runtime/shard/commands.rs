@@ -1,13 +1,8 @@
 //! What follows from what a shard was told: orders to the datapath, messages, records, the journal.
 
-use std::sync::atomic::Ordering;
-
-use bytes::Bytes;
 use crossbeam::channel::TrySendError;
-use edge_core::call::{CallKey, CallRecord};
+use edge_core::call::CallKey;
 use edge_core::edge::Conduct;
-use edge_core::policy::Transport;
-use edge_core::transaction::Path;
 use edge_core::{Command, Input};
 
 use crate::cdr::Entry;
@@ -15,12 +10,23 @@ use crate::datapath::{InstallError, Installed};
 use crate::journal::Note;
 use crate::shield::Offence;
 
-use super::super::stream::Outgoing;
-use super::super::{clock, udp};
+use super::super::clock;
 use super::{Notice, Running};
 
 impl Running {
+    /// Does all that follows from what the edge was told.
     pub(super) fn carry_out(&mut self) {
+        loop {
+            self.obey();
+            if self.let_go() {
+                break;
+            }
+        }
+        self.tests.tell(&mut self.host.edge);
+        self.tell_others();
+    }
+
+    fn obey(&mut self) {
         while let Some(command) = self.host.edge.poll() {
             match command {
                 Command::Send { path, bytes } => self.dispatch(path, bytes),
@@ -60,12 +66,12 @@ impl Running {
                 }
                 Command::PlayTone { call, tone } => self.host.tones.play(call, tone),
                 Command::StopTone { call } => self.host.tones.stop(call),
-                Command::WriteRecord(record) => self.keep(record),
+                Command::WriteRecord(record) => self.leaving.entries.push(Entry::Record(record)),
                 Command::Journal { call, entry } => {
                     let media = self.media.get(&call).map_or(0, Installed::number);
-                    self.host.journal.take(Note::Write { call, media, entry });
+                    self.leaving.notes.push(Note::Write { call, media, entry });
                 }
-                Command::Forget { call } => self.forget(call),
+                Command::Forget { call } => self.leaving.entries.push(Entry::Then(Note::Forget { call })),
                 Command::Judge { source, conduct: Conduct::Proven } => self.host.shield.befriend(source),
                 Command::Judge { source, conduct: Conduct::Arrived(realm) } => {
                     self.host.shield.welcome(realm, source);
@@ -76,9 +82,6 @@ impl Running {
                 Command::Drained => drop(self.host.drained.try_send(())),
             }
         }
-        self.send();
-        self.tests.tell(&mut self.host.edge);
-        self.tell_others();
     }
 
     /// Notes for a shard that is full wait here: no shard waits for another.
@@ -100,55 +103,5 @@ impl Running {
             Err(error) => Input::MediaRefused { call, refusal: error.into() },
         };
         self.host.edge.handle(answer, clock::now());
-    }
-
-    fn dispatch(&mut self, path: Path, bytes: Bytes) {
-        match path.listener.transport {
-            Transport::Udp => {
-                let key = (path.listener, self.host.marking.towards(path));
-                self.outbox.entry(key).or_default().push((path.peer, bytes));
-            }
-            Transport::Tcp | Transport::Tls => {
-                if self.host.streams.try_send(Outgoing { path, bytes }).is_err() {
-                    self.host.status.sends_refused.fetch_add(1, Ordering::Relaxed);
-                    self.host.edge.handle(Input::SendFailed { path }, clock::now());
-                }
-            }
-        }
-    }
-
-    fn send(&mut self) {
-        for ((listener, dscp), datagrams) in &mut self.outbox {
-            if let Some(socket) = self.host.sockets.get(listener) {
-                let refused = udp::send_all(socket, datagrams, *dscp);
-                self.host.status.sends_refused.fetch_add(refused as u64, Ordering::Relaxed);
-            }
-            datagrams.clear();
-        }
-    }
-
-    fn keep(&self, record: Box<CallRecord>) {
-        self.host.node.sound.observe(&record);
-        match self.host.records.try_send(Entry::Record(record)) {
-            Ok(()) | Err(TrySendError::Full(Entry::Then(_)) | TrySendError::Disconnected(Entry::Then(_))) => {
-            }
-            Err(
-                TrySendError::Full(Entry::Record(record)) | TrySendError::Disconnected(Entry::Record(record)),
-            ) => {
-                self.host.status.records_lost.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    call = record.id,
-                    ?record,
-                    "call record not written: the writer cannot keep up"
-                );
-            }
-        }
-    }
-
-    /// The journal forgets a call once its record is on disk, or at once when that was lost.
-    fn forget(&self, call: CallKey) {
-        if self.host.records.try_send(Entry::Then(Note::Forget { call })).is_err() {
-            self.host.journal.take(Note::Forget { call });
-        }
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::cdr::Entry;
 use crate::datapath::DatapathWriter;
-use crate::journal::Notes;
+use crate::journal::Ahead;
 use crate::shield::Shield;
 
 use super::super::node::Node;
@@ -82,7 +82,7 @@ pub(in crate::runtime) struct ShardHost {
     /// Where call records go.
     pub(in crate::runtime) records: Sender<Entry>,
     /// Where calls are written down for whoever goes on with them.
-    pub(in crate::runtime) journal: Notes,
+    pub(in crate::runtime) journal: Ahead,
     /// Told once no call is left after a drain.
     pub(in crate::runtime) drained: Sender<()>,
     /// Who is kept out.
