@@ -7,6 +7,8 @@
 
 mod bytes_to_steps;
 mod fleet;
+mod messages;
+mod steps;
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_core::call::{CallKey, Journaled};
-use edge_core::media::{MediaPlan, MediaRefusal};
+use edge_core::media::MediaRefusal;
 use edge_core::policy::{
     CallTimers, DelayedOffer, Listener, ListenerId, MediaRange, NumberMatch, Policy, PortRange, Realm,
     RealmId, Redirects, Refer, Route, Strangers, Tones, Transport, Trunk, TrunkId,
@@ -23,7 +25,9 @@ use edge_core::policy::{
 use edge_core::transaction::Path;
 use edge_core::{Command, Input};
 use fleet::Fleet;
+use messages::{answer, described, in_dialog, invite, locals, replaced};
 use proptest::prelude::*;
+use steps::{METHODS, Step, TIMERS, conversation, step};
 
 #[cfg_attr(test, expect(unused_imports, reason = "the fuzz target's way in"))]
 pub(crate) use bytes_to_steps::any_steps;
@@ -34,126 +38,6 @@ const PAIRS: u64 = 64;
 
 /// Messages that are picked by how new they are.
 const NEWEST: usize = 16;
-
-const WITH_SDP: &str = "Content-Type: application/sdp\r\n";
-const WITH_DIGIT: &str = "Content-Type: application/dtmf-relay\r\n";
-const DIGIT: &str = "Signal=5\r\nDuration=160\r\n";
-
-/// Requests that a peer makes within a dialog: method, headers, body.
-const METHODS: &[(&str, &str, &str)] = &[
-    ("BYE", "", ""),
-    ("INVITE", WITH_SDP, SDP),
-    ("INVITE", "", ""),
-    ("ACK", "", ""),
-    ("ACK", WITH_SDP, SDP),
-    ("CANCEL", "", ""),
-    ("OPTIONS", "", ""),
-    ("INFO", WITH_DIGIT, DIGIT),
-    ("INFO", WITH_SDP, SDP),
-    ("MESSAGE", "Content-Type: text/plain\r\n", "hello"),
-    ("NOTIFY", "Event: refer\r\nSubscription-State: active\r\n", ""),
-    ("UPDATE", "Allow: UPDATE\r\n", ""),
-    ("UPDATE", "Allow: INVITE, UPDATE\r\nContent-Type: application/sdp\r\n", SDP),
-    ("UPDATE", "Supported: timer\r\nSession-Expires: 90\r\n", ""),
-    ("UPDATE", "Supported: timer\r\nSession-Expires: 1\r\n", ""),
-    ("PRACK", "", ""),
-    ("PRACK", WITH_SDP, SDP),
-    ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\n", ""),
-    ("REFER", "Refer-To: <sip:2@192.0.2.77>\r\nRefer-Sub: false\r\n", ""),
-    ("REFER", "Refer-To: <sip:2@a?Replaces=[replaces]>\r\n", ""),
-    ("INVITE", "Replaces: [replaces]\r\nContent-Type: application/sdp\r\n", SDP),
-];
-
-/// What an answer says of methods, of session timers, and of its own reliability.
-const TIMERS: &[&str] = &[
-    "",
-    "Allow: INVITE, UPDATE\r\n",
-    "Session-Expires: 90;refresher=uac\r\n",
-    "Allow: UPDATE\r\nSession-Expires: 90;refresher=uac\r\n",
-    "Session-Expires: 90;refresher=uas\r\n",
-    "Min-SE: 4294967295\r\n",
-    "Require: 100rel\r\nRSeq: 1\r\n",
-    "Require: 100rel\r\nRSeq: 2\r\n",
-    "Require: 100rel\r\nRSeq: 2\r\nAllow: INVITE, UPDATE\r\n",
-    "Require: 100rel\r\nRSeq: 4294967295\r\n",
-    "Session-Expires: 4294967295\r\n",
-];
-
-/// One thing that the world does.
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
-    /// A new INVITE, from one side or the other.
-    Invite { side: usize, number: u8, with_offer: bool },
-    /// Something the edge sent, answered: with this status, with SDP or without.
-    Answer { pick: u16, code: u16, with_sdp: bool, timer: usize },
-    /// A request in a dialog that something the edge sent belongs to.
-    InDialog { pick: u16, method: usize, sequence: u32 },
-    /// A new INVITE in the place of a dialog that something the edge sent belongs to.
-    Replace { pick: u16, number: u8 },
-    /// Something the edge sent, sent back to it.
-    Echo { pick: u16 },
-    /// Something the edge sent, with a byte changed, sent back to it.
-    Mutated { pick: u16, at: u16, to: u8 },
-    /// Bytes.
-    Noise(Vec<u8>),
-    /// Time goes by.
-    Wait { ms: u32 },
-    /// The operator hangs a call up.
-    HangUp { pick: u16 },
-    /// The edge takes no more calls, and hangs up the others after a while.
-    Drain { ms: u32 },
-    /// The next word of the datapath is no.
-    RefuseMedia,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let codes = prop::sample::select(vec![
-        100, 180, 183, 200, 200, 200, 202, 302, 401, 404, 408, 422, 481, 486, 487, 491, 503, 603,
-    ]);
-    prop_oneof![
-        4 => (0..2_usize, 0..6_u8, any::<bool>())
-            .prop_map(|(side, number, with_offer)| Step::Invite { side, number, with_offer }),
-        8 => (any::<u16>(), codes, any::<bool>(), 0..TIMERS.len())
-            .prop_map(|(pick, code, with_sdp, timer)| Step::Answer { pick, code, with_sdp, timer }),
-        6 => (any::<u16>(), 0..METHODS.len(), 1..9_u32)
-            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
-        2 => (any::<u16>(), 6..9_u8).prop_map(|(pick, number)| Step::Replace { pick, number }),
-        2 => any::<u16>().prop_map(|pick| Step::Echo { pick }),
-        2 => (any::<u16>(), any::<u16>(), any::<u8>()).prop_map(|(pick, at, to)| Step::Mutated { pick, at, to }),
-        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Noise),
-        3 => (0..120_000_u32).prop_map(|ms| Step::Wait { ms }),
-    ]
-}
-
-/// What the host of the edge does of itself.
-fn fact() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => any::<u16>().prop_map(|pick| Step::HangUp { pick }),
-        1 => (0..60_000_u32).prop_map(|ms| Step::Drain { ms }),
-        3 => Just(Step::RefuseMedia),
-    ]
-}
-
-/// What a trunk sends that answers what it has just heard, so that calls come about and meet each other; with what the
-/// host does meanwhile.
-fn conversation() -> impl Strategy<Value = Step> {
-    let codes = prop::sample::select(vec![180, 183, 200, 200, 200, 200, 200, 200, 302, 486, 491]);
-    let newest = (0..6_u16).prop_map(|back| u16::MAX - back);
-    prop_oneof![
-        3 => (0..2_usize, 0..6_u8).prop_map(|(side, number)| Step::Invite { side, number, with_offer: true }),
-        14 => (newest.clone(), codes, prop::bool::weighted(0.9), 0..TIMERS.len())
-            .prop_map(|(pick, code, with_sdp, timer)| Step::Answer { pick, code, with_sdp, timer }),
-        6 => (newest.clone(), 0..METHODS.len(), 1..30_u32)
-            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
-        6 => (newest.clone(), Just(3_usize), Just(1_u32))
-            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
-        4 => (newest.clone(), (METHODS.len() - 4)..METHODS.len() - 1, 2..30_u32)
-            .prop_map(|(pick, method, sequence)| Step::InDialog { pick, method, sequence }),
-        2 => (newest, 6..9_u8).prop_map(|(pick, number)| Step::Replace { pick, number }),
-        2 => (0..6_000_u32).prop_map(|ms| Step::Wait { ms }),
-        1 => fact(),
-    ]
-}
 
 struct World {
     edge: Fleet,
@@ -413,86 +297,6 @@ impl World {
         assert!(self.edge.is_empty(), "{:?}", self.edge);
         assert_eq!(self.records as u64, counters.calls_started + counters.calls_refused, "{counters:?}");
     }
-}
-
-fn invite(side: usize, number: u8, with_offer: bool) -> String {
-    let reliable = ["", "Supported: 100rel\r\n", "Require: 100rel\r\n"][usize::from(number % 3)];
-    let (host, edge) = [("192.0.2.10", "192.0.2.1"), ("10.0.0.20", "10.0.0.1")][side];
-    let (headers, body) = if with_offer { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
-    format!(
-        "INVITE sip:+44{number}@{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{side}-{number};rport\r\n\
-         From: <sip:1@{host}>;tag=t{number}\r\nTo: <sip:+44{number}@{edge}>\r\nCall-ID: {number}@{host}\r\n\
-         CSeq: 1 INVITE\r\nContact: <sip:{host}>\r\nMax-Forwards: 70\r\n{reliable}{headers}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
-    message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
-}
-
-/// Where a plan has media come in.
-fn locals(plan: &MediaPlan) -> impl Iterator<Item = SocketAddr> {
-    plan.streams.iter().flat_map(|stream| [stream.a.local, stream.b.local])
-}
-
-/// Where a message of the edge's wants media.
-fn described(realm: usize, message: &str) -> Option<SocketAddr> {
-    let line = message.lines().find_map(|line| line.strip_prefix("m=audio "))?;
-    let port = line.split(' ').next()?.parse().expect("a port of the edge's");
-    let ours = [[192, 0, 2, 1], [10, 0, 0, 1]][realm];
-    (port != 0).then_some(SocketAddr::from((ours, port)))
-}
-
-/// The dialog of `message`, as Replaces names it to the edge.
-fn replaced(message: &str) -> String {
-    let tag = |name| header(message, name).split(";tag=").nth(1).unwrap_or("peer");
-    let (ours, theirs) =
-        if message.starts_with("SIP/2.0") { (tag("To:"), tag("From:")) } else { (tag("From:"), tag("To:")) };
-    format!("{};to-tag={ours};from-tag={theirs}", header(message, "Call-ID:"))
-}
-
-/// A response to a request of the edge's, with a tag of ours.
-fn answer(request: &str, code: u16, with_sdp: bool, timer: &str) -> String {
-    let to = header(request, "To:");
-    let tag = match code {
-        _ if to.contains("tag=") => "",
-        183 => ";tag=place",
-        _ => ";tag=peer",
-    };
-    let (kind, body) = if with_sdp { ("Content-Type: application/sdp\r\n", SDP) } else { ("", "") };
-    format!(
-        "SIP/2.0 {code} Any Thing\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         Contact: <sip:449@10.0.0.20>, <sip:+447@a>;q=0.1\r\n{timer}{kind}Content-Length: {}\r\n\r\n{body}",
-        header(request, "Via:"),
-        header(request, "From:"),
-        header(request, "Call-ID:"),
-        header(request, "CSeq:"),
-        body.len()
-    )
-}
-
-/// A request in the dialog of `message`, whichever side made it.
-fn in_dialog(message: &str, method: &str, sequence: u32, headers: &str, body: &str) -> String {
-    let (from, to) = (header(message, "From:"), header(message, "To:"));
-    // A response of the edge has our tag in To, a request of the edge in From.
-    let (from, to) =
-        if message.starts_with("SIP/2.0") { (from.to_owned(), to) } else { (format!("{to};tag=peer"), from) };
-    let via = header(message, "Via:").split(';').next().unwrap_or_default();
-    let call = header(message, "Call-ID:").replace(['@', '.', ':'], "");
-    // What a PRACK acknowledges is in the response that it is for.
-    let rack = match (method, header(message, "RSeq:")) {
-        ("PRACK", "") => "RAck: 1 1 INVITE\r\n".to_owned(),
-        ("PRACK", rseq) => format!("RAck: {rseq} 1 INVITE\r\n"),
-        _ => String::new(),
-    };
-    format!(
-        "{method} sip:edge SIP/2.0\r\nVia: {via};branch=z9hG4bKd{method}{sequence}{call};rport\r\nFrom: {from}\r\nTo: {to}\r\n\
-         Call-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\n{rack}{headers}\
-         Content-Length: {}\r\n\r\n{body}",
-        header(message, "Call-ID:"),
-        body.len()
-    )
 }
 
 /// Takes all steps, and sees that nothing is left of them.

@@ -1,5 +1,7 @@
 //! Offers and answers through the edge: whole texts, policies, holds, m= lines, and what must not leak.
 
+mod beside;
+mod fax;
 mod rfc;
 
 use std::net::SocketAddr;
@@ -262,88 +264,6 @@ fn a_dialog_keeps_its_lines() {
 }
 
 #[test]
-fn a_fax_takes_the_line_of_the_speech_and_gives_it_back() {
-    let mut call = Call::new();
-    let speech = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n");
-    let fax = format!("{HEAD}{FAX}");
-    call.exchange(0, &speech, &speech).expect("speech");
-    let [told, heard] = call.exchange(1, &fax, &fax).expect("fax");
-    let body = "m=image 10000 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n";
-    assert!(
-        told.ends_with(&format!("t=0 0\r\n{body}")) && heard.ends_with(&format!("t=0 0\r\n{body}")),
-        "{told}{heard}"
-    );
-    let [told, heard] = call.exchange(0, &speech, &speech).expect("speech again");
-    assert_eq!(
-        [media_lines(&told), media_lines(&heard)],
-        [["m=audio 10000 RTP/AVP 8"], ["m=audio 10000 RTP/AVP 8"]]
-    );
-    assert_eq!(call.lines.streams(), 1);
-}
-
-#[test]
-fn a_fax_on_a_line_of_its_own_is_a_stream_of_its_own() {
-    let mut call = Call::new();
-    let speech = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n");
-    let fax = format!("{HEAD}m=audio 0 RTP/AVP 8\r\n{FAX}");
-    let over = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n{}", FAX.replace("30004", "0"));
-    let both = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n{FAX}");
-    call.exchange(0, &speech, &speech).expect("speech");
-    for _ in 0..3 {
-        let [told, heard] = call.exchange(1, &fax, &fax).expect("fax");
-        let expected = ["m=audio 0 RTP/AVP 8", "m=image 10002 udptl t38"];
-        assert_eq!([media_lines(&told), media_lines(&heard)], [expected, expected]);
-        let [told, heard] = call.exchange(0, &over, &over).expect("speech again");
-        let expected = ["m=audio 10000 RTP/AVP 8", "m=image 0 udptl t38"];
-        assert_eq!([media_lines(&told), media_lines(&heard)], [expected, expected]);
-    }
-    let [told, heard] = call.exchange(0, &both, &over).expect("the fax is declined");
-    assert_eq!(media_lines(&told), ["m=audio 10000 RTP/AVP 8", "m=image 10002 udptl t38"]);
-    assert_eq!(media_lines(&heard), ["m=audio 10000 RTP/AVP 8", "m=image 0 udptl t38"]);
-    assert_eq!(call.lines.streams(), 2);
-}
-
-#[test]
-fn a_fax_that_a_trunk_denies_is_refused() {
-    let denied = || Call::between((&["PCMA"], &[]), (&[], &["t38"]));
-    assert_eq!(denied().offer(0, &format!("{HEAD}{FAX}")).err(), Some(SdpError::NoCommonCodec));
-    let both = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n{FAX}");
-    let [told, heard] = denied().exchange(0, &both, &both).expect("speech");
-    assert_eq!(media_lines(&told), ["m=audio 10000 RTP/AVP 8"]);
-    assert_eq!(media_lines(&heard), ["m=audio 10000 RTP/AVP 8", "m=image 0 udptl t38"]);
-}
-
-#[test]
-fn lines_that_are_not_relayed_are_refused_in_their_places() {
-    let others = "m=message 2855 TCP/MSRP *\r\nm=audio 4000/2 RTP/AVP 8\r\nm=audio 4002 RTP/AVP 8\r\n\
-                  m=audio 4004 RTP/AVP 0\r\nm=image 4006 tcp t38\r\nm=x-unknown 9 X/Y z\r\n";
-    let mut call = Call::new();
-    let answer = format!("{HEAD}m=audio 7000 RTP/AVP 8\r\n");
-    let [told, heard] = call.exchange(0, &format!("{HEAD}{others}"), &answer).expect("one line of speech");
-    assert_eq!(media_lines(&told), ["m=audio 10000 RTP/AVP 8"]);
-    let expected = [
-        "m=message 0 TCP/MSRP *",
-        "m=audio 0 RTP/AVP 8",
-        "m=audio 10000 RTP/AVP 8",
-        "m=audio 0 RTP/AVP 0",
-        "m=image 0 tcp t38",
-        "m=x-unknown 0 X/Y z",
-    ];
-    assert_eq!(media_lines(&heard), expected);
-}
-
-#[test]
-fn a_line_of_a_refused_kind_can_be_used_again_by_another() {
-    let mut call = Call::new();
-    let speech = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n");
-    call.exchange(0, &format!("{speech}m=video 5000 RTP/AVP 97\r\n"), &speech).expect("speech");
-    let fax = format!("{HEAD}m=audio 0 RTP/AVP 8\r\n{FAX}");
-    let [told, heard] = call.exchange(0, &fax, &fax).expect("fax in the line of the video");
-    let expected = ["m=audio 0 RTP/AVP 8", "m=image 10002 udptl t38"];
-    assert_eq!([media_lines(&told), media_lines(&heard)], [expected, expected]);
-}
-
-#[test]
 fn a_line_that_a_peer_forgets_is_not_lost_to_the_other() {
     let mut call = Call::new();
     let both = format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n{FAX}");
@@ -402,78 +322,6 @@ fn an_answer_to_something_else_is_refused() {
             None => assert!(agreed.expect("another kind is no answer").is_empty(), "{text}"),
         }
     }
-}
-
-#[test]
-fn keys_pass_between_trunks_that_both_let_them() {
-    let secure = |key: &str| {
-        format!(
-            "{HEAD}m=audio 4000 RTP/SAVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^20|1:4\r\n\
-             a=crypto:2 F8_128_HMAC_SHA1_80 inline:{key}\r\na=fingerprint:sha-256 AA\r\na=setup:actpass\r\n"
-        )
-    };
-    let answer = secure("bbb").replace("a=crypto:1", "a=crypto:3");
-    let [told, heard] = Call::secure().exchange(0, &secure("aaa"), &answer).expect("keys");
-    assert!(
-        told.contains(
-            "m=audio 10000 RTP/SAVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:aaa|2^20|1:4\r\n"
-        ),
-        "{told}"
-    );
-    assert!(
-        told.contains("a=crypto:2 ") && !told.contains("fingerprint") && !told.contains("setup"),
-        "{told}"
-    );
-    assert!(
-        heard.contains("RTP/SAVP 8\r\na=crypto:2 F8_128_HMAC_SHA1_80 inline:bbb\r\na=sendrecv"),
-        "{heard}"
-    );
-    let none = answer.replace("a=crypto:2", "a=crypto:9");
-    assert_eq!(Call::secure().exchange(0, &secure("aaa"), &none), Err(SdpError::NoCommonKeys));
-    let protocol = crate::sdp::Protocol::Savp;
-    assert_eq!(Call::new().offer(0, &secure("x")).err(), Some(SdpError::Protocol { protocol }));
-    let bare = format!("{HEAD}m=audio 4000 RTP/SAVP 8\r\n");
-    assert_eq!(Call::secure().offer(0, &bare).err(), Some(SdpError::NoCommonKeys));
-    let mut half = Call::secure();
-    half.trunks[1].srtp = Srtp::Off;
-    assert_eq!(half.offer(0, &secure("x")).err(), Some(SdpError::Protocol { protocol }));
-    // Beside plain media they are an offer to encrypt it, too.
-    let best_effort = secure("aaa").replace("RTP/SAVP", "RTP/AVP");
-    assert!(!half.offer(0, &best_effort).expect("plain").1.contains("crypto"));
-    assert!(Call::secure().offer(0, &best_effort).expect("plain").1.contains("a=crypto:1 "));
-    let dtls = secure("x").replace("RTP/SAVP", "UDP/TLS/RTP/SAVP");
-    assert_eq!(Call::secure().offer(0, &dtls).err(), Some(SdpError::Dtls));
-}
-
-#[test]
-fn each_leg_has_rtcp_where_it_agreed_to() {
-    let line =
-        |mux: bool| format!("{HEAD}m=audio 4000 RTP/AVP 8\r\n{}", if mux { "a=rtcp-mux\r\n" } else { "" });
-    for (near, far, expected) in [
-        (true, true, (true, true)),
-        (true, false, (true, false)),
-        (false, true, (false, false)),
-        (false, false, (false, false)),
-    ] {
-        let (proposal, told) = Call::new().offer(0, &line(near)).expect("speech");
-        assert_eq!(told.contains("rtcp-mux"), near);
-        let agreement =
-            proposal.agree(&Answer::parse(line(far).as_bytes()).expect("one"), anywhere).expect("speech");
-        let agreed = agreement.stream(0).expect("speech");
-        assert_eq!((agreed.offered_mux(), agreed.answered_mux()), expected, "{near} {far}");
-        let heard = agreement.answer_to(origin(0), |stream| Some(local(0, stream)));
-        assert_eq!(String::from_utf8_lossy(&heard).contains("rtcp-mux"), near, "as it was offered");
-    }
-}
-
-#[test]
-fn feedback_is_kept_for_formats_that_are_kept() {
-    let text = OFFER.replace("RTP/AVP 8", "RTP/AVPF 8")
-        + "a=rtcp-fb:18 nack\r\na=rtcp-fb:8 nack\r\na=rtcp-fb:* ccm x\r\n";
-    let (_, ours) = Call::between((&[], &[]), (&["PCMA"], &[])).offer(0, &text).expect("a common codec");
-    assert!(ours.contains("m=audio 10000 RTP/AVPF 8\r\n"), "{ours}");
-    assert!(ours.contains("a=rtcp-fb:8 nack\r\n") && ours.contains("a=rtcp-fb:* ccm x\r\n"), "{ours}");
-    assert!(!ours.contains("rtcp-fb:18"), "{ours}");
 }
 
 #[test]
