@@ -178,7 +178,9 @@ fn take_over(up: &mut Up, taker: &str, invite: &str) -> String {
     let ok = only(&sent, "SIP/2.0 200").1.clone();
     let (from, to, call_id) = (header(&ok, "From:"), header(&ok, "To:"), header(&ok, "Call-ID:"));
     let sent = up.bench.receive(taker, &in_dialog("ACK", 1, from, to, call_id, taker, ""));
-    only(&sent, "BYE ");
+    let (left, bye) = only(&sent, "BYE ");
+    let (left, bye) = (left.to_string(), answer(bye, "200 OK", "", &left.to_string(), ""));
+    up.bench.receive(&left, &bye);
     let (other, change) = only(&sent, "INVITE ");
     let other = other.to_string();
     let sdp = if other == PBX { pbx_sdp() } else { SDP.to_owned() };
