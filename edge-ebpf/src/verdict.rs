@@ -100,7 +100,7 @@ reasons! {
         NoStage = 25, "no_stage", "the program that changes payloads is not there: a fault of ours";
         EventHeld = 26, "event_held", "a telephone-event of a digit that goes on as INFO, or that the other trunk is not to know";
         Stun = 27, "stun", "STUN, which one of the two trunks does not let pass";
-        Dtls = 28, "dtls", "DTLS: keys that are agreed on with a handshake do not cross";
+        Dtls = 28, "dtls", "DTLS on a port whose media was not agreed to have its keys by that";
         OtherSource = 29, "other_source", "RTP or a sender report of a source whose place another one has, for a trunk with rtp = \"steady\"";
     }
 }
@@ -225,17 +225,21 @@ const DROPS_FROM: u32 = 16;
 const RELAYS_FROM: u32 = 48;
 
 /// Slot of the counter of digits that userspace was not told of, because it has too many unread.
-pub const DIGITS_LOST: u32 = RELAYS_FROM + 8;
+pub const DIGITS_LOST: u32 = RELAYS_FROM + RELAYS_BEFORE_LOST as u32;
+const RELAYS_BEFORE_LOST: usize = 8;
 
-const RELAYS: [(&str, &str); 8] = [
-    ("rtp_same_device", "RTP relayed out of the device it came in on"),
-    ("rtp_other_device", "RTP relayed to another device"),
-    ("rtcp_same_device", "RTCP relayed out of the device it came in on"),
-    ("rtcp_other_device", "RTCP relayed to another device"),
-    ("udptl_same_device", "UDPTL (T.38 fax) relayed out of the device it came in on"),
-    ("udptl_other_device", "UDPTL (T.38 fax) relayed to another device"),
-    ("stun_same_device", "STUN relayed out of the device it came in on"),
-    ("stun_other_device", "STUN relayed to another device"),
+/// Names of relayed packets, each beside its number.
+const RELAYS: [(u32, &str, &str); 10] = [
+    (0, "rtp_same_device", "RTP relayed out of the device it came in on"),
+    (1, "rtp_other_device", "RTP relayed to another device"),
+    (2, "rtcp_same_device", "RTCP relayed out of the device it came in on"),
+    (3, "rtcp_other_device", "RTCP relayed to another device"),
+    (4, "udptl_same_device", "UDPTL (T.38 fax) relayed out of the device it came in on"),
+    (5, "udptl_other_device", "UDPTL (T.38 fax) relayed to another device"),
+    (6, "stun_same_device", "STUN relayed out of the device it came in on"),
+    (7, "stun_other_device", "STUN relayed to another device"),
+    (9, "dtls_same_device", "DTLS relayed out of the device it came in on"),
+    (10, "dtls_other_device", "DTLS relayed to another device"),
 ];
 
 impl RelayPath {
@@ -250,6 +254,9 @@ impl RelayPath {
             (Payload::Udptl, Egress::Device(_)) => 5,
             (Payload::Stun, Egress::SameDevice) => 6,
             (Payload::Stun, Egress::Device(_)) => 7,
+            // Between them lie the digits that were lost.
+            (Payload::Dtls, Egress::SameDevice) => 9,
+            (Payload::Dtls, Egress::Device(_)) => 10,
         }
     }
 }
@@ -276,12 +283,13 @@ impl Verdict {
 
 /// Every counter there is, by rising index.
 pub fn counters() -> impl Iterator<Item = CounterSlot> {
-    let relays = (RELAYS_FROM..).zip(RELAYS).map(|(index, (name, description))| CounterSlot {
-        index,
+    let (before, behind) = RELAYS.split_at(RELAYS_BEFORE_LOST);
+    let relay = |(number, name, description): &(u32, &'static str, &'static str)| CounterSlot {
+        index: RELAYS_FROM + number,
         kind: CounterKind::Relay,
         name,
         description,
-    });
+    };
     let lost = CounterSlot {
         index: DIGITS_LOST,
         kind: CounterKind::Lost,
@@ -290,12 +298,12 @@ pub fn counters() -> impl Iterator<Item = CounterSlot> {
     };
     PassReason::counters(PASSES_FROM, CounterKind::Pass)
         .chain(DropReason::counters(DROPS_FROM, CounterKind::Drop))
-        .chain(relays)
+        .chain(before.iter().map(relay))
         .chain([lost])
+        .chain(behind.iter().map(relay))
         .chain(crate::shield::counters())
 }
 
-const _: () = assert!(RELAYS_FROM as usize + RELAYS.len() <= DIGITS_LOST as usize);
 const _: () = assert!(PassReason::ALL.len() <= DROPS_FROM as usize);
 const _: () = assert!(DropReason::ALL.len() <= (RELAYS_FROM - DROPS_FROM) as usize);
 

@@ -170,6 +170,8 @@ impl Direction<'_> {
                 "{dropped}: {near} sends more than its codecs need"
             ))
             .but(format!("if it should cross: policing = \"count\" of trunk {near}")),
+            (Some(reason @ DropReason::Dtls), _) => Finding::new(format!("{dropped}: {}", reason.description()))
+                .but("if it should cross: dtls = \"pass\" of both trunks"),
             (Some(reason @ DropReason::Stun), _) => Finding::new(format!("{dropped}: {}", reason.description()))
                 .but("if it should cross: stun = \"pass\" of both trunks"),
             (Some(DropReason::NoRemote), _) => Finding::new(format!(

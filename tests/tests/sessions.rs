@@ -155,7 +155,7 @@ fn rtcp_goes_to_the_address_that_a_side_names_for_it_and_comes_from_there() -> R
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn stun_crosses_between_trunks_that_let_it_pass_and_dtls_never_does() -> Result<()> {
+fn stun_crosses_between_trunks_that_let_it_pass_and_dtls_without_an_agreement_does_not() -> Result<()> {
     let passing = Side::BOTH.into_iter().fold(config(), |config, side| config.trunk(side, "stun = \"pass\""));
     let audio = "m=audio 20000 RTP/AVP 8";
     speech(passing, &Changes::same(AUDIO, audio, AUDIO, audio), |_lab, edge, [carrier, pbx]| {

@@ -69,9 +69,11 @@ pub(crate) fn explain(response: MessageWriter, refused: &Refused) -> MessageWrit
 const fn warning(error: SdpError) -> &'static str {
     match error {
         SdpError::OtherFamily => "301 edge \"Incompatible network address formats\"",
-        SdpError::Protocol { .. } | SdpError::Dtls | SdpError::NoCommonKeys => {
-            "302 edge \"Incompatible transport protocol\""
-        }
+        SdpError::Protocol { .. }
+        | SdpError::Dtls
+        | SdpError::NoFingerprint
+        | SdpError::Answered { .. }
+        | SdpError::NoCommonKeys => "302 edge \"Incompatible transport protocol\"",
         SdpError::NoMedia | SdpError::Video => "304 edge \"Media type not available\"",
         SdpError::NoCommonCodec => "305 edge \"Incompatible media format\"",
         SdpError::TooLarge

@@ -14,8 +14,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::media::{
-    Dscp, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia, SourcePolicy,
-    Steady, Traffic,
+    Dscp, Encryption, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia,
+    SourcePolicy, Steady, Traffic,
 };
 use crate::policy::{Policing, Policy, RealmId, Stun, Trunk};
 use crate::sdp::{
@@ -90,7 +90,7 @@ impl End {
             steady: ssrc.map(Steady::begun),
             sends: None,
             talks: false,
-            encrypted: false,
+            encryption: Encryption::Clear,
         }
     }
 }
@@ -402,7 +402,7 @@ impl Streams {
                 let end = stream.end_mut(side);
                 (end.remote, end.traffic) = (described.remote, described.traffic(rtcp_mux));
                 (end.clock_rate, end.sends, end.stun) = (clock_rate, sends, stun);
-                (end.talks, end.encrypted) = (talks, described.is_encrypted());
+                (end.talks, end.encryption) = (talks, described.encryption());
             }
         }
     }

@@ -13,6 +13,7 @@ mod direct;
 mod failover;
 mod families;
 mod fraud;
+mod handshake;
 mod interplay;
 mod joined_lines;
 mod journal;

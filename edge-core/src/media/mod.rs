@@ -79,8 +79,20 @@ pub struct MediaEndpoint {
     pub sends: Option<Sends>,
     /// Whether both sides have agreed that the leg sends speech; not when one of them holds the call, and not of fax.
     pub talks: bool,
-    /// Whether it is encrypted: nobody here reads more than its packets' headers.
-    pub encrypted: bool,
+    /// Whether it is encrypted: then nobody here reads more than its packets' headers.
+    pub encryption: Encryption,
+}
+
+/// Whether a leg's packets are encrypted, and how its keys are agreed on. Neither is any of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Encryption {
+    /// They are not.
+    #[default]
+    Clear,
+    /// Keys are in the descriptions (RFC 4568).
+    Described,
+    /// By a DTLS handshake from end to end, on the media's own ports (RFC 5764).
+    Handshake,
 }
 
 /// What a leg sends to its endpoint, and takes from it.

@@ -24,6 +24,16 @@ pub enum Stun {
     Pass,
 }
 
+/// What becomes of media whose keys are agreed on by a DTLS handshake on its own path (RFC 5763).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dtls {
+    /// It is refused in signalling, and handshakes are dropped, counted.
+    #[default]
+    Drop,
+    /// It crosses untouched to the other leg, where that one's trunk wants the same.
+    Pass,
+}
+
 /// Whose SSRC, sequence numbers and timestamps a trunk is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rtp {
@@ -41,6 +51,8 @@ pub struct MediaRules {
     pub policing: Policing,
     /// What becomes of STUN between them.
     pub stun: Stun,
+    /// What becomes of media with keys by DTLS between them.
+    pub dtls: Dtls,
     /// Whether what it is sent is one RTP stream for the life of a call.
     pub rtp: Rtp,
     /// Whether G.711 A-law may become mu-law and back where the other side has only the one.

@@ -71,7 +71,7 @@ pub use limits::{Admission, Group, Importance, Limits, Load, Refusal, RefuseWith
 pub use listener::{Listener, ListenerId, Transport};
 pub use marking::Marking;
 pub use marks::{Claim, Mark, Wanted};
-pub use media::{MediaRules, Policing, Rtp, Stun};
+pub use media::{Dtls, MediaRules, Policing, Rtp, Stun};
 pub use message_bounds::{MessageBounds, OverBound};
 pub use number::{Number, NumberFormat, NumberPlan, NumbersIn, NumbersOut, Unprefixed};
 pub use outcomes::Tally;

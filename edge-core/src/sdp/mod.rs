@@ -17,6 +17,7 @@ mod digits;
 mod direct;
 mod direction;
 mod format;
+mod keys;
 mod lines;
 mod offer;
 mod own;
@@ -69,14 +70,25 @@ pub enum SdpError {
     /// Only video.
     #[error("video is not relayed")]
     Video,
-    /// Keys by DTLS: its handshake is not relayed.
-    #[error("keys by DTLS are not supported: the media path does not relay its handshake")]
+    /// Keys by DTLS where the trunks do not both let its handshake pass.
+    #[error("media with keys by DTLS passes only between trunks that both say dtls = \"pass\"")]
     Dtls,
-    /// Encrypted where the trunks do not both let keys pass, or where it was not offered so.
+    /// Keys by DTLS without a=fingerprint: nobody could know whose they are.
+    #[error("media with keys by DTLS, and no fingerprint of the certificate")]
+    NoFingerprint,
+    /// Encrypted where the trunks do not both let keys pass.
     #[error("media over {protocol} does not pass between these trunks")]
     Protocol {
         /// What the m= line says.
         protocol: Protocol,
+    },
+    /// Answered in the clear what was offered encrypted, or the other way around, or with keys that come by another way.
+    #[error("offered over {offered}, answered over {answered}")]
+    Answered {
+        /// What the m= line of the offer says.
+        offered: Protocol,
+        /// What that of the answer says.
+        answered: Protocol,
     },
     /// An encrypted stream without a=crypto, or answered with a key that was not offered.
     #[error("no common keys")]
@@ -122,8 +134,10 @@ pub enum Protocol {
     Savp,
     /// `RTP/SAVPF` (RFC 5124)
     Savpf,
-    /// `UDP/TLS/RTP/SAVP` and `UDP/TLS/RTP/SAVPF` (RFC 5764)
-    Dtls,
+    /// `UDP/TLS/RTP/SAVP` (RFC 5764): keys by a handshake on the media's own path
+    TlsSavp,
+    /// `UDP/TLS/RTP/SAVPF` (RFC 5764)
+    TlsSavpf,
     /// `udptl` (ITU-T T.38)
     Udptl,
     /// Anything else
@@ -139,7 +153,8 @@ impl Protocol {
             Self::Avpf => "RTP/AVPF",
             Self::Savp => "RTP/SAVP",
             Self::Savpf => "RTP/SAVPF",
-            Self::Dtls => "UDP/TLS/RTP/SAVP",
+            Self::TlsSavp => "UDP/TLS/RTP/SAVP",
+            Self::TlsSavpf => "UDP/TLS/RTP/SAVPF",
             Self::Udptl => "udptl",
             Self::Other => "an unknown transport",
         }

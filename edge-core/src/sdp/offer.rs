@@ -43,6 +43,8 @@ pub(super) fn failure(errors: impl Iterator<Item = SdpError>) -> SdpError {
         SdpError::TooLarge
         | SdpError::Malformed { .. }
         | SdpError::Dtls
+        | SdpError::NoFingerprint
+        | SdpError::Answered { .. }
         | SdpError::Protocol { .. }
         | SdpError::NoCommonKeys
         | SdpError::PortCount

@@ -56,6 +56,7 @@ impl Offer {
             formats,
             rtcp_mux: false,
             crypto: Vec::new(),
+            handshake: Vec::new(),
             bandwidths: Vec::new(),
             attributes: vec!["ptime:20".to_owned()],
             network: Vec::new(),
@@ -94,6 +95,9 @@ impl Line {
 fn limited(own: &MediaStream, answered: MediaStream) -> Result<MediaStream, SdpError> {
     if own.kind != answered.kind {
         return Err(SdpError::NoMedia);
+    }
+    if own.encryption() != answered.encryption() {
+        return Err(SdpError::Answered { offered: own.protocol, answered: answered.protocol });
     }
     let offered = |format: &MediaFormat| own.formats.iter().any(|other| other.same_encoding(format));
     let formats = select(&answered.formats, offered);

@@ -154,7 +154,8 @@ impl<'a> MediaDescription<'a> {
             "RTP/AVPF" => Protocol::Avpf,
             "RTP/SAVP" => Protocol::Savp,
             "RTP/SAVPF" => Protocol::Savpf,
-            "UDP/TLS/RTP/SAVP" | "UDP/TLS/RTP/SAVPF" => Protocol::Dtls,
+            "UDP/TLS/RTP/SAVP" => Protocol::TlsSavp,
+            "UDP/TLS/RTP/SAVPF" => Protocol::TlsSavpf,
             transport if transport.eq_ignore_ascii_case("udptl") => Protocol::Udptl,
             _ => Protocol::Other,
         }

@@ -7,9 +7,10 @@ use super::address::{names_an_address, read_remote};
 use super::direct::network;
 use super::direction::Direction;
 use super::format::{MediaFormat, read_formats};
+use super::keys::{crypto, handshake};
 use super::session::{MediaDescription, attribute};
 use super::{Protocol, SdpError};
-use crate::media::{RemoteMedia, Traffic};
+use crate::media::{Encryption, RemoteMedia, Traffic};
 
 /// Attributes of RTP streams that describe the packets and nothing of the network they come from.
 const RTP_ATTRIBUTES: [&str; 14] = [
@@ -66,6 +67,8 @@ pub struct MediaStream {
     pub rtcp_mux: bool,
     /// Values of a=crypto (RFC 4568).
     pub(super) crypto: Vec<String>,
+    /// What is said of the handshake that agrees on its keys, as written; see [`handshake`].
+    pub(super) handshake: Vec<String>,
     /// Values of b=.
     pub(super) bandwidths: Vec<String>,
     /// Attributes that may be passed on, as written.
@@ -98,6 +101,7 @@ impl MediaStream {
             rtcp_mux: kind != Kind::Fax && has(media, "rtcp-mux") && may_share_a_port(&formats),
             formats,
             crypto: crypto(media),
+            handshake: handshake(media),
             bandwidths: bandwidths(media),
             attributes: attributes(media, kind),
             network: network(media),
@@ -126,10 +130,10 @@ impl MediaStream {
         }
     }
 
-    /// Whether its packets are encrypted.
+    /// Whether its packets are encrypted, and how keys are agreed on.
     #[must_use]
-    pub const fn is_encrypted(&self) -> bool {
-        self.protocol.is_secure()
+    pub const fn encryption(&self) -> Encryption {
+        self.protocol.encryption()
     }
 
     /// What stands behind the transport in its m= line.
@@ -157,9 +161,8 @@ impl Kind {
 fn kind(media: &MediaDescription<'_>) -> Result<Kind, SdpError> {
     let protocol = media.protocol();
     match (media.kind, protocol) {
-        ("audio" | "video", Protocol::Dtls) => Err(SdpError::Dtls),
-        ("audio", Protocol::Avp | Protocol::Avpf | Protocol::Savp | Protocol::Savpf) => Ok(Kind::Audio),
-        ("video", Protocol::Avp | Protocol::Avpf | Protocol::Savp | Protocol::Savpf) => Ok(Kind::Video),
+        ("audio", protocol) if protocol.is_rtp() => Ok(Kind::Audio),
+        ("video", protocol) if protocol.is_rtp() => Ok(Kind::Video),
         ("image", Protocol::Udptl) if media.formats.trim().eq_ignore_ascii_case("t38") => Ok(Kind::Fax),
         _ => Err(SdpError::NoMedia),
     }
@@ -178,11 +181,6 @@ fn read_direction(media: &MediaDescription<'_>) -> Direction {
     let own = media.attributes().find_map(|(_, name, _)| Direction::parse(name));
     let session = || media.session_lines(b'a').find_map(|(_, line)| Direction::parse(attribute(line)?.0));
     own.or_else(session).unwrap_or(Direction::SEND_RECV)
-}
-
-fn crypto(media: &MediaDescription<'_>) -> Vec<String> {
-    let values = media.attributes().filter(|(_, name, value)| *name == "crypto" && !names_an_address(value));
-    values.take(LINES_MAX).map(|(_, _, value)| value.to_owned()).collect()
 }
 
 /// Those of the stream; those of the session, too, when it has no other stream to speak of.

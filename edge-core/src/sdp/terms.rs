@@ -1,12 +1,13 @@
 //! What two legs let cross: one stream, said anew in the terms of both their trunks.
 
+use super::SdpError;
 use super::digits::{Digits, Ways};
 use super::format::{MediaFormat, select};
+use super::keys::has_fingerprint;
 use super::pairing::{Pair, pair};
 use super::stream::{Kind, MediaStream, may_share_a_port};
-use super::{Protocol, SdpError};
-use crate::media::PAYLOADS_MAX;
-use crate::policy::{Codec, CodecPolicy, Srtp, Trunk};
+use crate::media::{Encryption, PAYLOADS_MAX};
+use crate::policy::{Codec, CodecPolicy, Dtls, Srtp, Trunk};
 
 /// What a T.38 stream is called where codecs are denied.
 const T38: &str = "T38";
@@ -21,6 +22,8 @@ pub struct Terms<'a> {
     far: &'a CodecPolicy,
     /// Whether keys may cross: both trunks want that.
     secure: bool,
+    /// Whether handshakes that agree on keys may: both trunks want that.
+    dtls: bool,
     /// Whether G.711 may cross as the other law: either trunk wants that.
     converts_law: bool,
     /// Whether media goes from one leg to the other without the edge.
@@ -36,7 +39,8 @@ impl<'a> Terms<'a> {
         let passes = |trunk: &Trunk| trunk.srtp == Srtp::Passthrough;
         let converts_law = near.media.converts_law || far.media.converts_law;
         let (secure, digits) = (passes(near) && passes(far), Ways::between(near, far));
-        Self { near: &near.codecs, far: &far.codecs, secure, converts_law, direct: false, digits }
+        let dtls = near.media.dtls == Dtls::Pass && far.media.dtls == Dtls::Pass;
+        Self { near: &near.codecs, far: &far.codecs, secure, dtls, converts_law, direct: false, digits }
     }
 
     /// The same for media that does not pass the edge, if it is `direct`: nobody converts anything on its way then.
@@ -60,12 +64,7 @@ impl<'a> Terms<'a> {
             Kind::Fax => return Ok(stream.clone()),
             Kind::Audio => {}
         }
-        if stream.protocol.is_secure() && !self.secure {
-            return Err(SdpError::Protocol { protocol: stream.protocol });
-        }
-        if stream.protocol.is_secure() && stream.crypto.is_empty() {
-            return Err(SdpError::NoCommonKeys);
-        }
+        self.admit(stream)?;
         let candidates = self.candidates(stream);
         let mut formats = select(&candidates, |format| {
             if is_of(stream, format) { self.permits(format) } else { self.far.permits(&format.encoding) }
@@ -80,15 +79,27 @@ impl<'a> Terms<'a> {
         }
         has_codec(&formats)?;
         self.digits.tell(stream, &mut formats, self.far.permits("telephone-event"));
-        let crypto = if self.secure { stream.crypto.clone() } else { Vec::new() };
+        let keys_cross = self.secure && stream.encryption() != Encryption::Handshake;
+        let crypto = if keys_cross { stream.crypto.clone() } else { Vec::new() };
         Ok(MediaStream { formats, crypto, ..stream.clone() })
+    }
+
+    /// Whether a stream may be encrypted as it is, if it is.
+    fn admit(&self, stream: &MediaStream) -> Result<(), SdpError> {
+        match stream.encryption() {
+            Encryption::Described if !self.secure => Err(SdpError::Protocol { protocol: stream.protocol }),
+            Encryption::Described if stream.crypto.is_empty() => Err(SdpError::NoCommonKeys),
+            Encryption::Handshake if !self.dtls => Err(SdpError::Dtls),
+            Encryption::Handshake if !has_fingerprint(&stream.handshake) => Err(SdpError::NoFingerprint),
+            Encryption::Clear | Encryption::Described | Encryption::Handshake => Ok(()),
+        }
     }
 
     /// What the near leg, which offered `first`, hears of the far leg's answer to what it was `told`.
     ///
     /// Formats are the answer's, limited to what was told, under the offer's numbers; the direction is the answer's as
     /// far as the offer allows it. RTCP on RTP's port is each leg's own affair: the datapath moves it. Where media is `direct` the
-    /// numbers are the answer's, and so is that. With it the formats of both legs, each with the other's, and what becomes of
+    /// numbers are the answer's, and so is that, as it is where a handshake of each port agrees on keys. With it the formats of both legs, each with the other's, and what becomes of
     /// digits on these `ways`.
     ///
     /// # Errors
@@ -102,8 +113,8 @@ impl<'a> Terms<'a> {
         if answer.kind != told.kind {
             return Err(SdpError::NoMedia);
         }
-        if answer.protocol.is_secure() != told.protocol.is_secure() {
-            return Err(SdpError::Protocol { protocol: answer.protocol });
+        if answer.encryption() != told.encryption() {
+            return Err(SdpError::Answered { offered: told.protocol, answered: answer.protocol });
         }
         let renumbers = !direct && !told.protocol.is_secure();
         let pairs = pair(&first.formats, &told.formats, &answer.formats, renumbers);
@@ -119,13 +130,19 @@ impl<'a> Terms<'a> {
         let digits = ways.agree((first, told), answer, &pairs, &mut formats);
         let offered = |crypto: &&String| told.crypto.iter().any(|other| key_name(other) == key_name(crypto));
         let crypto: Vec<String> = answer.crypto.iter().filter(offered).take(1).cloned().collect();
-        if told.protocol.is_secure() && crypto.is_empty() {
-            return Err(SdpError::NoCommonKeys);
+        match told.encryption() {
+            Encryption::Described if crypto.is_empty() => return Err(SdpError::NoCommonKeys),
+            Encryption::Handshake if !has_fingerprint(&answer.handshake) => {
+                return Err(SdpError::NoFingerprint);
+            }
+            Encryption::Clear | Encryption::Described | Encryption::Handshake => {}
         }
+        // A handshake is of one port, so both legs have as many of them.
+        let as_answered = direct || told.encryption() == Encryption::Handshake;
         let heard = MediaStream {
             protocol: first.protocol,
             direction: answer.direction.answering(first.direction),
-            rtcp_mux: first.rtcp_mux && may_share_a_port(&formats) && (answer.rtcp_mux || !direct),
+            rtcp_mux: first.rtcp_mux && may_share_a_port(&formats) && (answer.rtcp_mux || !as_answered),
             formats,
             crypto,
             ..answer.clone()
@@ -158,16 +175,6 @@ impl<'a> Terms<'a> {
     fn permits_fax(&self) -> bool {
         let denied = |policy: &CodecPolicy| policy.deny.iter().any(|codec: &Codec| codec.is(T38));
         !denied(self.near) && !denied(self.far)
-    }
-}
-
-impl Protocol {
-    /// Whether packets are encrypted, with keys in the description.
-    pub(super) const fn is_secure(self) -> bool {
-        match self {
-            Self::Savp | Self::Savpf => true,
-            Self::Avp | Self::Avpf | Self::Dtls | Self::Udptl | Self::Other => false,
-        }
     }
 }
 

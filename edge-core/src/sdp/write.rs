@@ -100,6 +100,9 @@ impl Description {
         for crypto in &stream.crypto {
             self.line(format_args!("a=crypto:{crypto}"));
         }
+        for line in &stream.handshake {
+            self.line(format_args!("a={line}"));
+        }
         if stream.rtcp_mux {
             self.line(format_args!("a=rtcp-mux"));
         }

@@ -37,6 +37,8 @@ pub const FLAG_UDPTL: u8 = 1;
 pub const FLAG_RTCP_MUX: u8 = 2;
 /// Flag: STUN of the far side crosses; without it, it is dropped.
 pub const FLAG_STUN: u8 = 4;
+/// Flag: DTLS of the far side crosses, because keys are agreed on by it; without it, it is dropped.
+pub const FLAG_DTLS: u8 = 128;
 /// Flag: what leaves here is one RTP stream, whatever comes for it: see [`SteadySlot`](super::SteadySlot).
 pub const FLAG_STEADY: u8 = 32;
 
@@ -57,6 +59,7 @@ const _: () = {
         FLAG_RTCP_SECOND,
         FLAG_STEADY,
         FLAG_ENCRYPTED,
+        FLAG_DTLS,
     ];
     let (mut seen, mut index) = (0, 0);
     while index < flags.len() {
@@ -102,7 +105,7 @@ pub struct Endpoint {
     /// DSCP of packets that leave here, 0 to 63 (RFC 2474), or [`DSCP_KEPT`].
     pub dscp: u8,
     /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port. And what crosses beside
-    /// it: [`FLAG_STUN`]. And how it leaves: [`FLAG_STEADY`]. And what may be read of it: [`FLAG_ENCRYPTED`].
+    /// it: [`FLAG_STUN`], [`FLAG_DTLS`]. And how it leaves: [`FLAG_STEADY`]. And what may be read of it: [`FLAG_ENCRYPTED`].
     pub flags: u8,
     /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
     pub ns_per_tick: u32,
@@ -156,14 +159,16 @@ impl Endpoint {
         self.flags & FLAG_STEADY != 0
     }
 
-    /// The port of the pair that `payload` leaves here by; STUN belongs to that of the two that it `came` to.
+    /// The port of the pair that `payload` leaves here by; STUN and DTLS belong to that of the two that they `came` to.
     #[inline(always)]
     #[must_use]
     pub const fn stream_of(&self, payload: Payload, came: Stream) -> Stream {
         match (payload, came) {
-            (Payload::Rtp | Payload::Udptl, _) | (Payload::Stun, Stream::Rtp) => Stream::Rtp,
-            (Payload::Rtcp, _) | (Payload::Stun, Stream::Rtcp) if self.muxes_rtcp() => Stream::Rtp,
-            (Payload::Rtcp, _) | (Payload::Stun, Stream::Rtcp) => Stream::Rtcp,
+            (Payload::Rtp | Payload::Udptl, _) | (Payload::Stun | Payload::Dtls, Stream::Rtp) => Stream::Rtp,
+            (Payload::Rtcp, _) | (Payload::Stun | Payload::Dtls, Stream::Rtcp) if self.muxes_rtcp() => {
+                Stream::Rtp
+            }
+            (Payload::Rtcp, _) | (Payload::Stun | Payload::Dtls, Stream::Rtcp) => Stream::Rtcp,
         }
     }
 

@@ -52,8 +52,9 @@ mod word;
 pub use address::Address;
 pub use digit::{DIGIT_SENT, DigitHeard, DigitOrder, DigitSending, DigitSlot, DigitTold};
 pub use endpoint::{
-    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_ENCRYPTED, FLAG_RTCP_APART, FLAG_RTCP_MUX, FLAG_RTCP_SECOND,
-    FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, EndpointSlot, FLAG_DTLS, FLAG_ENCRYPTED, FLAG_RTCP_APART, FLAG_RTCP_MUX,
+    FLAG_RTCP_SECOND, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
+    SOURCE_SUBNET, Torn,
 };
 pub use hearsay::{Hearsay, Rated};
 pub use latch::{LATCH_PREFIX_MIN, Latch};

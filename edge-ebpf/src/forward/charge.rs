@@ -40,7 +40,7 @@ pub enum Charged {
         /// Its bytes on the wire.
         bytes: u32,
     },
-    /// STUN that crosses: it is no media, so it does not count as such.
+    /// STUN or DTLS that crosses: it is no media, so it does not count as such.
     Beside,
     /// A packet that is dropped.
     Drop(Offender),

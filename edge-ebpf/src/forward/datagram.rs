@@ -2,7 +2,7 @@
 //! DTLS beside them, told apart by their first octet (RFC 7983).
 
 use super::ip::Ip;
-use crate::abi::{Address, Endpoint, FLAG_STUN};
+use crate::abi::{Address, Endpoint, FLAG_DTLS, FLAG_STUN};
 use crate::frame::Frame;
 use crate::tables::{self, Tables};
 use crate::verdict::{DropReason, PassReason};
@@ -45,8 +45,11 @@ pub(super) enum Media {
         /// Its first byte is one that RTP could have.
         like_rtp: bool,
     },
-    /// Nothing more is read of it: who speaks it knows what to believe.
-    Stun,
+    /// STUN or DTLS. Nothing more is read of it: who speaks it knows what to believe.
+    Beside {
+        /// Which of them.
+        is_dtls: bool,
+    },
 }
 
 impl Media {
@@ -56,7 +59,8 @@ impl Media {
             Self::Rtp(_) => Payload::Rtp,
             Self::Rtcp(_) => Payload::Rtcp,
             Self::Udptl { .. } => Payload::Udptl,
-            Self::Stun => Payload::Stun,
+            Self::Beside { is_dtls: false } => Payload::Stun,
+            Self::Beside { is_dtls: true } => Payload::Dtls,
         }
     }
 }
@@ -268,8 +272,9 @@ fn rtcp(frame: &impl Frame, Carried { offset, len }: Carried, near: &Endpoint) -
 #[inline(always)]
 const fn beside(first: u8, second_word: u32, flags: u8) -> Result<Media, DropReason> {
     match Sharing::of(first, second_word) {
-        Sharing::Stun if flags & FLAG_STUN != 0 => Ok(Media::Stun),
+        Sharing::Stun if flags & FLAG_STUN != 0 => Ok(Media::Beside { is_dtls: false }),
         Sharing::Stun => Err(DropReason::Stun),
+        Sharing::Dtls if flags & FLAG_DTLS != 0 => Ok(Media::Beside { is_dtls: true }),
         Sharing::Dtls => Err(DropReason::Dtls),
         Sharing::Media | Sharing::Other => Err(DropReason::NotRtp),
     }

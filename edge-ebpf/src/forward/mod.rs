@@ -246,7 +246,7 @@ fn charged(media: &Media, ns: u64, bytes: u32, ns_per_tick: u32) -> Charged {
         }
         Media::Rtcp(_) => Charged::Rtcp { ns, bytes },
         Media::Udptl { .. } => Charged::Udptl { ns, bytes },
-        Media::Stun => Charged::Beside,
+        Media::Beside { .. } => Charged::Beside,
     }
 }
 

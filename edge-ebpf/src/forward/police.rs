@@ -38,7 +38,7 @@ pub(super) fn police(
             Some(rule) if rule.changes(rtp.payload_type()) => rule.bits(),
             Some(_) => 0,
         },
-        Media::Rtcp(_) | Media::Udptl { .. } | Media::Stun => 0,
+        Media::Rtcp(_) | Media::Udptl { .. } | Media::Beside { .. } => 0,
     };
     let (ns, bytes) = arrival;
     let Some(state) = state else { return Ok(rule) };

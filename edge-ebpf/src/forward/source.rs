@@ -4,7 +4,8 @@
 //! `latch` the first RTP packet from the allowed prefix does, and from then on only these move it: RTP of the same
 //! SSRC with a plausible sequence number, as after a NAT has given the same sender another port; and RTCP of that
 //! SSRC from the address that RTP comes from. UDPTL has nothing like an SSRC: its first packet is the latch for good, and one
-//! that looks like RTP, of the call that the fax began as, is no first packet. Everything here is in the tables, so it holds while the process is dead.
+//! that looks like RTP, of the call that the fax began as, is no first packet. Where keys are agreed on by DTLS, the first packet of
+//! the handshake is the latch, for no media comes before it; RTP of whoever it is moves it as it moves any other. Everything here is in the tables, so it holds while the process is dead.
 
 use super::datagram::{Datagram, Media};
 use crate::abi::{
@@ -80,7 +81,9 @@ fn latch(
         // On RTP's port it follows RTP, and moves nothing.
         Media::Rtcp(_) if stream == Stream::Rtp => return Err(not_the_latch(held)),
         // Anybody can write a STUN packet.
-        Media::Stun => return Err(not_the_latch(held)),
+        Media::Beside { is_dtls: false } => return Err(not_the_latch(held)),
+        // Nothing else comes before the keys are agreed on.
+        Media::Beside { is_dtls: true } => begin(state, stream, held, here, near.call)?,
         Media::Rtcp(rtcp) => {
             let rtp = state.latch(Stream::Rtp, near.call, generation).ok_or(DropReason::SourceNotKnown)?;
             if rtp.tail != here.tail || state.ssrc() != rtcp.ssrc.get() {
@@ -98,6 +101,28 @@ fn latch(
     }
     state.keep_latch(stream, here);
     Ok(())
+}
+
+/// Whether a handshake may be the latch: as the first of all on RTP's port, and on RTCP's from the address that RTP's has.
+#[inline(always)]
+fn begin(
+    state: &EndpointState,
+    stream: Stream,
+    held: Option<Latch>,
+    here: Latch,
+    call: u32,
+) -> Result<(), DropReason> {
+    let before = match stream {
+        Stream::Rtp => None,
+        Stream::Rtcp => Some(state.latch(Stream::Rtp, call, here.generation)),
+    };
+    match (held, before) {
+        (Some(_), _) => Err(DropReason::LatchedElsewhere),
+        (None, None) => Ok(()),
+        (None, Some(None)) => Err(DropReason::SourceNotKnown),
+        (None, Some(Some(rtp))) if rtp.tail == here.tail => Ok(()),
+        (None, Some(Some(_))) => Err(DropReason::LatchedElsewhere),
+    }
 }
 
 /// Why a packet is refused that is no latch itself.

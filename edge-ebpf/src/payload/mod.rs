@@ -48,7 +48,7 @@ impl Tasks {
     pub(crate) fn of(payload: Payload, near: &Endpoint, far: &Endpoint, rule: u16) -> Self {
         let about = match payload {
             Payload::Rtp => far.flags,
-            Payload::Udptl | Payload::Stun => 0,
+            Payload::Udptl | Payload::Stun | Payload::Dtls => 0,
             Payload::Rtcp => far.flags | near.flags,
         };
         let steady = if about & FLAG_STEADY != 0 { Self::STEADY } else { 0 };
@@ -92,8 +92,10 @@ impl Tasks {
         match payload {
             Payload::Rtcp if self.are_read() => Stage::Reports,
             Payload::Rtcp => Stage::Rtcp,
-            Payload::Rtp | Payload::Udptl | Payload::Stun if self.are_steady() => Stage::Steady,
-            Payload::Rtp | Payload::Udptl | Payload::Stun => Stage::Payload,
+            Payload::Rtp | Payload::Udptl | Payload::Stun | Payload::Dtls if self.are_steady() => {
+                Stage::Steady
+            }
+            Payload::Rtp | Payload::Udptl | Payload::Stun | Payload::Dtls => Stage::Payload,
         }
     }
 

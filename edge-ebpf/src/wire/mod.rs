@@ -44,6 +44,8 @@ pub enum Payload {
     Udptl,
     /// STUN (RFC 8489)
     Stun,
+    /// DTLS that agrees on keys (RFC 5764)
+    Dtls,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use edge_core::policy::{self, AdminState, Direction, Policy, Srtp, Transport};
+use edge_core::policy::{self, AdminState, Direction, Dtls, Policy, Srtp, Transport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,7 +30,7 @@ pub struct Trunk {
     pub direction: String,
     /// What carries requests to it; absent while DNS has not told.
     pub transport: Option<String>,
-    /// What is encrypted: `tls` its signalling, `srtp` its media, where both sides want that.
+    /// What is encrypted: `tls` its signalling, `srtp` and `dtls` its media, where both sides want that.
     pub encryption: Vec<String>,
     /// The number that it knows us by.
     pub virtual_number: Option<String>,
@@ -150,7 +150,11 @@ impl Trunk {
         };
         let tally = trunk.tally(since_epoch);
         let transport = trunk.host.transport().or(trunk.targets.iter().next().map(|target| target.transport));
-        let encryption = [("tls", transport == Some(Transport::Tls)), ("srtp", trunk.srtp != Srtp::Off)];
+        let encryption = [
+            ("tls", transport == Some(Transport::Tls)),
+            ("srtp", trunk.srtp != Srtp::Off),
+            ("dtls", trunk.media.dtls != Dtls::Drop),
+        ];
         // What has not gone by yet is not counted as time without calls.
         let seconds = trunk.window().min(since_epoch).as_secs_f64().max(1.0);
         Self {

@@ -4,8 +4,9 @@ use std::fmt::{self, Formatter};
 
 use edge_core::media::SourcePolicy;
 use edge_core::policy::{
-    Auth, BreakerRule, CodecPolicy, DelayedOffer, Direction, Guards, Host, Hysteresis, Keepalive, Limits,
-    MediaRules, Policing, PrefixGuard, Redirects, Refer, RefuseWith, ReliableProvisional, Rtp, Stun, Trunk,
+    Auth, BreakerRule, CodecPolicy, DelayedOffer, Direction, Dtls, Guards, Host, Hysteresis, Keepalive,
+    Limits, MediaRules, Policing, PrefixGuard, Redirects, Refer, RefuseWith, ReliableProvisional, Rtp, Stun,
+    Trunk,
 };
 use ipnet::IpNet;
 
@@ -141,7 +142,7 @@ fn signalling(f: &mut Formatter<'_>, trunk: &Trunk) -> fmt::Result {
 
 /// What is not as it is by default.
 fn media_rules(f: &mut Formatter<'_>, rules: MediaRules) -> fmt::Result {
-    let MediaRules { policing, stun, converts_law, .. } = rules;
+    let MediaRules { policing, stun, dtls, converts_law, .. } = rules;
     match policing {
         Policing::Drop => {}
         Policing::Count => row(f, "policing", format_args!("media that was not agreed on crosses, counted"))?,
@@ -149,6 +150,10 @@ fn media_rules(f: &mut Formatter<'_>, rules: MediaRules) -> fmt::Result {
     }
     if stun == Stun::Pass {
         row(f, "STUN", format_args!("crosses on media ports, to and from trunks that say the same"))?;
+    }
+    if dtls == Dtls::Pass {
+        let what = "media with keys by DTLS crosses untouched, to and from trunks that say the same";
+        row(f, "DTLS", format_args!("{what}"))?;
     }
     if converts_law {
         row(f, "transcoding", format_args!("PCMA and PCMU, where one side has only the one"))?;

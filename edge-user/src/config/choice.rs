@@ -130,6 +130,10 @@ impl Choice for edge_core::policy::Stun {
     const WORDS: &'static [(&'static str, Self)] = &[("drop", Self::Drop), ("pass", Self::Pass)];
 }
 
+impl Choice for edge_core::policy::Dtls {
+    const WORDS: &'static [(&'static str, Self)] = &[("drop", Self::Drop), ("pass", Self::Pass)];
+}
+
 impl Choice for edge_core::policy::Policing {
     const WORDS: &'static [(&'static str, Self)] =
         &[("drop", Self::Drop), ("count", Self::Count), ("off", Self::Off)];

@@ -1,6 +1,6 @@
 //! How digits go to and from a trunk: `dtmf`, `dtmf_mask`.
 
-use edge_core::policy::{Dtmf, DtmfMask, DtmfPolicy, Srtp};
+use edge_core::policy::{Dtmf, DtmfMask, DtmfPolicy};
 
 use super::document::Section;
 
@@ -17,16 +17,22 @@ pub enum DtmfFault {
     },
     /// Packets that have to be read are encrypted.
     #[error(
-        "is \"{found}\", and `srtp` lets encrypted media pass, in which nobody here hears a digit; remove one of them"
+        "is \"{found}\", and `{key}` lets encrypted media pass, in which nobody here hears a digit; remove one of them"
     )]
     Encrypted {
         /// What the key says.
         found: &'static str,
+        /// The key that lets them.
+        key: &'static str,
     },
 }
 
-/// Reads it from the section of a trunk whose media may go past the edge, if it is `direct`, and may be encrypted.
-pub(super) fn of_trunk(section: &Section<'_>, direct: bool, srtp: Srtp) -> DtmfPolicy {
+/// Reads it from the section of a trunk whose media may go past the edge, if it is `direct`, and may be `encrypted_by` a key.
+pub(super) fn of_trunk(
+    section: &Section<'_>,
+    direct: bool,
+    encrypted_by: Option<&'static str>,
+) -> DtmfPolicy {
     let mode = section.get::<Dtmf>("dtmf").map_or_else(Dtmf::default, |mode| mode.value);
     let mask = section.get::<DtmfMask>("dtmf_mask").map_or_else(DtmfMask::default, |mask| mask.value);
     let wants = [
@@ -45,8 +51,8 @@ pub(super) fn of_trunk(section: &Section<'_>, direct: bool, srtp: Srtp) -> DtmfP
         if direct {
             section.note(section.line_of(key), key, DtmfFault::Direct { found }.into());
         }
-        if srtp == Srtp::Passthrough {
-            section.note(section.line_of(key), key, DtmfFault::Encrypted { found }.into());
+        if let Some(by) = encrypted_by {
+            section.note(section.line_of(key), key, DtmfFault::Encrypted { found, key: by }.into());
         }
     }
     DtmfPolicy { mode, mask }

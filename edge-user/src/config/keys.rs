@@ -111,6 +111,7 @@ pub(super) const TRUNK: Keys = &[
     built("media_source"),
     built("policing"),
     built("stun"),
+    built("dtls"),
     built("transcode"),
     built("srtp"),
     built("dscp"),

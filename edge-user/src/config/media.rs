@@ -1,6 +1,6 @@
 //! What a trunk says of its media packets beside who may send them.
 
-use edge_core::policy::{Codec, MediaRules, NumberPlan, Policing, Srtp, Stun};
+use edge_core::policy::{Codec, Dtls, MediaRules, NumberPlan, Policing, Srtp, Stun};
 
 use super::direct;
 use super::document::{At, Section};
@@ -12,8 +12,10 @@ const LAWS: [&str; 2] = ["PCMA", "PCMU"];
 
 pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan, srtp: Srtp) -> MediaRules {
     let direct = direct::of_trunk(section);
+    let dtls = section.get("dtls").map_or_else(Dtls::default, |dtls| dtls.value);
     MediaRules {
-        rtp: rtp::of_trunk(section, direct, srtp),
+        rtp: rtp::of_trunk(section, direct, encrypted_by(srtp, dtls)),
+        dtls,
         policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
         stun: section.get("stun").map_or_else(Stun::default, |stun| stun.value),
         converts_law: converts_law(section),
@@ -21,6 +23,15 @@ pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan, srtp: Srt
         tones: tones::of_trunk(section),
         tone_country: tones::country(section, numbers),
         silence: silence::of_trunk(section),
+    }
+}
+
+/// The key that lets encrypted media of a trunk pass, of which nobody here reads or changes anything.
+pub(super) const fn encrypted_by(srtp: Srtp, dtls: Dtls) -> Option<&'static str> {
+    match (srtp, dtls) {
+        (Srtp::Passthrough, _) => Some("srtp"),
+        (Srtp::Off, Dtls::Pass) => Some("dtls"),
+        (Srtp::Off, Dtls::Drop) => None,
     }
 }
 

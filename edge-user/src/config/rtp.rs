@@ -1,6 +1,6 @@
 //! Whose SSRC, sequence numbers and timestamps a trunk is sent: `rtp`.
 
-use edge_core::policy::{Rtp, Srtp};
+use edge_core::policy::Rtp;
 
 use super::document::Section;
 
@@ -14,19 +14,23 @@ pub enum RtpFault {
     Direct,
     /// Packets that have to be changed are authenticated.
     #[error(
-        "is \"steady\", and `srtp` lets encrypted media pass, of which nobody here may change a number; remove one of them"
+        "is \"steady\", and `{key}` lets encrypted media pass, of which nobody here may change a number; remove one of them"
     )]
-    Encrypted,
+    Encrypted {
+        /// The key that does.
+        key: &'static str,
+    },
 }
 
-/// Reads it from the section of a trunk whose media may go past the edge, if it is `direct`, and may be encrypted.
-pub(super) fn of_trunk(section: &Section<'_>, direct: bool, srtp: Srtp) -> Rtp {
+/// Reads it from the section of a trunk whose media may go past the edge, if it is `direct`, and may be `encrypted_by` a key.
+pub(super) fn of_trunk(section: &Section<'_>, direct: bool, encrypted_by: Option<&'static str>) -> Rtp {
     let rtp = section.get::<Rtp>("rtp").map_or_else(Rtp::default, |rtp| rtp.value);
     match rtp {
         Rtp::Pass => {}
         Rtp::Steady => {
-            let faults = [(direct, RtpFault::Direct), (srtp == Srtp::Passthrough, RtpFault::Encrypted)];
-            for (_, fault) in faults.into_iter().filter(|(is, _)| *is) {
+            let faults =
+                [direct.then_some(RtpFault::Direct), encrypted_by.map(|key| RtpFault::Encrypted { key })];
+            for fault in faults.into_iter().flatten() {
                 section.note(section.line_of("rtp"), "rtp", fault.into());
             }
         }

@@ -28,7 +28,7 @@ use super::keepalive::keepalive;
 use super::keys;
 use super::login::{self, TrunkLogin};
 use super::marks::marks;
-use super::media::media_rules;
+use super::media::{encrypted_by, media_rules};
 use super::names::Names;
 use super::node::{Bounds, duration};
 use super::register;
@@ -133,7 +133,7 @@ impl<'a> TrunkDraft<'a> {
                 .get("reliable_provisional")
                 .map_or_else(Default::default, |at| at.value),
             dscp,
-            dtmf: dtmf::of_trunk(&section, media.direct, srtp),
+            dtmf: dtmf::of_trunk(&section, media.direct, encrypted_by(srtp, media.dtls)),
             media,
             redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
             delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),

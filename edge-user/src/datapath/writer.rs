@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::media::{
-    Dscp, LastHeard, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic,
+    Dscp, Encryption, LastHeard, MediaEndpoint, MediaPlan, MediaReport, RemoteMedia, SourcePolicy, Traffic,
 };
 use edge_ebpf::abi::{
-    DSCP_KEPT, Endpoint, FLAG_ENCRYPTED, FLAG_RTCP_MUX, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, RtcpPlace,
-    SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
+    DSCP_KEPT, Endpoint, FLAG_DTLS, FLAG_ENCRYPTED, FLAG_RTCP_MUX, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL,
+    RtcpPlace, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT, SOURCE_SUBNET, Torn,
 };
 
 pub use flows::SeenFlow;
@@ -361,10 +361,14 @@ const fn subnet(prefix_len: u8, local: IpAddr) -> u8 {
 }
 
 const fn flags(endpoint: &MediaEndpoint) -> u8 {
-    let MediaEndpoint { traffic, stun, steady, encrypted, .. } = endpoint;
+    let MediaEndpoint { traffic, stun, steady, encryption, .. } = endpoint;
     let beside = if *stun { FLAG_STUN } else { 0 }
         | if steady.is_some() { FLAG_STEADY } else { 0 }
-        | if *encrypted { FLAG_ENCRYPTED } else { 0 };
+        | match encryption {
+            Encryption::Handshake => FLAG_DTLS | FLAG_ENCRYPTED,
+            Encryption::Described => FLAG_ENCRYPTED,
+            Encryption::Clear => 0,
+        };
     match traffic {
         Traffic::Rtp => beside,
         Traffic::RtpMuxed => FLAG_RTCP_MUX | beside,

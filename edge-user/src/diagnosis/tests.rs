@@ -41,7 +41,7 @@ fn end(local: &str, remote: &str) -> MediaEndpoint {
         steady: None,
         stun: false,
         talks: true,
-        encrypted: false,
+        encryption: edge_core::media::Encryption::Clear,
     }
 }
 

@@ -89,6 +89,12 @@ impl Counters {
         self.relay.values().sum()
     }
 
+    /// Those of them that carried `payload`, as `rtp`.
+    pub fn relayed_as(&self, payload: &str) -> u64 {
+        let ways = ["same", "other"].map(|device| format!("{payload}_{device}_device"));
+        ways.iter().filter_map(|way| self.relay.get(way)).sum()
+    }
+
     /// SIP messages, calls and the like that the running process has counted under `name`.
     pub fn sip(&self, name: &str) -> u64 {
         self.process.as_ref().and_then(|process| process.sip.get(name)).copied().unwrap_or(0)

@@ -33,6 +33,15 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it on the SIP port of `side`.
     pub fn start(lab: &Lab, side: Side, transport: Transport) -> Result<Self> {
+        Self::start_with(lab, side, transport, "")
+    }
+
+    /// Starts it so that it takes no media but what has its keys by DTLS.
+    pub fn start_shaking_hands(lab: &Lab, side: Side) -> Result<Self> {
+        Self::start_with(lab, side, Transport::Udp, ";mediaenc=dtls_srtp")
+    }
+
+    fn start_with(lab: &Lab, side: Side, transport: Transport, parameters: &str) -> Result<Self> {
         let address = side.peer_address();
         // It answers to the name of its account and to no other.
         let user = match side {
@@ -40,7 +49,8 @@ impl Baresip {
             Side::Pbx => "750",
         };
         let (port, name) = (transport.port(), transport.name());
-        Self::run(lab, side, transport, &format!("<sip:{user}@{address}:{port};transport={name}>;regint=0"))
+        let account = format!("<sip:{user}@{address}:{port};transport={name}>;regint=0{parameters}");
+        Self::run(lab, side, transport, &account)
     }
 
     /// Starts it as a PBX that registers with edge, as the account that [`super::registrar`] knows.
@@ -97,6 +107,20 @@ impl Baresip {
     /// Waits until the call is over.
     pub fn has_ended(&mut self) -> Result<()> {
         self.expect("CALL_CLOSED")
+    }
+
+    /// Waits until it has said each of these, in any order.
+    pub fn says(&mut self, words: &[&str]) -> Result<()> {
+        for said in words {
+            let found = wait_until(PATIENCE, || self.process.output().contains(said).then_some(()));
+            found.with_context(|| format!("no {said:?} at {:?}:\n{}", self.side, self.process.output()))?;
+        }
+        Ok(())
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        self.process.output()
     }
 
     fn obey(&mut self, command: &str, parameters: &str) -> Result<()> {

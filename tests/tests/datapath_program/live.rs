@@ -415,7 +415,7 @@ fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
         steady: None,
         stun: false,
         talks: false,
-        encrypted: false,
+        encryption: edge_core::media::Encryption::Clear,
     };
     MediaPlan::of(endpoint(Side::Carrier, carrier_port), endpoint(Side::Pbx, pbx_port))
 }

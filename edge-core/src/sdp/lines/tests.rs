@@ -2,13 +2,14 @@
 
 mod beside;
 mod fax;
+mod handshake;
 mod rfc;
 
 use std::net::SocketAddr;
 
 use super::{MediaLines, Proposal};
 use crate::policy::{Codec, RealmId, Srtp, Trunk};
-use crate::sdp::{Answer, MediaStream, Offer, Origin, SdpError, Terms};
+use crate::sdp::{Answer, MediaStream, Offer, Origin, Protocol, SdpError, Terms};
 
 const OFFER: &str = "v=0\r\n\
     o=carrier 71 3 IN IP4 198.51.100.66\r\n\
@@ -310,7 +311,7 @@ fn an_answer_to_something_else_is_refused() {
         (ANSWER.replace("RTP/AVP", "udptl"), Some(SdpError::NoMedia)),
         (
             ANSWER.replace("RTP/AVP", "RTP/SAVP"),
-            Some(SdpError::Protocol { protocol: crate::sdp::Protocol::Savp }),
+            Some(SdpError::Answered { offered: Protocol::Avp, answered: Protocol::Savp }),
         ),
         (ANSWER.replace("10.0.0.9", "localhost"), Some(SdpError::HostName)),
     ];

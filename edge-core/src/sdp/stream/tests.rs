@@ -132,7 +132,6 @@ fn what_cannot_be_used_has_a_reason() {
         ("c=IN IP4 192.0.2.1\nm=image 1 tcp t38", SdpError::NoMedia),
         ("c=IN IP4 192.0.2.1\nm=message 1 TCP/MSRP *", SdpError::NoMedia),
         ("c=IN IP4 192.0.2.1\nm=application 1 UDP/DTLS/SCTP webrtc-datachannel", SdpError::NoMedia),
-        ("c=IN IP4 192.0.2.1\nm=audio 1 UDP/TLS/RTP/SAVPF 0", SdpError::Dtls),
         ("m=audio 1 RTP/AVP 0", SdpError::NoConnection),
         ("c=IN IP4 media.example.com\nm=audio 1 RTP/AVP 0", SdpError::HostName),
         ("c=IN IP4 239.1.1.1/64\nm=audio 1 RTP/AVP 0", SdpError::NotAHost),

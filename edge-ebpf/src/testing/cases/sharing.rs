@@ -1,11 +1,11 @@
-//! What shares a port with RTP and RTCP, told apart by its first octet (RFC 7983): STUN crosses where it may, DTLS never.
+//! What shares a port with RTP and RTCP, told apart by its first octet (RFC 7983): STUN and DTLS cross where they may.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::profiles::{plain, single};
 use super::{Case, Tally, drops, from_carrier, ipv6, relay, relays, to_rtcp_port, towards_pbx};
-use crate::abi::{FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT};
+use crate::abi::{FLAG_DTLS, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT};
 use crate::testing::packet::Packet;
 use crate::testing::scene::Family::{V4, V6};
 use crate::testing::scene::{CARRIER, PBX, Scene};
@@ -14,7 +14,10 @@ use crate::verdict::{Egress, Verdict};
 use crate::wire::Payload;
 
 pub(super) fn cases() -> Vec<Case> {
-    [octets(), passed(), admitted(), latched()].into_iter().flatten().collect()
+    [octets(), passed(), admitted(), latched(), handshakes(), handshakes_latch()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A binding request (RFC 8489 section 5) without attributes.
@@ -144,5 +147,90 @@ fn latched() -> Vec<Case> {
         },
         Case { before: first(), tally, ..crosses("stun_from_the_latch", scene(), &stun()) },
         Case { before: first(), scene: scene(), tally: refused_tally, ..refused },
+    ]
+}
+
+/// The beginning of a record (RFC 6347 section 4.1) of this content type.
+fn dtls(content_type: u8) -> Packet {
+    let header = [content_type, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4];
+    from_carrier().with(|packet| packet.payload = header.to_vec())
+}
+
+fn shaking() -> Scene {
+    Scene::call().near(|endpoint| endpoint.flags |= FLAG_DTLS)
+}
+
+fn handshake_crosses(name: &'static str, scene: Scene, sent: &Packet) -> Case {
+    Case { verdict: relay(Payload::Dtls, Egress::Device(1)), ..crosses(name, scene, sent) }
+}
+
+/// Where keys are agreed on by DTLS its records cross, and nothing else that did not.
+fn handshakes() -> Vec<Case> {
+    let on_rtcp = || to_rtcp_port(dtls(22)).with(|packet| packet.payload = dtls(22).payload);
+    let muxed = shaking().far(|endpoint| endpoint.flags = FLAG_RTCP_MUX);
+    let on_one_port =
+        towards_pbx(&on_rtcp()).with(|p| (p.source.1, p.destination.1) = (p.source.1 - 1, PBX.1));
+    let v6 = Scene::between(V4, V6).near(|endpoint| endpoint.flags = FLAG_DTLS);
+    let first = vec![(from_carrier().build(), relay(Payload::Rtp, Egress::Device(1)))];
+    let spent = drops("dtls_beyond_the_rate", OverRate, &dtls(22));
+    let tally = Tally { rtp: (1, from_carrier().build().len() as u64), ..spent.tally };
+    let elsewhere = dtls(22).with(|packet| packet.source.0 = [203, 0, 113, 5]);
+    let stray = |name, reason, sent: &Packet| Case { scene: shaking(), ..drops(name, reason, sent) };
+    vec![
+        handshake_crosses("dtls_crosses", shaking(), &dtls(22)),
+        handshake_crosses("dtls_of_the_first_octet_crosses", shaking(), &dtls(20)),
+        handshake_crosses("dtls_of_the_last_octet_crosses", shaking(), &dtls(63)),
+        handshake_crosses("dtls_of_rtcp_crosses_by_rtcps_port", shaking(), &on_rtcp()),
+        Case {
+            leaves: on_one_port.build(),
+            ..handshake_crosses("dtls_of_rtcp_crosses_to_where_rtcp_is_muxed", muxed, &on_rtcp())
+        },
+        Case {
+            leaves: ipv6::leaves((V4, V6), &dtls(22)).build(),
+            ..handshake_crosses("dtls_crosses_to_v6", v6, &dtls(22))
+        },
+        Case { scene: shaking().carrier_sends(single(plain())), before: first, tally, ..spent },
+        stray("dtls_from_elsewhere", UnexpectedSource, &elsewhere),
+        stray("stun_where_dtls_crosses", Stun, &stun()),
+        stray("octet_before_dtls_where_it_crosses", NotRtp, &beginning(19)),
+        stray("octet_behind_dtls_where_it_crosses", NotRtp, &beginning(64)),
+        Case {
+            scene: shaking().far(|e| e.remote_rtp_port = 0),
+            ..drops("dtls_to_a_side_on_hold", NoRemote, &dtls(22))
+        },
+    ]
+}
+
+/// The first of a handshake is a latch, and no later one; RTP of the same sender needs none of its own.
+fn handshakes_latch() -> Vec<Case> {
+    let scene =
+        || shaking().near(|endpoint| (endpoint.source_policy, endpoint.source_prefix) = (SOURCE_LATCH, 128));
+    let handshake = || vec![(dtls(22).build(), relay(Payload::Dtls, Egress::Device(1)))];
+    let media = || vec![(from_carrier().build(), relay(Payload::Rtp, Egress::Device(1)))];
+    let after_media = Tally { rtp: (1, from_carrier().build().len() as u64), ..Tally::default() };
+    let beside = |packet: Packet| packet.with(|packet| packet.source.1 = CARRIER.1 + 8);
+    let on_rtcp = || to_rtcp_port(dtls(22)).with(|packet| packet.payload = dtls(22).payload);
+    let refused = drops("dtls_from_beside_the_latch", LatchedElsewhere, &beside(dtls(22)));
+    let moved = Tally { rtp: after_media.rtp, ..refused.tally };
+    let early = drops("dtls_of_rtcp_before_that_of_rtp", SourceNotKnown, &on_rtcp());
+    vec![
+        handshake_crosses("dtls_is_a_latch", scene(), &dtls(22)),
+        Case { before: handshake(), scene: scene(), ..relays("rtp_follows_its_handshake", &from_carrier()) },
+        Case {
+            before: handshake(),
+            scene: scene(),
+            ..drops("rtp_of_another_than_shook_hands", LatchedElsewhere, &beside(from_carrier()))
+        },
+        Case {
+            before: media(),
+            tally: after_media,
+            ..handshake_crosses("dtls_from_the_latch", scene(), &dtls(22))
+        },
+        Case { before: media(), scene: scene(), tally: moved, ..refused },
+        Case { scene: scene(), ..early },
+        Case {
+            before: handshake(),
+            ..handshake_crosses("dtls_of_rtcp_behind_that_of_rtp", scene(), &on_rtcp())
+        },
     ]
 }

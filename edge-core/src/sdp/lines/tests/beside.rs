@@ -28,7 +28,7 @@ fn keys_pass_between_trunks_that_both_let_them() {
     );
     let none = answer.replace("a=crypto:2", "a=crypto:9");
     assert_eq!(Call::secure().exchange(0, &secure("aaa"), &none), Err(SdpError::NoCommonKeys));
-    let protocol = crate::sdp::Protocol::Savp;
+    let protocol = Protocol::Savp;
     assert_eq!(Call::new().offer(0, &secure("x")).err(), Some(SdpError::Protocol { protocol }));
     let bare = format!("{HEAD}m=audio 4000 RTP/SAVP 8\r\n");
     assert_eq!(Call::secure().offer(0, &bare).err(), Some(SdpError::NoCommonKeys));

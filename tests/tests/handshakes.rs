@@ -1,0 +1,100 @@
+//! Media whose keys are agreed on by DTLS, on its own path through edge: two ends that others have written shake hands, and then
+//! hear each other; and what edge says where it cannot be.
+
+use anyhow::{Context, Result, ensure};
+use edge_tests::drill::{PATIENCE, caller, with_edge};
+use edge_tests::edge::{ask, wait_for_cdrs};
+use edge_tests::lab::Side;
+use edge_tests::peers::Baresip;
+use edge_tests::process::wait_until;
+use edge_tests::{EdgeConfig, Leg, Witness, scenario};
+
+/// Packets of each side that make it sure that media flows: more than half a second of it.
+const FLOWING: u64 = 30;
+
+fn passing() -> EdgeConfig {
+    Side::BOTH.into_iter().fold(EdgeConfig::default(), |config, side| config.trunk(side, "dtls = \"pass\""))
+}
+
+/// baresip calls baresip from one side, and both hear what the other one has encrypted.
+fn two_ends_shake_hands(from: Side, config: EdgeConfig) -> Result<()> {
+    with_edge(config, |lab, edge| {
+        let witness = Witness::start(lab)?;
+        let mut called = Baresip::start_shaking_hands(lab, from.other())?;
+        let mut caller = Baresip::start_shaking_hands(lab, from)?;
+        caller.call()?;
+        for end in [&mut caller, &mut called] {
+            end.is_established()?;
+            end.says(&["fingerprint OK", "DTLS-SRTP complete"])?;
+        }
+        let flow = || {
+            let counters = edge.counters().ok()?;
+            (counters.relayed_as("rtp") >= 4 * FLOWING).then_some(counters)
+        };
+        let counters = wait_until(PATIENCE, flow).context("no media behind the handshake")?;
+        ensure!(counters.relayed_as("dtls") >= 4, "a handshake takes four flights: {counters:?}");
+        ensure!(
+            counters.dropped("payload_type") + counters.dropped("unexpected_source") == 0,
+            "{counters:?}"
+        );
+        caller.hang_up()?;
+        called.has_ended()?;
+        for end in [&caller, &called] {
+            // Who is through with the handshake first may be heard before the other one has the keys.
+            let unread = end.said().matches("decrypt").count();
+            ensure!(unread < FLOWING as usize / 2, "{unread} packets could not be read: {}", end.said());
+        }
+        let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
+        edge.stop()?;
+        ensure!(Leg::BOTH.iter().all(|leg| cdrs[0].packets(*leg) > 0), "{cdrs:?}");
+        let account = witness.finish()?;
+        ensure!(account.unmatched.is_empty() && account.wrong_checksums == 0, "{:?}", account.faults());
+        for side in Side::BOTH {
+            let received: u64 = account.streams_from(side).map(|stream| stream.received).sum();
+            ensure!(received >= FLOWING, "{received} packets of {side:?} arrived");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn two_ends_shake_hands_through_edge_and_hear_each_other() -> Result<()> {
+    Side::BOTH.into_iter().try_for_each(|from| two_ends_shake_hands(from, passing()))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn two_ends_shake_hands_through_the_userspace_relay() -> Result<()> {
+    two_ends_shake_hands(Side::Pbx, passing().mode("off"))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_handshake_is_the_latch_of_who_is_behind_a_nat() -> Result<()> {
+    two_ends_shake_hands(Side::Carrier, passing().trunk(Side::Pbx, "media_source = \"latch\""))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn one_trunk_alone_is_offered_no_handshake_and_the_caller_hears_why_until_a_reload() -> Result<()> {
+    let alone = EdgeConfig::default().trunk(Side::Carrier, "dtls = \"pass\"");
+    with_edge(alone, |lab, edge| {
+        let offers = |code| {
+            let (offer, map) = ("audio 7000 UDP/TLS/RTP/SAVP 8", "a=fingerprint:sha-256 AA:BB");
+            let sipp = caller(Side::Carrier, scenario!("caller-is-refused"));
+            let sipp = sipp.key("code", code).key("offer", offer).key("map", map);
+            sipp.start(lab)?.wait_for_success(PATIENCE)
+        };
+        offers("488")?;
+        std::fs::write(lab.directory().join("edge.toml"), passing().toml(lab))?;
+        ask(lab, &["reload"])?;
+        // Nobody is there to take it.
+        offers("503")?;
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        edge.stop()?;
+        ensure!(cdrs[0].cause() == "offer" && cdrs[1].cause() != "offer", "{cdrs:?}");
+        ensure!(format!("{:?}", cdrs[0]).contains("both say dtls"), "{cdrs:?}");
+        Ok(())
+    })
+}
