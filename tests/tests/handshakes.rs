@@ -90,7 +90,7 @@ fn one_trunk_alone_is_offered_no_handshake_and_the_caller_hears_why_until_a_relo
         std::fs::write(lab.directory().join("edge.toml"), passing().toml(lab))?;
         ask(lab, &["reload"])?;
         // Nobody is there to take it.
-        offers("503")?;
+        offers("408")?;
         let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
         edge.stop()?;
         ensure!(cdrs[0].cause() == "offer" && cdrs[1].cause() != "offer", "{cdrs:?}");
