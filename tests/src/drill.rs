@@ -1,5 +1,6 @@
 //! The usual course of a drill: a lab, edge in it, and calls between two scenarios.
 
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -19,6 +20,13 @@ pub fn with_edge(config: EdgeConfig, drill: impl FnOnce(&Lab, EdgeProcess<'_>) -
         }
         drill(lab, EdgeProcess::start(lab, &config)?)
     })
+}
+
+/// Says that a drill cannot be had on this machine. It is written past the runner, which keeps what tests print to itself when they
+/// pass; `cargo xtask test` tells it again at its end, and `cargo xtask kernels` takes it for a failure.
+pub fn not_proven(why: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "\nNOT PROVEN HERE: {why}")?;
+    Ok(())
 }
 
 /// The number that a peer dials to reach the other one.

@@ -2,6 +2,7 @@
 //!
 //! The last line is the total over all test binaries. Without root the privileged tests are left out, and said so.
 
+use std::collections::BTreeSet;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -38,6 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if !clean {
         println!("formatting or lints failed, see above");
     }
+    total.not_proven.iter().for_each(|why| println!("{NOT_PROVEN}{why}"));
     println!("{} passed, {} failed", total.passed, total.failed);
     let good = clean && finished.success() && total.failed == 0 && total.passed > 0;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -62,15 +64,23 @@ fn tests(options: &Options) -> Command {
     cargo
 }
 
+/// How a drill says that this machine cannot have it.
+const NOT_PROVEN: &str = "NOT PROVEN HERE: ";
+
 /// Sums of the runner's `test result:` lines, of which there is one a test binary.
 #[derive(Default)]
 pub(crate) struct Total {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    /// Why some of those that passed could not show what they are for; each reason once.
+    pub(crate) not_proven: BTreeSet<String>,
 }
 
 impl Total {
     pub(crate) fn add(&mut self, line: &str) {
+        if let Some(why) = line.strip_prefix(NOT_PROVEN) {
+            self.not_proven.insert(why.to_owned());
+        }
         if let Some(result) = line.strip_prefix("test result: ") {
             self.passed += count(result, "passed").unwrap_or(0);
             // A line we cannot read must not pass for a success.

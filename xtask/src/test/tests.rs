@@ -21,6 +21,15 @@ fn result_lines_of_all_binaries_add_up() {
 }
 
 #[test]
+fn what_could_not_be_proven_is_told_once() {
+    let mut total = Total::default();
+    ["NOT PROVEN HERE: no VLANs", "test a ... ok", "NOT PROVEN HERE: no VLANs"]
+        .iter()
+        .for_each(|line| total.add(line));
+    assert_eq!(total.not_proven.into_iter().collect::<Vec<_>>(), ["no VLANs"]);
+}
+
+#[test]
 fn other_lines_do_not_count() {
     assert_eq!(total(&["test a ... ok", "", "7 passed", "  test result: ok. 1 passed"]), (0, 0));
 }

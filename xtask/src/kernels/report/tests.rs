@@ -12,6 +12,7 @@ fn drills_count_one_by_one_and_fail_when_they_do_not_end() {
     assert_eq!(judge(&Expected::Drills, FAILED, "101"), (2, 1));
     assert_eq!(judge(&Expected::Drills, "running 3 tests", "124"), (0, 1));
     assert_eq!(judge(&Expected::Drills, "", ""), (0, 1));
+    assert_eq!(judge(&Expected::Drills, &format!("NOT PROVEN HERE: no VLANs\n{PASSED}"), "0"), (3, 1));
 }
 
 #[test]
