@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::edge::{EdgeConfig, EdgeProcess};
 use crate::lab::{Lab, Side};
+use crate::process::wait_until;
 use crate::sipp::{RunningSipp, Scenario, Sipp};
 
 /// Enough for the longest call of the drills and SIP's own timers.
@@ -27,6 +28,13 @@ pub fn with_edge(config: EdgeConfig, drill: impl FnOnce(&Lab, EdgeProcess<'_>) -
 pub fn not_proven(why: &str) -> Result<()> {
     writeln!(std::io::stdout(), "\nNOT PROVEN HERE: {why}")?;
     Ok(())
+}
+
+/// Waits until no device of edge's has an XDP program: the kernel lets go of a link some time after its last handle was closed.
+pub fn wait_until_detached(lab: &Lab) -> Result<()> {
+    let links = || lab.edge().command("ip", &["link"]);
+    let detached = wait_until(PATIENCE, || links().ok().filter(|links| !links.contains("xdp")));
+    detached.map(drop).with_context(|| format!("a program is left: {:?}", links()))
 }
 
 /// The number that a peer dials to reach the other one.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use edge_tests::drill::{PATIENCE, Pair, caller, refused, start, with_edge};
+use edge_tests::drill::{PATIENCE, Pair, caller, refused, start, wait_until_detached, with_edge};
 use edge_tests::edge::{counters, pins, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::process::wait_until;
@@ -93,10 +93,6 @@ fn sigterm_drains() -> Result<()> {
         let drained = cdrs.iter().filter(|cdr| (cdr.cause(), cdr.ended_by()) == ("drained", "edge")).count();
         assert_eq!(drained, CALLS as usize, "{cdrs:?}");
         assert_eq!(pins(lab)?, [] as [PathBuf; 0]);
-        for side in Side::BOTH {
-            let link = lab.edge().command("ip", &["link", "show", "dev", side.edge_device()])?;
-            assert!(!link.contains("xdp"), "the program is gone: {link}");
-        }
-        Ok(())
+        wait_until_detached(lab)
     })
 }

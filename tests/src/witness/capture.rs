@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
@@ -15,6 +16,7 @@ use super::frame::{self, Sighting};
 use super::{Crossing, Progress, Record};
 use crate::namespace::Namespace;
 use crate::packet;
+use crate::process::wait_until;
 
 /// Room for half a minute of a full demo should the thread not run at all.
 const SOCKET_BUFFER_OCTETS: i32 = 256 << 20;
@@ -26,6 +28,9 @@ const CONTROL_OCTETS: usize = 64;
 /// A bound on memory: an hour of a hundred calls.
 const SIGHTINGS_MAX: usize = 40_000_000;
 const READ_TIMEOUT_US: libc::suseconds_t = 100_000;
+/// A packet that lies unread for so long shows when it was stamped.
+const UNREAD: Duration = Duration::from_millis(2);
+const STAMPS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open packet socket; the kernel collects from now on.
 #[derive(Debug)]
@@ -50,11 +55,24 @@ struct Shared {
 /// Has the kernel stamp packets for as long as this process lives. It begins and ends that for all sockets together, some time after
 /// the first that wants it has come and the last has gone; a packet without a stamp gets one when it is read, which is too late.
 fn keep_stamps_on() -> Result<()> {
-    static WANTED: OnceLock<OwnedFd> = OnceLock::new();
-    if WANTED.get().is_none() {
-        let socket = OwnedFd::from(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+    static WANTED: Mutex<Option<OwnedFd>> = Mutex::new(None);
+    let mut wanted = WANTED.lock().map_err(|_poisoned| anyhow!("another witness has failed at this"))?;
+    if wanted.is_none() {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let own = socket.local_addr()?;
+        let socket = OwnedFd::from(socket);
         packet::set(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)?;
-        drop(WANTED.set(socket));
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut batch = Batch::new();
+        let stamped = wait_until(STAMPS_PATIENCE, || {
+            sender.send_to(&[0], own).ok()?;
+            thread::sleep(UNREAD);
+            let before_reading = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            let told = (batch.receive(&socket).ok()? > 0).then(|| batch.kernel_time_ns(0)).flatten()?;
+            (u128::from(told) < before_reading.as_nanos()).then_some(())
+        });
+        stamped.context("the kernel does not stamp packets as they come")?;
+        *wanted = Some(socket);
     }
     Ok(())
 }

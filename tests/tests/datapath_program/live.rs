@@ -14,6 +14,7 @@ use edge_core::media::{MediaEndpoint, MediaPlan, RelayedStream, RemoteMedia, Sou
 use edge_core::policy::{MediaRange, PortRange, Realm};
 use edge_ebpf::abi::ABI_VERSION;
 use edge_ebpf::testing::{Packet, rtp, tagged};
+use edge_tests::drill::wait_until_detached;
 use edge_tests::frames::Frames;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
@@ -169,8 +170,7 @@ fn shutdown_leaves_nothing() -> Result<()> {
     Lab::drill(|lab| {
         start(lab)?.shutdown()?;
         ensure!(fs::read_dir(lab.bpffs().join("pins"))?.next().is_none(), "pins are left");
-        let links = lab.edge().command("ip", &["link"])?;
-        ensure!(!links.contains("xdp"), "a program is left: {links}");
+        wait_until_detached(lab)?;
         let gone = read_counters(&lab.bpffs().join("pins"), NODE, Path::new("/nowhere"));
         ensure!(matches!(gone, Err(DatapathError::NotPinned { .. })), "{gone:?}");
         Ok(())
@@ -187,8 +187,7 @@ fn a_failed_start_leaves_nothing() -> Result<()> {
         ensure!(matches!(error, Err(Some(DatapathError::NoDevice { .. }))), "{refused:?}");
         let left = fs::read_dir(lab.bpffs().join("pins")).map_or(0, Iterator::count);
         ensure!(left == 0, "pins are left");
-        ensure!(!lab.edge().command("ip", &["link"])?.contains("xdp"), "a program is left");
-        Ok(())
+        wait_until_detached(lab)
     })
 }
 
