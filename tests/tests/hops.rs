@@ -1,4 +1,4 @@
-//! Where media goes when routes change under it, and RTCP with a hop of its own when edge is killed.
+//! Where media goes when routes and neighbours change under it, and RTCP with a hop of its own when edge is killed.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -9,10 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use edge_ebpf::testing::{rtcp, rtp};
 use edge_tests::drill::{PATIENCE, caller, start, with_edge};
+use edge_tests::edge::ask;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::script::Script;
 use edge_tests::{EdgeConfig, EdgeProcess, Sipp};
+use serde_json::Value;
 
 /// Where the PBX has its media: behind two hops, both of which are the PBX itself.
 const MEDIA: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 77);
@@ -26,6 +28,8 @@ const SPACING: Duration = Duration::from_millis(10);
 const ENOUGH: u64 = 20;
 /// Packets that are sent while nobody answers at the new hop.
 const UNANSWERED: u32 = 50;
+/// Where the PBX is after its link was down.
+const SECOND_STATION: &str = "02:00:00:00:00:77";
 /// Where the PBX has its RTCP in the other drill, at another of its addresses.
 const MONITOR_PORT: u16 = 7411;
 
@@ -101,6 +105,100 @@ fn rtcp_at_another_address_outlives_kill_9_and_is_gone_on_with() -> Result<()> {
         edge.stop()?;
         pair.succeed()
     })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn media_whose_route_is_withdrawn_goes_nowhere_and_goes_on_when_it_is_back() -> Result<()> {
+    with_edge(EdgeConfig::default().media_ports("20000-20007").shards(1), |lab, edge| {
+        lab.peer(Side::Pbx).ip(&["address", "add", &format!("{MEDIA}/32"), "dev", "lo"])?;
+        lead_by(lab, Side::Pbx.peer_address())?;
+        let near = bound(lab, Side::Carrier, Side::Carrier.peer_address(), MEDIA_PORT)?;
+        let far = bound(lab, Side::Pbx, MEDIA, MEDIA_PORT)?;
+        let answer = description(&MEDIA.to_string());
+        let pair = start(lab, caller(Side::Carrier, calling()), Sipp::called(Side::Pbx, called(&answer)))?;
+        crosses(&near, Side::Carrier, &far).context("to the PBX at first")?;
+        crosses(&far, Side::Pbx, &near).context("from the PBX at first")?;
+
+        lab.edge().ip(&["route", "del", &format!("{MEDIA}/32")])?;
+        is_dropped(&edge, &near, "no_next_hop")?;
+        let before = edge.counters()?.dropped("no_next_hop");
+        while received(&far).is_some() {}
+        speak(&near, UNANSWERED)?;
+        let all = before + u64::from(UNANSWERED);
+        let counted =
+            wait_until(PATIENCE, || (edge.counters().ok()?.dropped("no_next_hop") >= all).then_some(()));
+        counted.with_context(|| format!("{UNANSWERED} more packets: {:?}", edge.counters()))?;
+        ensure!(received(&far).is_none(), "what is dropped does not cross");
+        explained(lab, &format!("on the way to {MEDIA}: no route to the other leg's address"))?;
+        crosses(&far, Side::Pbx, &near).context("from the PBX with no route to it")?;
+
+        lead_by(lab, Side::Pbx.peer_address())?;
+        crosses(&near, Side::Carrier, &far).context("to the PBX with its route back")?;
+        edge.stop()?;
+        pair.succeed()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn media_to_a_neighbour_that_vanishes_goes_on_when_it_is_back_at_another_station() -> Result<()> {
+    with_edge(EdgeConfig::default().media_ports("20000-20007").shards(1), |lab, edge| {
+        let address = Side::Pbx.peer_address();
+        let near = bound(lab, Side::Carrier, Side::Carrier.peer_address(), MEDIA_PORT)?;
+        let far = bound(lab, Side::Pbx, address, MEDIA_PORT)?;
+        let answer = description(&address.to_string());
+        let pair = start(lab, caller(Side::Carrier, calling()), Sipp::called(Side::Pbx, called(&answer)))?;
+        crosses(&near, Side::Carrier, &far).context("at first")?;
+
+        let pbx = lab.peer(Side::Pbx);
+        pbx.ip(&["link", "set", PEER_DEVICE, "down"])?;
+        is_dropped(&edge, &near, "next_hop_unresolved")?;
+        explained(lab, &format!("on the way to {address}: the next hop does not answer ARP"))?;
+
+        pbx.ip(&["link", "set", PEER_DEVICE, "address", SECOND_STATION])?;
+        pbx.ip(&["link", "set", PEER_DEVICE, "up"])?;
+        crosses(&near, Side::Carrier, &far).context("to the other station")?;
+        crosses(&far, Side::Pbx, &near).context("from the other station")?;
+        edge.stop()?;
+        pair.succeed()
+    })
+}
+
+/// RTP of one side, sent again and again, arrives at the other.
+fn crosses(one: &UdpSocket, side: Side, other: &UdpSocket) -> Result<()> {
+    while received(other).is_some() {}
+    let arrived = wait_until(PATIENCE, || {
+        one.send_to(&rtp(1, 160, 7, 160), (side.edge_address(), EDGE_PORT)).ok()?;
+        received(other)
+    });
+    arrived.map(drop).context("media never arrives")
+}
+
+/// So many packets of the carrier, no more at once than its codec needs.
+fn speak(near: &UdpSocket, packets: u32) -> Result<()> {
+    (0..packets).try_for_each(|_| {
+        thread::sleep(SPACING);
+        send(near, 1)
+    })
+}
+
+/// Media of the carrier, sent again and again, is dropped for `reason`.
+fn is_dropped(edge: &EdgeProcess<'_>, near: &UdpSocket, reason: &str) -> Result<()> {
+    let dropped = wait_until(PATIENCE, || {
+        speak(near, 5).ok()?;
+        (edge.counters().ok()?.dropped(reason) >= ENOUGH).then_some(())
+    });
+    dropped.with_context(|| format!("nothing is dropped as {reason}: {:?}", edge.counters()))
+}
+
+/// What `edge call explain` says of the one call that stands.
+fn explained(lab: &Lab, what: &str) -> Result<()> {
+    let calls: Vec<Value> = serde_json::from_str(&ask(lab, &["call", "list", "--json"])?)?;
+    let id = calls.first().and_then(|call| call["id"].as_str()).context("no call stands")?;
+    let said =
+        wait_until(PATIENCE, || ask(lab, &["call", "explain", id]).ok().filter(|said| said.contains(what)));
+    said.map(drop).with_context(|| format!("{what:?} is not said: {:?}", ask(lab, &["call", "explain", id])))
 }
 
 /// RTCP of one side, sent again and again, arrives at the other.

@@ -329,6 +329,28 @@ pub enum InstallError {
     },
 }
 
+impl InstallError {
+    /// Whether the kernel has said that no route leads to the far side by the device of the realm: rather than that it could not
+    /// be asked, or that there is no room.
+    pub(super) fn leads_nowhere(&self) -> bool {
+        match self {
+            // None, `unreachable`, `prohibit` and `blackhole`.
+            Self::NoRoute { source, .. } => matches!(
+                source.raw_os_error(),
+                Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL)
+            ),
+            Self::NotRemote { .. } | Self::NotAttached { .. } | Self::OtherRealm { .. } => true,
+            Self::Full { .. }
+            | Self::NotMedia { .. }
+            | Self::InUse { .. }
+            | Self::Moved { .. }
+            | Self::OtherFamily { .. }
+            | Self::NextHopsFull { .. }
+            | Self::ProfilesFull { .. } => false,
+        }
+    }
+}
+
 impl From<InstallError> for MediaRefusal {
     fn from(error: InstallError) -> Self {
         let reason = error.to_string();

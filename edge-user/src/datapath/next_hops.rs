@@ -53,6 +53,8 @@ struct State {
     left: HashSet<u16>,
     /// Routes found since the last refresh, by remote and local address.
     routes: HashMap<(IpAddr, IpAddr), RouteHop>,
+    /// Where calls found no way to, by remote and local address, and refreshes since.
+    lost: HashMap<(IpAddr, IpAddr), u32>,
 }
 
 struct Row {
@@ -82,6 +84,7 @@ impl NextHops {
             free,
             left,
             routes: HashMap::new(),
+            lost: HashMap::new(),
         };
         let refresher = Refresher { netlink: Netlink::open()?, watch: Watch::open()?, followed: false };
         Ok(Self {
@@ -122,7 +125,14 @@ impl NextHops {
             let device = state.devices[device].name.clone();
             return Err(InstallError::OtherRealm { remote, local, device });
         }
+        state.lost.remove(&(remote, local));
         self.row(&mut state, hop, device, former)
+    }
+
+    /// Whether there is no way to `remote` for so long that it is no passing state of a router that replaces its routes one by one. A
+    /// call that finds none asks, and looks again when routes are said to have changed: so they are when the time has come.
+    pub(super) fn has_no_way(&self, remote: IpAddr, local: IpAddr) -> bool {
+        *self.lock().lost.entry((remote, local)).or_insert(0) >= LOST
     }
 
     /// Rows of an earlier process that nobody has asked for are like any other.
@@ -219,8 +229,15 @@ impl NextHops {
     /// Frees rows that have rested, and returns the hops of the others.
     fn retire(&self) -> Vec<RouteHop> {
         let mut guard = self.lock();
-        let State { rows, free, routes, .. } = &mut *guard;
+        let State { rows, free, routes, lost, .. } = &mut *guard;
         routes.clear();
+        lost.retain(|_, refreshes| {
+            *refreshes += 1;
+            *refreshes <= LOST + RESTS
+        });
+        if lost.values().any(|refreshes| *refreshes == LOST) {
+            self.have_calls_look();
+        }
         rows.retain(|_, row| {
             row.rested = if row.users == 0 { row.rested + 1 } else { 0 };
             let keep = row.rested <= RESTS;
@@ -237,7 +254,7 @@ impl NextHops {
     }
 
     fn row(&self, state: &mut State, hop: RouteHop, device: usize, former: u16) -> Result<u16, InstallError> {
-        let State { netlink, devices, rows, free, left, routes: _ } = state;
+        let State { netlink, devices, rows, free, left, routes: _, lost: _ } = state;
         if let Some(row) = rows.get_mut(&hop) {
             row.users += 1;
             return Ok(row.index);
@@ -302,6 +319,9 @@ impl State {
 /// Refreshes that an unused row lives through, so that between its last user and its next meaning lies at least
 /// one whole interval.
 const RESTS: u32 = 2;
+
+/// Refreshes after which a far side without a route is believed to be gone: more than one whole interval.
+const LOST: u32 = 2;
 
 /// How long a call waits for the answer of a neighbour that nobody talked to before: longer than ARP takes on a
 /// healthy link, and too short to be felt by the other calls of the shard. A later answer comes with a refresh.

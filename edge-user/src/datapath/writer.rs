@@ -3,6 +3,7 @@
 mod adoption;
 mod apart;
 mod flows;
+mod routes;
 mod steady;
 
 use std::net::{IpAddr, SocketAddr};
@@ -69,31 +70,6 @@ impl DatapathWriter {
 
     pub(super) fn tables(&self) -> &SharedTables {
         &self.tables
-    }
-
-    /// Whether routes may have changed since this was asked last: then every installed call wants a
-    /// [`follow_routes`](Self::follow_routes).
-    pub fn routes_changed(&mut self) -> bool {
-        let changes = self.next_hops.route_changes();
-        std::mem::replace(&mut self.routes_followed, changes) != changes
-    }
-
-    /// Sends the packets of a call by where its routes lead now. A leg whose far side has no route any more, or one
-    /// that it may not take, goes on as it was; and so it does until the neighbour there has answered, for which routes are said
-    /// to have changed once more.
-    pub fn follow_routes(&mut self, installed: &Installed) {
-        for leg in installed.streams.iter().flatten() {
-            let Ok(next_hop) = self.acquire_next_hop(&leg.endpoint) else { continue };
-            let slot = self.tables.endpoint(leg.index);
-            match slot.read() {
-                Ok(entry) if self.leads_elsewhere(entry.next_hop, next_hop) => {
-                    slot.write(&Endpoint { next_hop, ..entry });
-                    self.release_next_hop(entry.next_hop);
-                }
-                Ok(_) | Err(Torn) => self.release_next_hop(next_hop),
-            }
-            self.follow_rtcp(leg);
-        }
     }
 
     /// Lets media run between the endpoints of a plan. When this returns, packets to all local ports have their
@@ -261,19 +237,6 @@ impl DatapathWriter {
             }
             None => Ok(0),
         }
-    }
-
-    /// Whether packets that go by one row are to go by another one from now on.
-    fn leads_elsewhere(&self, from: u16, to: u16) -> bool {
-        let is_ready = |row| self.tables.next_hop(row).read().destination.is_some();
-        if from == to {
-            return false;
-        }
-        let may_go = is_ready(to) || !is_ready(from);
-        if !may_go {
-            self.next_hops.wait_for(to);
-        }
-        may_go
     }
 
     /// 0 for a leg that may send anything.

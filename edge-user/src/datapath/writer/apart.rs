@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use edge_core::media::{MediaEndpoint, RemoteMedia, SourcePolicy, Traffic};
-use edge_ebpf::abi::{Endpoint, RtcpPlace};
+use edge_ebpf::abi::Endpoint;
 
-use super::{DatapathWriter, Leg};
+use super::DatapathWriter;
 
 /// The address of a leg's RTCP, when it is not that of its RTP. Behind a NAT what a description says means nothing.
 pub(super) fn rtcp_address(endpoint: &MediaEndpoint) -> Option<IpAddr> {
@@ -30,17 +30,5 @@ impl DatapathWriter {
     /// The row that RTCP of an installed endpoint goes by; 0 where it has none of its own.
     pub(super) fn rtcp_hop(&self, index: u32, entry: &Endpoint) -> u16 {
         self.tables.rtcp_place(index, entry).map_or(0, |place| place.next_hop)
-    }
-
-    /// Sends RTCP of a leg by where its route leads now.
-    pub(super) fn follow_rtcp(&self, leg: &Leg) {
-        let Ok(entry) = self.tables.endpoint(leg.index).read() else { return };
-        let Some(place) = self.tables.rtcp_place(leg.index, &entry) else { return };
-        let next_hop = self.acquire_rtcp_hop(&leg.endpoint, 0);
-        if next_hop == 0 || !self.leads_elsewhere(place.next_hop, next_hop) {
-            return self.release_next_hop(next_hop);
-        }
-        self.tables.write_apart(leg.index, &entry, &RtcpPlace { next_hop, ..place });
-        self.release_next_hop(place.next_hop);
     }
 }
