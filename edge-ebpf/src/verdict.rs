@@ -54,6 +54,7 @@ reasons! {
         OtherDevice = 5, "other_device", "for a media port, but not through the device of its realm: nobody answers";
         ExtensionHeaders = 6, "extension_headers", "IPv6 with extension headers, which no media sender uses";
         Tagged = 7, "tagged", "tagged for a VLAN that no realm is in, or twice";
+        ClosedPort = 8, "closed_port", "for a media port without a call, which the host may say ([xdp] closed_ports)";
     }
 }
 
@@ -64,7 +65,7 @@ impl PassReason {
     pub const fn may_be_sip(self) -> bool {
         match self {
             Self::NotUdp | Self::LaterFragment | Self::NotMedia | Self::ExtensionHeaders => true,
-            Self::NotIp | Self::Incomplete | Self::OtherDevice | Self::Tagged => false,
+            Self::NotIp | Self::Incomplete | Self::OtherDevice | Self::Tagged | Self::ClosedPort => false,
         }
     }
 }

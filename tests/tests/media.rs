@@ -1,8 +1,8 @@
 //! Media that edge must not relay, and traffic that is none of its business.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
@@ -206,6 +206,89 @@ fn traffic_of_the_host_passes() -> Result<()> {
         assert!(edge.counters()?.pass.values().sum::<u64>() > 0, "XDP has seen it");
         edge.stop()
     })
+}
+
+/// What a peer hears of a media port: of one that no call has, of one of a call, and of one whose call has just ended.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_closed_port_is_answered_or_silent_and_one_of_a_call_is_silent() -> Result<()> {
+    for family in [Family::V4, Family::V6] {
+        for closed_ports in ["drop", "icmp"] {
+            ports_of_a_call_and_others(family, closed_ports)?;
+        }
+    }
+    Ok(())
+}
+
+fn ports_of_a_call_and_others(family: Family, closed_ports: &str) -> Result<()> {
+    const OF_THE_CALL: [u16; 2] = [20_000, 20_001];
+    const IDLE: [u16; 2] = [20_002, 20_003];
+    let mut config = EdgeConfig::default().media_ports("20000-20003").shards(1).closed_ports(closed_ports);
+    if family == Family::V6 {
+        config = config.over_ipv6(Side::Carrier).over_ipv6(Side::Pbx);
+    }
+    with_edge(config, |lab, edge| {
+        let at = |port| Knock::at(lab, SocketAddr::new(Side::Carrier.edge(family), port), family);
+        let silent = |ports: [u16; 2], reason: &str| -> Result<()> {
+            let knocks = [at(ports[0])?, at(ports[1])?];
+            let before = edge.counters()?.dropped(reason);
+            let counted = || {
+                let refused = knocks.iter().any(Knock::is_refused);
+                let dropped = edge.counters().map_or(0, |counters| counters.dropped(reason));
+                (refused || dropped >= before + 6).then_some(!refused)
+            };
+            ensure!(wait_until(PATIENCE, counted) == Some(true), "{ports:?} {reason}: {:?}", edge.counters());
+            Ok(())
+        };
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).over(family).seconds(3);
+        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).over(family).seconds(3);
+        let call = start(lab, caller, called)?;
+        let flowing = || edge.counters().ok().filter(|counters| counters.relayed() > 0);
+        ensure!(wait_until(PATIENCE, flowing).is_some(), "{}", edge.log());
+        silent(OF_THE_CALL, "unexpected_source")?;
+        call.succeed()?;
+        wait_for_cdrs(lab, 1, PATIENCE)?;
+        silent(OF_THE_CALL, "no_endpoint")?;
+        if closed_ports == "drop" {
+            silent(IDLE, "no_endpoint")?;
+            return edge.stop();
+        }
+        for port in IDLE {
+            let knock = at(port)?;
+            ensure!(wait_until(PATIENCE, || knock.is_refused().then_some(())).is_some(), "{port} is silent");
+        }
+        // What answers for those would have answered for these by now.
+        silent(OF_THE_CALL, "no_endpoint")?;
+        ensure!(edge.counters()?.pass.get("closed_port").is_some_and(|packets| *packets >= 2));
+        edge.stop()
+    })
+}
+
+/// A socket of the carrier's that hears what ICMP says of the port it is connected to.
+struct Knock {
+    socket: UdpSocket,
+}
+
+impl Knock {
+    fn at(lab: &Lab, port: SocketAddr, family: Family) -> Result<Self> {
+        let from = SocketAddr::new(Side::Carrier.peer(family), 0);
+        let socket = lab.peer(Side::Carrier).run(|| UdpSocket::bind(from))??;
+        socket.connect(port)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket })
+    }
+
+    /// Sends well-formed media, or RTCP to an odd port, and tells whether anything sent so far was refused.
+    fn is_refused(&self) -> bool {
+        let is_rtcp = self.socket.peer_addr().is_ok_and(|port| !port.port().is_multiple_of(2));
+        let media = [&[0x80, 8, 0, 1][..], &[0; 168]].concat();
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+        let sent = self.socket.send(if is_rtcp { &report } else { &media }).map(drop);
+        let heard = self.socket.recv(&mut [0; 1]).map(drop);
+        [sent, heard]
+            .into_iter()
+            .any(|outcome| outcome.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused))
+    }
 }
 
 /// A call under a source policy, with every media port sprayed from before its INVITE until after its BYE: by a

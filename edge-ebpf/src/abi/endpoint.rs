@@ -107,9 +107,13 @@ pub struct Endpoint {
     /// What its ports carry: [`FLAG_UDPTL`], [`FLAG_RTCP_MUX`]; none is RTP with RTCP on the next port. And what crosses beside
     /// it: [`FLAG_STUN`], [`FLAG_DTLS`]. And how it leaves: [`FLAG_STEADY`]. And what may be read of it: [`FLAG_ENCRYPTED`].
     pub flags: u8,
-    /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter.
+    /// Length of an RTP timestamp tick in nanoseconds, rounded, for jitter. Of an entry that belongs to no call: from when on its
+    /// ports are closed, see [`closed_from`](Self::closed_from); 0 for never.
     pub ns_per_tick: u32,
 }
+
+/// Two to the power of this many nanoseconds is the unit that [`Endpoint::closed_from`] rounds up to: about a second.
+const CLOSED_UNIT_BITS: u32 = 30;
 
 impl Endpoint {
     /// An entry that belongs to no call.
@@ -130,6 +134,23 @@ impl Endpoint {
         flags: 0,
         ns_per_tick: 0,
     };
+
+    /// An entry that belongs to no call, and whose ports the host may say are closed, from this moment of `CLOCK_MONOTONIC` on or up
+    /// to a unit later.
+    #[must_use]
+    pub const fn closed_from(ns: u64) -> Self {
+        let units = ns.div_ceil(1 << CLOSED_UNIT_BITS) + 1;
+        let ns_per_tick = if units > u32::MAX as u64 { u32::MAX } else { units as u32 };
+        Self { ns_per_tick, ..Self::FREE }
+    }
+
+    /// Whether the ports of an entry that belongs to no call are closed at this moment. Who has never been told of closed ports
+    /// does not look at the clock.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_closed(&self, now_ns: impl FnOnce() -> u64) -> bool {
+        self.ns_per_tick != 0 && (now_ns() >> CLOSED_UNIT_BITS) + 1 >= u64::from(self.ns_per_tick)
+    }
 
     /// Whether the far side sends and takes UDPTL.
     #[inline(always)]

@@ -108,7 +108,10 @@ pub fn decide(frame: &mut impl Frame, tables: &impl Tables) -> Decision {
         Ok(Relayed { path, work, what }) => {
             Decision { verdict: Verdict::Relay(path), work, charge: Some(Charge { endpoint, what }) }
         }
-        Err(reason) => {
+        Err(Stopped::Closed) => {
+            Decision { verdict: Verdict::Pass(PassReason::ClosedPort), work: None, charge: None }
+        }
+        Err(Stopped::Dropped(reason)) => {
             let (address, port) = datagram.source();
             let payload_type = datagram.payload_type(frame);
             let what = Charged::Drop(Offender { address, port, reason: reason as u8, payload_type });
@@ -130,13 +133,27 @@ struct Relayed {
     what: Charged,
 }
 
+/// Why a packet for a media port is not relayed.
+enum Stopped {
+    Dropped(DropReason),
+    /// Nobody has the port, and the host may say so.
+    Closed,
+}
+
+impl From<DropReason> for Stopped {
+    #[inline(always)]
+    fn from(reason: DropReason) -> Self {
+        Self::Dropped(reason)
+    }
+}
+
 #[inline(always)]
-fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> Result<Relayed, DropReason> {
+fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> Result<Relayed, Stopped> {
     // Read long before it is used: at many flows state and endpoint both come from memory, and this way the
     // processor fetches them at the same time.
     let state = tables.state(datagram.endpoint).map(|state| (state, state.owner()));
     let carried = datagram.check(frame)?;
-    let mut near = near(tables, datagram)?;
+    let mut near = near(frame, tables, datagram)?;
     turn_to_rtcp(tables, datagram.endpoint, datagram.stream(), &mut near)?;
     let media = datagram.media(frame, carried, &near)?;
     #[expect(
@@ -160,7 +177,7 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
     let rule = police::police(tables, &near, state, &media, (ns, bytes.into()))?;
     if PayloadRule::from_bits(rule).is_some_and(PayloadRule::converts) && carried.len > payload::LAW_BYTES_MAX
     {
-        return Err(DropReason::TooBig);
+        return Err(DropReason::TooBig.into());
     }
     let stations = [station, hop.source];
     let rewritten = rewrite::Rewrite { far: &far, stream, to, stations, mtu: hop.mtu };
@@ -184,15 +201,16 @@ fn relay(frame: &mut impl Frame, tables: &impl Tables, datagram: &Datagram) -> R
 
 /// The endpoint that the packet arrived at.
 #[inline(always)]
-fn near(tables: &impl Tables, datagram: &Datagram) -> Result<Endpoint, DropReason> {
+fn near(frame: &impl Frame, tables: &impl Tables, datagram: &Datagram) -> Result<Endpoint, Stopped> {
     let slot = tables.endpoint(datagram.endpoint).ok_or(DropReason::NoEndpoint)?;
     let near = slot.read().map_err(|_torn| DropReason::EntryChanging)?;
     if near.call == 0 {
-        return Err(DropReason::NoEndpoint);
+        let is_closed = near.is_closed(|| frame.arrival_ns());
+        return Err(if is_closed { Stopped::Closed } else { DropReason::NoEndpoint.into() });
     }
     let local = datagram.ip.destination();
     if near.local != local || near.port(datagram.stream()) != datagram.udp.destination.get() {
-        return Err(DropReason::WrongEntry);
+        return Err(DropReason::WrongEntry.into());
     }
     Ok(near)
 }

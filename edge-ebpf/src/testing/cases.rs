@@ -1,5 +1,6 @@
 //! The table of cases: what comes in, what must become of it, and what must be counted.
 
+mod closed;
 mod digits;
 mod ipv6;
 mod payloads;
@@ -80,6 +81,7 @@ impl From<&EndpointState> for Tally {
 pub fn cases() -> Vec<Case> {
     let plain = [relayed(), passed(), malformed(), not_admitted(), not_deliverable()];
     let others = [
+        closed::cases(),
         digits::cases(),
         payloads::cases(),
         profiles::cases(),

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use edge_core::policy::{Listener, Realm, Strangers};
 
-use crate::config::{AdminConfig, Config, PortRangeText, RealmTls, XdpMode};
+use crate::config::{AdminConfig, ClosedPorts, Config, PortRangeText, RealmTls, XdpConfig, XdpMode};
 
 pub use notes::notes;
 pub(crate) use routes::{Open, leads_on};
@@ -67,6 +67,7 @@ fn node(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
         "media",
         format_args!("{mode}; tables for {} calls (flows_max = {})", xdp.flows_max / 2, xdp.flows_max),
     )?;
+    row(f, "closed ports", format_args!("{}", closed_ports(xdp)))?;
     let strangers = match policy.strangers {
         Strangers::Silent => "hear nothing, and are counted",
         Strangers::Forbid => "hear 403 Forbidden, and are counted",
@@ -130,6 +131,20 @@ fn realm(f: &mut Formatter<'_>, at: &Realm, tls: Option<&RealmTls>) -> fmt::Resu
         row(f, "media", format_args!("{} ports {ports}: {calls}", range.address))?;
     }
     advertise::rows(f, at)
+}
+
+/// What becomes of packets to media ports without a call.
+const fn closed_ports(xdp: &XdpConfig) -> &'static str {
+    match (xdp.closed_ports, xdp.mode) {
+        (ClosedPorts::Drop, XdpMode::Auto | XdpMode::Native | XdpMode::Generic) => "silent",
+        (ClosedPorts::Icmp, XdpMode::Auto | XdpMode::Native | XdpMode::Generic) => {
+            "the host answers with ICMP, but for those that rest"
+        }
+        (ClosedPorts::Drop, XdpMode::Off) => {
+            "the host answers with ICMP: only XDP could drop what comes there"
+        }
+        (ClosedPorts::Icmp, XdpMode::Off) => "the host answers with ICMP",
+    }
 }
 
 fn row(f: &mut Formatter<'_>, what: &str, does: fmt::Arguments<'_>) -> fmt::Result {

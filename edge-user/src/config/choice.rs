@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::identity::Withheld;
 use super::nearest::nearest;
 use super::value::form;
-use super::{LogFormat, XdpMode};
+use super::{ClosedPorts, LogFormat, XdpMode};
 
 /// One of a fixed set of words.
 trait Choice: Copy + 'static {
@@ -213,6 +213,10 @@ impl Choice for LogFormat {
 impl Choice for XdpMode {
     const WORDS: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("native", Self::Native), ("generic", Self::Generic), ("off", Self::Off)];
+}
+
+impl Choice for ClosedPorts {
+    const WORDS: &'static [(&'static str, Self)] = &[("drop", Self::Drop), ("icmp", Self::Icmp)];
 }
 
 impl Choice for Transport {

@@ -46,7 +46,8 @@ pub(super) const LOG: Keys = &[built("filter"), built("format")];
 pub(super) const ADMIN: Keys = &[built("http"), built("token_file")];
 
 /// `[xdp]`
-pub(super) const XDP: Keys = &[built("mode"), built("flows_max"), built("pin_dir"), built("diagnostics")];
+pub(super) const XDP: Keys =
+    &[built("mode"), built("flows_max"), built("pin_dir"), built("diagnostics"), built("closed_ports")];
 
 /// `[cdr]`
 pub(super) const CDR: Keys = &[built("sinks"), built("path")];

@@ -165,6 +165,17 @@ pub struct XdpConfig {
     pub pin_dir: PathBuf,
     /// Whether the program may send rare diagnostics up.
     pub diagnostics: bool,
+    /// What becomes of packets to media ports without a call.
+    pub closed_ports: ClosedPorts,
+}
+
+/// What becomes of packets to media ports without a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedPorts {
+    /// Nobody hears anything.
+    Drop,
+    /// The host says that nobody is there, but for ports that rest after a call.
+    Icmp,
 }
 
 /// Where in the kernel the XDP program is attached.

@@ -13,7 +13,8 @@ use super::fault::Fault;
 use super::keys;
 use super::value::{AbsolutePath, NodeName, Within};
 use super::{
-    AdminConfig, CdrConfig, DnsConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig, XdpMode,
+    AdminConfig, CdrConfig, ClosedPorts, DnsConfig, DrainConfig, LogConfig, LogFormat, NodeConfig, XdpConfig,
+    XdpMode,
 };
 
 /// `run_dir` when the file does not say.
@@ -107,6 +108,7 @@ pub(super) fn xdp(section: &Section<'_>) -> XdpConfig {
         flows_max: flows.map_or(FLOWS_DEFAULT, |flows| flows.value.0),
         pin_dir: path(section, "pin_dir", Path::new("/sys/fs/bpf/edge")),
         diagnostics: section.get("diagnostics").is_some_and(|diagnostics| diagnostics.value),
+        closed_ports: section.get("closed_ports").map_or(ClosedPorts::Drop, |closed| closed.value),
     }
 }
 

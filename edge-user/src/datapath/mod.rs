@@ -10,6 +10,7 @@
 //! Invariants: an endpoint slot has one writer, the shard that leased its port; an install that fails leaves
 //! nothing behind; the maps of another ABI version are never touched.
 
+mod closed;
 mod counters;
 mod digits;
 mod error;
@@ -38,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 
+pub use closed::ClosedPorts;
 pub use counters::{Counter, CounterKind, read_counters};
 pub use digits::{DigitEars, DigitNews, Heard};
 pub use error::{DatapathError, InstallError, VlanProblem};
@@ -71,6 +73,8 @@ pub struct DatapathSettings {
     pub flows_max: u32,
     /// Whether the program reports unexpected sources: at most one a second on each CPU.
     pub diagnostics: bool,
+    /// What becomes of packets to ports without a call.
+    pub closed_ports: ClosedPorts,
 }
 
 /// How the XDP program is to be attached.
@@ -175,7 +179,9 @@ impl Datapath {
             pins.remove_maps()?;
         }
         let mut program = Program::load(&pins, &layout, settings.diagnostics)?;
-        let tables = Arc::new(SharedTables::open(Home::Kernel(&pins), layout, settings.flows_max)?);
+        let mut tables = SharedTables::open(Home::Kernel(&pins), layout, settings.flows_max)?;
+        tables.close_ports(settings.closed_ports);
+        let tables = Arc::new(tables);
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);
         let profiles = Arc::new(Profiles::new(Arc::clone(&tables)));
         program.attach(&pins, devices, mode)?;
@@ -197,6 +203,12 @@ impl Datapath {
         }
         let files = TableFiles::at(&settings.run_dir);
         files.prepare(&layout)?;
+        if settings.closed_ports == ClosedPorts::Drop {
+            tracing::warn!(
+                "media ports without a call are NOT silent: media is relayed in userspace, where the host's UDP answers with ICMP \
+                 (closed_ports = \"drop\" needs XDP; a rule of the host's firewall does the same)"
+            );
+        }
         let doors = Doors::within(sys::raise_file_limit());
         let tables = Arc::new(SharedTables::open(Home::Files(&files, doors), layout, settings.flows_max)?);
         let next_hops = Arc::new(NextHops::new(Arc::clone(&tables), devices, realms)?);

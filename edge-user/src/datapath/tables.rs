@@ -20,7 +20,7 @@ use super::layout::{Layout, address};
 use super::pins::Pins;
 use super::relay::{Doors, TableFiles};
 use super::sys::{Mapping, Shared};
-use super::{DatapathError, InstallError};
+use super::{ClosedPorts, DatapathError, InstallError};
 
 /// The tables of one datapath, for all its writers.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub(super) struct SharedTables {
     flows_max: u32,
     flows: AtomicU32,
     doors: Option<Doors>,
+    pub(super) closed_ports: ClosedPorts,
     /// Where the userspace relay tells of digits.
     tongue: Tongue,
 }
@@ -66,6 +67,7 @@ impl SharedTables {
             flows_max,
             flows: AtomicU32::new(0),
             doors: home.doors(),
+            closed_ports: ClosedPorts::Drop,
             tongue: Tongue::default(),
         };
         tables.meta[0].abi_version.store(u64::from(ABI_VERSION));
@@ -99,7 +101,7 @@ impl SharedTables {
     pub(super) fn remove_others(&self, kept: &HashSet<u32>) -> u32 {
         let mut removed = 0;
         for index in self.in_use().0.into_iter().filter(|index| !kept.contains(index)) {
-            self.endpoint(index).write(&Endpoint::FREE);
+            self.free(index);
             removed += 1;
         }
         removed

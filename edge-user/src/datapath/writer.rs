@@ -121,7 +121,7 @@ impl DatapathWriter {
     pub fn remove(&mut self, installed: Installed) -> [MediaReport; 2] {
         let old = self.rows(&installed);
         for leg in installed.streams.iter().flatten() {
-            self.tables.endpoint(leg.index).write(&Endpoint::FREE);
+            self.tables.free(leg.index);
             self.tables.release_ports(leg.index);
         }
         self.release(&old);

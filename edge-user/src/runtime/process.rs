@@ -20,8 +20,8 @@ use edge_core::policy::{ListenerId, Marking, Policy};
 use tokio::sync::mpsc;
 
 use crate::cdr;
-use crate::config::{Config, XdpMode};
-use crate::datapath::{Datapath, DatapathSettings, MediaHost, Mode};
+use crate::config::{self, Config, XdpMode};
+use crate::datapath::{ClosedPorts, Datapath, DatapathSettings, MediaHost, Mode};
 use crate::journal::{Journal, Note};
 use crate::registrations::Registrations;
 use crate::shield::Shield;
@@ -271,5 +271,9 @@ fn datapath_settings(config: &Config) -> DatapathSettings {
         },
         flows_max: config.xdp.flows_max,
         diagnostics: config.xdp.diagnostics,
+        closed_ports: match config.xdp.closed_ports {
+            config::ClosedPorts::Drop => ClosedPorts::Drop,
+            config::ClosedPorts::Icmp => ClosedPorts::Icmp { rest: config.policy.timers.port_rest },
+        },
     }
 }

@@ -32,6 +32,7 @@ pub struct EdgeConfig {
     media_ports: String,
     mode: String,
     diagnostics: bool,
+    closed_ports: String,
     drain_grace: String,
     shards: u32,
 }
@@ -53,6 +54,7 @@ impl Default for EdgeConfig {
             media_ports: "20000-29999".to_owned(),
             mode: "native".to_owned(),
             diagnostics: false,
+            closed_ports: "drop".to_owned(),
             drain_grace: "1s".to_owned(),
             shards: 2,
         }
@@ -165,6 +167,11 @@ impl EdgeConfig {
         Self { diagnostics: true, ..self }
     }
 
+    /// Says what becomes of packets to media ports without a call.
+    pub fn closed_ports(self, closed_ports: &str) -> Self {
+        Self { closed_ports: closed_ports.to_owned(), ..self }
+    }
+
     /// Lets calls go on for this long after SIGTERM.
     pub fn drain_grace(self, grace: &str) -> Self {
         Self { drain_grace: grace.to_owned(), ..self }
@@ -194,12 +201,12 @@ impl EdgeConfig {
     fn head(&self, lab: &Lab) -> String {
         let directory = lab.directory().display();
         let (pins, mode) = (lab.bpffs().join(PIN_DIRECTORY).display().to_string(), &self.mode);
-        let diagnostics = self.diagnostics;
+        let (diagnostics, closed) = (self.diagnostics, &self.closed_ports);
         let (grace, shards) = (&self.drain_grace, self.shards);
         format!(
             "[node]\nname = \"lab\"\nstate_dir = \"{directory}/state\"\nrun_dir = \"{directory}/run\"\n\
              drain_grace = \"{grace}\"\nshards = {shards}\n\n\
-             [xdp]\nmode = \"{mode}\"\nflows_max = 65536\npin_dir = \"{pins}\"\ndiagnostics = {diagnostics}\n\n\
+             [xdp]\nmode = \"{mode}\"\nflows_max = 65536\npin_dir = \"{pins}\"\ndiagnostics = {diagnostics}\nclosed_ports = \"{closed}\"\n\n\
              [cdr]\nsinks = [\"jsonl\"]\npath = \"{directory}/cdr\"\n\n"
         )
     }

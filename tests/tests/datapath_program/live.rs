@@ -18,8 +18,8 @@ use edge_tests::drill::wait_until_detached;
 use edge_tests::frames::Frames;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
-    AttachMode, CounterKind, Datapath, DatapathError, DatapathSettings, DatapathWriter, InstallError,
-    Installed, MediaHost, Mode, read_counters,
+    AttachMode, ClosedPorts, CounterKind, Datapath, DatapathError, DatapathSettings, DatapathWriter,
+    InstallError, Installed, MediaHost, Mode, read_counters,
 };
 
 const NODE: &str = "edge.lab";
@@ -385,7 +385,9 @@ fn settings(lab: &Lab, mode: Mode) -> DatapathSettings {
     let pin_root = lab.bpffs().join("pins");
     // Nobody relays in userspace here.
     let run_dir = PathBuf::from("/nowhere");
-    DatapathSettings { pin_root, node: NODE.to_owned(), run_dir, mode, flows_max: 2, diagnostics: false }
+    let closed_ports = ClosedPorts::Drop;
+    let node = NODE.to_owned();
+    DatapathSettings { pin_root, node, run_dir, mode, flows_max: 2, diagnostics: false, closed_ports }
 }
 
 fn realm(side: Side) -> Realm {
