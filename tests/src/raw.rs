@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::lab::{Lab, Side};
+use crate::namespace::Namespace;
 use crate::sipp::SIP_PORT;
 
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
@@ -31,11 +32,15 @@ impl RawPeer {
 
     /// Binds to any address of the peer's.
     pub fn bind_to(lab: &Lab, side: Side, address: SocketAddrV4) -> Result<Self> {
-        let socket = lab.peer(side).run(|| UdpSocket::bind(address))?.context("cannot bind")?;
+        Self::bind_in(lab.peer(side), address, side.edge_address())
+    }
+
+    /// Binds to any address of a namespace that has edge at `edge`.
+    pub fn bind_in(namespace: &Namespace, address: SocketAddrV4, edge: Ipv4Addr) -> Result<Self> {
+        let socket = namespace.run(|| UdpSocket::bind(address))?.context("cannot bind")?;
         socket.set_read_timeout(Some(READ_TIMEOUT))?;
-        let edge = SocketAddrV4::new(side.edge_address(), SIP_PORT);
-        let name = format!("{}-{}", lab.edge().name(), address.port());
-        Ok(Self { socket, address, edge, name })
+        let name = format!("{}-{}", namespace.name(), address.port());
+        Ok(Self { socket, address, edge: SocketAddrV4::new(edge, SIP_PORT), name })
     }
 
     /// Sends to another place than edge.
