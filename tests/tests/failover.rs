@@ -16,6 +16,8 @@ use edge_tests::{Cdr, EdgeConfig, Sipp, scenario};
 /// Calls of each drill, and how many begin in a second.
 const CALLS: u32 = 60;
 const RATE: f64 = 20.0;
+/// Times that they are made until a trunk that flaps was met dead and alive.
+const FLAP_ROUNDS: u32 = 4;
 
 /// Calls of the carrier go to the PBX, and when that does not take one, to a second PBX beside it.
 fn two_pbxs(keys: &str) -> EdgeConfig {
@@ -187,15 +189,26 @@ fn a_trunk_that_flaps_by_its_keepalive_is_passed_over_while_it_is_down() -> Resu
         let agent = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(10 * CALLS).seconds(0);
         let _agent = agent.ports(AGENT_PORT, CALLED_MEDIA_PORT + 100).untraced().start(lab)?;
         let _second = answers(lab, true)?;
-        callers().rate(RATE / 2.0).start(lab)?.wait_for_success(PATIENCE).with_context(|| proxy.log())?;
-        let cdrs = records(lab)?;
+        // Whether the first calls meet it dead or alive is chance: they go on until both were seen.
+        let (mut cdrs, mut spared, mut taken) = (Vec::new(), 0, 0);
+        for round in 1..=FLAP_ROUNDS {
+            callers().rate(RATE / 2.0).start(lab)?.wait_for_success(PATIENCE).with_context(|| proxy.log())?;
+            cdrs = wait_for_cdrs(lab, (round * CALLS) as usize, PATIENCE)?;
+            spared = cdrs
+                .iter()
+                .filter(|cdr| matches!(&attempts(cdr)[..], [(only, _)] if only == "second"))
+                .count();
+            taken = taken_by(&cdrs, "pbx");
+            if spared > 0 && taken > 0 {
+                break;
+            }
+        }
         edge.wait_for_log("target is down, the trunk is down", PATIENCE)?;
         let log = edge.log();
         edge.stop()?;
         check(&cdrs)?;
-        let passed_over = |cdr: &&Cdr| matches!(&attempts(cdr)[..], [(only, _)] if only == "second");
-        ensure!(cdrs.iter().any(|cdr| passed_over(&cdr)), "nobody is spared the wait: {cdrs:?}");
-        ensure!(taken_by(&cdrs, "pbx") > 0, "it never came back: {log}");
+        ensure!(spared > 0, "nobody is spared the wait: {log}");
+        ensure!(taken > 0, "it never came back: {log}");
         Ok(())
     })
 }

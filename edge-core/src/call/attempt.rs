@@ -262,7 +262,7 @@ impl Call {
         }
         let wait = retry_after(&response.message).map(|seconds| Duration::from_secs(seconds.into()));
         if let (Some(target), Some(wait)) = (&attempts.current, wait) {
-            target.avoid(ctx.since_epoch + wait.min(RETRY_AFTER_MAX));
+            target.leave_alone(ctx.since_epoch + wait.min(RETRY_AFTER_MAX));
         }
         self.tries_next_target(ctx)
     }

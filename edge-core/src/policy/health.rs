@@ -127,7 +127,11 @@ impl Trunk {
     /// keepalive nothing is noted, because nothing would ask one again that is down.
     #[must_use]
     pub fn note_sign(&self, target: &Target, sign: Sign) -> Option<Health> {
-        target.pulse().note(sign, self.keepalive?.hysteresis)
+        let now = target.pulse().note(sign, self.keepalive?.hysteresis);
+        if now == Some(Health::Up) {
+            target.is_back();
+        }
+        now
     }
 
     /// What is thought of it: the best of its targets. One without keepalive, or without a target, is unknown.

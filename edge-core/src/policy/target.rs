@@ -104,8 +104,11 @@ pub struct Target {
 /// What all shards know of a target.
 #[derive(Debug, Default)]
 struct Standing {
-    /// Until when others are tried first, in nanoseconds of the clock that [`Target::avoid`] is told.
-    avoided_until_ns: AtomicU64,
+    /// Until when others are tried first because it could not be reached, in nanoseconds of the clock that [`Target::avoid`]
+    /// is told.
+    unreached_until_ns: AtomicU64,
+    /// Until when it has asked to be left alone, by the same clock.
+    left_alone_until_ns: AtomicU64,
     /// Whether it is alive, where it is asked.
     pulse: SharedPulse,
     /// What is known of the same address over TCP, for what is too long for UDP.
@@ -135,16 +138,28 @@ impl Target {
         Self { address: self.address, transport: Transport::Tcp, standing }
     }
 
-    /// Lets others be tried first until `until`, counted from an instant that all shards share (RFC 3263 section 4.3).
+    /// It could not be reached: lets others be tried first until `until`, counted from an instant that all shards share
+    /// (RFC 3263 section 4.3), or until it is [found alive](Self::is_back).
     pub fn avoid(&self, until: Duration) {
-        let until_ns = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
-        self.standing.avoided_until_ns.fetch_max(until_ns, Ordering::Relaxed);
+        put_off(&self.standing.unreached_until_ns, until);
+    }
+
+    /// It has asked for it: lets others be tried first until `until`, by the same clock (RFC 3261 section 20.33).
+    pub fn leave_alone(&self, until: Duration) {
+        put_off(&self.standing.left_alone_until_ns, until);
+    }
+
+    /// It was down and has answered: that it could not be reached is over. What it has asked for stands.
+    pub(super) fn is_back(&self) {
+        self.standing.unreached_until_ns.store(0, Ordering::Relaxed);
     }
 
     /// Whether it has failed lately, or has asked to be left alone.
     #[must_use]
     pub fn is_avoided(&self, since_epoch: Duration) -> bool {
-        u128::from(self.standing.avoided_until_ns.load(Ordering::Relaxed)) > since_epoch.as_nanos()
+        let Standing { unreached_until_ns, left_alone_until_ns, .. } = &*self.standing;
+        let until_ns = [unreached_until_ns, left_alone_until_ns].map(|until| until.load(Ordering::Relaxed));
+        until_ns.iter().any(|until_ns| u128::from(*until_ns) > since_epoch.as_nanos())
     }
 
     /// What is thought of it.
@@ -162,6 +177,11 @@ impl Target {
     pub(super) fn pulse(&self) -> &SharedPulse {
         &self.standing.pulse
     }
+}
+
+/// Moves an instant to `until`, if that is later.
+fn put_off(instant_ns: &AtomicU64, until: Duration) {
+    instant_ns.fetch_max(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 /// Addresses that stand for one another: those of one SRV record, or of a name that has none.

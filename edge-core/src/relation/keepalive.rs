@@ -195,7 +195,7 @@ fn heed_retry_after(target: &Target, response: &Response, ctx: &Context<'_>) {
     if response.code == StatusCode::SERVICE_UNAVAILABLE
         && let Some(seconds) = retry_after(&response.message)
     {
-        target.avoid(ctx.since_epoch + Duration::from_secs(seconds.into()).min(RETRY_AFTER_MAX));
+        target.leave_alone(ctx.since_epoch + Duration::from_secs(seconds.into()).min(RETRY_AFTER_MAX));
     }
 }
 

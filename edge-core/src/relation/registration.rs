@@ -234,7 +234,7 @@ impl Registration {
             }
             Verdict::Elsewhere => {
                 if let (Some(target), Some(wait)) = (&self.target, wait) {
-                    target.avoid(ctx.since_epoch + wait);
+                    target.leave_alone(ctx.since_epoch + wait);
                 }
                 self.account.failure = Some(answer::said(response));
                 self.step(if self.left.is_empty() { Input::Failed } else { Input::NotTaken }, of, ctx);

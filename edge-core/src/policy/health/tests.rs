@@ -53,6 +53,32 @@ fn who_flaps_faster_than_he_is_believed_stays_what_he_was() {
 }
 
 #[test]
+fn who_comes_back_is_tried_at_once_unless_he_has_asked_to_be_left_alone() {
+    let hysteresis = Hysteresis { fails: 1, oks: 2 };
+    let keepalive = Some(Keepalive { interval: Duration::from_secs(30), hysteresis });
+    let trunk = Trunk { keepalive, ..trunk("t", "192.0.2.2:5060", &[]) };
+    let target = trunk.targets.iter().next().unwrap();
+    let until = |seconds| Duration::from_secs(seconds);
+    assert_eq!(trunk.note_sign(target, Alive), Some(Up));
+    target.avoid(until(32));
+    assert_eq!(trunk.note_sign(target, Alive), None);
+    assert!(target.is_avoided(until(31)), "it answers OPTIONS and no INVITE");
+
+    assert_eq!(trunk.note_sign(target, Silent), Some(Down));
+    assert_eq!(trunk.note_sign(target, Alive), None);
+    assert!(target.is_avoided(until(31)), "once is not enough");
+    assert_eq!(trunk.note_sign(target, Alive), Some(Up));
+    assert!(!target.is_avoided(until(0)));
+
+    target.leave_alone(until(9));
+    assert_eq!(
+        [Silent, Alive, Alive].map(|sign| trunk.note_sign(target, sign)),
+        [Some(Down), None, Some(Up)]
+    );
+    assert!(target.is_avoided(until(8)) && !target.is_avoided(until(9)));
+}
+
+#[test]
 fn a_trunk_is_as_well_as_the_best_of_its_targets() {
     let keepalive =
         Some(Keepalive { interval: Duration::from_secs(30), hysteresis: Hysteresis { fails: 1, oks: 1 } });
