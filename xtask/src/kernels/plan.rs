@@ -32,7 +32,6 @@ const ON_VETH: &[Drills] = &[
     drills("datapath_program", &["every_case", "generic_mode", "jumbo_devices", "outlives_the_process"]),
     drills("media", &["generic_mode", "behind_a_nat_is_found_and"]),
     drills("ipv6", &["calls_over_ipv6", "ipv6_carrier_to", "survives_kill_9"]),
-    drills("vlan", &["native_calls_from", "native_media_goes_on", "generic_and_userspace"]),
     drills("restart", &["media_survives_kill_9"]),
     drills("adoption", &["without_a_packet_lost"]),
     drills("shield", &["who_is_denied", "whoever_keeps_asking"]),
