@@ -4,11 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use edge_tests::drill::{PATIENCE, Pair, caller, start, with_edge};
+use edge_tests::drill::{PATIENCE, Pair, caller, number, start, with_edge};
 use edge_tests::edge::{Cdr, counters, pins, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::process::wait_until;
-use edge_tests::sipp::Scenario;
+use edge_tests::raw::{Dialog, RawPeer, is_response};
+use edge_tests::sipp::{SIP_PORT, Scenario};
 use edge_tests::stream::{StreamPeer, accepted, listen};
 use edge_tests::{EdgeConfig, EdgeProcess, Sipp, Witness, scenario};
 
@@ -56,6 +57,12 @@ fn in_the_journal(edge: &EdgeProcess<'_>, count: u32) -> Result<()> {
     }
     bail!("the journal grows and grows: {before} entries of {count} calls")
 }
+
+/// How long who calls waits before it calls again: so short that it is there before edge has done anything else.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// How often it calls at most.
+const TRIES: u32 = 8000;
 
 fn ended<'a>(cdrs: &'a [Cdr], by: &'a str) -> usize {
     cdrs.iter().filter(|cdr| (cdr.cause(), cdr.ended_by()) == ("hangup", by)).count()
@@ -135,6 +142,51 @@ fn calls_that_ring_when_edge_is_killed_leave_nothing_and_new_ones_are_taken() ->
         calls(lab, Side::Carrier, scenario!("caller-hangs-up"), scenario!("answers"), 2, 1)?.succeed()?;
         assert_eq!(witness.finish()?.faults(), [""; 0]);
         wait_for_cdrs(lab, 2, Duration::ZERO)?;
+        edge.stop()
+    })
+}
+
+/// The answer to a call that is placed again and again until somebody takes it; the PBX answers at once.
+fn answered(carrier: &RawPeer, pbx: &RawPeer, call: &str) -> Result<String> {
+    let invite = carrier.invite(call, number(Side::Carrier), 7000);
+    for _ in 0..TRIES {
+        carrier.send(invite.as_bytes())?;
+        RawPeer::wait_for_any(&[carrier, pbx], AT_ONCE)?;
+        for request in pbx.receive_waiting()?.iter().filter(|message| message.starts_with("INVITE ")) {
+            pbx.send(pbx.answer(request, "200 OK", Some(6000))?.as_bytes())?;
+        }
+        let of_call = |message: &String| is_response(message, 200, "INVITE") && message.contains(call);
+        if let Some(answer) = carrier.receive_waiting()?.into_iter().find(of_call) {
+            return Ok(answer);
+        }
+    }
+    bail!("nobody takes {call}")
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_call_that_is_answered_the_moment_edge_is_there_outlives_its_kill_in_that_moment() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        let (carrier, pbx) =
+            (RawPeer::bind(lab, Side::Carrier, 5070)?, RawPeer::bind(lab, Side::Pbx, SIP_PORT)?);
+        edge.kill()?;
+        let mut answers = Vec::new();
+        for call in ["first", "second", "third"] {
+            let edge = EdgeProcess::begin_again(lab)?;
+            answers.push(answered(&carrier, &pbx, call)?);
+            edge.kill()?;
+        }
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", 3, PATIENCE)?;
+        for answer in &answers {
+            let dialog = Dialog::of_caller(answer)?;
+            carrier.send(carrier.within(&dialog, "ACK", 1, None).as_bytes())?;
+            carrier.send(carrier.within(&dialog, "BYE", 2, None).as_bytes())?;
+            let bye = pbx.expect(PATIENCE, |message| message.starts_with("BYE "))?;
+            pbx.send(pbx.answer(&bye, "200 OK", None)?.as_bytes())?;
+            carrier.expect(PATIENCE, |message| is_response(message, 200, "BYE"))?;
+        }
+        assert_eq!(ended(&wait_for_cdrs(lab, 3, PATIENCE)?, "a"), 3);
         edge.stop()
     })
 }

@@ -18,12 +18,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
 use super::format::{self, HEAD, Head};
 use super::{Note, Notes};
+use crate::runtime::clock;
 
 /// Where the files are, in `node.run_dir`.
 const DIRECTORY: &str = "ahead";
@@ -36,6 +37,9 @@ const ROOM: u64 = 64 << 20;
 
 /// Bytes before what a checksum covers.
 const FRAME: usize = 8;
+
+/// How often who waits for a mark looks at it.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Set once the journal has everything that was handed in before it.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +56,16 @@ impl Eq for Mark {}
 impl Mark {
     pub(super) fn reach(&self) {
         self.0.store(true, Ordering::Release);
+    }
+
+    /// Waits until it is reached, and says whether it was: not for longer than `patience`, nor where nobody is left who could.
+    #[must_use]
+    pub fn is_reached_within(&self, patience: Duration) -> bool {
+        let end = clock::now() + patience;
+        while !self.is_reached() && !self.is_lost() && clock::now() < end {
+            std::thread::sleep(LOOK);
+        }
+        self.is_reached()
     }
 
     fn is_reached(&self) -> bool {

@@ -9,6 +9,9 @@ use super::read::entries;
 use super::*;
 use crate::runtime::clock;
 
+/// Enough for any disk.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A directory of its own, gone with the test.
 struct Place(PathBuf);
 
@@ -94,6 +97,37 @@ fn the_former_journal_stays_until_it_is_replaced() {
     assert_eq!(held(&place.journal()), [(1, b"former".to_vec())]);
     kept(&place, [write(1, b"whole"), Note::Replace]);
     assert_eq!(held(&place.journal()), [(1, b"whole".to_vec())]);
+}
+
+#[test]
+fn a_mark_behind_it_is_reached_once_the_next_process_reads_the_new_journal() {
+    let place = Place::new("in-place");
+    kept(&place, [Note::Replace, write(1, b"former")]);
+    let journal = Journal::start(&place.journal(), &place.run(), clock::now()).unwrap();
+    let (notes, early, late) = (journal.notes(), Mark::default(), Mark::default());
+    notes.put(write(2, b"new"));
+    notes.put(Note::Mark(early.clone()));
+    assert!(early.is_reached_within(PATIENCE));
+    assert_eq!(held(&place.journal()), [(1, b"former".to_vec())], "a kill now costs what is new");
+    notes.put(Note::Replace);
+    notes.put(Note::Mark(late.clone()));
+    assert!(late.is_reached_within(PATIENCE));
+    assert_eq!(held(&place.journal()), [(2, b"new".to_vec())]);
+    drop(notes);
+    journal.finish().unwrap();
+}
+
+#[test]
+fn who_waits_for_a_disk_that_takes_nothing_waits_no_longer_than_it_takes_to_know() {
+    let place = Place::new("never-in-place");
+    let journal = Journal::start(&place.journal(), &place.run(), clock::now()).unwrap();
+    std::fs::remove_dir_all(&place.0).unwrap();
+    let (notes, mark) = (journal.notes(), Mark::default());
+    notes.put(Note::Replace);
+    notes.put(Note::Mark(mark.clone()));
+    assert!(!mark.is_reached_within(PATIENCE));
+    drop(notes);
+    assert!(journal.finish().is_err());
 }
 
 /// Some entries as they lie in a file, and where each ends.

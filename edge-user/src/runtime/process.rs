@@ -10,7 +10,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -22,13 +22,13 @@ use tokio::sync::mpsc;
 use crate::cdr;
 use crate::config::{self, Config, XdpMode};
 use crate::datapath::{ClosedPorts, Datapath, DatapathSettings, MediaHost, Mode};
-use crate::journal::{Journal, Note};
+use crate::journal::{Journal, Mark, Note};
 use crate::registrations::Registrations;
 use crate::shield::Shield;
 use crate::tls::Keyring;
 
 use super::control::Order;
-use super::heritage::{Heir, Heritage};
+use super::heritage::Heritage;
 use super::listener::Reception;
 use super::listening::{Listening, listen};
 use super::node::Node;
@@ -41,6 +41,9 @@ use super::{clock, digits, heritage, listener, seed, stream, tones};
 
 /// How long after a configuration is in force its memory is tidied up, in seconds.
 const MEMORY_BACK: u8 = 3;
+
+/// How long a process that starts waits for its journal to be in its place: a disk that takes longer costs no call.
+const IN_PLACE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Everything that was started.
 pub(super) struct Process {
@@ -146,17 +149,17 @@ impl Process {
         (sockets, streams, tones): (&Arc<HashMap<ListenerId, UdpSocket>>, mpsc::Sender<Outgoing>, Tones),
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
-        let (mut kept, found) = (HashSet::new(), heritage.heirs.iter().map(Vec::len).sum::<usize>());
-        let count = self.config.shards;
-        let (shards, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(NOTICES_MAX)).unzip();
-        self.shards = shards;
+        let (count, found) = (self.config.shards, heritage.heirs.iter().map(Vec::len).sum::<usize>());
+        let (senders, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(NOTICES_MAX)).unzip();
+        self.shards = senders;
+        let mut shards = Vec::with_capacity(count);
         for ((index, heirs), inbox) in heritage.heirs.into_iter().enumerate().zip(inboxes) {
             let shard = Shard { index, count };
             let mut edge = Edge::new(Arc::clone(&self.policy), shard, epoch, seed()?);
             edge.withhold_ports(&heritage.ports);
             let status = Arc::new(ShardStatus::new());
             self.statuses.push(Arc::clone(&status));
-            let host = ShardHost {
+            let mut shard = Running::new(ShardHost {
                 edge,
                 inbox,
                 shards: self.shards.clone(),
@@ -171,32 +174,23 @@ impl Process {
                 shield: Arc::clone(&self.reception.shield),
                 status,
                 node: Arc::clone(&self.node),
-            };
-            kept.extend(self.start_shard(index, host, heirs)?);
+            });
+            heirs.into_iter().for_each(|heir| shard.go_on(heir));
+            shards.push(shard);
         }
+        self.end_heritage(found, &shards.iter().flat_map(Running::endpoints).collect());
+        self.run_shards(shards)
+    }
+
+    /// All calls of an earlier process are here or over: nobody has what is left of its media, and its journal is not needed
+    /// once the records of those that are over are on disk. When this returns, ours is the one that the next process reads.
+    fn end_heritage(&self, found: usize, kept: &HashSet<u32>) {
         if found > 0 {
             tracing::info!(
                 calls = found,
                 "found in the journal: calls of an earlier run go on, or are ended"
             );
         }
-        self.end_heritage(&kept);
-        Ok(())
-    }
-
-    /// Starts a shard with the calls that it goes on with, and returns the endpoints that are theirs.
-    fn start_shard(&mut self, index: usize, host: ShardHost, heirs: Vec<Heir>) -> anyhow::Result<Vec<u32>> {
-        let mut running = Running::new(host);
-        heirs.into_iter().for_each(|heir| running.go_on(heir));
-        let endpoints = running.endpoints().collect();
-        let worker = std::thread::Builder::new().name(format!("shard-{index}")).spawn(|| running.run())?;
-        self.workers.push(worker);
-        Ok(endpoints)
-    }
-
-    /// All calls of an earlier process are here or over: nobody has what is left of its media, and its journal is not needed
-    /// once the records of those that are over are on disk.
-    fn end_heritage(&self, kept: &HashSet<u32>) {
         let removed = self.datapath.remove_others(kept);
         if removed > 0 {
             tracing::warn!(
@@ -204,7 +198,23 @@ impl Process {
                 "removed media of an earlier run that belongs to no answered call"
             );
         }
-        drop(self.records.sender().send(cdr::Entry::Then(Note::Replace)));
+        let in_place = Mark::default();
+        for note in [Note::Replace, Note::Mark(in_place.clone())] {
+            drop(self.records.sender().send(cdr::Entry::Then(note)));
+        }
+        if !in_place.is_reached_within(IN_PLACE_WITHIN) {
+            tracing::error!(
+                "journal: it is not in its place yet, calls that are taken before it is would not survive a crash"
+            );
+        }
+    }
+
+    fn run_shards(&mut self, shards: Vec<Running>) -> anyhow::Result<()> {
+        for (index, shard) in shards.into_iter().enumerate() {
+            let worker = std::thread::Builder::new().name(format!("shard-{index}"));
+            self.workers.push(worker.spawn(|| shard.run())?);
+        }
+        Ok(())
     }
 
     /// The thread of connections ends when the last shard has.

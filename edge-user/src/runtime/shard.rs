@@ -70,10 +70,12 @@ impl Running {
         }
     }
 
-    /// Works until it is told to stop or everyone who could tell it something is gone.
+    /// Works until it is told to stop or everyone who could tell it something is gone. By now the journal is in its place: what the
+    /// calls that it goes on with have to say leaves first.
     pub(super) fn run(mut self) {
         let mut arrivals = Vec::with_capacity(NOTICES_AT_ONCE);
         self.read_calendar();
+        self.carry_out();
         loop {
             let wait =
                 self.host.edge.next_deadline().map_or(IDLE, |at| at.saturating_duration_since(clock::now()));
@@ -174,7 +176,8 @@ impl Running {
         wanted.map(shown).collect()
     }
 
-    /// Goes on with a call of an earlier process, before anything is heard of it.
+    /// Goes on with a call of an earlier process, before anything is heard of it. Nobody is told anything before the shard runs: until
+    /// all calls are here the next process would read the former journal, which knows nothing of it.
     pub(super) fn go_on(&mut self, heir: Heir) {
         let media = match &heir.media {
             Ok(number) => match self.host.datapath.adopt(*number, heir.call.plan()) {
@@ -190,7 +193,8 @@ impl Running {
             Err(reports) => MediaFound::Gone(Box::new(reports.clone())),
         };
         self.host.edge.handle(heir.found(media), clock::now());
-        self.carry_out();
+        self.obey();
+        self.write_down();
     }
 
     /// The endpoints of all media that is relayed here.

@@ -133,24 +133,34 @@ impl<'lab> EdgeProcess<'lab> {
         Self::start_by(lab, command)
     }
 
-    fn start_by(lab: &'lab Lab, mut command: Command) -> Result<Self> {
-        let config = lab.directory().join("edge.toml");
-        let log = lab.directory().join("edge.log");
-        let said_before = std::fs::read_to_string(&log).unwrap_or_default().matches(READY).count();
-        command.args(["run", "--config"]).arg(&config);
-        let mut process = Process::start(command, lab.edge(), &log)?;
+    /// The same, without waiting until it takes calls.
+    pub fn begin_again(lab: &'lab Lab) -> Result<Self> {
+        Self::begin(lab, Command::new(place::edge_binary()))
+    }
+
+    fn start_by(lab: &'lab Lab, command: Command) -> Result<Self> {
+        let log = std::fs::read_to_string(log(lab)).unwrap_or_default();
+        let said_before = log.matches(READY).count();
+        let mut this = Self::begin(lab, command)?;
+        let process = &mut this.process;
         let outcome = wait_until(START_PATIENCE, || match process.ended() {
             Ok(None) if process.output().matches(READY).count() > said_before => Some(Ok(())),
             Ok(None) => None,
             Ok(Some(status)) => Some(Err(format!("edge ended with {status}"))),
             Err(error) => Some(Err(error.to_string())),
         });
-        let this = Self { lab, process, config };
         match outcome {
             Some(Ok(())) => Ok(this),
             Some(Err(what)) => bail!("{what}:\n{}", this.log()),
             None => bail!("edge is not ready after {START_PATIENCE:?}:\n{}", this.log()),
         }
+    }
+
+    fn begin(lab: &'lab Lab, mut command: Command) -> Result<Self> {
+        let config = lab.directory().join("edge.toml");
+        command.args(["run", "--config"]).arg(&config);
+        let process = Process::start(command, lab.edge(), &log(lab))?;
+        Ok(Self { lab, process, config })
     }
 
     /// Process id.
@@ -219,6 +229,11 @@ impl<'lab> EdgeProcess<'lab> {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
+}
+
+/// What every edge of the lab appends to.
+fn log(lab: &Lab) -> PathBuf {
+    lab.directory().join("edge.log")
 }
 
 /// The datapath's counters from the pinned maps, whether edge runs or not.

@@ -113,7 +113,7 @@ fn a_file_is_begun_anew_only_when_the_journal_has_all_of_it() {
 fn a_journal_that_writes_lets_files_be_begun_anew_and_is_read_with_what_it_lacks() {
     let place = Place::new("journal");
     let path = place.0.join("kept");
-    let journal = Journal::start(&path, &place.0, crate::runtime::clock::now()).unwrap();
+    let journal = Journal::start(&path, &place.0, clock::now()).unwrap();
     let (mut ahead, former) = (journal.ahead(0), directory(&place.0).join("0-0-0"));
     fs::write(&former, b"").unwrap();
     ahead.keep(vec![Note::Replace]);

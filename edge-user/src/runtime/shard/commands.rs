@@ -26,7 +26,8 @@ impl Running {
         self.tell_others();
     }
 
-    fn obey(&mut self) {
+    /// The same, but nothing leaves yet.
+    pub(super) fn obey(&mut self) {
         while let Some(command) = self.host.edge.poll() {
             match command {
                 Command::Send { path, bytes } => self.dispatch(path, bytes),

@@ -1,7 +1,8 @@
 //! What leaves a shard: messages, and records.
 //!
 //! Invariant: nothing leaves before the journal is sure to have what it follows from: no message, which tells a peer of it, and no
-//! record, which says that a call is over.
+//! record, which says that a call is over. Nor does a message leave a process whose journal is not the one that the next process
+//! would read ([`Running::run`]).
 
 use std::sync::atomic::Ordering;
 
@@ -19,7 +20,8 @@ use super::super::stream::Outgoing;
 use super::super::{clock, udp};
 use super::Running;
 
-/// What waits for the journal; bounded by what follows from [`super::NOTICES_AT_ONCE`] notices.
+/// What waits for the journal; bounded by what follows from [`super::NOTICES_AT_ONCE`] notices, or, before the shard runs, by the
+/// calls that it goes on with.
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     /// What the journal is to have.
@@ -33,10 +35,15 @@ pub(super) struct Leaving {
 impl Running {
     /// Lets everything leave. Says whether all of it did: else the edge knows, and something more follows.
     pub(super) fn let_go(&mut self) -> bool {
-        self.host.journal.keep(std::mem::take(&mut self.leaving.notes));
-        self.hand_over_records();
+        self.write_down();
         self.send();
         self.send_over_connections()
+    }
+
+    /// Has the journal and the writer of records know what they are to know. No message leaves.
+    pub(super) fn write_down(&mut self) {
+        self.host.journal.keep(std::mem::take(&mut self.leaving.notes));
+        self.hand_over_records();
     }
 
     /// Has a message leave with the others.
