@@ -16,6 +16,7 @@ mod challenges;
 mod command;
 mod counters;
 mod door;
+mod draining;
 mod elsewhere;
 mod input;
 mod joins;
@@ -55,6 +56,7 @@ pub use urgency::Urgency;
 
 pub(crate) use shard::tag_number;
 
+use draining::Draining;
 use elsewhere::Elsewhere;
 use listening::Listening;
 use overload::Overload;
@@ -93,18 +95,6 @@ pub struct Edge {
 
 /// How long an overload that goes on is not spoken of again.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
-
-/// Whether the edge is being stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Draining {
-    No,
-    /// Calls that run are hung up at this instant.
-    Until(Instant),
-    /// They have been.
-    HungUp,
-    /// The host knows that no call is left.
-    Done,
-}
 
 impl Edge {
     /// The machine of one shard. `epoch` is any instant that all shards share; `seed` makes its tags and branches
@@ -179,11 +169,7 @@ impl Edge {
                 self.with_call(call, now, |call, ctx| call.terminate(Cause::Operator, ctx));
             }
             Input::DrainRequested { grace } => {
-                self.draining = match self.draining {
-                    Draining::No => Draining::Until(now + grace),
-                    Draining::Until(at) => Draining::Until(at.min(now + grace)),
-                    Draining::HungUp | Draining::Done => self.draining,
-                };
+                self.draining = self.draining.by(now + grace);
                 self.relations.end(&self.policy, &mut self.resources.at(now));
             }
             Input::CalendarRead(time) => self.resources.note_calendar(time, now),
@@ -212,10 +198,7 @@ impl Edge {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let call = self.deadlines.first().map(|(at, _)| *at);
-        let drain = match self.draining {
-            Draining::Until(at) => Some(at),
-            Draining::No | Draining::HungUp | Draining::Done => None,
-        };
+        let drain = self.draining.due_at();
         let others = [self.relations.next_deadline(), self.elsewhere.next_deadline()];
         let own = [self.resources.transactions.next_deadline(), call, drain, self.listening.next_deadline()];
         own.into_iter().chain(others).flatten().min()
@@ -311,23 +294,6 @@ impl Edge {
     fn due(&mut self, now: Instant) -> Option<(Instant, CallKey)> {
         self.deadlines.first().filter(|(at, _)| *at <= now)?;
         self.deadlines.pop_first()
-    }
-
-    fn drain(&mut self, now: Instant) {
-        if let Draining::Until(at) = self.draining
-            && (at <= now || self.calls.is_empty())
-        {
-            self.draining = Draining::HungUp;
-            let mut running: Vec<CallKey> = self.calls.keys().copied().collect();
-            running.sort_unstable();
-            for key in running {
-                self.with_call(key, now, |call, ctx| call.terminate(Cause::Drained, ctx));
-            }
-        }
-        if self.draining == Draining::HungUp && self.calls.is_empty() && self.relations.is_empty() {
-            self.draining = Draining::Done;
-            self.resources.commands.push_back(Command::Drained);
-        }
     }
 
     /// Lets a call act, then forgets it if it is over.
