@@ -1,12 +1,14 @@
 //! Our registration with a trunk that wants us to register like a phone (RFC 3261 section 10.2, RFC 5626 section 4.5, RFC 6140).
 //!
-//! The table is in [`machine`]; here is what its effects do: who is asked, with which Contact, and when again. The targets of the
-//! trunk are asked in turn; when none takes it, all of them are asked again after a wait that grows with each failure.
+//! The table is in [`machine`], who is asked with which words in [`asking`], what of an answer counts in [`answer`]; here is what
+//! happens to a registration, and when. The targets of the trunk are asked in turn; when none takes it, all of them are asked
+//! again after a wait that grows with each failure.
 //!
 //! Invariants: at most one REGISTER is under way; the loss of a registration is said once, and so is a failure until one succeeds;
 //! what a registrar says of other Contacts than ours counts for nothing.
 
 mod answer;
+mod asking;
 mod machine;
 #[cfg(test)]
 mod tests;
@@ -19,10 +21,10 @@ use bytes::Bytes;
 
 use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
 use crate::policy::{Account, Policy, Register, Target, Transport, Trunk};
-use crate::sip::{HeaderName, MessageWriter, Method, Response, Uri};
-use crate::transaction::{Challenged, Path, T1, TransactionId};
+use crate::sip::{Response, Uri};
+use crate::transaction::{Challenged, Path, TransactionId};
 
-use super::{Addresses, Errand, Inquiry, Outcome, RelationId, may_ask};
+use super::{Inquiry, Outcome, RelationId, may_ask};
 use answer::Verdict;
 use machine::{Effect, Input, State};
 
@@ -31,9 +33,6 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether the operator has switched the trunk off or on.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// How long one target may take over an answer (RFC 3261 timer F).
-const PATIENCE: Duration = T1.saturating_mul(64);
 
 /// The registration of one trunk.
 #[derive(Debug)]
@@ -319,41 +318,6 @@ impl Registration {
         self.publish(before, of.trunk);
     }
 
-    /// Asks the targets anew, the one that has us first.
-    fn ask_first(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
-        self.due_at = None;
-        let mut order = of.trunk.targets.order(ctx.since_epoch, || ctx.random.next());
-        if self.state == State::Refreshing && self.inquiry.is_some() {
-            order.sort_by_key(|target| Some(target) != self.target.as_ref());
-        }
-        self.left = order.into();
-        self.ask_next(of, ctx);
-    }
-
-    fn ask_next(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
-        while let Some(target) = self.left.pop_front() {
-            if self.target.as_ref() != Some(&target) || self.inquiry.is_none() {
-                self.inquiry = self.inquiry_to(&target, of, ctx);
-                self.target = Some(target);
-            }
-            if self.inquiry.is_some() {
-                return self.ask(of, ctx);
-            }
-        }
-        self.account.failure = Some(format!("nothing is known of where {} is", of.trunk.host));
-        self.step(Input::Failed, of, ctx);
-    }
-
-    /// Sends the REGISTER to the target at hand.
-    fn ask(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
-        let seconds = self.asked.as_secs();
-        if self.send(seconds, of, ctx) {
-            self.patient_until = Some(ctx.now + PATIENCE);
-        } else {
-            self.step(Input::Failed, of, ctx);
-        }
-    }
-
     /// Says that we are not there any more, where we are known to be.
     fn withdraw(&mut self, of: Of<'_>, ctx: &mut Context<'_>) {
         self.patient_until = None;
@@ -372,35 +336,6 @@ impl Registration {
         }
         (self.due_at, self.patient_until, self.failures) = (None, None, 0);
         self.account = Account::default();
-    }
-
-    fn inquiry_to(&mut self, target: &Target, of: Of<'_>, ctx: &mut Context<'_>) -> Option<Inquiry> {
-        let register = Arc::clone(&self.register);
-        let mut contact = Bytes::new();
-        let addresses = |sent_by: &Bytes| {
-            contact = contact_at(&register, sent_by, target);
-            let party: Bytes = format!("<sip:{}@{}>", register.user, register.domain).into();
-            Addresses {
-                uri: format!("sip:{}", register.server).into(),
-                from: party.clone(),
-                to: party,
-                routes: of.trunk.proxy_route(&register).into_iter().collect(),
-            }
-        };
-        let inquiry = Inquiry::new(Method::Register, of.policy, (of.trunk, target), addresses, ctx);
-        self.contact = contact;
-        inquiry
-    }
-
-    fn send(&mut self, seconds: u64, of: Of<'_>, ctx: &mut Context<'_>) -> bool {
-        let Some(inquiry) = &mut self.inquiry else { return false };
-        let owner = Owner::Relation(of.id, Errand::Registration);
-        let (register, contact) = (&self.register, &self.contact);
-        let asked = inquiry.ask(of.trunk, owner, |request| say(request, register, contact, seconds), ctx);
-        if let Err(full) = &asked {
-            self.account.failure = Some(format!("REGISTER not sent: {full}"));
-        }
-        asked.is_ok()
     }
 
     /// Tells all shards and whoever asks, and the log what it has not said yet.
@@ -429,30 +364,6 @@ impl Registration {
             (true | false, true | false) => {}
         }
         trunk.registered.note(self.state.is_bound(), self.account.clone());
-    }
-}
-
-/// What only a REGISTER says.
-fn say(request: MessageWriter, register: &Register, contact: &Bytes, seconds: u64) -> MessageWriter {
-    let contact = format!("<{}>;expires={seconds}", String::from_utf8_lossy(contact));
-    let request =
-        request.header(HeaderName::Contact, contact).header(HeaderName::Expires, seconds.to_string());
-    if !register.bulk {
-        return request.header(HeaderName::Supported, "path");
-    }
-    // RFC 6140 section 5.2.
-    let request = request.header(HeaderName::Supported, "path, gin");
-    request.header(HeaderName::Require, "gin").header(HeaderName::ProxyRequire, "gin")
-}
-
-/// Our Contact, as `sip:user@host:port`: for all numbers of the account at once it has no user (RFC 6140 section 5.2).
-fn contact_at(register: &Register, sent_by: &Bytes, target: &Target) -> Bytes {
-    let (at, transport) = (String::from_utf8_lossy(sent_by), target.transport.uri_param());
-    let (user, token) = (&register.user, &register.token);
-    if register.bulk {
-        format!("sip:{at}{transport};bnc;line={token}").into()
-    } else {
-        format!("sip:{user}@{at}{transport};line={token}").into()
     }
 }
 
