@@ -8,24 +8,23 @@
 //! Invariants: an offer's answer has its lines, in its order; what is told to a leg names streams that both legs agreed to
 //! relay or are asked about; nothing here changes until an offer is answered.
 
+mod agreement;
 mod payloads;
-mod said;
-
-use std::net::SocketAddr;
+mod proposal;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::digits::{Digits, Ways};
 use super::direct::Receiver;
-use super::format::MediaFormat;
 use super::offer::{Answer, Line, Offer, failure};
-use super::pairing::Pair;
-use super::stream::{Kind, MediaStream};
+use super::stream::MediaStream;
 use super::terms::Terms;
 use super::write::{Written, description};
 use super::{Origin, SdpError};
 use crate::media::{RemoteMedia, STREAMS_MAX};
+
+pub use agreement::{Agreed, Agreement};
+pub use proposal::Proposal;
 
 /// The m= lines of both dialogs, leg A's first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,54 +47,6 @@ struct Slot {
     stream: Option<usize>,
     /// Whether the stream is agreed to.
     live: bool,
-}
-
-/// A stream of an offer on its way across.
-#[derive(Debug, Clone)]
-struct Crossing {
-    /// Which line of the offer it is.
-    line: usize,
-    /// What the other leg is told.
-    told: MediaStream,
-}
-
-/// An offer of one leg, on its way to the other one.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    offer: Offer,
-    /// Leg that made it: 0 for A, 1 for B.
-    from: usize,
-    /// The lines as they are once it is answered.
-    lines: MediaLines,
-    crossing: [Option<Crossing>; STREAMS_MAX],
-    /// Whether media goes from one leg to the other without the edge.
-    direct: bool,
-    digits: Ways,
-}
-
-/// A stream that both legs have agreed to.
-#[derive(Debug, Clone)]
-pub struct Agreed {
-    /// As the leg that offered it described it.
-    pub offered: MediaStream,
-    /// As the leg that answered did.
-    pub answered: MediaStream,
-    /// Whether the answering leg has RTCP on RTP's port.
-    rtcp_mux: bool,
-    /// What the leg that offered is told.
-    told: MediaStream,
-    /// The formats of both legs.
-    pairs: Vec<Pair>,
-    /// What becomes of their digits.
-    digits: Digits,
-}
-
-/// An offer and its answer.
-#[derive(Debug, Clone)]
-pub struct Agreement {
-    proposal: Proposal,
-    /// By number of the stream.
-    streams: [Option<Agreed>; STREAMS_MAX],
 }
 
 impl MediaLines {
@@ -204,212 +155,6 @@ impl Slot {
     /// The kind of media that it is for, as it is written.
     fn kind(&self) -> &str {
         self.unused.split(' ').next().unwrap_or_default()
-    }
-}
-
-impl Proposal {
-    /// One stream of each kind crosses; more of them would need more ports than trunk calls have any use for.
-    fn has(&self, kind: Kind) -> bool {
-        self.crossing.iter().flatten().any(|crossing| crossing.told.kind == kind)
-    }
-
-    /// Notes a line of the offer, and gives it a stream if it is to cross.
-    fn take_line(
-        &mut self,
-        index: usize,
-        line: &Line,
-        kept: Option<usize>,
-        told: Option<MediaStream>,
-        former: &[Slot],
-    ) {
-        let stream = kept.or_else(|| told.as_ref().and_then(|_| self.fresh_stream(former)));
-        let crosses = stream.zip(told);
-        let slot = Slot { unused: line.unused(), stream, live: crosses.is_some() };
-        self.lines.legs[self.from].push(slot);
-        let Some((stream, told)) = crosses else { return };
-        let far = &mut self.lines.legs[1 - self.from];
-        let unused = format!("{} 0 {} {}", told.kind.as_str(), told.protocol, told.format_list());
-        match far.iter_mut().find(|slot| slot.stream == Some(stream)) {
-            Some(slot) => *slot = Slot { unused, live: true, ..slot.clone() },
-            None => far.push(Slot { unused, stream: Some(stream), live: true }),
-        }
-        self.crossing[stream] = Some(Crossing { line: index, told });
-    }
-
-    /// A stream for a new line: one that the near leg has lost the line of, else one more, while there may be more.
-    fn fresh_stream(&mut self, former: &[Slot]) -> Option<usize> {
-        let near = &self.lines.legs[self.from];
-        let held = |stream: usize| former.iter().chain(near).any(|slot| slot.stream == Some(stream));
-        if let Some(lost) = (0..self.lines.streams).find(|stream| !held(*stream)) {
-            return Some(lost);
-        }
-        let next = self.lines.streams;
-        (next < STREAMS_MAX).then(|| {
-            self.lines.streams += 1;
-            next
-        })
-    }
-
-    /// The offer as its leg made it.
-    #[must_use]
-    pub const fn offer(&self) -> &Offer {
-        &self.offer
-    }
-
-    /// Streams that there are once it is answered; those from [`MediaLines::streams`] on are new.
-    #[must_use]
-    pub const fn streams(&self) -> usize {
-        self.lines.streams
-    }
-
-    /// The streams that cross, by their numbers, as the leg that offered described them.
-    pub fn offered(&self) -> impl Iterator<Item = (usize, &MediaStream)> {
-        let crossing = self.crossing.iter().enumerate();
-        crossing.filter_map(|(stream, crossing)| Some((stream, self.near_stream(crossing.as_ref()?)?)))
-    }
-
-    /// Our offer to the other leg, where stream `n` is received at `local(n)`.
-    #[must_use]
-    pub fn offer_to(&self, origin: Origin, local: impl Fn(usize) -> Option<SocketAddr>) -> Bytes {
-        let far = &self.lines.legs[1 - self.from];
-        let written = |slot: &'_ Slot| {
-            let stream = slot.stream.filter(|_| slot.live)?;
-            let Crossing { line: _, told } = self.crossing[stream].as_ref()?;
-            Some((told, told.protocol.as_str(), self.receiver(told, local(stream))?))
-        };
-        write(origin, far.iter().map(|slot| (slot.unused.as_str(), written(slot))))
-    }
-
-    /// What both legs have agreed to, when the other leg answers. `may_be` says whether media may go where a stream wants
-    /// it. A stream that is declined is part of no agreement; there may be none left.
-    ///
-    /// # Errors
-    /// [`SdpError`] when a stream is answered with something that was not offered, or that cannot be used.
-    pub fn agree(
-        &self,
-        answer: &Answer,
-        may_be: impl Fn(&MediaStream) -> Result<(), SdpError>,
-    ) -> Result<Agreement, SdpError> {
-        let far = &self.lines.legs[1 - self.from];
-        let mut streams = [const { None }; STREAMS_MAX];
-        for (slot, line) in far.iter().zip(matched(answer, far)) {
-            let Some(stream) = slot.stream.filter(|_| slot.live) else { continue };
-            let Some(crossing) = &self.crossing[stream] else { continue };
-            let Some(offered) = self.near_stream(crossing) else { continue };
-            let answered = match line.map(|line| &line.stream) {
-                None | Some(Err(SdpError::Declined)) => continue,
-                Some(Err(error)) => return Err(*error),
-                Some(Ok(answered)) => answered,
-            };
-            may_be(answered)?;
-            let (told, pairs, digits) =
-                Terms::answered(offered, &crossing.told, answered, (self.direct, self.digits))?;
-            let (offered, answered) = (offered.clone(), answered.clone());
-            let rtcp_mux = crossing.told.rtcp_mux && answered.rtcp_mux;
-            streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told, pairs, digits });
-        }
-        Ok(Agreement { proposal: self.clone(), streams })
-    }
-
-    /// Where a leg is told that the stream of another one is received, for which our end is `local`.
-    fn receiver(&self, stream: &MediaStream, local: Option<SocketAddr>) -> Option<Receiver> {
-        if self.direct { Some(Receiver::Peer(stream.remote)) } else { local.map(Receiver::Edge) }
-    }
-
-    fn near_stream(&self, crossing: &Crossing) -> Option<&MediaStream> {
-        self.offer.0.get(crossing.line)?.stream.as_ref().ok()
-    }
-}
-
-impl Agreed {
-    /// Whether the leg that offered has RTCP on RTP's port.
-    #[must_use]
-    pub const fn offered_mux(&self) -> bool {
-        self.told.rtcp_mux
-    }
-
-    /// Whether the leg that answered has.
-    #[must_use]
-    pub const fn answered_mux(&self) -> bool {
-        self.rtcp_mux
-    }
-
-    /// Whether the leg that offered sends speech, as both have agreed, and whether the one that answered does.
-    #[must_use]
-    pub fn talks(&self) -> [bool; 2] {
-        let speech = self.told.kind == Kind::Audio;
-        // What the leg that offered is told is what both have left of each other.
-        let direction = self.told.direction;
-        [speech && direction.receive, speech && direction.send]
-    }
-}
-
-impl Agreement {
-    /// Our answer to the leg that offered, where stream `n` is received at `local(n)`.
-    #[must_use]
-    pub fn answer_to(&self, origin: Origin, local: impl Fn(usize) -> Option<SocketAddr>) -> Bytes {
-        let near = &self.proposal.lines.legs[self.proposal.from];
-        let written = |slot: &'_ Slot, line: &'_ Line| {
-            let stream = slot.stream.filter(|_| slot.live)?;
-            let Agreed { told, .. } = self.streams[stream].as_ref()?;
-            Some((told, line.transport.clone(), self.proposal.receiver(told, local(stream))?))
-        };
-        let lines: Vec<_> =
-            near.iter().zip(&self.proposal.offer.0).map(|(slot, line)| (slot, written(slot, line))).collect();
-        let lines = lines.iter().map(|(slot, written)| {
-            let written = written.as_ref().map(|(told, transport, at)| (*told, transport.as_str(), *at));
-            (slot.unused.as_str(), written)
-        });
-        write(origin, lines)
-    }
-
-    /// Whether the leg that offered is answered less than it offered, or otherwise: one whose offer was itself an answer then
-    /// believes in what is not agreed.
-    #[must_use]
-    pub fn leaves_out(&self) -> bool {
-        self.proposal.offered().any(|(number, offered)| {
-            self.stream(number).is_none_or(|Agreed { told, .. }| {
-                let kept = |format: &MediaFormat| {
-                    let same = |other: &MediaFormat| {
-                        other.payload_type == format.payload_type && other.same_encoding(format)
-                    };
-                    told.formats.iter().any(same)
-                };
-                told.direction != offered.direction.reversed() || !offered.formats.iter().all(kept)
-            })
-        })
-    }
-
-    /// What is agreed of stream `n`; `None` when it is not used.
-    #[must_use]
-    pub fn stream(&self, stream: usize) -> Option<&Agreed> {
-        self.streams.get(stream)?.as_ref()
-    }
-
-    /// Whether there is anything to relay.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.streams.iter().all(Option::is_none)
-    }
-
-    /// The lines that the dialogs have from now on.
-    #[must_use]
-    pub fn lines(&self) -> MediaLines {
-        let mut lines = self.proposal.lines.clone();
-        for slot in lines.legs.iter_mut().flatten() {
-            slot.live &= slot.stream.is_some_and(|stream| self.stream(stream).is_some());
-        }
-        lines
-    }
-
-    /// The codec that was agreed on, for the CDR: the first format of the answer that carries speech.
-    #[must_use]
-    pub fn codec_name(&self) -> Option<&str> {
-        let agreed = self.streams.iter().flatten().next()?;
-        match agreed.told.kind {
-            Kind::Fax => Some("T38"),
-            Kind::Audio | Kind::Video => Some(agreed.told.codec()?.encoding.as_str()),
-        }
     }
 }
 
