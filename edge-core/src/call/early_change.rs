@@ -14,7 +14,7 @@ use super::body::session_body;
 use super::cause::{across, not_timed_out};
 use super::invite::finish;
 use super::offer_answer::{OfferAnswer, Taking};
-use super::opening::hops_left;
+use super::passage::hops_left;
 use super::relay::Then;
 use super::{ALLOW, Call, Cause, Context, Owner, Side};
 

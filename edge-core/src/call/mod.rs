@@ -84,7 +84,7 @@ pub use silence::Silent;
 pub use view::{CallView, Phase};
 
 pub(crate) use asked::Asked;
-pub(crate) use asks::check_scheme;
+pub(crate) use asks::{check_extensions, check_scheme};
 pub(crate) use attempt::RETRY_AFTER_MAX;
 pub(crate) use calling::{call_id, sent_by, tag};
 pub(crate) use context::{Context, Owner, Resources};
@@ -93,7 +93,7 @@ pub(crate) use given::Given;
 pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
 pub(crate) use journal::{Clock, Resumption};
 pub(crate) use methods::outside_a_dialog;
-pub(crate) use opening::{Arrival, check_extensions};
+pub(crate) use opening::Arrival;
 pub(crate) use origin::{Invitation, Origin, SPIRALS_MAX};
 pub(crate) use party::Party;
 pub(crate) use reason::retry_after;

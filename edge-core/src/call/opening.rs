@@ -2,12 +2,14 @@
 //!
 //! Invariant: a refusal takes nothing: rooms on trunks and ports go back before the caller hears of it.
 
+mod replacing;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::dialog::{Dialog, MAX_FORWARDS};
+use crate::dialog::Dialog;
 use crate::edge::Command;
 use crate::media::{Family, MediaReport};
 use crate::policy::{
@@ -15,11 +17,11 @@ use crate::policy::{
     RouteQuery, Trunk, TrunkId,
 };
 use crate::sdp::{Offer, SdpError};
-use crate::sip::{HeaderName, Message, Request, StatusCode};
+use crate::sip::{Request, StatusCode};
 use crate::transaction::{Path, TransactionId};
 
 use super::asked::Asked;
-use super::asks::{check_accept, check_scheme};
+use super::asks::{check_accept, check_extensions, check_reliability, check_scheme};
 use super::attempt::ways_to;
 use super::body::session_body;
 use super::calling::{
@@ -29,12 +31,11 @@ use super::calling::{
 use super::course::{Course, Place, places};
 use super::exchange::Exchange;
 use super::identity::{caller_number, check_privacy};
-use super::join::{Joining, OnBehalf, Source};
-use super::leg::{Leg, Said};
-use super::party::Party;
+use super::join::OnBehalf;
+use super::leg::Leg;
 use super::redirect::Redirection;
-use super::reliable::{REL, can_acknowledge, wants_reliable};
-use super::session_timer::{TIMER, check_interval};
+use super::reliable::can_acknowledge;
+use super::session_timer::check_interval;
 use super::streams::{End, Streams, is_left_out};
 use super::{Begun, Call, CallKey, CallRecord, Cause, Context, LegRecord, Origin, Refused, Side, refuse};
 
@@ -96,47 +97,6 @@ impl Arrival<'_> {
             }
             Err(refused) => Err(self.turn_away(record, refused, ctx)),
         }
-    }
-
-    /// Opens the call in the place of a dialog whose other side is `kept`, or answers with a refusal and writes its record.
-    pub(crate) fn open_replacing(
-        self,
-        kept: Result<(Source, Party), Refused>,
-        from_call: Option<String>,
-        ctx: &mut Context<'_>,
-    ) -> Result<Call, StatusCode> {
-        match kept.and_then(|kept| self.prepare_replacing(kept, from_call.clone().unwrap_or_default(), ctx)) {
-            Ok(begun) => Ok(Call::begin(begun, self.policy, ctx)),
-            Err(refused) => {
-                let record = Box::new(CallRecord { from_call, ..self.blank_record(ctx) });
-                Err(self.turn_away(record, refused, ctx))
-            }
-        }
-    }
-
-    fn prepare_replacing(
-        &self,
-        (source, kept): (Source, Party),
-        from_call: String,
-        ctx: &mut Context<'_>,
-    ) -> Result<Begun, Refused> {
-        self.check_request()?;
-        let offered = self.offer()?;
-        let trunk = self.near();
-        let admission = admit((trunk, Role::Caller), Importance::Ordinary, trunk.limits.refuse_with, ctx)?;
-        let dialog = Dialog::called(&self.invite, tag(ctx), sent_by(self.policy, self.path), self.path);
-        let caller = self.invite.from.uri().number().unwrap_or_default().into_owned();
-        let mut said = Said::default();
-        let offer = offered.map(|(sdp, offer)| {
-            said.note(&sdp);
-            offer
-        });
-        let new = Party::new(trunk, dialog, caller, said, admission);
-        let joining = Joining::new([None, Some(source)], None, self.invite.clone());
-        let begun = Begun::joined(self.key, self.trunk, [new, kept], joining, from_call, self.policy, ctx)?;
-        let (request, source) = (self.invite.clone(), self.path.peer);
-        let asked = Asked { side: Side::A, request, source, server: self.server };
-        begun.asked_by(asked, offer, self.policy, ctx)
     }
 
     /// Answers with a refusal and writes the record.
@@ -400,32 +360,4 @@ fn nothing_left(route: &str, mut refusals: Vec<Refused>) -> Refused {
     }
     let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     Refused::NoTrunk { route: route.to_owned(), why }
-}
-
-/// Refuses an INVITE that cannot have its provisional responses as `trunk` wants them: acknowledged, or not.
-pub(super) fn check_reliability(invite: &Message, trunk: &Trunk) -> Result<(), Refused> {
-    match trunk.reliable_provisional {
-        ReliableProvisional::Off if wants_reliable(invite) => {
-            Err(Refused::Extension { options: String::from_utf8_lossy(REL).into_owned() })
-        }
-        ReliableProvisional::Required if !can_acknowledge(invite) => Err(Refused::Unreliable),
-        ReliableProvisional::Off | ReliableProvisional::Supported | ReliableProvisional::Required => Ok(()),
-    }
-}
-
-/// Extensions that a request may require.
-const KEPT: [&[u8]; 4] = [TIMER, REL, b"replaces", b"norefersub"];
-
-/// Refuses what the sender requires and we do not keep (RFC 3261 section 8.2.2.3).
-pub(crate) fn check_extensions(message: &Message) -> Result<(), Refused> {
-    let kept = |option: &[u8]| KEPT.iter().any(|kept| option.eq_ignore_ascii_case(kept));
-    let required = message.values(HeaderName::Require).filter(|option| !kept(option));
-    let options: Vec<_> =
-        required.chain(message.values(HeaderName::ProxyRequire)).map(String::from_utf8_lossy).collect();
-    if options.is_empty() { Ok(()) } else { Err(Refused::Extension { options: options.join(", ") }) }
-}
-
-/// Hops that are left for what crosses the edge.
-pub(super) fn hops_left(request: &Request) -> u8 {
-    request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
 }

@@ -12,16 +12,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::sip::{HeaderName, Message, MessageWriter, Method, Response, StatusCode};
+use crate::dialog::MAX_FORWARDS;
+use crate::sip::{HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
 use super::asked::Asked;
+use super::asks::check_extensions;
 use super::body::carries_session;
 use super::cause::{across, not_timed_out};
 use super::identity::names_an_address;
 use super::introduction::permit;
 use super::leg::LegState;
-use super::opening::{check_extensions, hops_left};
 use super::{Call, Cause, Context, Owner, Refused, Side};
 
 /// Passages of one call at once. A user agent sends the next one when the last was answered, so each side has one or
@@ -145,6 +146,11 @@ impl Call {
         let at = self.passages.iter().position(|asked| asked.server == server)?;
         Some(self.passages.swap_remove(at))
     }
+}
+
+/// Hops that are left for what crosses the edge.
+pub(super) fn hops_left(request: &Request) -> u8 {
+    request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
 }
 
 fn may_cross(asked: &Asked) -> Result<(), Refused> {

@@ -6,9 +6,9 @@ use crate::sdp::SdpError;
 use crate::sip::{HeaderName, StatusCode};
 
 use super::asked::Asked;
+use super::asks::check_extensions;
 use super::body::session_body;
 use super::offer_answer::OfferAnswer;
-use super::opening::check_extensions;
 use super::relay::Then;
 use super::reliable::{Effect, Input, RAck};
 use super::{Call, Cause, Context, Side};

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use crate::sdp::{Agreement, Offer, Proposal, SdpError};
 use crate::sip::{Method, Request, Response};
 
+use super::asks::{check_extensions, check_reliability};
 use super::body::session_body;
 use super::exchange::{Exchange, Success};
 use super::offer_answer::OfferAnswer;
-use super::opening::{check_extensions, check_reliability};
 use super::relay::Then;
 use super::session_timer::check_interval;
 use super::{Call, Cause, Context, Refused, Side};

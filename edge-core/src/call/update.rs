@@ -5,9 +5,9 @@
 use crate::sip::{HeaderName, Method, StatusCode};
 
 use super::asked::Asked;
+use super::asks::check_extensions;
 use super::body::session_body;
 use super::exchange::Exchange;
-use super::opening::check_extensions;
 use super::session_timer::check_interval;
 use super::{Call, Context};
 

@@ -17,7 +17,7 @@ use crate::policy::Refer;
 use crate::sip::StatusCode;
 
 use super::asked::Asked;
-use super::opening::check_extensions;
+use super::asks::check_extensions;
 use super::{Call, CallKey, Context, Side};
 
 pub(super) use journal::ReferralSnapshot;

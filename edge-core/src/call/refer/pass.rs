@@ -7,7 +7,7 @@ use crate::sip::{HeaderName, Message, Method, StatusCode, escape_user};
 
 use super::super::asked::Asked;
 use super::super::join::{Source, Wish};
-use super::super::opening::hops_left;
+use super::super::passage::hops_left;
 use super::super::replaces::Replaces;
 use super::super::{Call, Context, Owner, Refused, Side};
 use super::ReferTo;
