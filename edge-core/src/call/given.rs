@@ -9,11 +9,12 @@ use bytes::Bytes;
 use crate::edge::tag_number;
 use crate::media::Steady;
 use crate::sdp::LegLines;
-use crate::sip::Method;
+use crate::sip::{Method, StatusCode};
 
-use super::join::{Source, Wish};
+use super::calling::leg_record;
 use super::leg::Leg;
-use super::{Call, Context, Owner, Side};
+use super::wish::{Source, Wish};
+use super::{Call, CallKey, Cause, Context, Owner, Side};
 
 /// A side that has left its call: its dialog with all that goes with it, and its m= lines.
 #[derive(Debug)]
@@ -58,6 +59,45 @@ impl Call {
         let since = self.phase_over_at.and_then(|over_at| over_at.checked_sub(call_max));
         let steady = self.streams.steady(side);
         Box::new(Given { leg, lines: self.streams.give(side), steady, since })
+    }
+
+    /// A side that was given to the call `by` leaves only the other one, which is told and hung up.
+    pub(crate) fn given_away(&mut self, side: Side, by: CallKey, ctx: &mut Context<'_>) {
+        self.answered_for = None;
+        let (cause, told) = match self.referred_to(by) {
+            Some(referrer) => (Cause::Transferred(referrer), StatusCode::OK),
+            // Nobody is left to be connected with the target of a REFER that has not come about.
+            None => (Cause::Replaced(side.other()), StatusCode::REQUEST_TERMINATED),
+        };
+        self.end_referral(told, ctx);
+        self.terminate(cause, ctx);
+    }
+
+    /// Takes a side of another call in.
+    pub(crate) fn take(&mut self, side: Side, given: Given, ctx: &mut Context<'_>) {
+        let Given { mut leg, lines, steady, since } = given;
+        if let Some(joining) = &mut self.joining {
+            joining.since = [joining.since, since].into_iter().flatten().min();
+        }
+        let local = self.streams.first(side).map(|end| end.local);
+        leg.session.move_to(self.streams.address(side, &self.policy));
+        self.streams.take(side, lines);
+        self.streams.go_on_with(side, steady);
+        let kept = tag_number(&self.leg(side).dialog.local_tag);
+        if let Some(tag) = kept {
+            ctx.dialogs.remove(&tag);
+        }
+        if let Some(tag) = tag_number(&leg.dialog.local_tag) {
+            ctx.dialogs.insert(tag, (self.key, side));
+        }
+        if let Some(record) = &mut self.record {
+            let taken = leg_record(&leg, local);
+            match side {
+                Side::A => record.a = taken,
+                Side::B => record.b = Some(taken),
+            }
+        }
+        *self.leg_mut(side) = leg;
     }
 
     /// A side has come from another shard, and waits until all others can be had.

@@ -12,51 +12,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::edge::tag_number;
 use crate::policy::{Number, Trunk};
 use crate::sdp::{Offer, SdpError};
 use crate::sip::{HeaderName, MessageWriter, Request, StatusCode};
 use crate::transaction::{T1, TransactionId};
 
 use super::asked::Asked;
-use super::calling::{leg_record, record_name};
+use super::calling::record_name;
 use super::exchange::{Exchange, Success};
 use super::given::Given;
 use super::leg::{Leg, LegState};
 use super::relay::Then;
-use super::{Call, CallKey, Cause, Context, Refused, Side};
+use super::wish::{Source, Wish};
+use super::{Call, Cause, Context, Refused, Side};
 
 /// Times that a side is waited for that changes its session just now: each is drawn from up to four seconds, and nobody
 /// changes his session for longer.
 const JOIN_TRIES_MAX: u8 = 8;
-
-/// A side of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Source {
-    /// Number of the shard that has the call.
-    pub(crate) shard: usize,
-    pub(crate) call: CallKey,
-    pub(crate) side: Side,
-}
-
-/// Something that one call wants of others; the shard grants it.
-#[derive(Debug)]
-pub(crate) enum Wish {
-    /// The other side of `of` is to be connected with the target of this REFER.
-    Refer { of: Source, refer: Box<Request> },
-    /// The call that a REFER names is to be named as the side across the edge knows it.
-    Translate { of: Source, asked: Box<Asked> },
-    /// `by` takes its sides over.
-    Take { by: CallKey },
-    /// The call `by`, which was to go on with a side of `of`, has failed.
-    Failed { of: CallKey, by: CallKey, code: StatusCode },
-    /// The target of the call `by`, which is to go on with a side of `of`, has said so much.
-    Progressed { of: CallKey, by: CallKey, code: StatusCode },
-    /// Nobody takes a side in that has come from another shard.
-    HangUp { given: Box<Given> },
-    /// Nobody waits any more for the call that goes on for a REFER.
-    Abandon { call: CallKey },
-}
 
 /// On whose behalf the edge itself calls.
 #[derive(Debug)]
@@ -76,7 +48,7 @@ pub(crate) struct Joining {
     /// Sides that have come from other shards and are not taken in yet.
     pub(super) arrived: [Option<Box<Given>>; 2],
     /// Since when the oldest of the calls is up that a side is taken from.
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
     /// Who has sent this call here: his number, for Referred-By (RFC 3892).
     referrer: Option<Number>,
     /// What asked for it.
@@ -294,45 +266,6 @@ impl Call {
         } else {
             Availability::Now
         }
-    }
-
-    /// A side that was given to the call `by` leaves only the other one, which is told and hung up.
-    pub(crate) fn given_away(&mut self, side: Side, by: CallKey, ctx: &mut Context<'_>) {
-        self.answered_for = None;
-        let (cause, told) = match self.referred_to(by) {
-            Some(referrer) => (Cause::Transferred(referrer), StatusCode::OK),
-            // Nobody is left to be connected with the target of a REFER that has not come about.
-            None => (Cause::Replaced(side.other()), StatusCode::REQUEST_TERMINATED),
-        };
-        self.end_referral(told, ctx);
-        self.terminate(cause, ctx);
-    }
-
-    /// Takes a side of another call in.
-    pub(crate) fn take(&mut self, side: Side, given: Given, ctx: &mut Context<'_>) {
-        let Given { mut leg, lines, steady, since } = given;
-        if let Some(joining) = &mut self.joining {
-            joining.since = [joining.since, since].into_iter().flatten().min();
-        }
-        let local = self.streams.first(side).map(|end| end.local);
-        leg.session.move_to(self.streams.address(side, &self.policy));
-        self.streams.take(side, lines);
-        self.streams.go_on_with(side, steady);
-        let kept = tag_number(&self.leg(side).dialog.local_tag);
-        if let Some(tag) = kept {
-            ctx.dialogs.remove(&tag);
-        }
-        if let Some(tag) = tag_number(&leg.dialog.local_tag) {
-            ctx.dialogs.insert(tag, (self.key, side));
-        }
-        if let Some(record) = &mut self.record {
-            let taken = leg_record(&leg, local);
-            match side {
-                Side::A => record.a = taken,
-                Side::B => record.b = Some(taken),
-            }
-        }
-        *self.leg_mut(side) = leg;
     }
 
     /// All sides are here: they are told of each other.

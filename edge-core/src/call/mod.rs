@@ -65,6 +65,7 @@ mod silence;
 mod streams;
 mod update;
 mod view;
+mod wish;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -90,7 +91,7 @@ pub(crate) use calling::{call_id, sent_by, tag};
 pub(crate) use context::{Context, Owner, Resources};
 pub(crate) use digits::DigitCounters;
 pub(crate) use given::Given;
-pub(crate) use join::{Availability, Joining, Source, Standing, Wish};
+pub(crate) use join::{Availability, Joining, Standing};
 pub(crate) use journal::{Clock, Resumption};
 pub(crate) use methods::outside_a_dialog;
 pub(crate) use opening::Arrival;
@@ -101,6 +102,7 @@ pub(crate) use refer::ReferTo;
 pub(crate) use refusing::{explain, refuse};
 pub(crate) use replaces::Replaces;
 pub(crate) use silence::Trouble;
+pub(crate) use wish::{Source, Wish};
 
 use course::Course;
 use digits::Digits;

@@ -14,10 +14,11 @@ use crate::sip::{Request, StatusCode};
 
 use super::body::session_body;
 use super::exchange::{Exchange, Success};
-use super::join::{Availability, Wish};
+use super::join::Availability;
 use super::leg::LegState;
 use super::record::Outcome;
 use super::relay::Then;
+use super::wish::Wish;
 use super::{Call, CallKey, Cause, Context, Refused, Replaces, Side};
 
 impl Call {

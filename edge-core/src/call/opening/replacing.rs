@@ -2,9 +2,10 @@
 
 use super::super::asked::Asked;
 use super::super::calling::{admit, sent_by, tag};
-use super::super::join::{Joining, Source};
+use super::super::join::Joining;
 use super::super::leg::Said;
 use super::super::party::Party;
+use super::super::wish::Source;
 use super::super::{Begun, Call, CallRecord, Context, Refused, Side};
 use super::Arrival;
 use crate::dialog::Dialog;

@@ -8,9 +8,10 @@ use crate::sip::{
 
 use super::super::asked::Asked;
 use super::super::body::SDP;
-use super::super::join::{Joining, OnBehalf, Source, Wish, resumed};
+use super::super::join::{Joining, OnBehalf, resumed};
 use super::super::leg::{Leg, LegState};
 use super::super::passage::hops_left;
+use super::super::wish::{Source, Wish};
 use super::super::{Call, CallKey, Cause, Context, Owner, Side};
 use super::pass::is_silent;
 use super::{REPORTS_MAX, Referral, Ringing};

@@ -6,9 +6,9 @@ use crate::policy::Destinations;
 use crate::sip::{HeaderName, Message, Method, StatusCode, escape_user};
 
 use super::super::asked::Asked;
-use super::super::join::{Source, Wish};
 use super::super::passage::hops_left;
 use super::super::replaces::Replaces;
+use super::super::wish::{Source, Wish};
 use super::super::{Call, Context, Owner, Refused, Side};
 use super::ReferTo;
 
