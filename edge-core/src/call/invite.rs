@@ -1,29 +1,25 @@
-//! An INVITE or UPDATE crossing the edge: sent on, answered, acknowledged, withdrawn.
+//! An INVITE or UPDATE crossing the edge: sent on, answered, refused, withdrawn. ACK is in [`super::acknowledging`].
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::sip::{HeaderName, MessageWriter, Method, Request, Response, StatusCode};
+use crate::sip::{HeaderName, MessageWriter, Method, Response, StatusCode};
 use crate::transaction::{Path, T1, TransactionId};
 
-use super::authentication::prove;
 use super::body::SDP;
 use super::cause::not_timed_out;
 use super::course::Said;
 use super::exchange::{Exchange, Sent, Unacknowledged};
 use super::introduction::{introduce, permit};
 use super::join::tell_referrer;
-use super::leg::{LegState, SentAck};
+use super::leg::LegState;
 use super::passage::{copy_across, hops_left};
 use super::reason::{Reason, retry_after};
 use super::record::Outcome;
 use super::relay::Then;
 use super::reliable::Input;
 use super::{ALLOW, Call, Cause, Context, Owner, Refused, Side};
-
-/// Forks of one side that are hung up after another has answered; a peer that makes more of them is not answered.
-const FORKS_MAX: u32 = 8;
 
 impl Call {
     /// Sends the exchange's request on to the other side.
@@ -148,34 +144,6 @@ impl Call {
         }
         let cause = self.redirected_cause(response).unwrap_or_else(|| self.best_end(cause));
         self.invite_failed(cause, ctx);
-    }
-
-    /// The ACK for our 2xx came in on `side`.
-    pub(crate) fn on_ack(&mut self, side: Side, ack: &Request, ctx: &mut Context<'_>) {
-        if self.hears_at_last(side, ack.cseq) {
-            return;
-        }
-        let Some(exchange) = &mut self.exchange else { return };
-        let expected = exchange.from == side && exchange.request.cseq == ack.cseq;
-        if !expected || exchange.unacknowledged.take().is_none() {
-            return;
-        }
-        exchange.acknowledged = true;
-        let (answer_awaited, owed) = (exchange.answer_awaited, exchange.answer_owed);
-        if self.leg(side).state == LegState::AwaitingAck {
-            self.exchange = None;
-            self.leave(side, ctx);
-            return;
-        }
-        if answer_awaited {
-            self.on_late_answer(side, ack, ctx);
-        } else if owed {
-            self.on_owed_answer(side, ack, ctx);
-        } else {
-            self.exchange_is_through(side, ctx);
-            self.new_side_is_up(ctx);
-            self.tell_who_waits(ctx);
-        }
     }
 
     /// Nothing more is awaited of the exchange that `side` began. Who was told, or has said, something else than what is agreed
@@ -320,61 +288,6 @@ impl Call {
         self.exchange = Some(Box::new(exchange));
         self.answer_invite(StatusCode::TRYING, None, ctx);
         self.if_relayable(plan, if grows { Then::Extend } else { Then::SendOn }, ctx);
-    }
-
-    /// A 2xx that no INVITE of this process waits for. One that a former process has sent may have heard no ACK, and wants no
-    /// more: what it was to change has not happened, or is known.
-    pub(crate) fn on_unexpected_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
-        let leg = self.leg(side);
-        let known = leg.acks.iter().any(|sent| sent.sequence == response.cseq);
-        let ours = leg.dialog.remote_tag.as_deref() == response.to.tag();
-        if !known && ours && response.cseq <= leg.inherited {
-            return self.send_ack(side, response.cseq, None, ctx);
-        }
-        self.on_repeated_success(side, response, ctx);
-    }
-
-    /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged
-    /// and hung up.
-    pub(crate) fn on_repeated_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
-        let tag = response.to.tag();
-        let leg = self.leg(side);
-        let mut sent = leg.acks.iter().filter(|sent| sent.sequence == response.cseq);
-        if let Some(ack) = sent.clone().find(|sent| sent.remote_tag.as_deref() == tag) {
-            ctx.send(ack.path, ack.bytes.clone());
-            return;
-        }
-        // While the first answer waits for its ACK, another fork's has to wait for its own repetition.
-        if sent.next().is_some() && leg.forks_hung_up < FORKS_MAX {
-            self.hang_up_fork(side, response, ctx);
-        }
-    }
-
-    fn hang_up_fork(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
-        let leg = self.leg_mut(side);
-        leg.forks_hung_up += 1;
-        let mut fork = leg.dialog.clone();
-        fork.confirm(response);
-        let path = fork.path(|address| leg.trunk.is_at(address));
-        let ack = fork.request(&Method::Ack, ctx.random.branch(), response.cseq);
-        let bytes = prove(ack, leg.proof.as_ref()).empty();
-        let remote_tag = fork.remote_tag.clone();
-        leg.keep_ack(SentAck { sequence: response.cseq, remote_tag, bytes: bytes.clone(), path });
-        ctx.send(path, bytes);
-        let (branch, sequence) = (ctx.random.branch(), fork.next_sequence());
-        let bye = fork.request(&Method::Bye, branch, sequence).empty();
-        if let Err(full) = ctx.request(&self.leg(side).trunk, Method::Bye, branch, bye, path, Owner::Nobody) {
-            tracing::warn!("a second answer was not hung up: {full}");
-        }
-    }
-
-    pub(super) fn send_ack(&mut self, side: Side, sequence: u32, body: Option<Bytes>, ctx: &mut Context<'_>) {
-        let leg = self.leg_mut(side);
-        let ack = leg.dialog.request(&Method::Ack, ctx.random.branch(), sequence);
-        let bytes = finish(prove(ack, leg.proof.as_ref()), body);
-        let (path, remote_tag) = (leg.path(), leg.dialog.remote_tag.clone());
-        leg.keep_ack(SentAck { sequence, remote_tag, bytes: bytes.clone(), path });
-        ctx.send(path, bytes);
     }
 
     pub(super) fn send_cancel(&mut self, side: Side, ctx: &mut Context<'_>) {

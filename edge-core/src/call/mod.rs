@@ -11,6 +11,7 @@
 //! RFC 3261 sections 12 to 15, RFC 3264, RFC 5853 (SBC), RFC 7092 (B2BUA roles: this one is signalling and media
 //! plane, an SDP-modifying, media-relaying one).
 
+mod acknowledging;
 mod answering;
 mod asked;
 mod asks;
