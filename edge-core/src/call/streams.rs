@@ -4,33 +4,28 @@
 //! planned to be relayed is what both sides were told last.
 
 mod direct;
+mod end;
 mod journal;
 mod steady;
 mod told;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::media::{
-    Dscp, Encryption, Family, MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia,
-    SourcePolicy, Steady, Traffic,
-};
-use crate::policy::{Policing, Policy, RealmId, Stun, Trunk};
+use crate::media::{MediaEndpoint, MediaPlan, PortLease, PortPool, RelayedStream, RemoteMedia};
+use crate::policy::{Policy, RealmId, Stun, Trunk};
 use crate::sdp::{
     Agreement, Answer, LegLines, MediaLines, MediaStream, Offer, Origin, Proposal, SdpError, Terms,
 };
 
 use super::Side;
-use super::context::Random;
 use super::leg::Leg;
 
 pub(super) use direct::is_left_out;
+pub(super) use end::End;
 pub(super) use journal::{EndSnapshot, are_sound};
-
-/// RTP clock of telephony codecs, until an answer says otherwise (RFC 3551 table 4).
-const CLOCK_RATE: u32 = 8000;
 
 /// The streams of one call.
 #[derive(Debug)]
@@ -42,73 +37,6 @@ pub(super) struct Streams {
     leases: Vec<PortLease>,
     /// How often a side that has moved is yet told of to the other one, when media does not pass the edge.
     moves_left: u8,
-}
-
-/// What all streams of one side have in common.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct End {
-    realm: RealmId,
-    family: Family,
-    source_policy: SourcePolicy,
-    dscp: Option<Dscp>,
-    policing: Policing,
-    stun: Stun,
-    /// SSRC of the stream that the side is sent, if that is one of ours.
-    ssrc: Option<u32>,
-}
-
-impl End {
-    /// The end that faces a side of `trunk`, whose signalling comes from `signalling`.
-    pub(super) fn of(trunk: &Trunk, signalling: IpAddr, random: &mut Random) -> Self {
-        Self {
-            realm: trunk.realm,
-            family: Family::of(signalling),
-            source_policy: trunk.source_policy(signalling),
-            dscp: trunk.rtp_dscp,
-            policing: trunk.media.policing,
-            stun: trunk.media.stun,
-            ssrc: steady::ssrc(trunk, random),
-        }
-    }
-
-    /// The same with media of a family of its own.
-    pub(super) const fn in_family(self, family: Family) -> Self {
-        Self { family, ..self }
-    }
-
-    fn endpoint(self, local: SocketAddr) -> MediaEndpoint {
-        let Self { realm: _, family: _, source_policy, dscp, policing: _, stun: _, ssrc } = self;
-        let traffic = Traffic::Rtp;
-        MediaEndpoint {
-            local,
-            remote: None,
-            source_policy,
-            traffic,
-            stun: false,
-            dscp,
-            clock_rate: CLOCK_RATE,
-            steady: ssrc.map(Steady::begun),
-            sends: None,
-            talks: false,
-            encryption: Encryption::Clear,
-        }
-    }
-}
-
-impl RelayedStream {
-    pub(super) const fn end(&self, side: Side) -> &MediaEndpoint {
-        match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
-        }
-    }
-
-    const fn end_mut(&mut self, side: Side) -> &mut MediaEndpoint {
-        match side {
-            Side::A => &mut self.a,
-            Side::B => &mut self.b,
-        }
-    }
 }
 
 impl Streams {
