@@ -137,6 +137,13 @@ pub enum PortRangeError {
     },
 }
 
+/// As an operator writes it.
+impl std::fmt::Display for PortRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
 impl PortRange {
     /// A range from `first` to `last`, both included.
     ///

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use edge_core::policy::{Listener, Realm, Strangers};
 
-use crate::config::{AdminConfig, ClosedPorts, Config, PortRangeText, RealmTls, XdpConfig, XdpMode};
+use crate::config::{AdminConfig, ClosedPorts, Config, RealmTls, XdpConfig, XdpMode};
 
 pub use notes::notes;
 pub(crate) use routes::{Open, leads_on};
@@ -126,7 +126,7 @@ fn realm(f: &mut Formatter<'_>, at: &Realm, tls: Option<&RealmTls>) -> fmt::Resu
         row(f, "TLS", format_args!("1.2 and 1.3, with certificate {certificate} and key {key}"))?;
     }
     for range in media {
-        let ports = PortRangeText(range.ports);
+        let ports = range.ports;
         let calls = counted(usize::from(range.ports.pairs()), "call leg");
         row(f, "media", format_args!("{} ports {ports}: {calls}", range.address))?;
     }

@@ -1,17 +1,93 @@
 //! What is right in each section but not in all together: addresses, ports and sources that meet.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use edge_core::policy::{Host, MediaRange, PortRange, Transport};
 
 use super::advertise;
 use super::digest;
 use super::document::At;
-use super::fault::{Fault, PortRangeText};
+use super::fault::Fault;
 use super::marks;
 use super::realm::RealmDraft;
 use super::tls;
 use super::trunk::TrunkDraft;
+
+/// What two sections, or two lines of one, cannot have at once.
+#[derive(Debug, thiserror::Error)]
+pub enum ConflictFault {
+    /// Two ranges that hold the same port of the same address.
+    #[error("has {address} with ports {ports}, which meet ports {other} of realm {realm} (line {line})")]
+    MediaOverlap {
+        /// The address.
+        address: IpAddr,
+        /// The later range.
+        ports: PortRange,
+        /// The earlier range.
+        other: PortRange,
+        /// Realm of the earlier one.
+        realm: String,
+        /// Line of the earlier one.
+        line: usize,
+    },
+    /// A SIP port that media would take.
+    #[error(
+        "has {listener}, inside the media ports {ports} of realm {realm} (line {line}); move one of them"
+    )]
+    SipInMedia {
+        /// The SIP address.
+        listener: SocketAddr,
+        /// The media range.
+        ports: PortRange,
+        /// Its realm.
+        realm: String,
+        /// Its line.
+        line: usize,
+    },
+    /// A trunk that is ourselves.
+    #[error("is {found}, where realm {realm} listens: the edge would call itself")]
+    CallsItself {
+        /// The address.
+        found: SocketAddr,
+        /// The realm.
+        realm: String,
+    },
+    /// A trunk whose realm does not listen for its transport.
+    #[error(
+        "is {found}, but realm {realm} does not listen for it; add \"{found}:ADDRESS:{}\" to the realm's `sip`", found.usual_port()
+    )]
+    NoListener {
+        /// The trunk's transport.
+        found: Transport,
+        /// Its realm.
+        realm: String,
+    },
+    /// A trunk whose realm has no listening address of its family.
+    #[error("is {found}, but realm {realm} has no {family} address in `sip` for {transport}; add one")]
+    NoFamily {
+        /// The trunk's host.
+        found: IpAddr,
+        /// Its realm.
+        realm: String,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// The trunk's transport.
+        transport: Transport,
+    },
+    /// A trunk behind a NAT whose realm has no media address of its family.
+    #[error(
+        "is true, but realm {realm} has no {family} address in `media`, and media of {found} can only come from there; \
+         add one"
+    )]
+    NoMediaBehindNat {
+        /// The trunk's host.
+        found: IpAddr,
+        /// Its realm.
+        realm: String,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+    },
+}
 
 /// Notes everything that two realms, or a realm with itself, cannot have at once.
 pub(super) fn between_realms(realms: &[&RealmDraft<'_>]) {
@@ -46,14 +122,14 @@ fn media_twice(realms: &[&RealmDraft<'_>]) {
     for (index, (realm, range)) in all.iter().enumerate() {
         if let Some((other, first)) = all[..index].iter().find(|(_, first)| meet(&first.value, &range.value))
         {
-            let fault = Fault::MediaOverlap {
+            let fault = ConflictFault::MediaOverlap {
                 address: range.value.address,
-                ports: PortRangeText(range.value.ports),
-                other: PortRangeText(first.value.ports),
+                ports: range.value.ports,
+                other: first.value.ports,
                 realm: other.name.clone(),
                 line: first.line,
             };
-            realm.section.note(range.line, "media", fault);
+            realm.section.note(range.line, "media", fault.into());
         }
     }
 }
@@ -75,13 +151,13 @@ fn listeners_in_media(realms: &[&RealmDraft<'_>]) {
         let (address, port) = (listener.value.address.ip(), listener.value.address.port());
         let holds = |range: &MediaRange| range.address == address && range.ports.contains(port);
         if let Some((owner, range)) = ranges.iter().find(|(_, range)| holds(&range.value)) {
-            let fault = Fault::SipInMedia {
+            let fault = ConflictFault::SipInMedia {
                 listener: listener.value.address,
-                ports: PortRangeText(range.value.ports),
+                ports: range.value.ports,
                 realm: owner.name.clone(),
                 line: range.line,
             };
-            realm.section.note(listener.line, "sip", fault);
+            realm.section.note(listener.line, "sip", fault.into());
         }
     }
 }
@@ -90,8 +166,8 @@ fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     for trunk in trunks {
         let Some(found) = trunk.host.value.address() else { continue };
         if let Some(realm) = realms.iter().flatten().find(|realm| advertise::listens_at(realm, found)) {
-            let fault = Fault::CallsItself { found, realm: realm.name.clone() };
-            trunk.section.note(trunk.host.line, "host", fault);
+            let fault = ConflictFault::CallsItself { found, realm: realm.name.clone() };
+            trunk.section.note(trunk.host.line, "host", fault.into());
         }
     }
 }
@@ -103,8 +179,8 @@ fn nothing_to_send_from(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<
         let Some(Some(realm)) = realms.get(trunk.realm.index()) else { continue };
         let Some(found) = trunk.host.value.transport() else { continue };
         if realm.sip.iter().all(|listener| listener.value.transport != found) {
-            let fault = Fault::NoListener { found, realm: realm.name.clone() };
-            trunk.section.note(trunk.transport_line, "transport", fault);
+            let fault = ConflictFault::NoListener { found, realm: realm.name.clone() };
+            trunk.section.note(trunk.transport_line, "transport", fault.into());
         }
     }
 }
@@ -121,12 +197,12 @@ fn nothing_of_their_family(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDra
         let own = |address: IpAddr| address.is_ipv4() == found.is_ipv4();
         let mut over = realm.sip.iter().filter(|listener| listener.value.transport == transport).peekable();
         if over.peek().is_some() && !over.any(|listener| own(listener.value.address.ip())) {
-            let fault = Fault::NoFamily { found, realm: realm.name.clone(), family, transport };
-            trunk.section.note(trunk.host.line, "host", fault);
+            let fault = ConflictFault::NoFamily { found, realm: realm.name.clone(), family, transport };
+            trunk.section.note(trunk.host.line, "host", fault.into());
         }
         if trunk.nat && !realm.media.iter().any(|range| own(range.value.address)) {
-            let fault = Fault::NoMediaBehindNat { found, realm: realm.name.clone(), family };
-            trunk.section.note(trunk.section.line_of("nat"), "nat", fault);
+            let fault = ConflictFault::NoMediaBehindNat { found, realm: realm.name.clone(), family };
+            trunk.section.note(trunk.section.line_of("nat"), "nat", fault.into());
         }
     }
 }

@@ -8,10 +8,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use edge_core::policy::{PortRange, PortRangeError, Transport};
+use edge_core::policy::PortRangeError;
 use ipnet::IpNet;
 
 use super::advertise::AdvertiseFault;
+use super::conflict::ConflictFault;
 use super::digest::DigestFault;
 use super::direct::DirectFault;
 use super::dtmf::DtmfFault;
@@ -243,82 +244,11 @@ pub enum Fault {
         /// A name that is spelt almost so.
         nearest: Option<String>,
     },
-    /// Two ranges that hold the same port of the same address.
-    #[error("has {address} with ports {ports}, which meet ports {other} of realm {realm} (line {line})")]
-    MediaOverlap {
-        /// The address.
-        address: IpAddr,
-        /// The later range.
-        ports: PortRangeText,
-        /// The earlier range.
-        other: PortRangeText,
-        /// Realm of the earlier one.
-        realm: String,
-        /// Line of the earlier one.
-        line: usize,
-    },
-    /// A SIP port that media would take.
-    #[error(
-        "has {listener}, inside the media ports {ports} of realm {realm} (line {line}); move one of them"
-    )]
-    SipInMedia {
-        /// The SIP address.
-        listener: SocketAddr,
-        /// The media range.
-        ports: PortRangeText,
-        /// Its realm.
-        realm: String,
-        /// Its line.
-        line: usize,
-    },
-    /// A trunk that is ourselves.
-    #[error("is {found}, where realm {realm} listens: the edge would call itself")]
-    CallsItself {
-        /// The address.
-        found: SocketAddr,
-        /// The realm.
-        realm: String,
-    },
     /// An admin API that anybody could reach.
     #[error("is {address}, which others can reach: name a token_file, or listen on 127.0.0.1")]
     OpenDoor {
         /// The address.
         address: SocketAddr,
-    },
-    /// A trunk whose realm does not listen for its transport.
-    #[error(
-        "is {found}, but realm {realm} does not listen for it; add \"{found}:ADDRESS:{}\" to the realm's `sip`", found.usual_port()
-    )]
-    NoListener {
-        /// The trunk's transport.
-        found: Transport,
-        /// Its realm.
-        realm: String,
-    },
-    /// A trunk whose realm has no listening address of its family.
-    #[error("is {found}, but realm {realm} has no {family} address in `sip` for {transport}; add one")]
-    NoFamily {
-        /// The trunk's host.
-        found: IpAddr,
-        /// Its realm.
-        realm: String,
-        /// `IPv4` or `IPv6`.
-        family: &'static str,
-        /// The trunk's transport.
-        transport: Transport,
-    },
-    /// A trunk behind a NAT whose realm has no media address of its family.
-    #[error(
-        "is true, but realm {realm} has no {family} address in `media`, and media of {found} can only come from there; \
-         add one"
-    )]
-    NoMediaBehindNat {
-        /// The trunk's host.
-        found: IpAddr,
-        /// Its realm.
-        realm: String,
-        /// `IPv4` or `IPv6`.
-        family: &'static str,
     },
     /// A codec that is allowed and denied.
     #[error("has {found}, which `allow` has too; remove one of them")]
@@ -353,6 +283,9 @@ pub enum Fault {
         /// The value.
         found: &'static str,
     },
+    /// Something about what two sections have in common.
+    #[error(transparent)]
+    Conflict(#[from] ConflictFault),
     /// Something about the address that a NAT gives us.
     #[error(transparent)]
     Advertise(#[from] AdvertiseFault),
@@ -403,16 +336,6 @@ pub enum Fault {
         /// A group that is spelt almost so.
         nearest: Option<String>,
     },
-}
-
-/// A port range, as an operator writes it.
-#[derive(Debug, Clone, Copy)]
-pub struct PortRangeText(pub PortRange);
-
-impl fmt::Display for PortRangeText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0.first(), self.0.last())
-    }
 }
 
 fn did_you_mean(nearest: Option<&String>) -> String {

@@ -66,8 +66,9 @@ use realm::RealmDraft;
 use trunk::TrunkDraft;
 
 pub use changes::{Change, Changes};
+pub use conflict::ConflictFault;
 pub use digest::DigestFault;
-pub use fault::{ConfigErrors, Fault, PortRangeText, Problem};
+pub use fault::{ConfigErrors, Fault, Problem};
 pub use headers::HeaderFault;
 pub use login::{LoginFault, PasswordSource, TrunkLogin};
 pub use marks::MatchFault;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use edge_core::policy::{PortRange, Realm};
 
 use super::{EphemeralPorts, Facts, Link};
-use crate::config::{Config, PortRangeText};
+use crate::config::Config;
 
 /// Why this host cannot run a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum Problem {
         /// The realm.
         realm: String,
         /// Its media ports.
-        ports: PortRangeText,
+        ports: PortRange,
         /// The host's range.
         ephemeral: (u16, u16),
         /// The value of the sysctl that would keep them apart.
@@ -110,7 +110,7 @@ fn ports(realms: &[Realm], ephemeral: &EphemeralPorts) -> Vec<Problem> {
     let reserve = ephemeral.reserving(meeting.iter().map(|(_, ports)| *ports));
     let problem = |(realm, ports): (&Realm, PortRange)| Problem::EphemeralPorts {
         realm: realm.name.clone(),
-        ports: PortRangeText(ports),
+        ports,
         ephemeral: ephemeral.range,
         reserve: reserve.clone(),
     };
