@@ -1,6 +1,6 @@
 //! What a side's far end has reported by RTCP of the stream that it is sent (RFC 3550 section 6.4.1, RFC 3611 section 4.7).
 //!
-//! Hearsay: it stands beside what was counted here and decides nothing.
+//! It stands beside what was counted here and decides nothing: whoever sends RTCP may say anything.
 
 /// What the far end of one side has reported, as of its last report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -32,13 +32,13 @@
 mod address;
 mod digit;
 mod endpoint;
-mod hearsay;
 mod latch;
 mod latency;
 mod media_address;
 mod next_hop;
 mod profile;
 mod quality;
+mod reception_report;
 mod rtcp_place;
 mod shield;
 mod stage;
@@ -56,7 +56,6 @@ pub use endpoint::{
     FLAG_RTCP_SECOND, FLAG_STEADY, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT, SOURCE_STRICT,
     SOURCE_SUBNET, Torn,
 };
-pub use hearsay::{Hearsay, Rated};
 pub use latch::{LATCH_PREFIX_MIN, Latch};
 pub use latency::{LATENCY_BUCKETS, LATENCY_PRECISION, LATENCY_SAMPLED, LatencyRow};
 pub use media_address::{MediaAddress, PROBES_MAX, first_row};
@@ -66,6 +65,7 @@ pub use profile::{
     PROFILE_TELLS_EVENTS, PayloadRule, Profile, ProfileSlot, digits_as, profile_digits_as,
 };
 pub use quality::{Offender, Quality};
+pub use reception_report::{Rated, ReceptionReport};
 pub use rtcp_place::{RtcpPlace, RtcpPlaces};
 pub use shield::{
     CLASSES, CLASSES_LEN, Class, LIST_ALLOW, LIST_DENY, LISTED, LISTED_MAX, LISTENER_CERTIFICATES,

@@ -11,9 +11,9 @@
 //! leaves there does not hold. RTP's latch is on the line that the RTP of this endpoint touches anyway; packets the
 //! other way touch that line only under the policy `latch`.
 
-use super::hearsay::{Hearsay, HearsayWords};
 use super::latch::{Latch, LatchWord};
 use super::quality::{EndpointQuality, Followed, Offender, Quality};
+use super::reception_report::{ReceptionReport, ReceptionReportWords};
 use super::word::{Word, load_barrier, store_barrier};
 use crate::budget::{Budget, Rate};
 use crate::stats::{Arrival, Jitter, Run, Step};
@@ -50,7 +50,7 @@ pub struct EndpointState {
     drops: [Word; DROP_SLOTS / 2],
     /// Packets that crossed though their payload type was not negotiated, and though they exceeded the rate.
     let_pass: Word,
-    hearsay: HearsayWords,
+    reception_report: ReceptionReportWords,
 }
 
 const _: () = assert!(size_of::<EndpointState>() == 384);
@@ -94,20 +94,20 @@ impl EndpointState {
     /// Notes that a sender report crosses to the far side of this endpoint, with this in the middle of its NTP time.
     #[inline(always)]
     pub fn record_sender_report(&self, middle: u32, now_ns: u64) {
-        self.hearsay.send(middle, now_ns);
+        self.reception_report.send(middle, now_ns);
     }
 
     /// Takes what the far side reports of the stream that it is sent.
     #[inline(always)]
     pub fn record_report(&self, block: &Block, now_ns: u64) {
         self.rtcp_packets_reports.add(1 << 32);
-        self.hearsay.take(block, now_ns);
+        self.reception_report.take(block, now_ns);
     }
 
     /// Takes what the far side rates that stream at: discard rate, R factor, MOS-LQ, MOS-CQ of a VoIP metrics block.
     #[inline(always)]
     pub fn record_rating(&self, octets: [u8; 4]) {
-        self.hearsay.rate(octets);
+        self.reception_report.rate(octets);
     }
 
     /// Counts a packet that was dropped here, and keeps whose it was, if the reason lies with its sender.
@@ -188,7 +188,7 @@ impl EndpointState {
             halves.clear();
         }
         self.let_pass.clear();
-        self.hearsay.begin_call();
+        self.reception_report.begin_call();
         self.quality.begin_call(call);
         self.rtp_latch.clear();
         self.rtcp_latch.clear();
@@ -348,8 +348,8 @@ impl EndpointState {
 
     /// What the far side has reported of the stream that it is sent.
     #[must_use]
-    pub fn hearsay(&self) -> Hearsay {
-        self.hearsay.read(self.rtcp_packets_reports.load_halves().1)
+    pub fn reception_report(&self) -> ReceptionReport {
+        self.reception_report.read(self.rtcp_packets_reports.load_halves().1)
     }
 
     /// Interarrival jitter in nanoseconds, by RFC 3550 appendix A.8.

@@ -42,7 +42,7 @@ fn listener(ssrc: u32, lost: u32, [last, delay]: [u32; 2]) -> Vec<u8> {
 }
 
 fn round_trip(tables: &MemoryTables) -> Option<u32> {
-    tables.state(FAR).expect("the scene has it").hearsay().round_trip
+    tables.state(FAR).expect("the scene has it").reception_report().round_trip
 }
 
 /// Both sides have sent, and the carrier a sender report at 10 s.
@@ -75,7 +75,7 @@ fn what_answers_nothing_tells_no_round_trip() {
         crosses(&tables, &OF_PBX, 1, listener(9, 0, since), 12 * SECOND);
         assert_eq!(round_trip(&tables), None, "{since:?}");
     }
-    assert_eq!(tables.state(FAR).expect("it is there").hearsay().reports, 3);
+    assert_eq!(tables.state(FAR).expect("it is there").reception_report().reports, 3);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_is_lost_of_one_source_is_added_to_that_of_the_next() {
     let tables = reported();
     let lost = |ssrc, lost| {
         crosses(&tables, &OF_PBX, 1, listener(ssrc, lost, [0, 0]), 12 * SECOND);
-        tables.state(FAR).expect("it is there").hearsay().lost
+        tables.state(FAR).expect("it is there").reception_report().lost
     };
     assert_eq!((lost(9, 4), lost(9, 7)), (7 - 3, 7));
     crosses(&tables, &OF_CARRIER, 0, rtp(500, 160, 10, 160), 12 * SECOND);
@@ -95,6 +95,6 @@ fn another_call_begins_without_reports() {
     let tables = reported();
     crosses(&tables, &OF_PBX, 1, listener(9, 7, [ITS_TIME, 2 << 16]), 13 * SECOND);
     let state = tables.state(FAR).expect("it is there");
-    assert_eq!(state.hearsay().reports, 1);
-    assert_eq!(state.adopted(state.owner(), 8).hearsay(), crate::abi::Hearsay::default());
+    assert_eq!(state.reception_report().reports, 1);
+    assert_eq!(state.adopted(state.owner(), 8).reception_report(), crate::abi::ReceptionReport::default());
 }

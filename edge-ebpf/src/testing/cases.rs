@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use super::packet::{Packet, UdpChecksum, rtcp, rtp};
 use super::scene::{CARRIER, LOCAL_A, LOCAL_B, NEAR, PBX, Scene, station};
-use crate::abi::{EndpointState, Hearsay, NextHop};
+use crate::abi::{EndpointState, NextHop, ReceptionReport};
 use crate::verdict::DropReason::{self, *};
 use crate::verdict::PassReason::{self, *};
 use crate::verdict::{Egress, RelayPath, Verdict};
@@ -59,7 +59,7 @@ pub struct Tally {
     /// The reason that was counted, and how often.
     pub drop: Option<(DropReason, u32)>,
     /// What its far side has reported, but for the round trip, which is of no certain length.
-    pub hearsay: Hearsay,
+    pub reception_report: ReceptionReport,
 }
 
 impl From<&EndpointState> for Tally {
@@ -71,7 +71,7 @@ impl From<&EndpointState> for Tally {
             lost: state.quality().lost,
             let_pass: (state.foreign_types(), state.excess()),
             drop: drops.find(|(_, packets)| *packets > 0),
-            hearsay: Hearsay { round_trip: None, ..state.hearsay() },
+            reception_report: ReceptionReport { round_trip: None, ..state.reception_report() },
         }
     }
 }

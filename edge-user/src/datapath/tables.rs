@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use edge_core::media::{MediaReport, Offender, Rated, Reported, RtpQuality};
 use edge_ebpf::abi::{
     ABI_VERSION, DIGITS, DigitSlot, DigitTold, ENDPOINTS, Endpoint, EndpointSlot, EndpointState,
-    FLAG_RTCP_APART, FLAG_RTCP_SECOND, Hearsay, META, MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX,
-    NextHopSlot, PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, RtcpPlace, RtcpPlaces, STATES,
-    STEADY, SteadySlot,
+    FLAG_RTCP_APART, FLAG_RTCP_SECOND, META, MediaAddress, Meta, NEXT_HOPS, NEXT_HOPS_MAX, NextHopSlot,
+    PROFILES, PROFILES_MAX, ProfileSlot, Quality, RTCP_PLACES, ReceptionReport, RtcpPlace, RtcpPlaces,
+    STATES, STEADY, SteadySlot,
 };
 use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
@@ -261,7 +261,8 @@ fn rtp_quality(state: &EndpointState) -> RtpQuality {
 
 /// What the far side has reported.
 fn reported(state: &EndpointState, sent_rate: u32) -> Reported {
-    let Hearsay { reports, lost, fraction_lost, jitter_ticks, round_trip, rated } = state.hearsay();
+    let ReceptionReport { reports, lost, fraction_lost, jitter_ticks, round_trip, rated } =
+        state.reception_report();
     let [mos_listening, mos_conversational] = rated.mos;
     let (ticks, rate) = (u64::from(jitter_ticks) * 1_000_000, u64::from(sent_rate));
     Reported {

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Case, Tally, from_carrier, relay, relays};
-use crate::abi::{FLAG_ENCRYPTED, FLAG_RTCP_MUX, Hearsay, Rated};
+use crate::abi::{FLAG_ENCRYPTED, FLAG_RTCP_MUX, Rated, ReceptionReport};
 use crate::testing::packet::Packet;
 use crate::testing::scene::{CARRIER, FAR, LOCAL_A, LOCAL_B, PBX, Scene, station};
 use crate::verdict::Egress;
@@ -15,7 +15,7 @@ const SENT: u32 = 9;
 
 /// A receiver report with this block, and what it says.
 const BLOCK: [u32; 6] = [SENT, 0x1400_0003, 100, 6, 0, 0];
-const SAID: Hearsay = Hearsay {
+const SAID: ReceptionReport = ReceptionReport {
     reports: 1,
     lost: 3,
     fraction_lost: 0x14,
@@ -56,11 +56,11 @@ fn ratings(about: u32) -> Vec<u8> {
 }
 
 /// RTCP of the PBX crosses to the carrier, when the carrier has sent; the PBX has reported so.
-fn reports(name: &'static str, payload: Vec<u8>, hearsay: Hearsay) -> Case {
-    of(Scene::call(), name, payload, hearsay)
+fn reports(name: &'static str, payload: Vec<u8>, reception_report: ReceptionReport) -> Case {
+    of(Scene::call(), name, payload, reception_report)
 }
 
-fn of(scene: Scene, name: &'static str, payload: Vec<u8>, hearsay: Hearsay) -> Case {
+fn of(scene: Scene, name: &'static str, payload: Vec<u8>, reception_report: ReceptionReport) -> Case {
     let next = |(address, port): ([u8; 4], u16)| (address, port + 1);
     let sent = Packet::udp(next(PBX), next(LOCAL_B), payload);
     let leaves = sent.clone().with(|packet| {
@@ -75,7 +75,7 @@ fn of(scene: Scene, name: &'static str, payload: Vec<u8>, hearsay: Hearsay) -> C
         before: vec![(from_carrier().build(), relay(Payload::Rtp, Egress::Device(1)))],
         verdict: relay(Payload::Rtcp, Egress::SameDevice),
         endpoint: FAR,
-        tally: Tally { rtcp, hearsay, ..Tally::default() },
+        tally: Tally { rtcp, reception_report, ..Tally::default() },
         leaves: leaves.build(),
         ..relays(name, &sent)
     }
@@ -91,20 +91,29 @@ fn said() -> Vec<Case> {
     let muxed = reports("reports_on_the_port_of_rtp", listener(&[BLOCK]), SAID);
     vec![
         reports("a_listener_reports", listener(&[BLOCK]), SAID),
-        reports("a_sender_reports_in_a_compound", compound, Hearsay { rated: RATED, ..SAID }),
+        reports("a_sender_reports_in_a_compound", compound, ReceptionReport { rated: RATED, ..SAID }),
         reports("the_first_of_several_blocks_about_the_stream", listener(&several), SAID),
         reports("a_second_packet_reports", [cname, listener(&[BLOCK])].concat(), SAID),
         reports(
             "less_than_nothing_was_lost",
             listener(&negative),
-            Hearsay { lost: -2, fraction_lost: 0, ..SAID },
+            ReceptionReport { lost: -2, fraction_lost: 0, ..SAID },
         ),
-        reports("ratings_of_reduced_size", ratings(SENT), Hearsay { rated: RATED, ..Hearsay::default() }),
+        reports(
+            "ratings_of_reduced_size",
+            ratings(SENT),
+            ReceptionReport { rated: RATED, ..ReceptionReport::default() },
+        ),
         Case { scene: muxed.scene.clone().near(|endpoint| endpoint.flags |= FLAG_RTCP_MUX), ..to_mux(muxed) },
         // The source's own number means nothing to a leg that knows one stream of ours.
         Case {
             leaves: of(steady.clone(), "", listener(&[BLOCK]), SAID).leaves,
-            ..of(steady, "a_steady_leg_does_not_know_the_source", listener(&[BLOCK]), Hearsay::default())
+            ..of(
+                steady,
+                "a_steady_leg_does_not_know_the_source",
+                listener(&[BLOCK]),
+                ReceptionReport::default(),
+            )
         },
     ]
 }
@@ -122,7 +131,7 @@ fn to_mux(case: Case) -> Case {
 
 fn not_said() -> Vec<Case> {
     let encrypted = Scene::call().far(|endpoint| endpoint.flags |= FLAG_ENCRYPTED);
-    let none = Hearsay::default();
+    let none = ReceptionReport::default();
     let before_any = reports("a_report_before_any_packet", listener(&[BLOCK]), none);
     vec![
         reports("a_report_on_another_source", listener(&[[8; 6]]), none),
@@ -134,7 +143,7 @@ fn not_said() -> Vec<Case> {
 
 /// Lengths that lie. What is well-formed of the first packet crosses, as ever.
 fn broken() -> Vec<Case> {
-    let none = Hearsay::default();
+    let none = ReceptionReport::default();
     let more_than_there_are = rtcp(201, 31, &[&[66][..], &BLOCK].concat());
     let half_a_block = rtcp(201, 1, &[&[66][..], &BLOCK[..4]].concat());
     let beyond = {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::profiles::{EVENT, of_type, profile};
 use super::{Case, Tally, from_carrier, ipv6, relay, relays, towards_pbx};
-use crate::abi::{Handling, Hearsay};
+use crate::abi::{Handling, ReceptionReport};
 use crate::testing::packet::{Packet, UdpChecksum, rtp};
 use crate::testing::scene::Family::{V4, V6};
 use crate::testing::scene::{CARRIER, FAR, LOCAL_A, LOCAL_B, PBX, Scene, station};
@@ -228,7 +228,13 @@ fn from() -> Vec<Case> {
     // Of the stream it is told, whichever source it is about.
     let told = |case: Case| Case {
         tally: Tally {
-            hearsay: Hearsay { reports: 1, lost: 3, fraction_lost: 5, jitter_ticks: 6, ..Hearsay::default() },
+            reception_report: ReceptionReport {
+                reports: 1,
+                lost: 3,
+                fraction_lost: 5,
+                jitter_ticks: 6,
+                ..ReceptionReport::default()
+            },
             ..case.tally
         },
         ..case

@@ -1,7 +1,7 @@
 //! What the far side of one endpoint has reported by RTCP of the stream that it is sent (RFC 3550 section 6.4.1, RFC 3611 section
 //! 4.7), and how far away it is: a part of its [`EndpointState`](super::EndpointState).
 //!
-//! This is hearsay, and kept apart from what is counted here: whoever sends RTCP may say anything. It has no bearing on any packet.
+//! It is kept apart from what is counted here: whoever sends RTCP may say anything. It has no bearing on any packet.
 //!
 //! RTCP of one far side comes on one CPU at a time, so each word has one writer: `sent` the RTCP of the other leg, all others that
 //! of this one.
@@ -15,14 +15,14 @@ const LOST: u32 = 0x00ff_ffff;
 const ROUND_TRIP: u32 = 0x00ff_ffff;
 /// A round trip may come out so much below nothing, because two clocks measure it: 1/16 s.
 const SKEW_MAX: u32 = 1 << 12;
-/// "Not known", of each figure of a VoIP metrics block.
+/// The best R factor; what is above it says that none is known.
 const RATING_MAX: u8 = 120;
 
 /// What was reported, in four words.
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_arch = "bpf"), derive(zerocopy::FromBytes, zerocopy::IntoBytes))]
 #[repr(C)]
-pub(super) struct HearsayWords {
+pub(super) struct ReceptionReportWords {
     /// The source that the last report is about, and what was lost of those before it.
     about: Word,
     /// What was lost of that source, and its jitter.
@@ -35,7 +35,7 @@ pub(super) struct HearsayWords {
 
 /// What the far side has reported last of the stream that it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Hearsay {
+pub struct ReceptionReport {
     /// How many reports there were.
     pub reports: u32,
     /// Packets lost, over all sources of the call; less than nothing where packets came twice.
@@ -102,7 +102,7 @@ const fn rtcp_time(ns: u64) -> u32 {
 }
 
 /// Writing: the kernel's side.
-impl HearsayWords {
+impl ReceptionReportWords {
     /// Clears what another call left.
     #[inline(always)]
     pub(super) fn begin_call(&self) {
@@ -163,13 +163,13 @@ impl HearsayWords {
 }
 
 /// Reading.
-impl HearsayWords {
+impl ReceptionReportWords {
     /// What was reported, of which there were so many.
-    pub(super) fn read(&self, reports: u32) -> Hearsay {
+    pub(super) fn read(&self, reports: u32) -> ReceptionReport {
         let ((_, before), (lost, jitter_ticks)) = (self.about.load_halves(), self.lost_jitter.load_halves());
         let (round_trip, rated) = self.round_trip_rated.load_halves();
         let [fraction_lost, ..] = round_trip.to_be_bytes();
-        Hearsay {
+        ReceptionReport {
             reports,
             lost: before.wrapping_add(lost).cast_signed(),
             fraction_lost,
