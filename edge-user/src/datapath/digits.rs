@@ -1,7 +1,7 @@
 //! Digits: what the datapath has heard and sent of them, and what it is asked to send.
 //!
 //! Whoever relays tells of each digit once, over a buffer that is bounded: the kernel by a ring buffer that outlives this process,
-//! the userspace relay by a queue. [`DigitEars`] are the one reader of it.
+//! the userspace relay by a queue. A [`DigitReader`] is the one who reads it.
 
 use std::io;
 use std::time::Duration;
@@ -24,41 +24,41 @@ const SILENCE_NS: u64 = 1_000_000_000;
 
 /// Where the userspace relay tells.
 #[derive(Debug)]
-pub(super) struct Tongue {
+pub(super) struct DigitQueue {
     queue: Sender<DigitTold>,
-    ears: Receiver<DigitTold>,
+    unread: Receiver<DigitTold>,
 }
 
-impl Default for Tongue {
+impl Default for DigitQueue {
     fn default() -> Self {
-        let (queue, ears) = bounded(UNREAD_MAX);
-        Self { queue, ears }
+        let (queue, unread) = bounded(UNREAD_MAX);
+        Self { queue, unread }
     }
 }
 
-impl Tongue {
+impl DigitQueue {
     pub(super) fn tell(&self, told: &DigitTold) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(*told) {
             tracing::warn!("a digit is lost: ten thousand are unread");
         }
     }
 
-    pub(super) fn ears(&self) -> DigitEars {
-        DigitEars(Source::Queue(self.ears.clone()))
+    pub(super) fn reader(&self) -> DigitReader {
+        DigitReader(Source::Queue(self.unread.clone()))
     }
 }
 
 /// The reader of what is told.
-pub struct DigitEars(Source);
+pub struct DigitReader(Source);
 
 enum Source {
     Ring(RingBuf<MapData>),
     Queue(Receiver<DigitTold>),
 }
 
-impl std::fmt::Debug for DigitEars {
+impl std::fmt::Debug for DigitReader {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("DigitEars").finish_non_exhaustive()
+        formatter.debug_struct("DigitReader").finish_non_exhaustive()
     }
 }
 
@@ -80,7 +80,7 @@ impl DigitNews {
     }
 }
 
-impl DigitEars {
+impl DigitReader {
     /// The ring of the kernel.
     pub(super) fn of_kernel(pins: &Pins) -> Result<Self, DatapathError> {
         let map = Map::RingBuf(pins.open_map(DIGITS_TOLD)?);

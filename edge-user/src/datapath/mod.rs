@@ -41,7 +41,7 @@ use edge_core::policy::Realm;
 
 pub use closed::ClosedPorts;
 pub use counters::{Counter, CounterKind, read_counters};
-pub use digits::{DigitEars, DigitNews, Heard};
+pub use digits::{DigitNews, DigitReader, Heard};
 pub use error::{DatapathError, InstallError, VlanProblem};
 pub use latency::{AddedLatency, read_latencies};
 pub use program::{AttachMode, Attached, MediaHost, OBJECT};
@@ -232,10 +232,10 @@ impl Datapath {
     ///
     /// # Errors
     /// [`DatapathError`] when the kernel does not give it.
-    pub fn digit_ears(&self) -> Result<DigitEars, DatapathError> {
+    pub fn digit_reader(&self) -> Result<DigitReader, DatapathError> {
         match &self.host {
-            Host::Kernel { pins, .. } => DigitEars::of_kernel(pins),
-            Host::Process(_) => Ok(self.tables.tongue().ears()),
+            Host::Kernel { pins, .. } => DigitReader::of_kernel(pins),
+            Host::Process(_) => Ok(self.tables.digit_queue().reader()),
         }
     }
 

@@ -15,7 +15,7 @@ use edge_ebpf::tables::Tables;
 use edge_ebpf::verdict::DropReason;
 use edge_ebpf::wire::Stream;
 
-use super::digits::Tongue;
+use super::digits::DigitQueue;
 use super::layout::{Layout, address};
 use super::pins::Pins;
 use super::relay::{Doors, TableFiles};
@@ -39,7 +39,7 @@ pub(super) struct SharedTables {
     doors: Option<Doors>,
     pub(super) closed_ports: ClosedPorts,
     /// Where the userspace relay tells of digits.
-    tongue: Tongue,
+    digit_queue: DigitQueue,
 }
 
 /// Where the tables are.
@@ -68,7 +68,7 @@ impl SharedTables {
             flows: AtomicU32::new(0),
             doors: home.doors(),
             closed_ports: ClosedPorts::Drop,
-            tongue: Tongue::default(),
+            digit_queue: DigitQueue::default(),
         };
         tables.meta[0].abi_version.store(u64::from(ABI_VERSION));
         Ok(tables)
@@ -161,8 +161,8 @@ impl SharedTables {
     }
 
     /// Where the userspace relay tells of digits.
-    pub(super) const fn tongue(&self) -> &Tongue {
-        &self.tongue
+    pub(super) const fn digit_queue(&self) -> &DigitQueue {
+        &self.digit_queue
     }
 
     /// Digits of the endpoint at an index of [`Layout::endpoint`].
@@ -349,6 +349,6 @@ impl Tables for SharedTables {
     }
 
     fn tell(&self, told: &DigitTold) {
-        self.tongue.tell(told);
+        self.digit_queue.tell(told);
     }
 }

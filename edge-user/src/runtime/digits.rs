@@ -12,13 +12,13 @@ use crossbeam::channel::Sender;
 
 use super::listener::Reception;
 use super::shard::Notice;
-use crate::datapath::{DigitEars, DigitNews};
+use crate::datapath::{DigitNews, DigitReader};
 
 /// How soon the thread sees that it is to end.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 pub(super) fn start(
-    mut ears: DigitEars,
+    mut reader: DigitReader,
     shards: Vec<Sender<Notice>>,
     reception: Arc<Reception>,
 ) -> std::io::Result<JoinHandle<()>> {
@@ -31,7 +31,7 @@ pub(super) fn start(
     };
     std::thread::Builder::new().name("digits".to_owned()).spawn(move || {
         while !reception.stopping.load(Ordering::Relaxed) {
-            if let Err(error) = ears.listen(PATIENCE, &tell) {
+            if let Err(error) = reader.listen(PATIENCE, &tell) {
                 tracing::error!(%error, "digits cannot be heard any more");
                 return;
             }

@@ -134,9 +134,9 @@ impl Process {
         process.start_shards(heritage, epoch, (&sockets, streams, tones), &drained_sender)?;
         process.workers.push(tones::start(waiting, &process.policy)?);
         process.start_streams(connections, outgoing)?;
-        let ears = process.datapath.digit_ears()?;
-        let ears = digits::start(ears, process.shards.clone(), Arc::clone(&process.reception))?;
-        process.workers.push(ears);
+        let reader = process.datapath.digit_reader()?;
+        let digits = digits::start(reader, process.shards.clone(), Arc::clone(&process.reception))?;
+        process.workers.push(digits);
         process.start_receivers(&sockets)?;
         Ok(process)
     }

@@ -51,7 +51,7 @@ fn every_case_is_decided_as_everywhere() {
         assert_eq!(leaves, case.leaves, "{}", case.name);
         let mut told = Vec::new();
         let mut hear = |news: super::super::DigitNews| told.push(news.event_and_ticks());
-        tables.tongue().ears().listen(Duration::ZERO, &mut hear).expect("a queue");
+        tables.digit_queue().reader().listen(Duration::ZERO, &mut hear).expect("a queue");
         assert_eq!(told, case.told, "{}", case.name);
         let Case { endpoint, tally, .. } = case;
         assert_eq!(tables.state(endpoint).map(Tally::from), Some(tally), "{}", case.name);
