@@ -43,7 +43,7 @@ pub(super) async fn metrics(State(control): State<Control>) -> Response {
     text.process(&node.status());
     let policy = control.policy();
     text.trunks(&policy, node.since_epoch());
-    text.sound(&policy, &node.sound);
+    text.quality(&policy, &node.quality);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text.0).into_response()
 }
 

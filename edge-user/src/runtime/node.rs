@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::datapath::{AddedLatency, Attached, Counter, DatapathError, read_counters, read_latencies};
 
 use super::clock;
-use super::sound::Sound;
+use super::quality::Quality;
 use super::status::Status;
 
 /// One running edge.
@@ -28,7 +28,7 @@ pub struct Node {
     /// Its shards.
     pub shards: usize,
     /// How the calls of its trunks have sounded.
-    pub sound: Sound,
+    pub quality: Quality,
     pin_dir: PathBuf,
     run_dir: PathBuf,
     draining: AtomicBool,
@@ -45,7 +45,7 @@ impl Node {
             started: clock::today(),
             devices: devices.to_vec(),
             shards: config.shards,
-            sound: Sound::default(),
+            quality: Quality::default(),
             pin_dir: config.xdp.pin_dir.clone(),
             run_dir: config.node.run_dir.clone(),
             draining: AtomicBool::new(false),

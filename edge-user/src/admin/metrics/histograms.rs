@@ -5,7 +5,7 @@ use edge_ebpf::stats::bucket_end_ns;
 
 use super::Text;
 use crate::datapath::AddedLatency;
-use crate::runtime::{Observed, Sound, TrunkSound, Way};
+use crate::runtime::{Observed, Quality, TrunkQuality, Way};
 
 /// Added latencies are told by powers of two, from 128 ns to a second: quarters of them would be a hundred series a device.
 const LATENCY_POWERS: std::ops::RangeInclusive<u32> = 7..=30;
@@ -50,11 +50,11 @@ impl Text {
     }
 
     /// How the calls of the trunks have sounded that are over.
-    pub(super) fn sound(&mut self, policy: &Policy, sound: &Sound) {
-        let heard: Vec<(&str, TrunkSound)> = policy
+    pub(super) fn quality(&mut self, policy: &Policy, quality: &Quality) {
+        let heard: Vec<(&str, TrunkQuality)> = policy
             .trunks
             .iter()
-            .filter_map(|trunk| Some((trunk.name.as_str(), sound.of(&trunk.name)?)))
+            .filter_map(|trunk| Some((trunk.name.as_str(), quality.of(&trunk.name)?)))
             .collect();
         for (name, help, parts, which) in OF_WAYS {
             self.family(name, "histogram", help);

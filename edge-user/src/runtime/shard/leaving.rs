@@ -84,7 +84,7 @@ impl Running {
         for entry in std::mem::take(&mut self.leaving.entries) {
             match entry {
                 Entry::Record(record) => {
-                    self.host.node.sound.observe(&record);
+                    self.host.node.quality.observe(&record);
                     self.keep(Entry::Record(record));
                 }
                 Entry::Then(Note::Forget { call }) => self.forget(call),

@@ -75,7 +75,7 @@ impl Way {
 
 /// How the calls of one trunk have sounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrunkSound {
+pub struct TrunkQuality {
     /// What came from it.
     pub received: Way,
     /// What was sent to it, by its own account.
@@ -86,7 +86,7 @@ pub struct TrunkSound {
     pub round_trip_us: Observed,
 }
 
-impl TrunkSound {
+impl TrunkQuality {
     const fn new() -> Self {
         Self {
             received: Way::new(),
@@ -99,11 +99,11 @@ impl TrunkSound {
 
 /// How the calls of all trunks have sounded.
 #[derive(Debug, Default)]
-pub struct Sound {
-    trunks: Mutex<BTreeMap<String, TrunkSound>>,
+pub struct Quality {
+    trunks: Mutex<BTreeMap<String, TrunkQuality>>,
 }
 
-impl Sound {
+impl Quality {
     /// Counts a call that is over.
     pub(super) fn observe(&self, record: &CallRecord) {
         let mut trunks = self.trunks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,35 +115,35 @@ impl Sound {
                 if trunks.len() >= TRUNKS_MAX {
                     continue;
                 }
-                trunks.insert(side.trunk.clone(), TrunkSound::new());
+                trunks.insert(side.trunk.clone(), TrunkQuality::new());
             }
-            if let Some(sound) = trunks.get_mut(&side.trunk) {
-                count(sound, side, other);
+            if let Some(quality) = trunks.get_mut(&side.trunk) {
+                count(quality, side, other);
             }
         }
     }
 
     /// How the calls of a trunk have sounded; `None` before its first one with media.
     #[must_use]
-    pub fn of(&self, trunk: &str) -> Option<TrunkSound> {
+    pub fn of(&self, trunk: &str) -> Option<TrunkQuality> {
         self.trunks.lock().unwrap_or_else(PoisonError::into_inner).get(trunk).copied()
     }
 }
 
-fn count(sound: &mut TrunkSound, side: &LegRecord, other: Option<&LegRecord>) {
+fn count(quality: &mut TrunkQuality, side: &LegRecord, other: Option<&LegRecord>) {
     let (rtp, reported) = (&side.media.rtp, &side.media.reported);
-    for (sum, more) in sound.spacing.iter_mut().zip(rtp.spacing) {
+    for (sum, more) in quality.spacing.iter_mut().zip(rtp.spacing) {
         *sum += more;
     }
     if rtp.expected() >= PACKETS_MIN {
-        sound.received.observe(rtp.jitter_us, rtp.loss());
+        quality.received.observe(rtp.jitter_us, rtp.loss());
     }
     let sent = other.map_or(0, |other| other.media.rtp.expected());
     if reported.reports > 0 && sent >= PACKETS_MIN {
-        sound.reported.observe(reported.jitter_us, reported.lost.max(0) as f64 / sent as f64);
+        quality.reported.observe(reported.jitter_us, reported.lost.max(0) as f64 / sent as f64);
     }
     if let Some(round_trip_us) = reported.round_trip_us {
-        sound.round_trip_us.observe(round_trip_us);
+        quality.round_trip_us.observe(round_trip_us);
     }
 }
 

@@ -1,6 +1,6 @@
 use edge_core::media::{MediaReport, Reported, RtpQuality};
 
-use super::{Observed, Sound};
+use super::{Observed, Quality};
 use crate::cdr::tests::record;
 
 fn media(packets: u64, lost: u64, reported: Reported) -> MediaReport {
@@ -21,7 +21,7 @@ fn filled(observed: &Observed) -> Vec<(usize, u64)> {
 
 #[test]
 fn a_call_counts_once_for_each_of_its_trunks() {
-    let sound = Sound::default();
+    let quality = Quality::default();
     let mut call = record();
     call.a.media = media(990, 10, Reported::default());
     let reported = Reported {
@@ -34,9 +34,9 @@ fn a_call_counts_once_for_each_of_its_trunks() {
     if let Some(b) = &mut call.b {
         b.media = media(1000, 0, reported);
     }
-    sound.observe(&call);
-    sound.observe(&call);
-    let [carrier, pbx] = ["carrier", "pbx"].map(|name| sound.of(name).unwrap());
+    quality.observe(&call);
+    quality.observe(&call);
+    let [carrier, pbx] = ["carrier", "pbx"].map(|name| quality.of(name).unwrap());
     // 3 ms is up to 5, a hundredth is just that, 45 ms is up to 50, 8 % is up to 10, 150 ms is just that.
     assert_eq!(filled(&carrier.received.jitter_us), [(2, 2)]);
     assert_eq!((filled(&carrier.received.loss_ppm), carrier.received.loss_ppm.sum), (vec![(3, 2)], 20_000));
@@ -47,22 +47,22 @@ fn a_call_counts_once_for_each_of_its_trunks() {
         (vec![(6, 2)], vec![(6, 2)])
     );
     assert_eq!((filled(&pbx.round_trip_us), pbx.round_trip_us.sum), (vec![(6, 2)], 300_000));
-    assert_eq!(sound.of("another"), None);
+    assert_eq!(quality.of("another"), None);
 }
 
 #[test]
 fn what_is_too_short_to_tell_is_not_counted() {
-    let sound = Sound::default();
+    let quality = Quality::default();
     let mut call = record();
     call.a.media = media(20, 20, Reported::default());
     call.b = None;
-    sound.observe(&call);
-    let carrier = sound.of("carrier").unwrap();
+    quality.observe(&call);
+    let carrier = quality.of("carrier").unwrap();
     assert_eq!((filled(&carrier.received.loss_ppm), carrier.spacing[3]), (vec![], 20));
     call.a.media = MediaReport::default();
     call.a.trunk = "silent".to_owned();
-    sound.observe(&call);
-    assert_eq!(sound.of("silent"), None);
+    quality.observe(&call);
+    assert_eq!(quality.of("silent"), None);
 }
 
 #[test]
