@@ -7,8 +7,8 @@
 //! Invariants: a ban keeps no trunk's source out (the kernel asks for those first), and the operator cannot deny one by mistake; what strangers make us
 //! remember is bounded; a ban that a forged source could have earned keeps out no more than datagrams.
 
+mod access_list;
 mod conduct;
-mod roll;
 
 #[cfg(test)]
 mod tests;
@@ -26,11 +26,11 @@ use crate::datapath::{Attached, DatapathError, ShieldTables};
 use crate::runtime::clock;
 use crate::store::Store;
 
+pub use access_list::{AccessList, Decision, Earned, Listing};
 pub use conduct::{Offence, host};
-pub use roll::{Decision, Earned, Listing, Roll};
 
+use access_list::Full;
 use conduct::Conduct;
-use roll::Full;
 
 /// How long a host is familiar that a trunk has proven itself from: a trunk that is silent for a day comes as a stranger.
 const FAMILIAR: Duration = Duration::from_secs(86_400);
@@ -41,7 +41,7 @@ const FAMILIAR_ENOUGH: Duration = Duration::from_secs(43_200);
 /// Longest that something may be listed for; beyond it the operator says "for ever".
 pub const LISTED_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// What is not so without the roll.
+/// What is not so without the access_list.
 const LOST: &str = "nobody is denied, allowed or banned by it";
 
 /// The shield.
@@ -63,10 +63,10 @@ struct Kernel {
 #[derive(Debug)]
 struct State {
     policy: ShieldPolicy,
-    roll: Roll,
+    access_list: AccessList,
     conduct: Conduct,
-    store: Option<Store<Roll>>,
-    /// Whether the roll is other than in the file.
+    store: Option<Store<AccessList>>,
+    /// Whether the access_list is other than in the file.
     changed: bool,
     tally: Tally,
 }
@@ -129,28 +129,28 @@ impl Shield {
             return Ok(Self { stands_by: true, ..Self::without_kernel(policy) });
         };
         let store = Store::of(&node.state_dir, &node.name, "shield.json", LOST);
-        let mut roll: Roll = store.read();
-        let _ended = roll.expire(clock::today());
+        let mut access_list: AccessList = store.read();
+        let _ended = access_list.expire(clock::today());
         let kernel = Kernel { tables, devices: devices.to_vec() };
         // What an earlier run has left stays in force until here; for the moment of rewriting, all pass.
         kernel.tables.stand_down();
         kernel.tables.forget_all()?;
-        for (net, listing) in &roll.listed {
+        for (net, listing) in &access_list.listed {
             kernel.list(*net, *listing)?;
         }
-        for (host, earned) in &roll.hosts {
+        for (host, earned) in &access_list.hosts {
             kernel.stand(*host, *earned)?;
         }
         kernel.tables.follow(policy, devices)?;
         kernel.tables.configure(&policy.shield);
-        let state = State { store: Some(store), ..State::new(policy.shield, roll) };
+        let state = State { store: Some(store), ..State::new(policy.shield, access_list) };
         Ok(Self { kernel: Some(kernel), stands_by: false, state: Mutex::new(state) })
     }
 
     /// A shield that decides, where there is nothing to enforce it.
     #[must_use]
     pub fn without_kernel(policy: &Policy) -> Self {
-        let state = State::new(policy.shield, Roll::default());
+        let state = State::new(policy.shield, AccessList::default());
         Self { kernel: None, stands_by: false, state: Mutex::new(state) }
     }
 
@@ -186,7 +186,7 @@ impl Shield {
             return;
         }
         let until = clock::today() + ban_for;
-        let familiar = state.roll.of(host).familiar_until.is_some();
+        let familiar = state.access_list.of(host).familiar_until.is_some();
         let change = |earned: &mut Earned| match (offence.shows_who(), familiar) {
             (true, true) => earned.familiar_until = None,
             (true, false) => earned.banned_until = Some(until),
@@ -205,7 +205,7 @@ impl Shield {
         let host = host(address);
         let now = clock::today();
         let state = &mut *self.state();
-        if state.roll.of(host).familiar_until.is_some_and(|until| until > now + FAMILIAR_ENOUGH) {
+        if state.access_list.of(host).familiar_until.is_some_and(|until| until > now + FAMILIAR_ENOUGH) {
             return;
         }
         state.tally.promotions += 1;
@@ -237,7 +237,7 @@ impl Shield {
         let listing =
             Listing { decision, until: lasting.map(|lasting| clock::today() + lasting.min(LISTED_LONGEST)) };
         let state = &mut *self.state();
-        state.roll.list(net, listing)?;
+        state.access_list.list(net, listing)?;
         if let Some(kernel) = &self.kernel {
             kernel.list(net, listing)?;
         }
@@ -252,13 +252,14 @@ impl Shield {
     pub fn forget(&self, net: IpNet) -> Result<bool, ListError> {
         let net = net.trunc();
         let state = &mut *self.state();
-        let listed = state.roll.listed.remove(&net).is_some();
-        let hosts: Vec<IpAddr> = state.roll.hosts.keys().copied().filter(|host| net.contains(host)).collect();
+        let listed = state.access_list.listed.remove(&net).is_some();
+        let hosts: Vec<IpAddr> =
+            state.access_list.hosts.keys().copied().filter(|host| net.contains(host)).collect();
         // A single address of IPv6 stands for its host.
         let hosts = if net.prefix_len() == net.max_prefix_len() { vec![host(net.addr())] } else { hosts };
         let mut forgiven = false;
         for host in hosts {
-            forgiven |= state.roll.of(host) != Earned::default();
+            forgiven |= state.access_list.of(host) != Earned::default();
             self.earn(state, host, |earned| *earned = Earned::default());
         }
         if let Some(kernel) = &self.kernel {
@@ -271,10 +272,10 @@ impl Shield {
 
     /// What is decided, with what the operator wants.
     #[must_use]
-    pub fn show(&self) -> (ShieldPolicy, Roll) {
+    pub fn show(&self) -> (ShieldPolicy, AccessList) {
         let state = self.state();
         let mode = if self.stands_by { ShieldMode::Off } else { state.policy.mode };
-        (ShieldPolicy { mode, ..state.policy }, state.roll.clone())
+        (ShieldPolicy { mode, ..state.policy }, state.access_list.clone())
     }
 
     /// What was done since the start.
@@ -286,10 +287,11 @@ impl Shield {
     /// What is due each second: what has ended ends, and what has changed is kept.
     pub fn tick(&self) {
         let state = &mut *self.state();
-        let ended = state.roll.expire(clock::today());
+        let ended = state.access_list.expire(clock::today());
         if let Some(kernel) = &self.kernel {
             let unlisted = ended.listed.iter().try_for_each(|net| kernel.tables.unlist(*net));
-            let stood = ended.hosts.iter().try_for_each(|host| kernel.stand(*host, state.roll.of(*host)));
+            let stood =
+                ended.hosts.iter().try_for_each(|host| kernel.stand(*host, state.access_list.of(*host)));
             if let Err(error) = unlisted.and(stood) {
                 tracing::warn!("the kernel keeps what has ended, and ignores it: {error}");
             }
@@ -301,11 +303,11 @@ impl Shield {
     }
 
     fn earn(&self, state: &mut State, host: IpAddr, change: impl FnOnce(&mut Earned)) {
-        let forgotten = state.roll.earn(host, change);
+        let forgotten = state.access_list.earn(host, change);
         state.changed = true;
         let Some(kernel) = &self.kernel else { return };
         for host in forgotten.into_iter().chain([host]) {
-            if let Err(error) = kernel.stand(host, state.roll.of(host)) {
+            if let Err(error) = kernel.stand(host, state.access_list.of(host)) {
                 tracing::warn!(%host, "the shield was not told: {error}");
             }
         }
@@ -317,17 +319,17 @@ impl Shield {
 }
 
 impl State {
-    fn new(policy: ShieldPolicy, roll: Roll) -> Self {
+    fn new(policy: ShieldPolicy, access_list: AccessList) -> Self {
         let (conduct, tally) = (Conduct::default(), Tally::default());
-        Self { policy, roll, conduct, store: None, changed: false, tally }
+        Self { policy, access_list, conduct, store: None, changed: false, tally }
     }
 
-    /// Writes the roll down when it has changed. One that cannot be written is tried again when it next changes.
+    /// Writes the access_list down when it has changed. One that cannot be written is tried again when it next changes.
     fn keep(&mut self) -> std::io::Result<()> {
         if !std::mem::take(&mut self.changed) {
             return Ok(());
         }
-        self.store.as_ref().map_or(Ok(()), |store| store.write(&self.roll))
+        self.store.as_ref().map_or(Ok(()), |store| store.write(&self.access_list))
     }
 }
 

@@ -102,8 +102,8 @@ fn what_is_forgotten_is_neither_listed_nor_banned() {
     shield.list(net, Decision::Deny, Some(Duration::from_secs(60)), &policy).unwrap();
     offend(&shield, Offence::Handshake, 20);
     assert!(shield.forget(net).unwrap());
-    let (_, roll) = shield.show();
-    assert!(roll.listed.is_empty() && roll.hosts.is_empty(), "{roll:?}");
+    let (_, access_list) = shield.show();
+    assert!(access_list.listed.is_empty() && access_list.hosts.is_empty(), "{access_list:?}");
     assert!(!shield.forget(net).unwrap(), "there was nothing left");
 }
 
@@ -111,13 +111,15 @@ fn what_is_forgotten_is_neither_listed_nor_banned() {
 fn a_roll_outlives_the_process_and_a_broken_one_is_put_aside() {
     let directory = std::env::temp_dir().join(format!("edge-shield-{}", std::process::id()));
     let store = Store::of(&directory, "edge-1", "shield.json", LOST);
-    assert_eq!(store.read(), Roll::default());
-    let mut roll = Roll::default();
-    roll.list("203.0.113.0/24".parse().unwrap(), Listing { decision: Decision::Deny, until: None }).unwrap();
-    store.write(&roll).unwrap();
-    assert_eq!(store.read(), roll);
+    assert_eq!(store.read(), AccessList::default());
+    let mut access_list = AccessList::default();
+    access_list
+        .list("203.0.113.0/24".parse().unwrap(), Listing { decision: Decision::Deny, until: None })
+        .unwrap();
+    store.write(&access_list).unwrap();
+    assert_eq!(store.read(), access_list);
     std::fs::write(directory.join("edge-1/shield.json"), "{").unwrap();
-    assert_eq!(store.read(), Roll::default());
+    assert_eq!(store.read(), AccessList::default());
     assert!(directory.join("edge-1/shield.json.unread").exists());
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -66,7 +66,7 @@ impl Earned {
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Roll {
+pub struct AccessList {
     /// By the operator.
     pub listed: BTreeMap<IpNet, Listing>,
     /// By what they did.
@@ -85,7 +85,7 @@ pub(super) struct Ended {
     pub(super) hosts: Vec<IpAddr>,
 }
 
-impl Roll {
+impl AccessList {
     /// The operator's word on a prefix.
     ///
     /// # Errors
