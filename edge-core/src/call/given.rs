@@ -53,8 +53,8 @@ impl Given {
 impl Call {
     /// Gives a side away; [`Call::given_away`] follows.
     pub(crate) fn give(&mut self, side: Side) -> Box<Given> {
-        let husk = self.leg(side).husk();
-        let leg = std::mem::replace(self.leg_mut(side), husk);
+        let placeholder = self.leg(side).placeholder();
+        let leg = std::mem::replace(self.leg_mut(side), placeholder);
         let call_max = self.policy.timers.call_max;
         let since = self.phase_over_at.and_then(|over_at| over_at.checked_sub(call_max));
         let steady = self.streams.steady(side);

@@ -3,7 +3,7 @@
 //! A joining call is a call of its own, with its own media and record. It opens, then takes over each side that another
 //! call has, at once and for good: that call ends, and hangs up who is left in it. Then the edge itself begins exchanges,
 //! with nobody behind them ([`TransactionId::NONE`]): what one side says of its media is offered to the other, until both
-//! know of each other. Until then the places of sides that are not there yet are kept by husks, which are told nothing.
+//! know of each other. Until then the places of sides that are not there yet are kept by placeholders, which are told nothing.
 //!
 //! Invariants: nothing of the calls that are joined changes before the side that is new has answered; a side is taken only
 //! from a call that is answered and quiet; [`JOIN_TRIES_MAX`] bounds how often that, and an offer that met another one,

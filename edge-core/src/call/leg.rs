@@ -89,7 +89,7 @@ impl Leg {
     }
 
     /// What is left of a leg whose dialog has gone to another call.
-    pub(super) fn husk(&self) -> Self {
+    pub(super) fn placeholder(&self) -> Self {
         Self {
             attempts: Attempts::default(),
             trunk: Arc::clone(&self.trunk),
