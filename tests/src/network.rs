@@ -33,7 +33,7 @@ const PROTOCOL_UDP: u8 = 17;
 
 /// How bad it is; parts are of a million.
 #[derive(Debug, Clone, Copy)]
-pub struct Weather {
+pub struct Impairment {
     /// Frames that are lost by themselves.
     pub lost: u32,
     /// Frames that a burst of losses begins with.
@@ -57,13 +57,13 @@ pub struct BadNetwork {
 
 impl BadNetwork {
     /// Between `side` and edge, in both directions, from now on.
-    pub fn begin(lab: &Lab, side: Side, weather: Weather) -> Result<Self> {
+    pub fn begin(lab: &Lab, side: Side, impairment: Impairment) -> Result<Self> {
         let between = lab.interpose(side)?;
         let [near, far] = [open(&between, NEAR)?, open(&between, FAR)?];
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let carry = move || {
-            let mut ways = [Way::new(&near, &far, weather, 1), Way::new(&far, &near, weather, 2)];
+            let mut ways = [Way::new(&near, &far, impairment, 1), Way::new(&far, &near, impairment, 2)];
             while !stopped.load(Ordering::Relaxed) {
                 wait(&[&near, &far])?;
                 ways.iter_mut().try_for_each(Way::carry)?;
@@ -98,7 +98,7 @@ impl Drop for BadNetwork {
 struct Way<'a> {
     from: &'a OwnedFd,
     to: &'a OwnedFd,
-    weather: Weather,
+    impairment: Impairment,
     random: u64,
     /// Frames that the burst under way still takes.
     burst: u32,
@@ -108,8 +108,8 @@ struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    fn new(from: &'a OwnedFd, to: &'a OwnedFd, weather: Weather, seed: u64) -> Self {
-        Self { from, to, weather, random: seed, burst: 0, held: BinaryHeap::new(), count: 0 }
+    fn new(from: &'a OwnedFd, to: &'a OwnedFd, impairment: Impairment, seed: u64) -> Self {
+        Self { from, to, impairment, random: seed, burst: 0, held: BinaryHeap::new(), count: 0 }
     }
 
     fn carry(&mut self) -> Result<()> {
@@ -125,7 +125,7 @@ impl<'a> Way<'a> {
     }
 
     fn decide(&mut self, frame: Vec<u8>) {
-        let Weather { lost, bursts, burst, twice, delay } = self.weather;
+        let Impairment { lost, bursts, burst, twice, delay } = self.impairment;
         if !is_media(&frame) {
             return self.hold(Duration::ZERO, frame);
         }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, start};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, Side};
-use edge_tests::network::{BadNetwork, Weather};
+use edge_tests::network::{BadNetwork, Impairment};
 use edge_tests::witness::{Crossing, RtpSighting};
 use edge_tests::{Cdr, EdgeConfig, EdgeProcess, Sipp, Witness, scenario};
 
@@ -17,8 +17,8 @@ const SECONDS: u32 = 6;
 /// Losses with fewer packets between them are of one burst (RFC 3611, Gmin).
 const BETWEEN_MIN: u32 = 16;
 /// Packets overtake by two at most: they are 20 ms apart.
-const WEATHER: Weather =
-    Weather { lost: 20_000, bursts: 4_000, burst: 4, twice: 20_000, delay: Duration::from_millis(30) };
+const IMPAIRMENT: Impairment =
+    Impairment { lost: 20_000, bursts: 4_000, burst: 4, twice: 20_000, delay: Duration::from_millis(30) };
 
 /// What the far side counts of a stream, from nothing but what arrived there.
 #[derive(Debug, Default, PartialEq)]
@@ -74,7 +74,7 @@ impl Heard {
 #[ignore = "needs root: cargo xtask test"]
 fn what_a_record_says_of_a_bad_network_is_what_arrived_behind_it() -> Result<()> {
     Lab::drill(|lab| {
-        let network = BadNetwork::begin(lab, Side::Carrier, WEATHER)?;
+        let network = BadNetwork::begin(lab, Side::Carrier, IMPAIRMENT)?;
         let edge = EdgeProcess::start(lab, &EdgeConfig::default())?;
         let witness = Witness::start(lab)?;
         let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS).seconds(SECONDS);
