@@ -48,9 +48,9 @@ pub(super) struct Wish {
 /// Who is let in or kept out.
 #[utoipa::path(get, path = "/v1/shield", responses((status = 200, body = Shield)))]
 pub(super) async fn show(State(control): State<Control>) -> Json<Shield> {
-    let (policy, roll) = control.shield().show();
-    let listed = roll.listed.iter().map(|(net, listing)| ShieldEntry::listed(*net, *listing));
-    let earned = roll.hosts.iter().flat_map(|(host, earned)| ShieldEntry::earned(*host, *earned));
+    let (policy, access_list) = control.shield().show();
+    let listed = access_list.listed.iter().map(|(net, listing)| ShieldEntry::listed(*net, *listing));
+    let earned = access_list.hosts.iter().flat_map(|(host, earned)| ShieldEntry::earned(*host, *earned));
     let mode = match policy.mode {
         ShieldMode::Off => "off",
         ShieldMode::Shadow => "shadow",

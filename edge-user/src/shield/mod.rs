@@ -41,7 +41,7 @@ const FAMILIAR_ENOUGH: Duration = Duration::from_secs(43_200);
 /// Longest that something may be listed for; beyond it the operator says "for ever".
 pub const LISTED_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// What is not so without the access_list.
+/// What is not so without the list.
 const LOST: &str = "nobody is denied, allowed or banned by it";
 
 /// The shield.
@@ -66,7 +66,7 @@ struct State {
     access_list: AccessList,
     conduct: Conduct,
     store: Option<Store<AccessList>>,
-    /// Whether the access_list is other than in the file.
+    /// Whether the list is other than in the file.
     changed: bool,
     tally: Tally,
 }
@@ -324,7 +324,7 @@ impl State {
         Self { policy, access_list, conduct, store: None, changed: false, tally }
     }
 
-    /// Writes the access_list down when it has changed. One that cannot be written is tried again when it next changes.
+    /// Writes the list down when it has changed. One that cannot be written is tried again when it next changes.
     fn keep(&mut self) -> std::io::Result<()> {
         if !std::mem::take(&mut self.changed) {
             return Ok(());

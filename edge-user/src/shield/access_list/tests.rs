@@ -1,4 +1,4 @@
-//! The access_list, by a calendar of the test's own.
+//! The list, by a calendar of the test's own.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
