@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::sip::{Method, Request, Response};
 
 use super::authentication::prove;
+use super::body::session_body;
 use super::invite::finish;
 use super::leg::{LegState, SentAck};
 use super::{Call, Context, Owner, Side};
@@ -51,9 +52,21 @@ impl Call {
         let known = leg.acks.iter().any(|sent| sent.sequence == response.cseq);
         let ours = leg.dialog.remote_tag.as_deref() == response.to.tag();
         if !known && ours && response.cseq <= leg.inherited {
-            return self.send_ack(side, response.cseq, None, ctx);
+            let answer = self.answer_in_force(side, response);
+            return self.send_ack(side, response.cseq, answer, ctx);
         }
         self.on_repeated_success(side, response, ctx);
+    }
+
+    /// What is in force, as the answer to an offer in a 2xx that a former process has asked for: whoever makes one and hears none ends
+    /// the call. That it is one both sides tell, which are to hear what is in force.
+    fn answer_in_force(&mut self, side: Side, response: &Response) -> Option<Bytes> {
+        let offer = session_body(&response.message).unwrap_or_default()?;
+        let lines =
+            |sdp: &[u8]| sdp.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"m=")).count();
+        let both = self.legs.iter().all(|leg| leg.describe_at.is_some());
+        let session = &mut self.leg_mut(side).session;
+        (both && lines(&offer) == lines(session.agreed())).then(|| session.again())
     }
 
     /// A 2xx that came again is acknowledged again; one of another fork (RFC 3261 section 13.2.2.4) is acknowledged

@@ -33,6 +33,9 @@ impl Call {
         if self.dialog_of(&asked).accept_sequence(&asked.request).is_err() {
             return self.reply(&asked, StatusCode::SERVER_INTERNAL_ERROR, ctx);
         }
+        if asked.request.method == Method::Invite && self.hears_again(&asked, ctx) {
+            return;
+        }
         self.goes_on_with(asked.side, asked.request.cseq);
         #[expect(clippy::wildcard_enum_match_arm, reason = "the set of methods is open")]
         match &asked.request.method {

@@ -177,6 +177,15 @@ impl Exchange {
         self.unacknowledged.is_none() && !self.acknowledged
     }
 
+    /// Whether the side that sent it has heard that we work on it, and would hear nothing more of another process: its INVITE is not
+    /// sent again (RFC 3261 section 17.1.1.2). An UPDATE is.
+    pub(super) fn waits_for_ever(&self) -> bool {
+        self.is_unanswered()
+            && self.client.is_some()
+            && !self.is_update()
+            && self.server != TransactionId::NONE
+    }
+
     /// Whether it may: it waits for its answer, and what the side that sent it has offered stands.
     pub(super) fn may_cross_again(&self) -> bool {
         let offered_back = self.offer.as_ref().is_some_and(|(side, _)| *side != self.from);

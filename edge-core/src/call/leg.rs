@@ -234,6 +234,13 @@ impl LocalSession {
         &self.agreed
     }
 
+    /// The description in force, said again: under a new version where another one was said since, for whoever took that would
+    /// take an older one for nothing new.
+    pub(super) fn again(&mut self) -> Bytes {
+        let agreed = self.agreed.clone();
+        if agreed.is_empty() { agreed } else { self.describe(|origin| sdp::renewed(&agreed, origin)) }
+    }
+
     const fn origin(&self, version: u64) -> sdp::Origin {
         sdp::Origin { address: self.address, session_id: self.id, version }
     }

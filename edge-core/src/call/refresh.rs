@@ -61,7 +61,7 @@ impl Call {
             || self.refreshing.is_some()
             || self.joining.is_some()
             || self.early_change.is_some()
-            || self.unheard.is_some()
+            || matches!(&self.unheard, Some(unheard) if unheard.accepts)
     }
 
     /// When a session timer is due.
@@ -184,7 +184,7 @@ impl Call {
         let leg = &mut self.legs[side.index()];
         let (branch, sequence) = (ctx.random.branch(), leg.dialog.next_sequence());
         let request = leg.dialog.request(&method, branch, sequence).header(HeaderName::Allow, ALLOW);
-        let offer = (method == Method::Invite).then(|| leg.session.agreed().clone());
+        let offer = (method == Method::Invite).then(|| leg.session.again());
         let request = request.header(HeaderName::Supported, SUPPORTED_UNRELIABLY);
         let request = finish(leg.timer.propose(request), offer);
         let is_invite = method == Method::Invite;

@@ -184,7 +184,7 @@ impl Call {
         }
     }
 
-    /// Sends the 2xx of the former process again, which its ACK may have missed.
+    /// Says what the former process has said, which its ACK may have missed, or would have had to say.
     fn say_again(
         &mut self,
         side: Side,
@@ -195,9 +195,10 @@ impl Call {
     ) {
         let path = Path { peer, ..self.leg(side).dialog.opened_over() };
         ctx.command(Command::Send { path, bytes: response.clone() });
+        let accepts = response.starts_with(b"SIP/2.0 2");
         let waiting = Unacknowledged::new(response, ctx.now);
         let opening = side == Side::A && self.origin.invitation.is_of(sequence);
-        self.unheard = Some(Box::new(Unheard { side, sequence, opening, path, waiting }));
+        self.unheard = Some(Box::new(Unheard { side, sequence, opening, accepts, path, waiting }));
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::sip::StatusCode;
 use crate::transaction::Path;
 
+use super::super::asked::Asked;
 use super::super::exchange::Unacknowledged;
 use super::super::leg::LegState;
 use super::super::{Call, Cause, Context, Side, Silent};
@@ -18,7 +19,8 @@ use super::At;
 pub(in crate::call) enum Stage {
     /// It stands, and nobody waits for anything that cannot be done again.
     Standing,
-    /// Our 2xx has not been acknowledged.
+    /// Our 2xx has not been acknowledged; or a change has no answer yet, and this is what its side hears should nobody come to know
+    /// of one: having heard that we work on it, it would wait for ever.
     Unacknowledged {
         side: Side,
         /// CSeq of its ACK.
@@ -97,14 +99,16 @@ impl Why {
     }
 }
 
-/// A 2xx of a former process, which is sent again until its ACK comes: its transaction has gone with that process, and with it
-/// perhaps the news of its ACK.
+/// An answer to an INVITE that a former process took, which is sent again until its ACK comes: its transaction has gone with that
+/// process, and with it perhaps the news of its ACK.
 #[derive(Debug)]
 pub(in crate::call) struct Unheard {
     pub(in crate::call) side: Side,
     pub(super) sequence: u32,
     /// Whether it answers the INVITE that began the call.
     pub(super) opening: bool,
+    /// Whether it is a 2xx: until its ACK comes, nobody knows what is in force.
+    pub(in crate::call) accepts: bool,
     pub(super) path: Path,
     pub(super) waiting: Unacknowledged,
 }
@@ -131,6 +135,17 @@ impl Call {
         self.unheard.take_if(|unheard| unheard.side == side && unheard.sequence < sequence);
     }
 
+    /// An INVITE that a former process took comes again: it has its answer again. Says whether it is that.
+    pub(in crate::call) fn hears_again(&mut self, asked: &Asked, ctx: &mut Context<'_>) -> bool {
+        let known = |unheard: &Unheard| unheard.side == asked.side && unheard.sequence == asked.request.cseq;
+        let Some(unheard) = self.unheard.as_deref().filter(|unheard| known(unheard)) else { return false };
+        let code = if unheard.accepts { StatusCode::OK } else { StatusCode::REQUEST_PENDING };
+        ctx.respond(asked.server, code, unheard.waiting.response.clone());
+        // A refusal is its transaction's from now on, and so is the ACK of that.
+        self.unheard.take_if(|unheard| !unheard.accepts);
+        true
+    }
+
     /// Sends a 2xx of a former process again, and gives up in the end (RFC 3261 section 13.3.1.4): the call, when nobody is known
     /// to have heard that it was answered. One whose session was changed stands, because that process may have had the ACK, and
     /// a side that has sent it once need not do so for ever.
@@ -149,18 +164,26 @@ impl Call {
         }
     }
 
-    /// The 2xx that a side has not acknowledged.
+    /// The answer to its INVITE that a side has not acknowledged, or would hear from another process.
     pub(super) fn unacknowledged(&self) -> Option<Stage> {
-        if let Some(Unheard { side, sequence, path, waiting, .. }) = self.unheard.as_deref() {
+        let exchange = self.exchange.as_deref();
+        let said_again = self.unheard.as_deref().filter(|unheard| unheard.accepts || exchange.is_none());
+        if let Some(Unheard { side, sequence, path, waiting, .. }) = said_again {
             let (side, sequence, response) = (*side, *sequence, waiting.response.clone());
             return Some(Stage::Unacknowledged { side, sequence, peer: path.peer, response });
         }
-        let exchange = self.exchange.as_ref()?;
-        let waiting = exchange.unacknowledged.as_ref()?;
+        let exchange = exchange?;
         let (side, sequence) = (exchange.from, exchange.request.cseq);
+        let response = match &exchange.unacknowledged {
+            Some(waiting) => waiting.response.clone(),
+            None if exchange.waits_for_ever() => {
+                exchange.response(self.leg(side), StatusCode::REQUEST_PENDING).empty()
+            }
+            None => return None,
+        };
         let came = Path { peer: exchange.source, ..self.leg(side).dialog.opened_over() };
         let peer = came.answering(&exchange.request.via).peer;
-        Some(Stage::Unacknowledged { side, sequence, peer, response: waiting.response.clone() })
+        Some(Stage::Unacknowledged { side, sequence, peer, response })
     }
 
     /// How far it is.

@@ -59,10 +59,14 @@ impl Call {
         self.legs.iter().any(|leg| knows(leg.state))
     }
 
-    /// Whether our request with an offer is with `side`, in a call that stands: it may believe already that it is in force.
-    fn is_being_offered(&self, side: Side) -> bool {
-        let open = self.exchange.as_ref().filter(|exchange| exchange.from != side && !exchange.answered);
-        self.answered() && open.is_some_and(|exchange| exchange.client.is_some())
+    /// Whether `side` may believe, in a call that stands, in what another process would know nothing of: our request with an offer
+    /// is with it, and it takes that for what is in force; or the offer is to come in a 2xx and its answer in an ACK, and both sides do.
+    fn may_be_misled(&self, side: Side) -> bool {
+        let open = self.exchange.as_ref().filter(|exchange| self.answered() && exchange.client.is_some());
+        open.is_some_and(|exchange| match exchange.answered {
+            true => exchange.answer_awaited || exchange.answer_owed,
+            false => exchange.from != side || exchange.offer.is_none(),
+        })
     }
 
     /// The call as another process can go on with it.
@@ -107,7 +111,7 @@ fn leg(call: &Call, side: Side, end: EndSnapshot, clock: Clock) -> LegSnapshot {
         end,
         timer: leg.timer.snapshot(clock),
         takes_update: leg.takes_update,
-        describe: leg.describe_at.is_some() || call.is_being_offered(side),
+        describe: leg.describe_at.is_some() || call.may_be_misled(side),
     }
 }
 
