@@ -3,6 +3,8 @@
 //!
 //! A call is placed, kept going and ended in [steps](Step), each of which is taken with all calls before the next one.
 
+mod storm;
+
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +16,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::lab::{Lab, Side};
 use crate::raw::{Dialog, RawPeer, header, is_response};
 use crate::sipp::SIP_PORT;
+
+pub use storm::Storm;
 
 /// Calls under way at once: so few that edge never finds that its messages wait too long, and turns none away.
 const UNDER_WAY_MAX: usize = 8;
@@ -67,13 +71,13 @@ impl Step {
         }
     }
 
-    /// Of the request, on either side: they rise.
+    /// Of the request, on either side: they rise, and a storm has room before the last.
     const fn sequence(self) -> u32 {
         match self {
             Self::Place => 1,
             Self::Refresh => 2,
             Self::Offer => 3,
-            Self::HangUp => 4,
+            Self::HangUp => 1_000_000,
         }
     }
 }

@@ -234,6 +234,11 @@ impl Dialog {
 impl RawPeer {
     /// A response to `request`, with SDP for media at `port` when there is one.
     pub fn answer(&self, request: &str, status: &str, port: Option<u16>) -> Result<String> {
+        self.answer_saying(request, status, &self.describes_at(port))
+    }
+
+    /// The same, with this description, or none.
+    pub fn answer_saying(&self, request: &str, status: &str, sdp: &str) -> Result<String> {
         let mut answer = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "Record-Route"] {
             headers(request, name).for_each(|value| answer.push_str(&format!("{name}: {value}\r\n")));
@@ -243,11 +248,22 @@ impl RawPeer {
             let tag = if name == "To" && !value.contains(";tag=") { CALLED_TAG } else { "" };
             answer.push_str(&format!("{name}: {value}{tag}\r\n"));
         }
-        Ok(format!("{answer}{}", self.contact_and_body(port)))
+        Ok(format!("{answer}{}", self.contact_and(sdp)))
+    }
+
+    /// A description of PCMA at `port` of this peer, in this version, with this direction.
+    pub fn describes(&self, port: u16, version: u32, direction: &str) -> String {
+        let described = offer(*self.address.ip(), port);
+        format!("{}a={direction}\r\n", described.replacen("o=raw 1 1 ", &format!("o=raw 1 {version} "), 1))
     }
 
     /// A request within a dialog; an ACK is that of a 2xx.
     pub fn within(&self, dialog: &Dialog, method: &str, sequence: u32, port: Option<u16>) -> String {
+        self.within_saying(dialog, method, sequence, &self.describes_at(port))
+    }
+
+    /// The same, with this description, or none.
+    pub fn within_saying(&self, dialog: &Dialog, method: &str, sequence: u32, sdp: &str) -> String {
         let Dialog { call_id, local, remote, target, routes } = dialog;
         let routes: String = routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
         let own = call_id.split('@').next().unwrap_or_default();
@@ -256,7 +272,7 @@ impl RawPeer {
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch}\r\nMax-Forwards: 70\r\nFrom: {local}\r\n\
              To: {remote}\r\nCall-ID: {call_id}\r\nCSeq: {sequence} {method}\r\n{routes}{}",
             self.address,
-            self.contact_and_body(port)
+            self.contact_and(sdp)
         )
     }
 
@@ -266,8 +282,11 @@ impl RawPeer {
         invite.replacen("INVITE ", "CANCEL ", 1).replace("CSeq: 1 INVITE", "CSeq: 1 CANCEL")
     }
 
-    fn contact_and_body(&self, port: Option<u16>) -> String {
-        let sdp = port.map(|port| offer(*self.address.ip(), port)).unwrap_or_default();
+    fn describes_at(&self, port: Option<u16>) -> String {
+        port.map(|port| offer(*self.address.ip(), port)).unwrap_or_default()
+    }
+
+    fn contact_and(&self, sdp: &str) -> String {
         let kind = if sdp.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         format!("Contact: <sip:raw@{}>\r\n{kind}Content-Length: {}\r\n\r\n{sdp}", self.address, sdp.len())
     }
