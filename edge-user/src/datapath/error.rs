@@ -216,6 +216,12 @@ pub enum VlanProblem {
     },
 }
 
+impl From<aya::programs::ProgramError> for DatapathError {
+    fn from(source: aya::programs::ProgramError) -> Self {
+        Self::Program(Box::new(source))
+    }
+}
+
 impl DatapathError {
     /// Whether this kernel, or a driver of it, takes no XDP program of ours, whatever is done.
     pub(super) fn lacks_xdp(&self) -> bool {

@@ -10,6 +10,7 @@
 //! Invariants: an endpoint slot has one writer, the shard that leased its port; an install that fails leaves
 //! nothing behind; the maps of another ABI version are never touched.
 
+mod attached;
 mod closed;
 mod counters;
 mod digits;
@@ -39,12 +40,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
 
+pub use attached::{AttachMode, Attached, MediaHost};
 pub use closed::ClosedPorts;
 pub use counters::{Counter, CounterKind, read_counters};
 pub use digits::{DigitNews, DigitReader, Heard};
 pub use error::{DatapathError, InstallError, VlanProblem};
 pub use latency::{AddedLatency, read_latencies};
-pub use program::{AttachMode, Attached, MediaHost, OBJECT};
+pub use program::OBJECT;
 pub use shield::ShieldTables;
 pub use tap::{ReadyTap, Tap, TapMaker, Tapped};
 pub use writer::{DatapathWriter, Installed, SeenFlow};
@@ -126,7 +128,7 @@ impl Datapath {
     /// [`DatapathError`] names what is missing on this host, or the device that refused the program. A first start
     /// that fails leaves nothing behind; one that fails over the pins of an earlier run leaves these.
     pub fn start(settings: &DatapathSettings, realms: &[Realm]) -> Result<Self, DatapathError> {
-        let devices = program::devices(realms)?;
+        let devices = ports::devices(realms)?;
         match settings.mode {
             Mode::Native => Self::start_in_kernel(settings, realms, &devices, Some(AttachMode::Native)),
             Mode::Generic => Self::start_in_kernel(settings, realms, &devices, Some(AttachMode::Generic)),

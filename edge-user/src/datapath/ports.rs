@@ -9,12 +9,13 @@
 use std::iter;
 
 use aya::maps::{Array, DevMap, HashMap, Map};
+use edge_core::policy::Realm;
 use edge_ebpf::abi::{DEVICES, DEVICES_MAX, EgressTag, TAGS, VLANS, VlanKey};
 use zerocopy::transmute;
 
+use super::attached::{AttachMode, Attached, MediaHost};
 use super::netlink::{Device, Netlink};
 use super::pins::map_error;
-use super::program::{AttachMode, Attached, MediaHost, Program};
 use super::{DatapathError, VlanProblem, sys};
 use crate::host;
 
@@ -38,6 +39,22 @@ pub(super) fn below(devices: &[Device]) -> Result<Vec<Below>, DatapathError> {
         }
     }
     Ok(found)
+}
+
+/// The devices of all realms, each once, in the order of the configuration.
+pub(super) fn devices(realms: &[Realm]) -> Result<Vec<Device>, DatapathError> {
+    let mut netlink = Netlink::open()?;
+    let mut devices: Vec<Device> = Vec::new();
+    for realm in realms {
+        if devices.iter().all(|device| device.name != realm.device) {
+            devices.push(netlink.device(&realm.device)?);
+        }
+    }
+    if devices.len() > DEVICES_MAX as usize {
+        let (value, max) = (devices.len() as u64, u64::from(DEVICES_MAX));
+        return Err(DatapathError::TooMany { what: "devices", value, max });
+    }
+    Ok(devices)
 }
 
 /// The names of these devices and of those below them, each once.
@@ -134,18 +151,17 @@ impl Ports {
     }
 
     /// Fills the devmap. Those slots are emptied that none of these devices has: an earlier run may have had them.
-    pub(super) fn write_devices(&self, program: &mut Program) -> Result<(), DatapathError> {
-        let Map::DevMap(map) = program.map(DEVICES)? else {
+    pub(super) fn write_devices(&self, map: &mut Map) -> Result<(), DatapathError> {
+        let Map::DevMap(data) = &*map else {
             return Err(DatapathError::Object { name: DEVICES });
         };
         for (slot, device) in (0..DEVICES_MAX).zip(self.slots.iter().copied().chain(iter::repeat(None))) {
             if device.is_none() {
-                sys::clear_slot(map.fd(), slot)
+                sys::clear_slot(data.fd(), slot)
                     .map_err(|source| DatapathError::Mapping { map: DEVICES, source })?;
             }
         }
-        let mut slots: DevMap<_> =
-            program.map(DEVICES)?.try_into().map_err(|source| map_error(DEVICES, source))?;
+        let mut slots: DevMap<_> = map.try_into().map_err(|source| map_error(DEVICES, source))?;
         for (slot, ifindex) in (0..).zip(&self.slots) {
             let Some(ifindex) = ifindex else { continue };
             let device = self.programs.iter().find(|device| device.ifindex == *ifindex);
@@ -157,20 +173,23 @@ impl Ports {
         Ok(())
     }
 
-    /// Fills the maps of tags, which are this load's own; what another mode has left in them goes.
-    pub(super) fn write_vlans(&self, program: &mut Program) -> Result<(), DatapathError> {
+    /// Says which VLANs come in, in a map that is this load's own; what another mode has left in it goes.
+    pub(super) fn write_vlans(&self, map: &mut Map) -> Result<(), DatapathError> {
         let failed = |source| map_error(VLANS, source);
-        let mut vlans: HashMap<_, [u8; size_of::<VlanKey>()], u32> =
-            program.map(VLANS)?.try_into().map_err(failed)?;
+        let mut vlans: HashMap<_, [u8; size_of::<VlanKey>()], u32> = map.try_into().map_err(failed)?;
         let former: Vec<_> = vlans.keys().collect::<Result<_, _>>().map_err(failed)?;
         former.iter().try_for_each(|key| vlans.remove(key)).map_err(failed)?;
         for (key, ifindex) in &self.vlans {
             let key: [u8; size_of::<VlanKey>()] = transmute!(*key);
             vlans.insert(key, ifindex, 0).map_err(failed)?;
         }
+        Ok(())
+    }
+
+    /// Says which tags leave, in a map of the same kind.
+    pub(super) fn write_tags(&self, map: &mut Map) -> Result<(), DatapathError> {
         let failed = |source| map_error(TAGS, source);
-        let mut tags: Array<_, [u8; size_of::<EgressTag>()]> =
-            program.map(TAGS)?.try_into().map_err(failed)?;
+        let mut tags: Array<_, [u8; size_of::<EgressTag>()]> = map.try_into().map_err(failed)?;
         for slot in 0..DEVICES_MAX {
             let tag = self.tags.iter().find(|(found, _)| *found == slot).map(|(_, tag)| *tag);
             let tag: [u8; size_of::<EgressTag>()] = transmute!(tag.unwrap_or_default());

@@ -1,23 +1,22 @@
 //! The XDP program: loading it, and attaching it to devices through pinned links.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use aya::maps::{Array, Map, MapData, ProgramArray};
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
-use aya::programs::xdp::{XdpLink, XdpLinkId, XdpMode};
+use aya::programs::xdp::{XdpLink, XdpLinkId};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use edge_core::policy::Realm;
 use edge_ebpf::abi::{
-    ABI_VERSION, DEVICES_MAX, DIGITS, ENDPOINTS, LATENCIES, MEDIA_ADDRESSES, MediaAddress, RTCP_PLACES,
-    STAGES, STATES, STEADY, Stage, stamped,
+    ABI_VERSION, DEVICES, DIGITS, ENDPOINTS, LATENCIES, MEDIA_ADDRESSES, MediaAddress, RTCP_PLACES, STAGES,
+    STATES, STEADY, Stage, TAGS, VLANS, stamped,
 };
 use zerocopy::transmute;
 
+use super::attached::{AttachMode, Attached};
 use super::error::is_busy;
 use super::layout::Layout;
 use super::netlink::{Device, Netlink};
@@ -35,80 +34,6 @@ const DIAGNOSTICS: &str = "DIAGNOSTICS";
 const BUSY_TRIES: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// How the program is attached to a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttachMode {
-    /// In the driver.
-    Native,
-    /// In the network stack.
-    Generic,
-}
-
-impl fmt::Display for AttachMode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-        })
-    }
-}
-
-impl From<AttachMode> for XdpMode {
-    fn from(mode: AttachMode) -> Self {
-        match mode {
-            AttachMode::Native => Self::Driver,
-            AttachMode::Generic => Self::Skb,
-        }
-    }
-}
-
-/// Who relays the media of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MediaHost {
-    /// The XDP program.
-    Xdp(AttachMode),
-    /// The userspace relay.
-    Userspace,
-}
-
-impl fmt::Display for MediaHost {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Xdp(mode) => mode.fmt(formatter),
-            Self::Userspace => formatter.write_str("userspace"),
-        }
-    }
-}
-
-/// A device whose media is relayed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attached {
-    /// Its name.
-    pub device: String,
-    /// Its index.
-    pub ifindex: u32,
-    /// By whom, and how.
-    pub mode: MediaHost,
-    /// The device with the program, when it is the one below this VLAN's.
-    pub below: Option<String>,
-}
-
-/// The devices of all realms, each once, in the order of the configuration.
-pub(super) fn devices(realms: &[Realm]) -> Result<Vec<Device>, DatapathError> {
-    let mut netlink = Netlink::open()?;
-    let mut devices: Vec<Device> = Vec::new();
-    for realm in realms {
-        if devices.iter().all(|device| device.name != realm.device) {
-            devices.push(netlink.device(&realm.device)?);
-        }
-    }
-    if devices.len() > DEVICES_MAX as usize {
-        let (value, max) = (devices.len() as u64, u64::from(DEVICES_MAX));
-        return Err(DatapathError::TooMany { what: "devices", value, max });
-    }
-    Ok(devices)
-}
-
 /// The loaded program.
 pub(super) struct Program {
     ebpf: Ebpf,
@@ -123,7 +48,7 @@ impl Program {
     pub(super) fn load(pins: &Pins, layout: &Layout, diagnostics: bool) -> Result<Self, DatapathError> {
         let mut program = Self::open(pins, layout, diagnostics)?;
         program.write_layout(layout)?;
-        program.xdp(PROGRAM)?.load().map_err(program_error)?;
+        program.xdp(PROGRAM)?.load()?;
         Ok(program)
     }
 
@@ -136,10 +61,10 @@ impl Program {
         stages: &[Stage],
     ) -> Result<Self, DatapathError> {
         let mut program = Self::open(pins, layout, false)?;
-        ports.write_vlans(&mut program)?;
+        program.write_tags(ports)?;
         let Self { ebpf, stages: (array, _), .. } = &mut program;
         stages.iter().try_for_each(|stage| stages::add(ebpf, array, *stage))?;
-        program.xdp(name)?.load().map_err(program_error)?;
+        program.xdp(name)?.load()?;
         Ok(program)
     }
 
@@ -211,8 +136,8 @@ impl Program {
 
     /// The tables of devices first: no packet may meet a program that knows other ways.
     fn attach_all(&mut self, pins: &Pins, ports: Ports, mode: AttachMode) -> Result<(), DatapathError> {
-        ports.write_vlans(self)?;
-        ports.write_devices(self)?;
+        self.write_tags(&ports)?;
+        ports.write_devices(self.map(DEVICES)?)?;
         latency::make_rows(self.map(LATENCIES)?, &ports.programs)?;
         for link in pins.links()? {
             if ports.programs.iter().all(|device| pins.link(&device.name) != link) {
@@ -267,11 +192,16 @@ impl Program {
 
     pub(super) fn xdp(&mut self, name: &'static str) -> Result<&mut Xdp, DatapathError> {
         let program = self.ebpf.program_mut(name).ok_or(DatapathError::Object { name })?;
-        program.try_into().map_err(program_error)
+        Ok(program.try_into()?)
     }
 
     pub(super) fn map(&mut self, name: &'static str) -> Result<&mut Map, DatapathError> {
         self.ebpf.map_mut(name).ok_or(DatapathError::Object { name })
+    }
+
+    fn write_tags(&mut self, ports: &Ports) -> Result<(), DatapathError> {
+        ports.write_vlans(self.map(VLANS)?)?;
+        ports.write_tags(self.map(TAGS)?)
     }
 
     fn write_layout(&mut self, layout: &Layout) -> Result<(), DatapathError> {
@@ -306,9 +236,9 @@ impl Program {
     fn update(&mut self, program: &'static str, device: &str, link: PinnedLink) -> Result<(), DatapathError> {
         let link = XdpLink::try_from(FdLink::from(link)).map_err(|source| link_error(device, source))?;
         let xdp = self.xdp(program)?;
-        let id = xdp.attach_to_link(link).map_err(program_error)?;
+        let id = xdp.attach_to_link(link)?;
         // The pin keeps the link; this handle would detach it when the program is dropped.
-        drop(xdp.take_link(id).map_err(program_error)?);
+        drop(xdp.take_link(id)?);
         Ok(())
     }
 
@@ -327,16 +257,12 @@ impl Program {
 
     fn attach_new(&mut self, pin: &Path, device: &Device, mode: AttachMode) -> Result<(), DatapathError> {
         let id = self.attach_when_free(device, mode).map_err(|source| attach_error(device, mode, source))?;
-        let link = self.xdp(PROGRAM)?.take_link(id).map_err(program_error)?;
+        let link = self.xdp(PROGRAM)?.take_link(id)?;
         let link = FdLink::try_from(link).map_err(|source| link_error(&device.name, source))?;
         link.pin(pin)
             .map_err(|source| DatapathError::PinLink { path: pin.to_owned(), source: Box::new(source) })?;
         Ok(())
     }
-}
-
-pub(super) fn program_error(source: ProgramError) -> DatapathError {
-    DatapathError::Program(Box::new(source))
 }
 
 fn link_error(device: &str, source: LinkError) -> DatapathError {

@@ -17,7 +17,6 @@ use edge_ebpf::abi::{STAGES, Stage};
 
 use super::DatapathError;
 use super::pins::{Pins, map_error, remove_file};
-use super::program::program_error;
 
 /// Where the array of the next load is pinned. Arrays that a start before this one left and that nobody uses are gone
 /// afterwards, so that starts that fail again and again leave no more than one each.
@@ -54,11 +53,11 @@ pub(super) fn add(
 ) -> Result<(), DatapathError> {
     let name = stage.program();
     let program = ebpf.program_mut(name).ok_or(DatapathError::Object { name })?;
-    let program: &mut Xdp = program.try_into().map_err(program_error)?;
+    let program: &mut Xdp = program.try_into()?;
     if program.fd().is_err() {
-        program.load().map_err(program_error)?;
+        program.load()?;
     }
-    let fd = program.fd().map_err(program_error)?;
+    let fd = program.fd()?;
     array.set(stage.slot(), fd, 0).map_err(|source| map_error(STAGES, source))
 }
 
