@@ -80,7 +80,7 @@ impl Inquiry {
         Ok(())
     }
 
-    /// Sends it again with what a challenge wants proven; says whether that could help.
+    /// Sends it again, now that it was challenged, with what is to be proven; says whether that could help.
     pub(crate) fn answer_challenge(
         &mut self,
         trunk: &Trunk,
@@ -88,7 +88,7 @@ impl Inquiry {
         response: &Response,
         ctx: &mut Context<'_>,
     ) -> bool {
-        if !self.is_open(challenged.id) || !ctx.heed_challenge(trunk, challenged, response) {
+        if !ctx.heed_challenge(trunk, challenged, response) {
             return false;
         }
         let sequence = self.dialog.next_sequence();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
 use crate::policy::{self, Binding, Policy, Sign, Target, Trunk};
 use crate::sip::{HeaderName, Method, Response, StatusCode};
-use crate::transaction::{Challenged, Path, TransactionId};
+use crate::transaction::{Path, TransactionId};
 
 use super::{Addresses, Errand, Inquiry, Outcome, RelationId, may_ask, note_sign};
 
@@ -104,16 +104,10 @@ impl Keepalive {
         Some(target)
     }
 
-    /// An OPTIONS was challenged; says whether it was sent again.
-    pub(super) fn answer_challenge(
-        &mut self,
-        trunk: &Trunk,
-        challenged: &Challenged<Owner>,
-        response: &Response,
-        ctx: &mut Context<'_>,
-    ) -> bool {
+    /// What has sent the request of this transaction.
+    pub(super) fn inquiry_of(&mut self, transaction: TransactionId) -> Option<&mut Inquiry> {
         let mut inquiries = self.probes.iter_mut().map(|probe| &mut probe.inquiry);
-        inquiries.any(|inquiry| inquiry.answer_challenge(trunk, challenged, response, ctx))
+        inquiries.find(|inquiry| inquiry.is_open(transaction))
     }
 
     /// Asks nothing more.

@@ -187,18 +187,17 @@ impl Relations {
         ctx: &mut Context<'_>,
     ) -> bool {
         let Some(relation) = self.relations.get_mut(&id) else { return false };
-        match errand {
-            Errand::Registration => relation.registration.as_mut().is_some_and(|registration| {
-                registration.answer_challenge(&relation.trunk, challenged, response, ctx)
-            }),
-            Errand::Keepalive => relation.keepalive.as_mut().is_some_and(|keepalive| {
-                keepalive.answer_challenge(&relation.trunk, challenged, response, ctx)
-            }),
-            Errand::Test => relation
-                .test
-                .as_mut()
-                .is_some_and(|test| test.answer_challenge(&relation.trunk, challenged, response, ctx)),
-        }
+        let asked = challenged.id;
+        let inquiry = match errand {
+            Errand::Registration => {
+                relation.registration.as_mut().and_then(|registration| registration.inquiry_of(asked))
+            }
+            Errand::Keepalive => {
+                relation.keepalive.as_mut().and_then(|keepalive| keepalive.inquiry_of(asked))
+            }
+            Errand::Test => relation.test.as_mut().and_then(|test| test.inquiry_of(asked)),
+        };
+        inquiry.is_some_and(|inquiry| inquiry.answer_challenge(&relation.trunk, challenged, response, ctx))
     }
 
     /// Begins a test of a trunk by name, which the host knows by `ticket`; says whether its relation is kept here, and no other test

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::call::{Context, Owner, RETRY_AFTER_MAX, retry_after};
+use crate::call::{Context, RETRY_AFTER_MAX, retry_after};
 use crate::policy::{Account, Policy, Register, Target, Transport, Trunk};
 use crate::sip::{Response, Uri};
-use crate::transaction::{Challenged, Path, TransactionId};
+use crate::transaction::{Path, TransactionId};
 
 use super::{Inquiry, Outcome, RelationId, may_ask};
 use answer::Verdict;
@@ -182,7 +182,7 @@ impl Registration {
         of: Of<'_>,
         ctx: &mut Context<'_>,
     ) {
-        if !self.inquiry.as_ref().is_some_and(|inquiry| inquiry.is_open(transaction)) {
+        if self.inquiry_of(transaction).is_none() {
             return;
         }
         self.patient_until = None;
@@ -192,16 +192,9 @@ impl Registration {
         }
     }
 
-    /// The REGISTER was challenged; says whether it was sent again.
-    pub(super) fn answer_challenge(
-        &mut self,
-        trunk: &Trunk,
-        challenged: &Challenged<Owner>,
-        response: &Response,
-        ctx: &mut Context<'_>,
-    ) -> bool {
-        let inquiry = self.inquiry.as_mut();
-        inquiry.is_some_and(|inquiry| inquiry.answer_challenge(trunk, challenged, response, ctx))
+    /// What has sent the request of this transaction.
+    pub(super) fn inquiry_of(&mut self, transaction: TransactionId) -> Option<&mut Inquiry> {
+        self.inquiry.as_mut().filter(|inquiry| inquiry.is_open(transaction))
     }
 
     /// Nothing goes any more over the path that the registrar would call us over.

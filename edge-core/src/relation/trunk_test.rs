@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::call::{Context, Owner};
 use crate::policy::{Policy, Target, Transport, Trunk};
 use crate::sip::{HeaderName, Response, StatusCode};
-use crate::transaction::{Challenged, TransactionId};
+use crate::transaction::TransactionId;
 
 use super::{Errand, Inquiry, Outcome, RelationId, keepalive};
 
@@ -181,16 +181,10 @@ impl TrunkTest {
         }
     }
 
-    /// An OPTIONS was challenged; says whether it was sent again.
-    pub(super) fn answer_challenge(
-        &mut self,
-        trunk: &Trunk,
-        challenged: &Challenged<Owner>,
-        response: &Response,
-        ctx: &mut Context<'_>,
-    ) -> bool {
+    /// What has sent the request of this transaction.
+    pub(super) fn inquiry_of(&mut self, transaction: TransactionId) -> Option<&mut Inquiry> {
         let mut inquiries = self.probes.iter_mut().map(|probe| &mut probe.inquiry);
-        inquiries.any(|inquiry| inquiry.answer_challenge(trunk, challenged, response, ctx))
+        inquiries.find(|inquiry| inquiry.is_open(transaction))
     }
 
     /// Hears nothing more.
