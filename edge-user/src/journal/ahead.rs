@@ -11,7 +11,8 @@
 //!
 //! Invariants: a round is read whole or not at all, so calls that pass a side on are never known by halves; a file is begun anew
 //! only when the journal has all of it, and holds [`ROOM`] at most; it belongs to the one journal that began when it did. A
-//! `run_dir` that takes no more costs that last moment, said loudly, and no call.
+//! `run_dir` that takes no more costs that last moment, said loudly, and no call: from then on the journal knows more than the
+//! files, which are emptied once it has all that they lack, or they would be read in the place of what is newer.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -98,6 +99,8 @@ struct Turns {
     turn: u64,
     /// What tells that the journal has all of the other one.
     awaited: Option<Mark>,
+    /// What tells that the journal has all that could not be written here.
+    missed: Option<Mark>,
 }
 
 impl Ahead {
@@ -114,13 +117,20 @@ impl Ahead {
 
     /// Keeps notes: when this returns, a process that is killed has said them.
     pub fn keep(&mut self, notes: Vec<Note>) {
-        if let Some(turns) = self.turns.as_mut().filter(|_| !notes.is_empty()) {
-            match turns.append(&notes, &self.journal) {
-                Ok(()) => self.failing = false,
-                Err(error) => self.fails(&error),
-            }
-        }
+        let turns = self.turns.as_mut().filter(|_| !notes.is_empty());
+        let written = turns.map(|turns| turns.append(&notes, &self.journal));
         notes.into_iter().for_each(|note| self.journal.take(note));
+        match written {
+            Some(Ok(())) => self.failing = false,
+            Some(Err(error)) => {
+                if let Some(turns) = &mut self.turns {
+                    // Behind the notes that it is about.
+                    turns.missed = Some(marked(&self.journal));
+                }
+                self.fails(&error);
+            }
+            None => {}
+        }
     }
 
     fn fails(&mut self, error: &io::Error) {
@@ -138,14 +148,15 @@ impl Turns {
         let name = |half: usize| directory.join(format!("{}-{shard}-{half}", nanos(began)));
         let open = |half| OpenOptions::new().create(true).append(true).open(name(half));
         let files = [open(0)?, open(1)?];
-        let mut turns =
-            Self { head: format::head(began), files, current: 1, length: 0, turn: 0, awaited: None };
+        let (head, current, length, turn) = (format::head(began), 1, 0, 0);
+        let mut turns = Self { head, files, current, length, turn, awaited: None, missed: None };
         turns.turn_over()?;
         Ok(turns)
     }
 
     /// Writes a round.
     fn append(&mut self, notes: &[Note], journal: &Notes) -> io::Result<()> {
+        self.begin_anew()?;
         let mut round = vec![0; FRAME];
         for note in notes {
             format::append(note, &mut round);
@@ -156,9 +167,7 @@ impl Turns {
         round[4..FRAME].copy_from_slice(&sum.to_le_bytes());
         if self.length > TURN && self.may_turn(journal) {
             self.turn_over()?;
-            let mark = Mark::default();
-            journal.take(Note::Mark(mark.clone()));
-            self.awaited = Some(mark);
+            self.awaited = Some(marked(journal));
         }
         if self.length + round.len() as u64 > ROOM {
             return Err(io::Error::other("the journal's disk is too far behind"));
@@ -176,12 +185,21 @@ impl Turns {
     fn may_turn(&mut self, journal: &Notes) -> bool {
         let Some(mark) = &self.awaited else { return true };
         if mark.is_lost() {
-            let again = Mark::default();
-            journal.take(Note::Mark(again.clone()));
-            self.awaited = Some(again);
+            self.awaited = Some(marked(journal));
             return false;
         }
         mark.is_reached()
+    }
+
+    /// After something could not be written: empties both files once the journal has all that they lack.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        let Some(missed) = &self.missed else { return Ok(()) };
+        if !missed.is_reached() {
+            return Err(io::Error::other("the journal does not have yet what could not be written"));
+        }
+        self.files.iter().try_for_each(|file| file.set_len(0))?;
+        (self.awaited, self.missed) = (None, None);
+        self.turn_over()
     }
 
     /// Begins the other file anew.
@@ -193,6 +211,13 @@ impl Turns {
         (self.current, self.length, self.turn) = (next, head.len() as u64, self.turn + 1);
         Ok(())
     }
+}
+
+/// A mark that is reached once the journal has all that it was told.
+fn marked(journal: &Notes) -> Mark {
+    let mark = Mark::default();
+    journal.take(Note::Mark(mark.clone()));
+    mark
 }
 
 /// The directory of the node with this `run_dir`.

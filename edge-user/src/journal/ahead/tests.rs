@@ -161,3 +161,28 @@ fn a_directory_that_cannot_be_written_costs_no_note() {
     Ahead::new(&file, BEGAN, 0, journal).keep(vec![write(1, b"one")]);
     assert_eq!(inbox.try_iter().collect::<Vec<_>>(), [write(1, b"one")]);
 }
+
+#[test]
+fn what_could_not_be_written_is_not_read_as_it_was_before() {
+    let (place, (journal, inbox)) = (Place::new("stale"), stuck());
+    let mut ahead = Ahead::new(&place.0, BEGAN, 0, journal);
+    ahead.keep(vec![write(1, b"before")]);
+    let takes_nothing = File::open(place.0.join("0-0-0")).unwrap();
+    let file = std::mem::replace(&mut ahead.turns.as_mut().unwrap().files[0], takes_nothing);
+    ahead.keep(vec![write(1, b"after")]);
+    ahead.turns.as_mut().unwrap().files[0] = file;
+    ahead.keep(vec![write(1, b"later")]);
+    let told: Vec<Note> = inbox.try_iter().collect();
+    let marks: Vec<&Mark> =
+        told.iter().filter_map(|note| if let Note::Mark(mark) = note { Some(mark) } else { None }).collect();
+    assert_eq!(marks.len(), 2, "the journal has nothing of it yet: {told:?}");
+    assert_eq!(read(&place.0, BEGAN).unwrap(), [write(1, b"before")]);
+    marks.into_iter().for_each(Mark::reach);
+    ahead.keep(vec![write(2, b"another")]);
+    assert_eq!(
+        read(&place.0, BEGAN).unwrap(),
+        [write(2, b"another")],
+        "the journal knows the first one better"
+    );
+    assert!(!ahead.failing);
+}
