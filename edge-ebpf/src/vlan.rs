@@ -124,7 +124,7 @@ pub fn decide<F: Frame>(frame: &mut F, tables: &impl Tables, network: Network) -
 
 /// Takes away the four bytes before a header that was written through [`Untagged`].
 #[inline(always)]
-pub fn take_off(frame: &mut impl Frame) -> Option<()> {
+fn take_off(frame: &mut impl Frame) -> Option<()> {
     frame.extend_front(-(LEN as i32))
 }
 

@@ -15,7 +15,7 @@ use crate::namespace::Namespace;
 use crate::{cable, place, sweep};
 
 /// The device by which peers reach each other without edge, in the namespace of each.
-pub const DIRECT_DEVICE: &str = "direct";
+const DIRECT_DEVICE: &str = "direct";
 
 /// The device of a peer, in its namespace.
 pub const PEER_DEVICE: &str = "eth0";

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 /// Octets in one packet: 20 ms at 8 kHz.
 pub const PACKET_OCTETS: usize = 160;
 /// Packets in a second of one stream.
-pub const PACKETS_PER_SECOND: u32 = 50;
+const PACKETS_PER_SECOND: u32 = 50;
 
 const SAMPLES_PER_SECOND: f64 = 8000.0;
 

@@ -60,13 +60,13 @@ impl Row {
 
     /// Cost of the product over that of a bare `XDP_TX`.
     #[must_use]
-    pub fn array_ratio(&self) -> f64 {
+    fn array_ratio(&self) -> f64 {
         f64::from(self.array) / f64::from(self.tx.max(1))
     }
 
     /// Cost of the hash map variant over that of a bare `XDP_TX`.
     #[must_use]
-    pub fn hash_ratio(&self) -> f64 {
+    fn hash_ratio(&self) -> f64 {
         f64::from(self.hash) / f64::from(self.tx.max(1))
     }
 

@@ -100,7 +100,7 @@ impl Outcome {
     }
 
     /// Whether the generator made what it was asked for.
-    pub(super) fn is_made(&self) -> bool {
+    fn is_made(&self) -> bool {
         let asked = self.load.rate as f64 * self.load.duration.as_secs_f64();
         self.made as f64 >= MADE_LEAST * asked
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Periods of a window: it slides by a tenth of its length.
-pub(super) const PERIODS: u32 = 10;
+const PERIODS: u32 = 10;
 
 /// Window of a trunk whose breaker asks for none.
 pub(super) const WINDOW: Duration = Duration::from_secs(300);

@@ -294,10 +294,4 @@ impl Trunk {
     pub fn may_call(&self) -> bool {
         self.enabled && self.direction != Direction::Outbound
     }
-
-    /// Whether calls may be sent to this trunk, as far as the file says.
-    #[must_use]
-    pub fn may_be_called(&self) -> bool {
-        self.enabled && self.direction != Direction::Inbound
-    }
 }

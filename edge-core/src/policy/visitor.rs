@@ -126,7 +126,7 @@ impl Door {
 
     /// Whether any trunk may come from `source`.
     #[must_use]
-    pub fn opens_to(&self, source: IpAddr) -> bool {
+    fn opens_to(&self, source: IpAddr) -> bool {
         self.sources.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&source)))
     }
 
@@ -194,12 +194,6 @@ impl Policy {
     #[must_use]
     pub fn door(&self, realm: RealmId, source: IpAddr) -> Option<&Door> {
         self.doors.by_realm.get(&realm).filter(|door| door.opens_to(source))
-    }
-
-    /// Whether anybody in `realm` proves by a password who it is, wherever that is.
-    #[must_use]
-    pub fn takes_passwords(&self, realm: RealmId) -> bool {
-        self.doors.by_realm.contains_key(&realm)
     }
 
     /// Whether anybody in `realm` proves by a password who it is over this transport.

@@ -30,12 +30,6 @@ impl Direction {
         }
     }
 
-    /// Whether the owner stops its peer's media.
-    #[must_use]
-    pub const fn is_hold(self) -> bool {
-        !self.receive
-    }
-
     /// What of this answer the `offered` direction allows (RFC 3264 section 6.1).
     #[must_use]
     pub const fn answering(self, offered: Self) -> Self {

@@ -27,7 +27,7 @@ pub(super) struct Pair {
 
 impl Pair {
     /// What becomes of it on its way back.
-    pub(super) const fn handling_back(&self) -> Handling {
+    const fn handling_back(&self) -> Handling {
         match self.handling {
             Handling::AlawToUlaw => Handling::UlawToAlaw,
             Handling::UlawToAlaw => Handling::AlawToUlaw,

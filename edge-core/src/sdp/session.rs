@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{Protocol, SdpError};
 
 /// Bytes of a description. Real ones have 200 to 4,000; it came in a datagram anyway.
-pub(super) const DESCRIPTION_BYTES_MAX: usize = 32_768;
+const DESCRIPTION_BYTES_MAX: usize = 32_768;
 /// Lines of a description.
 pub(super) const LINES_MAX: usize = 512;
 

@@ -173,13 +173,6 @@ impl Endpoint {
         if self.flags & FLAG_RTCP_APART == 0 { None } else { Some(self.flags & FLAG_RTCP_SECOND != 0) }
     }
 
-    /// Whether what leaves here is one RTP stream.
-    #[inline(always)]
-    #[must_use]
-    pub const fn is_steady(&self) -> bool {
-        self.flags & FLAG_STEADY != 0
-    }
-
     /// The port of the pair that `payload` leaves here by; STUN and DTLS belong to that of the two that they `came` to.
     #[inline(always)]
     #[must_use]

@@ -182,7 +182,7 @@ impl Cluster {
     /// Whether the losses are a burst; one that stands alone is none.
     #[inline(always)]
     #[must_use]
-    pub const fn is_burst(&self) -> bool {
+    const fn is_burst(&self) -> bool {
         self.lost > 1
     }
 }

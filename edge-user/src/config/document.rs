@@ -39,7 +39,7 @@ impl Report {
     }
 
     /// That of a piece of a file, which begins with the line of this number.
-    pub(super) fn of_piece(text: &str, first_line: usize) -> Self {
+    fn of_piece(text: &str, first_line: usize) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { line_starts, first_line, problems: RefCell::default() }
     }
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// Takes over what is wrong with a piece.
-    pub(super) fn absorb(&self, piece: Self) {
+    fn absorb(&self, piece: Self) {
         self.problems.borrow_mut().append(&mut piece.problems.into_inner());
     }
 
@@ -144,7 +144,7 @@ impl<'a> Section<'a> {
     }
 
     /// The same, behind as many of its kind in other pieces of the file.
-    pub(super) fn tables_behind(&self, before: usize, key: &'static str, keys: Keys) -> Vec<Option<Self>> {
+    fn tables_behind(&self, before: usize, key: &'static str, keys: Keys) -> Vec<Option<Self>> {
         let form =
             if self.is_root() { format!("[[{key}]]") } else { "a list of tables, in [{ }]".to_owned() };
         let Some(value) = self.raw(key) else { return Vec::new() };

@@ -191,7 +191,7 @@ pub(super) fn map_error(map: &'static str, source: aya::maps::MapError) -> Datap
     DatapathError::Map { map, source: Box::new(source) }
 }
 
-pub(super) fn pin_error(path: &Path, source: io::Error) -> DatapathError {
+fn pin_error(path: &Path, source: io::Error) -> DatapathError {
     DatapathError::Pin { path: path.to_owned(), source }
 }
 

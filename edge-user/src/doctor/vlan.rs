@@ -14,7 +14,7 @@ pub(super) const fn may_be_native(mode: Option<XdpMode>) -> bool {
 }
 
 /// The device below a VLAN that native XDP can serve there.
-pub(super) fn served_by(vlan: Vlan, facts: &Facts) -> Option<&Link> {
+fn served_by(vlan: Vlan, facts: &Facts) -> Option<&Link> {
     let below = facts.links.iter().find(|link| Some(link.index) == vlan.below)?;
     (vlan.customer && below.vlan.is_none()).then_some(below)
 }

@@ -26,7 +26,7 @@ pub(super) const HEAD: usize = MAGIC.len() + 2 + 8 + 4;
 const FRAME: usize = 8;
 
 /// Longest entry: two session descriptions a side of 32 kB, said and heard, and the rest of a call.
-pub(super) const ENTRY_MAX: usize = 512 << 10;
+const ENTRY_MAX: usize = 512 << 10;
 
 const WRITE: u8 = 1;
 const FORGET: u8 = 2;

@@ -39,7 +39,7 @@ const FAMILIAR: Duration = Duration::from_secs(86_400);
 const FAMILIAR_ENOUGH: Duration = Duration::from_secs(43_200);
 
 /// Longest that something may be listed for; beyond it the operator says "for ever".
-pub const LISTED_LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const LISTED_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// What is not so without the list.
 const LOST: &str = "nobody is denied, allowed or banned by it";

@@ -8,7 +8,7 @@ use crate::admin::{Call, Client, ClientError, Counted, Latency, Node, Trunk};
 use super::order::Order;
 
 /// How often an operator may want to be told, in seconds.
-pub(super) const EVERY_S: [u64; 6] = [1, 2, 5, 10, 30, 60];
+const EVERY_S: [u64; 6] = [1, 2, 5, 10, 30, 60];
 
 /// Everything that the edge said at one time.
 #[derive(Debug, Clone, PartialEq)]

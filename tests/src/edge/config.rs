@@ -11,9 +11,9 @@ use crate::sipp::{SIP_PORT, TLS_PORT};
 /// Where edge pins its maps and links, below the lab's bpffs.
 pub(super) const PIN_DIRECTORY: &str = "edge";
 /// Calls to this prefix go from the carrier to the PBX, which gets what follows ten characters.
-pub(super) const DID_PREFIX: &str = "+4420";
+const DID_PREFIX: &str = "+4420";
 /// Characters that the inbound route takes off.
-pub(super) const DID_STRIP: usize = 10;
+const DID_STRIP: usize = 10;
 
 /// What a test may change in the lab's configuration.
 #[derive(Clone, Debug)]

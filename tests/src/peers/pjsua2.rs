@@ -78,7 +78,7 @@ impl Pjsua2 {
     }
 
     /// Waits until it is registered, for the first time or anew.
-    pub fn is_registered(&mut self) -> Result<()> {
+    fn is_registered(&mut self) -> Result<()> {
         self.expect("registration", |event| event["code"] == 200).map(drop)
     }
 

@@ -10,25 +10,22 @@ use crate::sipp::SIP_PORT;
 const CONFIG: &str = include_str!("../../peers/registering.cfg");
 
 /// The user of the Contact that it registers.
-pub const CONTACT: &str = "line-1";
+const CONTACT: &str = "line-1";
+
+/// How long it asks to be registered for.
+const EXPIRES_S: u32 = 3600;
 
 /// How a PBX registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Registering {
     side: Side,
     realm: &'static str,
-    expires_s: u32,
 }
 
 impl Registering {
     /// A PBX on `side` whose password is for this realm.
     pub const fn of(side: Side, realm: &'static str) -> Self {
-        Self { side, realm, expires_s: 3600 }
-    }
-
-    /// Asks to be registered for so many seconds.
-    pub const fn asks_for(self, expires_s: u32) -> Self {
-        Self { expires_s, ..self }
+        Self { side, realm }
     }
 
     /// Starts it and waits until it takes requests.
@@ -55,12 +52,12 @@ impl Registering {
 
     /// The table of its registrations.
     fn registration(&self) -> String {
-        let (edge, realm, expires_s) = (self.side.edge_address(), self.realm, self.expires_s);
+        let (edge, realm) = (self.side.edge_address(), self.realm);
         format!(
             "id(int,auto) l_uuid(string) l_username(string) l_domain(string) r_username(string) r_domain(string) \
              realm(string) auth_username(string) auth_password(string) auth_ha1(string,null) auth_proxy(string) expires(int) \
              flags(int) reg_delay(int) contact_addr(string,null) socket(string,null)\n\
-             1:{CONTACT}:{USER}:{edge}:{USER}:{edge}:{realm}:{USER}:{PASSWORD}::sip\\:{edge}\\:{SIP_PORT}:{expires_s}:0:0::\n"
+             1:{CONTACT}:{USER}:{edge}:{USER}:{edge}:{realm}:{USER}:{PASSWORD}::sip\\:{edge}\\:{SIP_PORT}:{EXPIRES_S}:0:0::\n"
         )
     }
 }

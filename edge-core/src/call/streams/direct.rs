@@ -14,7 +14,7 @@ use super::super::Side;
 use super::{End, Streams};
 
 /// Times that a side is told that the other one has moved its media in an answer: two of that kind would tell each other for ever.
-pub(super) const MOVES_MAX: u8 = 8;
+const MOVES_MAX: u8 = 8;
 
 /// Whether media of a call between these trunks is left out of the edge. It cannot be where the edge has to make the offer: that
 /// has to name somebody.

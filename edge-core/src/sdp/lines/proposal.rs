@@ -148,7 +148,7 @@ impl Proposal {
         if self.direct { Some(Receiver::Peer(stream.remote)) } else { local.map(Receiver::Edge) }
     }
 
-    pub(super) fn near_stream(&self, crossing: &Crossing) -> Option<&MediaStream> {
+    fn near_stream(&self, crossing: &Crossing) -> Option<&MediaStream> {
         self.offer.0.get(crossing.line)?.stream.as_ref().ok()
     }
 

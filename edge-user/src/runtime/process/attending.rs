@@ -90,7 +90,7 @@ impl Process {
     }
 
     /// The shield lets through who has proven itself to be a trunk.
-    pub(super) fn follow_guests(&mut self) {
+    fn follow_guests(&mut self) {
         self.policy.expire_guests(self.node.since_epoch());
         let changes = self.policy.guests_changed();
         if std::mem::replace(&mut self.guests_followed, changes) != changes {
@@ -99,7 +99,7 @@ impl Process {
     }
 
     /// DNS has said something about the name of a trunk.
-    pub(super) fn on_found(&mut self, finding: Finding) {
+    fn on_found(&mut self, finding: Finding) {
         if let Some(policy) = resolver::found(&self.policy, finding) {
             self.replace_policy(policy);
         }

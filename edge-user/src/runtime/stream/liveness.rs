@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Silence after which the peer is asked: what RFC 5626 section 4.4.1 recommends at most for connections, and less than
 /// firewalls and load balancers bear.
-pub(super) const ASK_AFTER: Duration = Duration::from_secs(120);
+const ASK_AFTER: Duration = Duration::from_secs(120);
 
 /// How long its answer may take (RFC 5626 section 4.4.1).
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(10);
