@@ -1,31 +1,26 @@
-//! The program on real devices: attached by [`Datapath`], fed by sockets of two peers.
+//! The program at work on real devices: attached by [`Datapath`], fed by sockets of two peers.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use edge_core::media::{MediaEndpoint, MediaPlan, RelayedStream, RemoteMedia, SourcePolicy, Traffic};
 use edge_core::policy::{MediaRange, PortRange, Realm};
-use edge_ebpf::abi::ABI_VERSION;
 use edge_ebpf::testing::{Packet, rtp, tagged};
-use edge_tests::drill::wait_until_detached;
 use edge_tests::frames::Frames;
 use edge_tests::lab::{Lab, PEER_DEVICE, Side};
 use edge_user::datapath::{
-    AttachMode, ClosedPorts, CounterKind, Datapath, DatapathError, DatapathSettings, DatapathWriter,
-    InstallError, Installed, MediaHost, Mode, read_counters,
+    AttachMode, ClosedPorts, Datapath, DatapathSettings, DatapathWriter, InstallError, Installed, MediaHost,
+    Mode,
 };
 
-const NODE: &str = "edge.lab";
-const PEER_PORT: u16 = 6000;
+pub(super) const NODE: &str = "edge.lab";
+pub(super) const PEER_PORT: u16 = 6000;
 const OTHER_PEER_PORT: u16 = 6010;
-const LOCAL_PORT: u16 = 20000;
+pub(super) const LOCAL_PORT: u16 = 20000;
 
 #[test]
 #[ignore = "needs root and the eBPF object: cargo xtask test"]
@@ -109,123 +104,6 @@ fn running_media_follows_a_neighbour_that_changes_its_address() -> Result<()> {
 
 #[test]
 #[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn media_outlives_the_process_and_a_restart_has_no_gap() -> Result<()> {
-    Lab::drill(|lab| {
-        let first = start(lab)?;
-        let _running = first.writer()?.install(&plan(PEER_PORT, PEER_PORT))?;
-        drop(first);
-        let stages = stages(lab)?;
-        ensure!(stages.len() == 1, "the programs behind it are pinned once: {stages:?}");
-        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
-        for sequence in 0..100 {
-            exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence).context("with nobody at home")?;
-        }
-        let seen = media_seen(lab)?;
-        let (sent, done) = (AtomicU64::new(0), AtomicBool::new(false));
-        let second = thread::scope(|scope| -> Result<Datapath> {
-            scope.spawn(|| send_until(&carrier, Side::Carrier, &sent, || done.load(Ordering::Relaxed)));
-            let second = start(lab);
-            done.store(true, Ordering::Relaxed);
-            second
-        })?;
-        let sent = sent.into_inner();
-        ensure!(sent > 100, "packets came while the program was replaced: {sent}");
-        ensure!(second.remove_others(&HashSet::new()) == 2, "nobody knows the old call");
-        ensure!(media_seen(lab)? - seen == sent, "the program saw every packet while it was replaced");
-        let replaced = self::stages(lab)?;
-        ensure!(
-            replaced.len() == 1 && replaced != stages,
-            "a new program has stages of its own: {replaced:?}"
-        );
-        second.shutdown()?;
-        Ok(())
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn changed_media_ranges_end_the_media_of_the_old_ones() -> Result<()> {
-    Lab::drill(|lab| {
-        let first = start(lab)?;
-        let _running = first.writer()?.install(&plan(PEER_PORT, PEER_PORT))?;
-        drop(first);
-        let mut realms = Side::BOTH.map(realm);
-        realms[0].media[0].ports = PortRange::new(LOCAL_PORT - 100, LOCAL_PORT + 99)?;
-        let second = lab.edge().run(|| Datapath::start(&settings(lab, Mode::Native), &realms))??;
-        ensure!(second.remove_others(&HashSet::new()) == 0, "the maps are new");
-        let mut writer = second.writer()?;
-        let installed = install(&second, &mut writer)?;
-        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
-        exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, 0)?;
-        exchange(&pbx, Side::Pbx, &carrier, Side::Carrier, 0)?;
-        let _ = writer.remove(installed);
-        second.shutdown()?;
-        Ok(())
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn shutdown_leaves_nothing() -> Result<()> {
-    Lab::drill(|lab| {
-        start(lab)?.shutdown()?;
-        ensure!(fs::read_dir(lab.bpffs().join("pins"))?.next().is_none(), "pins are left");
-        wait_until_detached(lab)?;
-        let gone = read_counters(&lab.bpffs().join("pins"), NODE, Path::new("/nowhere"));
-        ensure!(matches!(gone, Err(DatapathError::NotPinned { .. })), "{gone:?}");
-        Ok(())
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn a_failed_start_leaves_nothing() -> Result<()> {
-    Lab::drill(|lab| {
-        lab.edge().ip(&["link", "set", Side::Pbx.edge_device(), "name", "renamed"])?;
-        let refused = start(lab);
-        let error = refused.as_ref().map_err(|error| error.downcast_ref());
-        ensure!(matches!(error, Err(Some(DatapathError::NoDevice { .. }))), "{refused:?}");
-        let left = fs::read_dir(lab.bpffs().join("pins")).map_or(0, Iterator::count);
-        ensure!(left == 0, "pins are left");
-        wait_until_detached(lab)
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn a_device_that_another_program_holds_is_refused() -> Result<()> {
-    Lab::drill(|lab| {
-        let first = start(lab)?;
-        let settings = DatapathSettings { node: "second".to_owned(), ..settings(lab, Mode::Auto) };
-        let second = lab.edge().run(|| Datapath::start(&settings, &Side::BOTH.map(realm)))?;
-        let said = second.as_ref().map_err(ToString::to_string);
-        ensure!(matches!(&said, Err(error) if error.contains("another XDP program")), "{said:?}");
-        first.shutdown()?;
-        Ok(())
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn another_version_is_not_touched() -> Result<()> {
-    Lab::drill(|lab| {
-        let foreign = lab.bpffs().join("pins/edge_lab/v99");
-        fs::create_dir_all(&foreign)?;
-        let refused = start(lab);
-        ensure!(
-            matches!(
-                refused.as_ref().map_err(|error| error.downcast_ref()),
-                Err(Some(DatapathError::ForeignVersion { .. }))
-            ),
-            "{refused:?}"
-        );
-        ensure!(foreign.exists() && !lab.edge().command("ip", &["link"])?.contains("xdp"));
-        Ok(())
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
 fn refused_installs_leave_nothing_behind() -> Result<()> {
     Lab::drill(|lab| {
         lab.edge().ip(&["link", "add", "spare", "type", "veth", "peer", "name", "spare-peer"])?;
@@ -274,29 +152,6 @@ fn refused_installs_leave_nothing_behind() -> Result<()> {
         let _ = writer.remove(installed);
         ensure!(datapath.endpoints() == 0);
         datapath.shutdown()?;
-        Ok(())
-    })
-}
-
-#[test]
-#[ignore = "needs root and the eBPF object: cargo xtask test"]
-fn generic_mode_relays_and_gives_way_to_native() -> Result<()> {
-    Lab::drill(|lab| {
-        let generic = start_in(lab, Mode::Generic)?;
-        ensure!(
-            generic.attached().iter().all(|attached| attached.mode == MediaHost::Xdp(AttachMode::Generic))
-        );
-        let mut writer = generic.writer()?;
-        let installed = install(&generic, &mut writer)?;
-        let (carrier, pbx) = (peer(lab, Side::Carrier, PEER_PORT)?, peer(lab, Side::Pbx, PEER_PORT)?);
-        for sequence in 0..20 {
-            exchange(&carrier, Side::Carrier, &pbx, Side::Pbx, sequence)?;
-        }
-        let _ = writer.remove(installed);
-        drop((generic, writer));
-        let native = start_in(lab, Mode::Native)?;
-        ensure!(native.attached().iter().all(|attached| attached.mode == MediaHost::Xdp(AttachMode::Native)));
-        native.shutdown()?;
         Ok(())
     })
 }
@@ -373,15 +228,15 @@ fn media_with_a_priority_tag_crosses() -> Result<()> {
     })
 }
 
-fn start(lab: &Lab) -> Result<Datapath> {
+pub(super) fn start(lab: &Lab) -> Result<Datapath> {
     start_in(lab, Mode::Native)
 }
 
-fn start_in(lab: &Lab, mode: Mode) -> Result<Datapath> {
+pub(super) fn start_in(lab: &Lab, mode: Mode) -> Result<Datapath> {
     Ok(lab.edge().run(|| Datapath::start(&settings(lab, mode), &Side::BOTH.map(realm)))??)
 }
 
-fn settings(lab: &Lab, mode: Mode) -> DatapathSettings {
+pub(super) fn settings(lab: &Lab, mode: Mode) -> DatapathSettings {
     let pin_root = lab.bpffs().join("pins");
     // Nobody relays in userspace here.
     let run_dir = PathBuf::from("/nowhere");
@@ -390,7 +245,7 @@ fn settings(lab: &Lab, mode: Mode) -> DatapathSettings {
     DatapathSettings { pin_root, node, run_dir, mode, flows_max: 2, diagnostics: false, closed_ports }
 }
 
-fn realm(side: Side) -> Realm {
+pub(super) fn realm(side: Side) -> Realm {
     let ports = PortRange::new(LOCAL_PORT, LOCAL_PORT + 99).expect("an even start and an odd end");
     let media = vec![MediaRange { address: side.edge_address().into(), ports }];
     let device = side.edge_device().to_owned();
@@ -404,7 +259,7 @@ fn realm(side: Side) -> Realm {
     }
 }
 
-fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
+pub(super) fn plan(carrier_port: u16, pbx_port: u16) -> MediaPlan {
     let endpoint = |side: Side, port| MediaEndpoint {
         local: local(side, LOCAL_PORT),
         remote: Some(remote(side.peer_address(), port)),
@@ -429,14 +284,14 @@ fn remote(ip: Ipv4Addr, port: u16) -> RemoteMedia {
     RemoteMedia { rtp: (ip, port).into(), rtcp: (ip, port + 1).into() }
 }
 
-fn peer(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
+pub(super) fn peer(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
     let socket = lab.peer(side).run(|| UdpSocket::bind((side.peer_address(), port)))??;
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
     Ok(socket)
 }
 
 /// Installs the plan, and waits until the neighbours have answered ARP: these tests count from the first packet.
-fn install(datapath: &Datapath, writer: &mut DatapathWriter) -> Result<Installed> {
+pub(super) fn install(datapath: &Datapath, writer: &mut DatapathWriter) -> Result<Installed> {
     install_plan(datapath, writer, &plan(PEER_PORT, PEER_PORT))
 }
 
@@ -452,7 +307,13 @@ fn install_plan(datapath: &Datapath, writer: &mut DatapathWriter, plan: &MediaPl
 }
 
 /// One RTP packet that must arrive at the other peer, unchanged, from edge's address there.
-fn exchange(from: &UdpSocket, from_side: Side, to: &UdpSocket, to_side: Side, sequence: u16) -> Result<()> {
+pub(super) fn exchange(
+    from: &UdpSocket,
+    from_side: Side,
+    to: &UdpSocket,
+    to_side: Side,
+    sequence: u16,
+) -> Result<()> {
     let packet = rtp(sequence, u32::from(sequence) * 160, 9, 160);
     from.send_to(&packet, local(from_side, LOCAL_PORT))?;
     let mut received = [0; 2048];
@@ -462,7 +323,7 @@ fn exchange(from: &UdpSocket, from_side: Side, to: &UdpSocket, to_side: Side, se
 }
 
 /// Sends RTP until told to stop, and counts it; returns when the last packet has had time to arrive.
-fn send_until(socket: &UdpSocket, side: Side, sent: &AtomicU64, stop: impl Fn() -> bool) {
+pub(super) fn send_until(socket: &UdpSocket, side: Side, sent: &AtomicU64, stop: impl Fn() -> bool) {
     let mut sequence: u16 = 0;
     while !stop() {
         socket.send_to(&rtp(sequence, 0, 9, 20), local(side, LOCAL_PORT)).expect("the peer can send");
@@ -472,20 +333,4 @@ fn send_until(socket: &UdpSocket, side: Side, sent: &AtomicU64, stop: impl Fn() 
         thread::sleep(Duration::from_micros(20));
     }
     thread::sleep(Duration::from_millis(50));
-}
-
-/// Names of the pinned arrays of programs behind the media program.
-fn stages(lab: &Lab) -> Result<Vec<OsString>> {
-    let version = format!("pins/{}/v{ABI_VERSION}/stages", NODE.replace('.', "_"));
-    let pins = fs::read_dir(lab.bpffs().join(version))?;
-    Ok(pins.map(|pin| pin.map(|pin| pin.file_name())).collect::<Result<_, _>>()?)
-}
-
-/// Packets for media ports that the program decided about: relayed or dropped.
-fn media_seen(lab: &Lab) -> Result<u64> {
-    let pins: &Path = &lab.bpffs().join("pins");
-    let counters = read_counters(pins, NODE, Path::new("/nowhere"))?;
-    let of_media = |kind| matches!(kind, CounterKind::Relay | CounterKind::Drop);
-    let media = counters.iter().filter(|counter| of_media(counter.kind));
-    Ok(media.map(|counter| counter.packets).sum())
 }

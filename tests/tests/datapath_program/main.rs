@@ -1,12 +1,13 @@
 //! The loaded XDP program decides as the host does.
 //!
 //! `BPF_PROG_TEST_RUN` runs the program that `edge run` attaches, with the table of cases that the unit tests of
-//! edge-ebpf use, and with thousands of generated frames: verdict, bytes and counts must be the same. `live` then
-//! attaches it to real devices.
+//! edge-ebpf use, and with thousands of generated frames: verdict, bytes and counts must be the same. `live` and
+//! `lifecycle` then attach it to real devices.
 
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod kernel;
+mod lifecycle;
 mod live;
 mod shield;
 mod tap;
