@@ -33,7 +33,8 @@ impl Phase {
     }
 }
 
-/// A call as it stands. Times are instants of the host's monotonic clock.
+/// A call as it stands. Times are instants of the host's monotonic clock. What its record will say is here under the same names, as
+/// far as it is known; the record itself is made once, of a call that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallView {
     /// Its name within the shard.

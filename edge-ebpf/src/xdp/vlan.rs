@@ -53,7 +53,7 @@ pub(crate) fn edge_vlan(ctx: XdpContext) -> u32 {
     }
 }
 
-/// The same behind the tap of a capture.
+/// The same behind the tap of a capture; written out once more for the verifier, as `edge_media_tapped` is.
 #[xdp(frags)]
 #[inline(always)]
 pub(crate) fn edge_vlan_tapped(ctx: XdpContext) -> u32 {
