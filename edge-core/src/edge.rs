@@ -137,6 +137,7 @@ impl Edge {
             }
             Input::Told(note) => self.on_note(note, now),
             Input::Waited(waited) => return self.on_wait(waited, now),
+            Input::QueueEmptied => return self.overload.emptied(),
             Input::SendFailed { path } => {
                 self.resources.transactions.on_unreachable(path, now);
                 self.forget_bindings_over(path, now);

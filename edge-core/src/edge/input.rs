@@ -27,6 +27,8 @@ pub enum Input {
     Told(Note),
     /// The next message that came in has waited so long until now. Without it none has waited.
     Waited(Duration),
+    /// All that came in has been dealt with, and nothing waits.
+    QueueEmptied,
     /// Nothing goes over a path any more: its connection could not be opened, or has ended with something that was
     /// sent. What waits for an answer there fails now. Nothing happens when nobody waits.
     SendFailed {

@@ -8,6 +8,10 @@
 //! would do nothing else at ten times its capacity. Beyond that INVITEs are not read: over UDP they come again, over a
 //! connection each is answered, because its window bounds how many come.
 //!
+//! A queue that has been emptied does drain, however late its messages were read (RFC 8289 section 5 leaves its dropping
+//! state so, too): then the shard's processor was taken away for a while, by another process or by the hypervisor, and to
+//! refuse calls afterwards would help nobody.
+//!
 //! Invariants:
 //! - A trunk that asks for less than its share of half of what is admitted, in this second or the one before, is not
 //!   turned away; nor one that sends less than its share of half of all messages: the load is not its own.
@@ -144,6 +148,11 @@ impl Overload {
         self.waited = waited;
         self.load = before.after(waited, now);
         before != Load::Shedding && self.load == Load::Shedding
+    }
+
+    /// Takes note that nothing waits any more.
+    pub(super) const fn emptied(&mut self) {
+        self.load = Load::Calm;
     }
 
     /// The message at hand has been dealt with; the next one has not waited unless that is said.

@@ -42,6 +42,7 @@ impl Fleet {
             | Input::Undelivered { .. }
             | Input::HandedOver
             | Input::Waited(_)
+            | Input::QueueEmptied
             | Input::SendFailed { .. }
             | Input::PolicyReplaced(_)
             | Input::DrainRequested { .. }

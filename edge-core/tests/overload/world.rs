@@ -225,7 +225,9 @@ impl World {
         if self.busy {
             return;
         }
-        let Some(Queued { arrived, path, bytes, .. }) = self.queue.pop_front() else { return };
+        let Some(Queued { arrived, path, bytes, .. }) = self.queue.pop_front() else {
+            return self.edge.handle(Input::QueueEmptied, self.now);
+        };
         self.edge.handle(Input::Waited(self.now - arrived), self.now);
         let unread = self.unread();
         let cost_us = self.carry_out(Input::Received { path, bytes });

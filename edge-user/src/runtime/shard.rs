@@ -89,6 +89,9 @@ impl Running {
             };
             self.read_calendar();
             self.carry_out();
+            if self.host.inbox.is_empty() {
+                self.host.edge.handle(Input::QueueEmptied, clock::now());
+            }
             if self.host.datapath.routes_changed() {
                 self.media.values().for_each(|installed| self.host.datapath.follow_routes(installed));
             }

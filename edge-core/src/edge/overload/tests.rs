@@ -34,6 +34,21 @@ fn the_whole_table() {
     }
 }
 
+#[test]
+fn who_comes_late_to_a_queue_that_it_empties_is_not_overloaded() {
+    let now = start();
+    let mut overload = Overload::new(now);
+    // Its processor is taken away for a moment, in each of ten seconds.
+    for second in 0..10 {
+        let at = now + WINDOW * second;
+        assert!(!overload.note(ms(300), at) && !overload.note(ms(290), at + ms(1)));
+        overload.emptied();
+    }
+    let mut overload = shedding(ms(900), now);
+    overload.emptied();
+    assert_eq!(admitted(&mut overload, 0, 100, now), 100);
+}
+
 /// A shard that turns calls away, with `waited` as its wait.
 fn shedding(waited: Duration, now: Instant) -> Overload {
     let mut overload = Overload::new(now);

@@ -69,7 +69,11 @@ impl Shards {
             | Input::CalendarRead(_)
             | Input::HandedOver
             | Input::TimeElapsed => None,
-            Input::Told(_) | Input::Waited(_) | Input::Undelivered { .. } | Input::HangupRequested { .. } => {
+            Input::Told(_)
+            | Input::Waited(_)
+            | Input::QueueEmptied
+            | Input::Undelivered { .. }
+            | Input::HangupRequested { .. } => {
                 unreachable!("nobody says so here: {input:?}")
             }
         }
@@ -155,6 +159,7 @@ fn again(input: &Input) -> Input {
         Input::Received { .. }
         | Input::Told(_)
         | Input::Waited(_)
+        | Input::QueueEmptied
         | Input::Undelivered { .. }
         | Input::MediaInstalled { .. }
         | Input::MediaAccepted { .. }
