@@ -23,7 +23,7 @@ pub use storm::Storm;
 const UNDER_WAY_MAX: usize = 8;
 /// After so long without a message what was sent is sent again.
 const SILENCE: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What the lab's route for calls to the PBX takes off; the number of the call follows.
 pub const BEFORE_NUMBER: &str = "+442071838";
 /// A session timer that the other end is to keep (RFC 4028).

@@ -16,8 +16,9 @@ use crate::lab::{Family, Lab, PEER_DEVICE, Side};
 /// The SSRC of everything that is sprayed.
 pub const SPRAYED_SSRC: u32 = 0x5bad_5bad;
 
-/// Between two packets: the ring of a veth holds 256 frames, and the media of the drill has to fit too.
-const PAUSE: Duration = Duration::from_micros(50);
+/// Between two packets: the ring of a veth holds 256 frames, and the media of the drill has to fit too, even when the processor
+/// that empties it is taken away for a third of a second.
+const PAUSE: Duration = Duration::from_micros(1500);
 const PAYLOAD_OCTETS: usize = 160;
 
 /// A sprayer at work; stops when dropped.

@@ -12,14 +12,16 @@ use edge_tests::{EdgeConfig, Sipp, scenario};
 use serde_json::Value;
 
 const CALLS: usize = 3;
+/// Seconds of calls that have to stand while they are asked about, and that nobody waits for.
+const LONG_S: u32 = 60;
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn calls_are_shown_with_their_media_and_one_is_hung_up() -> Result<()> {
     with_edge(EdgeConfig::default(), |lab, edge| {
-        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS as u32).seconds(6);
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS as u32).seconds(LONG_S);
         let callers = caller(Side::Carrier, scenario!("caller-hangs-up"));
-        let pair = start(lab, callers.calls(CALLS as u32).rate(20.0).seconds(6), called)?;
+        let pair = start(lab, callers.calls(CALLS as u32).rate(20.0).seconds(LONG_S), called)?;
         let list =
             || -> Result<Vec<Value>> { Ok(serde_json::from_str(&ask(lab, &["call", "list", "--json"])?)?) };
         let flowing = |call: &Value| {
@@ -87,9 +89,9 @@ fn reload_says_what_it_makes_of_the_file() -> Result<()> {
 #[ignore = "needs root: cargo xtask test"]
 fn counters_readiness_and_the_page_are_served() -> Result<()> {
     with_edge(EdgeConfig::default(), |lab, edge| {
-        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(1).seconds(4);
-        let pair =
-            start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).calls(1).seconds(4), called)?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(1).seconds(LONG_S);
+        let pair = caller(Side::Carrier, scenario!("caller-hangs-up")).calls(1).seconds(LONG_S);
+        let pair = start(lab, pair, called)?;
         let counted = |line: &str| {
             wait_until(PATIENCE, || fetch(lab, "/metrics").ok().filter(|text| text.contains(line)))
         };

@@ -13,8 +13,8 @@ use serde_json::Value;
 fn the_trunks_of_a_group_have_no_more_calls_than_it_may_have() -> Result<()> {
     let config = EdgeConfig::default().trunk(Side::Pbx, "failover_group = \"pbxs\"");
     with_edge(config.section("[[group]]\nname = \"pbxs\"\nmax_calls_out = 2"), |lab, edge| {
-        let called = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(2).seconds(3);
-        let callers = caller(Side::Carrier, scenario!("caller-hangs-up-in-silence")).calls(2).seconds(3);
+        let called = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(2).seconds(10);
+        let callers = caller(Side::Carrier, scenario!("caller-hangs-up-in-silence")).calls(2).seconds(10);
         let pair = start(lab, callers, called)?;
         let pbx = || -> Result<Value> { Ok(serde_json::from_str(&ask(lab, &["trunk", "show", "pbx"])?)?) };
         let full = wait_until(PATIENCE, || pbx().ok().filter(|pbx| pbx["group_calls"] == 2));
@@ -39,6 +39,7 @@ fn a_trunk_makes_the_calls_that_it_may_make_and_no_others() -> Result<()> {
             .succeed()?;
         let only = "incoming = [{ to = { prefix = \"+4420\" }, from_number = { prefix = \"+33\" } }]";
         edge.reload(&EdgeConfig::default().trunk(Side::Carrier, only).toml(lab))?;
+        edge.wait_for_log("configuration reloaded", PATIENCE)?;
         refused(Side::Carrier, 403).start(lab)?.wait_for_success(PATIENCE)?;
         edge.wait_for_log("trunk carrier may not call this number for this caller", PATIENCE)?;
         let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;

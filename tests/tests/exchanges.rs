@@ -9,6 +9,10 @@ use edge_tests::sipp::Scenario;
 use edge_tests::sipp::script::{BODY, Script, speech, speech_at};
 use edge_tests::{EdgeConfig, Sipp};
 
+/// Longer than the caller's ACK may take to reach edge after who is called has its own, also where a processor is taken away for a
+/// while: what it asks before is answered with 491.
+const CROSSED_MS: u32 = 1_200;
+
 /// Plays one call from `from`, and gives its record.
 fn play(config: EdgeConfig, from: Side, calling: Scenario, called: Scenario) -> Result<Cdr> {
     let mut record = None;
@@ -78,7 +82,7 @@ fn who_calls_holds_by_the_address_0_0_0_0() -> Result<()> {
 fn who_is_called_holds_by_the_address_0_0_0_0() -> Result<()> {
     plays_both_ways(|| {
         let [calling, called] = up("called holds by address", &[], &[], &[]);
-        let [called, calling] = holds_by_address(called.waits(200), calling);
+        let [called, calling] = holds_by_address(called.waits(CROSSED_MS), calling);
         ends([calling.waits(200), called])
     })
 }
@@ -103,7 +107,7 @@ fn either_side_is_asked_again_for_its_offer() -> Result<()> {
     plays_both_ways(|| {
         let [calling, called] = up("asked for an offer", &[], &[], &[]);
         let [calling, called] = asks_for_an_offer(calling.waits(200), called);
-        let [called, calling] = asks_for_an_offer(called.waits(300), calling);
+        let [called, calling] = asks_for_an_offer(called.waits(CROSSED_MS), calling);
         ends([calling.waits(200), called])
     })
 }
@@ -115,7 +119,7 @@ fn who_is_called_changes_by_update() -> Result<()> {
         let allow = ["Allow: INVITE, ACK, BYE, CANCEL, UPDATE"];
         let [calling, called] = up("called updates", &allow, &[("Allow", "UPDATE")], &allow);
         let called = called
-            .waits(200)
+            .waits(CROSSED_MS)
             .asks("UPDATE", &[], &speech(2, &["a=inactive"]))
             .hears(200, &[(BODY, "a=inactive")]);
         let calling = calling.is_asked("UPDATE", &[(BODY, "a=inactive")]).answers(
@@ -150,7 +154,7 @@ fn a_change_that_meets_another_one_hears_491_and_crosses_afterwards() -> Result<
             .acknowledges_refusal()
             .answers_kept("200 OK", &[], &speech(2, &["a=sendrecv"]))
             .is_asked("ACK", &[])
-            .waits(700)
+            .waits(CROSSED_MS)
             .asks("INVITE", &[], &speech(3, &["a=sendonly"]))
             .may_hear(100)
             .hears(200, &[(BODY, "a=recvonly")])
@@ -218,7 +222,7 @@ fn info_message_and_notify_cross_both_ways() -> Result<()> {
     plays_both_ways(|| {
         let [calling, called] = up("tells", &[], &[], &[]);
         let [calling, called] = tells(calling.waits(200), called);
-        let [called, calling] = tells(called.waits(200), calling);
+        let [called, calling] = tells(called.waits(CROSSED_MS), calling);
         ends([calling.waits(200), called])
     })
 }
@@ -303,8 +307,10 @@ fn what_is_asked_of_edge_itself_is_answered_by_policy() -> Result<()> {
 fn by_default_a_refer_is_refused_and_the_call_goes_on() -> Result<()> {
     plays_both_ways(|| {
         let [calling, called] = up("refers", &[], &[], &[]);
-        let called =
-            called.waits(200).asks("REFER", &["Refer-To: <sip:+4420@198.51.100.1>"], "").hears(603, &[]);
+        let called = called
+            .waits(CROSSED_MS)
+            .asks("REFER", &["Refer-To: <sip:+4420@198.51.100.1>"], "")
+            .hears(603, &[]);
         let called = called.asks("INFO", &[], "").hears(200, &[]);
         ends([calling.is_asked("INFO", &[]).answers("200 OK", &[], "").waits(200), called])
     })

@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, number, refused, with_edge};
-use edge_tests::edge::wait_for_cdrs;
+use edge_tests::edge::{ask, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::peers::kamailio::AGENT_PORT;
 use edge_tests::peers::{Kamailio, Proxy};
+use edge_tests::process::wait_until;
 use edge_tests::sipp::{CALLED_MEDIA_PORT, RunningSipp};
 use edge_tests::{Cdr, EdgeConfig, Sipp, scenario};
 
 /// Calls of each drill, and how many begin in a second.
 const CALLS: u32 = 60;
 const RATE: f64 = 20.0;
-/// Times that they are made until a trunk that flaps was met dead and alive.
-const FLAP_ROUNDS: u32 = 4;
+/// Times that a trunk dies and comes back.
+const FLAPS: usize = 2;
 
 /// Calls of the carrier go to the PBX, and when that does not take one, to a second PBX beside it.
 fn two_pbxs(keys: &str) -> EdgeConfig {
@@ -82,6 +83,14 @@ fn taken_by(cdrs: &[Cdr], trunk: &str) -> usize {
     cdrs.iter().filter(|cdr| cdr.text("/b/trunk") == trunk).count()
 }
 
+/// Waits until the first PBX is shown in this state.
+fn is_shown(lab: &Lab, state: &str) -> Result<()> {
+    let wanted = format!("\"state\": \"{state}\"");
+    let shown = || ask(lab, &["trunk", "show", Side::Pbx.name()]).unwrap_or_default();
+    let found = wait_until(PATIENCE, || shown().contains(&wanted).then_some(()));
+    found.with_context(|| format!("it is not {state}: {}", shown()))
+}
+
 fn records(lab: &Lab) -> Result<Vec<Cdr>> {
     wait_for_cdrs(lab, CALLS as usize, PATIENCE)
 }
@@ -93,7 +102,8 @@ fn a_trunk_that_dies_under_load_loses_no_call() -> Result<()> {
         let first = answers(lab, false)?;
         let _second = answers(lab, true)?;
         let callers = callers().start(lab)?;
-        thread::sleep(Duration::from_secs(1));
+        let answered = || (edge.log().matches("call established").count() >= 10).then_some(());
+        wait_until(PATIENCE, answered).context("no call is answered")?;
         drop(first);
         callers.wait_for_success(PATIENCE)?;
         let cdrs = records(lab)?;
@@ -185,31 +195,33 @@ fn a_trunk_that_flaps_by_its_keepalive_is_passed_over_while_it_is_down() -> Resu
     let keepalive = "keepalive = \"2s\"\nkeepalive_fails = 1\nkeepalive_oks = 1";
     let config = two_pbxs("timers = { trying = \"500ms\" }").trunk(Side::Pbx, keepalive);
     with_edge(config, |lab, edge| {
-        let proxy = Kamailio::start(lab, &Proxy::of(Side::Pbx).flaps())?;
+        let proxy = Kamailio::start(lab, &Proxy::of(Side::Pbx).answers_options())?;
         let agent = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(10 * CALLS).seconds(0);
         let _agent = agent.ports(AGENT_PORT, CALLED_MEDIA_PORT + 100).untraced().start(lab)?;
         let _second = answers(lab, true)?;
-        // Whether the first calls meet it dead or alive is chance: they go on until both were seen.
-        let (mut cdrs, mut spared, mut taken) = (Vec::new(), 0, 0);
-        for round in 1..=FLAP_ROUNDS {
-            callers().rate(RATE / 2.0).start(lab)?.wait_for_success(PATIENCE).with_context(|| proxy.log())?;
-            cdrs = wait_for_cdrs(lab, (round * CALLS) as usize, PATIENCE)?;
-            spared = cdrs
-                .iter()
-                .filter(|cdr| matches!(&attempts(cdr)[..], [(only, _)] if only == "second"))
-                .count();
-            taken = taken_by(&cdrs, "pbx");
-            if spared > 0 && taken > 0 {
-                break;
-            }
+        let mut count = 0;
+        let mut played = |load: RunningSipp| -> Result<Vec<Cdr>> {
+            load.wait_for_success(PATIENCE).with_context(|| proxy.log())?;
+            count += CALLS as usize;
+            let mut cdrs = wait_for_cdrs(lab, count, PATIENCE)?;
+            Ok(cdrs.split_off(count - CALLS as usize))
+        };
+        for _ in 0..FLAPS {
+            is_shown(lab, "up")?;
+            let alive = played(callers().start(lab)?)?;
+            let load = callers().start(lab)?;
+            proxy.deafen(lab, Side::Pbx)?;
+            let dying = played(load)?;
+            is_shown(lab, "down")?;
+            let dead = played(callers().start(lab)?)?;
+            proxy.listen_again(lab, Side::Pbx)?;
+            [&alive, &dying, &dead].into_iter().try_for_each(|cdrs| check(cdrs))?;
+            ensure!(taken_by(&alive, "pbx") > 0, "it never came back: {}", edge.log());
+            let spared = |cdr: &Cdr| matches!(&attempts(cdr)[..], [(only, _)] if only == "second");
+            ensure!(dead.iter().all(spared), "somebody is not spared the wait: {}", edge.log());
         }
         edge.wait_for_log("target is down, the trunk is down", PATIENCE)?;
-        let log = edge.log();
-        edge.stop()?;
-        check(&cdrs)?;
-        ensure!(spared > 0, "nobody is spared the wait: {log}");
-        ensure!(taken > 0, "it never came back: {log}");
-        Ok(())
+        edge.stop()
     })
 }
 

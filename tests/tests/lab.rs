@@ -9,7 +9,7 @@ use edge_tests::lab::{Lab, Side};
 use edge_tests::sipp::{SIP_PORT, Scenario, Sipp};
 use edge_tests::{Witness, scenario};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]

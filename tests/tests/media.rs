@@ -16,7 +16,8 @@ use edge_tests::witness::{Account, Crossing};
 use edge_tests::{EdgeConfig, Leg, Sipp, Sprayer, Witness, scenario};
 
 /// Few enough media ports that a sprayer reaches each of them several times a second.
-const FEW_PORTS: &str = "20000-20099";
+const FEW_PORTS: &str = "20000-20019";
+const SPRAYED_PORTS: std::ops::RangeInclusive<u16> = 20_000..=20_019;
 
 /// A port of the carrier's host that its SDP does not name.
 const fn other_port(family: Family) -> SocketAddr {
@@ -135,7 +136,7 @@ fn find_behind_a_nat(config: EdgeConfig, family: Family, private: &str) -> Resul
         let pair = start(lab, caller, called)?;
         let flows = || edge.counters().is_ok_and(|counters| counters.relayed() > 20).then_some(());
         ensure!(wait_until(PATIENCE, flows).is_some(), "no media: {:?}", edge.counters()?);
-        let sprayer = Sprayer::start(lab, Side::Carrier, &[other_port(family)], 20_000..=20_099)?;
+        let sprayer = Sprayer::start(lab, Side::Carrier, &[other_port(family)], SPRAYED_PORTS)?;
         pair.succeed()?;
         ensure!(sprayer.stop()? > 3, "each port was tried again and again");
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
@@ -144,7 +145,7 @@ fn find_behind_a_nat(config: EdgeConfig, family: Family, private: &str) -> Resul
         ensure!(cdrs[0].dropped(Leg::A, "latched_elsewhere") > 3, "{cdrs:?}");
         // The PBX may begin before the carrier's first packet says where to send.
         let before = cdrs[0].dropped(Leg::B, "not_latched");
-        ensure!(before < 10 && cdrs[0].packets(Leg::B) == 150 - before, "{cdrs:?}");
+        ensure!(before < 100 && cdrs[0].packets(Leg::B) == 150 - before, "{cdrs:?}");
         let account = witness.finish()?;
         nothing_moved(&account)?;
         let arrived = |side| account.streams_from(side).map(|stream| stream.received).sum::<u64>();
@@ -240,8 +241,8 @@ fn ports_of_a_call_and_others(family: Family, closed_ports: &str) -> Result<()> 
             ensure!(wait_until(PATIENCE, counted) == Some(true), "{ports:?} {reason}: {:?}", edge.counters());
             Ok(())
         };
-        let called = Sipp::called(Side::Pbx, scenario!("answers")).over(family).seconds(3);
-        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).over(family).seconds(3);
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).over(family).seconds(6);
+        let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).over(family).seconds(6);
         let call = start(lab, caller, called)?;
         let flowing = || edge.counters().ok().filter(|counters| counters.relayed() > 0);
         ensure!(wait_until(PATIENCE, flowing).is_some(), "{}", edge.log());
@@ -304,7 +305,7 @@ fn spray_a_call(family: Family, media_source: &str, more: &[SocketAddr]) -> Resu
         let source = |address: IpAddr| SocketAddr::new(address, CALLER_MEDIA_PORT);
         let sources = [&[source(Side::Carrier.stranger(family)), source(spoofed)], more].concat();
         let witness = Witness::start(lab)?;
-        let sprayer = Sprayer::start(lab, Side::Carrier, &sources, 20_000..=20_099)?;
+        let sprayer = Sprayer::start(lab, Side::Carrier, &sources, SPRAYED_PORTS)?;
         let called = Sipp::called(Side::Pbx, scenario!("answers")).over(family).seconds(3);
         let caller = caller(Side::Carrier, scenario!("caller-hangs-up")).over(family).seconds(3);
         start(lab, caller, called)?.succeed()?;
@@ -312,7 +313,7 @@ fn spray_a_call(family: Family, media_source: &str, more: &[SocketAddr]) -> Resu
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
         let counters = edge.counters()?;
         edge.stop()?;
-        ensure!(counters.dropped("no_endpoint") > 1000, "ports without a call: {counters:?}");
+        ensure!(counters.dropped("no_endpoint") > 500, "ports without a call: {counters:?}");
         ensure!(cdrs[0].dropped(Leg::A, "unexpected_source") > 10, "the port of the call: {cdrs:?}");
         ensure!(Leg::BOTH.iter().all(|leg| cdrs[0].packets(*leg) == 150), "{cdrs:?}");
         ensure!(counters.relayed() == 300, "{counters:?}");

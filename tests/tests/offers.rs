@@ -37,8 +37,7 @@ fn play(from: Side, calling: Scenario, called: Scenario) -> Result<Account> {
 /// The INVITEs that `side` sent, or that reached it.
 fn invites(account: &Account, side: Side) -> Vec<&str> {
     account
-        .sip(side)
-        .iter()
+        .sip_once(side)
         .filter(|message| message.is_request("INVITE"))
         .map(|message| message.text.as_str())
         .collect()
@@ -61,8 +60,7 @@ fn its_reliable_answer_is_offered_before_the_200_and_media_flows() -> Result<()>
     for side in Side::BOTH {
         let account =
             play(side, scenario!("caller-answers-in-prack"), scenario!("answers-after-reliable-progress"))?;
-        let arrived =
-            account.sip(side.other()).iter().filter(|message| message.crossing == Crossing::Arrival);
+        let arrived = account.sip_once(side.other()).filter(|message| message.crossing == Crossing::Arrival);
         let pracks =
             arrived.filter(|message| message.is_request("PRACK")).map(|prack| prack.text.contains("m=audio"));
         ensure!(pracks.eq([false]), "its answer is acknowledged at once");

@@ -1,12 +1,12 @@
 //! Patterns of calls that carriers and PBXs make of RFC 3261 and RFC 3264, each played whole.
 
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, number, start, with_edge};
 use edge_tests::edge::{Cdr, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
+use edge_tests::process::wait_until;
 use edge_tests::raw::{Dialog, RawPeer, header, is_response};
 use edge_tests::sipp::{SIP_PORT, Scenario};
 use edge_tests::{EdgeConfig, Sipp, Witness, scenario};
@@ -74,10 +74,6 @@ struct Rung {
     invite: String,
 }
 
-/// More than an ACK needs to cross.
-const TRIES: u32 = 20;
-const RETRY_TIME: Duration = Duration::from_millis(50);
-
 /// The name of the call.
 const CALL: &str = "pattern";
 
@@ -118,18 +114,22 @@ impl Rung {
     /// The PBX sends its change until it meets no other: edge may not have the carrier's ACK yet. Returns the CSeq that was
     /// taken.
     fn pbx_tries_again(&self, own: &Dialog) -> Result<u32> {
-        for sequence in 2..TRIES {
-            self.pbx.send(self.pbx.within(own, "INVITE", sequence, Some(6000)).as_bytes())?;
-            let said = self.pbx.expect(PATIENCE, |message| {
-                header(message, "CSeq").is_some_and(|value| value == format!("{sequence} INVITE"))
-            })?;
-            if said.starts_with("SIP/2.0 100") {
-                return Ok(sequence);
-            }
-            ensure!(is_response(&said, 491, "INVITE"), "{said}");
-            thread::sleep(RETRY_TIME);
-        }
-        bail!("it meets another change for ever")
+        let mut sequence = 1;
+        let taken = wait_until(PATIENCE, || {
+            sequence += 1;
+            self.pbx_tries(own, sequence).map(|taken| taken.then_some(sequence)).transpose()
+        });
+        taken.context("it meets another change for ever")?
+    }
+
+    /// The PBX sends its change; says whether it meets no other.
+    fn pbx_tries(&self, own: &Dialog, sequence: u32) -> Result<bool> {
+        self.pbx.send(self.pbx.within(own, "INVITE", sequence, Some(6000)).as_bytes())?;
+        let said = self.pbx.expect(PATIENCE, |message| {
+            header(message, "CSeq").is_some_and(|value| value == format!("{sequence} INVITE"))
+        })?;
+        ensure!(said.starts_with("SIP/2.0 100") || is_response(&said, 491, "INVITE"), "{said}");
+        Ok(said.starts_with("SIP/2.0 100"))
     }
 
     /// A call that is up.

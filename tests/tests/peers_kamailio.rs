@@ -94,7 +94,7 @@ fn every_request(proxy: &Proxy) -> Result<()> {
 /// What edge sent to the proxy over UDP; what the proxy and its agents say to each other passes the witness too.
 fn from_edge(account: &Account) -> impl Iterator<Item = &SipSighting> {
     let edge = Side::Carrier.edge_address();
-    account.sip(Side::Carrier).iter().filter(move |message| message.from.ip() == edge)
+    account.sip_once(Side::Carrier).filter(move |message| message.from.ip() == edge)
 }
 
 /// What edge sent within its dialogs carried as many routes as the proxy had recorded, and went to the proxy.

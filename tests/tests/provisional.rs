@@ -32,7 +32,7 @@ fn play(config: EdgeConfig, from: Side, calling: Sipp, called: Scenario) -> Resu
 
 /// How many requests of a method, or responses of a status line, arrived at a side.
 fn arrived(account: &Account, side: Side, start: &str) -> usize {
-    account.sip(side).iter().filter(|message| is_arrival(message, start)).count()
+    account.sip_once(side).filter(|message| is_arrival(message, start)).count()
 }
 
 fn is_arrival(message: &SipSighting, start: &str) -> bool {
@@ -76,7 +76,7 @@ fn a_caller_who_knows_nothing_of_it_reaches_a_trunk_that_requires_it() -> Result
     let calling = caller(Side::Carrier, scenario!("caller-hears-early-media"));
     let account = play(config, Side::Carrier, calling, scenario!("answers-after-reliable-progress"))?;
     assert_eq!(arrived(&account, Side::Pbx, "PRACK "), 1);
-    let required = account.sip(Side::Pbx).iter().filter(|message| is_arrival(message, "INVITE "));
+    let required = account.sip_once(Side::Pbx).filter(|message| is_arrival(message, "INVITE "));
     assert_eq!(required.filter(|invite| invite.header("Require") == Some("100rel")).count(), 1);
     assert_eq!(account.received(), 2 * PACKETS);
     Ok(())
@@ -89,7 +89,7 @@ fn an_offer_in_a_reliable_response_is_answered_in_the_prack() -> Result<()> {
         let calling = caller(side, scenario!("caller-answers-in-prack"));
         let account =
             play(EdgeConfig::default(), side, calling, scenario!("answers-after-reliable-progress"))?;
-        let pracks = account.sip(side.other()).iter().filter(|message| is_arrival(message, "PRACK "));
+        let pracks = account.sip_once(side.other()).filter(|message| is_arrival(message, "PRACK "));
         assert!(pracks.map(|prack| prack.text.contains("m=audio")).eq([true]), "the answer is in the PRACK");
         assert_eq!(account.received(), 2 * PACKETS);
     }

@@ -50,9 +50,9 @@ fn rtp(number: u16, tick: u32) -> Vec<u8> {
 fn a_record_has_the_figures_of_what_was_sent_and_explain_names_who_is_not_heard() -> Result<()> {
     let config = EdgeConfig::default().trunk(Side::Carrier, "policing = \"count\"");
     with_edge(config, |lab, edge| {
-        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(6);
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(10);
         let caller = caller(Side::Carrier, scenario!("caller-hangs-up"));
-        let pair = start(lab, caller.key("media_port", &NAMED.to_string()).seconds(6), called)?;
+        let pair = start(lab, caller.key("media_port", &NAMED.to_string()).seconds(10), called)?;
         let standing = || -> Option<Value> {
             let calls: Vec<Value> =
                 serde_json::from_str(&ask(lab, &["call", "list", "--json"]).ok()?).ok()?;

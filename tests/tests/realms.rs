@@ -22,7 +22,8 @@ const BRANCH_DEVICE: &str = "beside";
 const PACKETS: u16 = 50;
 /// Between two packets: the ring of a veth holds 256 of them.
 const SPACING: Duration = Duration::from_millis(2);
-const READ_TIMEOUT: Duration = Duration::from_millis(200);
+/// Longer than a packet is under way, whatever else the machine does.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const THIRD: &str = r#"
 [[realm]]
 name = "beside"

@@ -10,6 +10,7 @@ use edge_tests::peers::{Kamailio, Registrar, Transport};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::{CALLED_MEDIA_PORT, CALLER_MEDIA_PORT, CALLER_PORT};
 use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
+use serde_json::Value;
 
 /// Packets of one stream in a call of a second.
 const PACKETS: i64 = 50;
@@ -47,6 +48,20 @@ fn call_both_ways(lab: &Lab, kamailio: &Kamailio) -> Result<()> {
     [inwards, outwards].into_iter().try_for_each(Pair::succeed)
 }
 
+/// The registration has begun to run out again, and again.
+fn is_refreshed(lab: &Lab) -> Result<()> {
+    let (mut before, mut rises) = (0, 0);
+    let refreshed = wait_until(PATIENCE, || {
+        let shown: Value =
+            serde_json::from_str(&ask(lab, &["trunk", "show", Side::Carrier.name()]).ok()?).ok()?;
+        let left = shown["registration"]["expires_in_s"].as_u64()?;
+        rises += u32::from(left > before);
+        before = left;
+        (rises > 2).then_some(())
+    });
+    refreshed.context("the registration is not refreshed")
+}
+
 /// Registers, calls both ways, keeps the registration going while it is short, and says goodbye.
 fn lives(algorithm: &'static str, transport: Transport) -> Result<()> {
     let config =
@@ -61,6 +76,7 @@ fn lives(algorithm: &'static str, transport: Transport) -> Result<()> {
             assert_eq!(cdr.cause(), "hangup", "{cdr:?}");
             assert!(Leg::BOTH.iter().all(|leg| cdr.packets(*leg) == PACKETS), "{cdr:?}");
         }
+        is_refreshed(lab).with_context(|| edge.log())?;
         let list = ask(lab, &["trunk", "list"])?;
         ensure!(list.contains("REGISTERED") && list.contains("registered"), "{list}");
         let log = edge.log();

@@ -10,7 +10,7 @@ use edge_tests::lab::Side;
 use edge_tests::{EdgeConfig, Sipp, scenario};
 
 const CALLS: u32 = 80;
-const RATE: f64 = 20.0;
+const RATE: f64 = 10.0;
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]

@@ -26,6 +26,8 @@ const SSRC: u32 = 0x0bad_cafe;
 /// NTP time of the carrier's sender report, and its middle.
 const NTP: [u32; 2] = [0xeaaa_1234, 0x5678_9abc];
 const NTP_MIDDLE: u32 = 0x1234_5678;
+/// Longer than a datagram is under way: one that is sent twice would be counted twice.
+const HEARD_WITHIN: Duration = Duration::from_secs(3);
 /// How long the PBX sits on it without saying so, so that this is a part of the round trip.
 const HELD: Duration = Duration::from_millis(60);
 
@@ -57,7 +59,7 @@ impl Ears {
 
 fn socket(lab: &Lab, side: Side, port: u16) -> Result<UdpSocket> {
     let socket = lab.peer(side).run(|| UdpSocket::bind((side.peer_address(), port)))??;
-    socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+    socket.set_read_timeout(Some(HEARD_WITHIN))?;
     Ok(socket)
 }
 

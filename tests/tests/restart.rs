@@ -77,7 +77,7 @@ fn sighup_takes_a_good_file_and_refuses_a_bad_one() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn sigterm_drains() -> Result<()> {
-    with_edge(EdgeConfig::default().drain_grace("3s"), |lab, edge| {
+    with_edge(EdgeConfig::default().drain_grace("8s"), |lab, edge| {
         let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS).seconds(1);
         let callers = caller(Side::Carrier, scenario!("caller-is-hung-up-on")).calls(CALLS).seconds(1);
         let pair = start(lab, callers, called)?;

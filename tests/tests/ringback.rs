@@ -8,16 +8,17 @@ use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, number, start, with_edge};
 use edge_tests::edge::wait_for_cdrs;
 use edge_tests::lab::{Lab, Side};
+use edge_tests::process::wait_until;
 use edge_tests::sipp::CALLED_TONE_HZ;
 use edge_tests::sipp::script::{BODY, Script, speech};
 use edge_tests::witness::Crossing;
-use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
+use edge_tests::{EdgeConfig, EdgeProcess, Leg, Sipp, Witness, scenario};
 
 /// Port that the caller listens at.
 const LISTENS: u16 = 7_500;
 
-/// How long the called side rings: longer than the tone's period.
-const RINGS_MS: usize = 3_600;
+/// How long the called side rings: longer than the tone's period, also when a machine that pauses leaves out a part.
+const RINGS_MS: usize = 5_000;
 
 /// The British tone: 400 and 450 Hz, 0.4 s on, 0.2 s off, 0.4 s on, 2 s off (ITU-T E.180 supplement 2).
 const FREQUENCIES: [f64; 2] = [400.0, 450.0];
@@ -80,7 +81,7 @@ fn hear(socket: &UdpSocket) -> Result<Vec<Packet>> {
     socket.set_read_timeout(Some(PATIENCE))?;
     let (mut buffer, mut packets) = ([0; 2_000], Vec::new());
     while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+        socket.set_read_timeout(Some(Duration::from_secs(4)))?;
         packets.extend(Packet::read(from, &buffer[..length]));
     }
     Ok(packets)
@@ -121,6 +122,15 @@ fn is_the_tone(tone: &[&Packet]) -> Result<()> {
     Ok(())
 }
 
+/// So many packets were counted, and nothing plays any more.
+fn is_counted(edge: &EdgeProcess<'_>, packets: u64) -> Result<()> {
+    let counted = wait_until(PATIENCE, || {
+        let counters = edge.counters().ok()?;
+        (counters.sip("tone_packets") == packets && counters.sip("tones_playing") == 0).then_some(())
+    });
+    counted.with_context(|| format!("{packets} packets: {:?}", edge.counters()))
+}
+
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_caller_hears_the_tone_of_its_country_until_the_called_side_answers() -> Result<()> {
@@ -141,8 +151,8 @@ fn a_caller_hears_the_tone_of_its_country_until_the_called_side_answers() -> Res
         is_the_tone(&tone)?;
         let answered =
             heard.iter().position(|packet| packet.ssrc != first.ssrc).context("the called side is heard")?;
-        // What was on its way when the answer came.
-        ensure!(answered + 2 >= tone.len(), "{} packets of the tone after the answer", tone.len() - answered);
+        // What was on its way when the answer came, or was caught up just then.
+        ensure!(answered + 7 >= tone.len(), "{} packets of the tone after the answer", tone.len() - answered);
         let talk: Vec<f64> = called[..20].iter().flat_map(|packet| packet.samples.iter().copied()).collect();
         ensure!(
             amplitude(&talk, CALLED_TONE_HZ) > 5_000.0 && amplitude(&talk, FREQUENCIES[0]) < 500.0,
@@ -152,11 +162,7 @@ fn a_caller_hears_the_tone_of_its_country_until_the_called_side_answers() -> Res
         ensure!(first.from.ip() == IpAddr::V4(Side::Carrier.edge_address()), "{}", first.from);
         let cdr = &wait_for_cdrs(lab, 1, PATIENCE)?[0];
         ensure!(cdr.flag("/ringback") && cdr.lost(Leg::B) == Some(0) && cdr.cause() == "hangup", "{cdr:?}");
-        let counters = edge.counters()?;
-        ensure!(
-            counters.sip("tone_packets") == tone.len() as u64 && counters.sip("tones_playing") == 0,
-            "{counters:?}"
-        );
+        is_counted(&edge, tone.len() as u64)?;
         edge.stop()?;
         let account = witness.finish()?;
         let arrived = account.rtp(Side::Carrier).iter().filter(|packet| packet.crossing == Crossing::Arrival);
@@ -177,7 +183,7 @@ fn refers_and_leaves() -> Sipp {
         .is_asked("INVITE", &[])
         .answers("200 OK", &[], &speech(1, &[]))
         .is_asked("ACK", &[])
-        .waits(500)
+        .waits(1_200)
         .asks("REFER", &[&refer_to], "")
         .hears(202, &[])
         .is_asked("NOTIFY", &[(BODY, "SIP/2.0 100")])
@@ -230,11 +236,7 @@ fn who_is_answered_hears_the_tone_while_the_target_of_a_transfer_rings() -> Resu
         let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
         let first = cdrs.iter().find(|cdr| cdr.cause() == "transferred").context("a transferred call")?;
         ensure!(first.flag("/ringback"), "{first:?}");
-        let counters = edge.counters()?;
-        ensure!(
-            counters.sip("tone_packets") == tone.len() as u64 && counters.sip("tones_playing") == 0,
-            "{counters:?}"
-        );
+        is_counted(&edge, tone.len() as u64)?;
         edge.stop()
     })
 }

@@ -42,7 +42,7 @@ impl Changes {
     fn caller(&self) -> Sipp {
         let sipp = caller(Side::Carrier, scenario!("caller-changes")).key("type_1", self.content_type);
         let sipp = keyed(sipp, "body", &self.offers);
-        keyed(sipp, "heard", &self.heard.map(str::to_owned)).key("gap", "1200")
+        keyed(sipp, "heard", &self.heard.map(str::to_owned)).key("gap", "3000")
     }
 
     fn called(&self) -> Sipp {
@@ -163,8 +163,11 @@ fn stun_crosses_between_trunks_that_let_it_pass_and_dtls_without_an_agreement_do
         crosses(carrier, near, pbx, far, &BINDING)?;
         crosses(pbx, far, carrier, near, &BINDING)?;
         is_dropped(edge, "dtls", carrier, near, &[&[22, 0xfe, 0xfd][..], &[0; 40]].concat())?;
-        let nothing = pbx.recv_from(&mut [0; 2048]).is_err();
-        ensure!(nothing, "a handshake has crossed");
+        // What was sent more than once may still be there.
+        let mut heard = [0; 2048];
+        while let Ok((length, _)) = pbx.recv_from(&mut heard) {
+            ensure!(heard[..length] == BINDING, "a handshake has crossed");
+        }
         Ok(())
     })
 }
@@ -205,8 +208,9 @@ fn a_description_crosses_without_the_parts_around_it() -> Result<()> {
 fn faxed(changes: &Changes, port: u16) -> Result<()> {
     with_edge(config(), |lab, edge| {
         let [carrier, pbx] = [socket(lab, Side::Carrier, MEDIA_PORT)?, socket(lab, Side::Pbx, MEDIA_PORT)?];
-        let pair = start(lab, changes.caller(), changes.called())?;
         let (near, far) = (at(Side::Carrier, port), at(Side::Pbx, port));
+        is_dropped(&edge, "no_endpoint", &carrier, near, &udptl(0))?;
+        let pair = start(lab, changes.caller(), changes.called())?;
         crosses(&carrier, near, &pbx, far, &udptl(0))?;
         crosses(&pbx, far, &carrier, near, &udptl(1))?;
         // A number that could be RTP's, and a page of a thousand bytes.
@@ -215,10 +219,7 @@ fn faxed(changes: &Changes, port: u16) -> Result<()> {
         let cdrs = wait_for_cdrs(lab, 1, PATIENCE)?;
         let counters = edge.counters()?;
         edge.stop()?;
-        ensure!(
-            counters.relayed() >= 3 && counters.dropped("not_rtp") + counters.dropped("no_endpoint") > 0,
-            "{counters:?}"
-        );
+        ensure!(counters.relayed() >= 3, "{counters:?}");
         ensure!(
             Leg::BOTH.iter().all(|leg| cdrs[0].packets(*leg) > 0 && cdrs[0].lost(*leg) == Some(0)),
             "{cdrs:?}"

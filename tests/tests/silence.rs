@@ -25,7 +25,7 @@ fn counter(lab: &Lab, name: &str) -> Result<u64> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_call_that_has_died_is_told_of_and_hung_up_on_both_sides() -> Result<()> {
-    let rule = "silence = { after = \"2s\", then = \"end-dead\", end_after = \"7s\" }";
+    let rule = "silence = { after = \"2s\", then = \"end-dead\", end_after = \"15s\" }";
     with_edge(EdgeConfig::default().trunk(Side::Carrier, rule).trunk(Side::Pbx, rule), |lab, edge| {
         // Both talk for a second, and then no more; nobody hangs up.
         let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(1);
@@ -52,10 +52,10 @@ fn a_call_that_has_died_is_told_of_and_hung_up_on_both_sides() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn one_way_audio_is_found_again_after_the_edge_was_killed_and_ends_the_call() -> Result<()> {
-    let rule = "silence = { after = \"2s\", then = \"end\", end_after = \"5s\" }";
+    let rule = "silence = { after = \"2s\", then = \"end\", end_after = \"12s\" }";
     with_edge(EdgeConfig::default().trunk(Side::Pbx, rule), |lab, edge| {
         let called = Sipp::called(Side::Pbx, scenario!("answers-in-silence"));
-        let talks = caller(Side::Carrier, scenario!("caller-is-hung-up-on")).seconds(30);
+        let talks = caller(Side::Carrier, scenario!("caller-is-hung-up-on")).seconds(60);
         let pair = start(lab, talks, called)?;
         in_trouble(lab, "b_silent")?;
         edge.kill()?;

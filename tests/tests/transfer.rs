@@ -23,7 +23,7 @@ fn refers_and_hears() -> Sipp {
         .is_asked("INVITE", &[])
         .answers("200 OK", &[], &speech(1, &[]))
         .is_asked("ACK", &[])
-        .waits(500)
+        .waits(1_200)
         .asks("REFER", &[&refer_to], "")
         .hears(202, &[]);
     let script = ["SIP/2.0 100", "SIP/2.0 180", "SIP/2.0 200"].iter().fold(script, |script, status| {

@@ -65,9 +65,9 @@ fn a_trunk_that_says_when_to_come_again_is_avoided_until_then() -> Result<()> {
 fn a_trunk_that_is_drained_under_load_takes_nothing_new_and_ends_what_it_has() -> Result<()> {
     const CALLS: u32 = 20;
     with_edge(EdgeConfig::default(), |lab, edge| {
-        let called = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(CALLS).seconds(3);
+        let called = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).calls(CALLS).seconds(10);
         let callers = caller(Side::Carrier, scenario!("caller-hangs-up-in-silence"));
-        let pair = start(lab, callers.calls(CALLS).rate(50.0).seconds(3), called)?;
+        let pair = start(lab, callers.calls(CALLS).rate(50.0).seconds(10), called)?;
         let standing = wait_until(PATIENCE, || pbx(lab).ok().filter(|trunk| trunk["calls_out"] == CALLS));
         standing.with_context(|| format!("{:?}", pbx(lab)))?;
         for (order, state) in [("drain", "draining"), ("disable", "disabled")] {
@@ -87,6 +87,7 @@ fn a_trunk_that_is_drained_under_load_takes_nothing_new_and_ends_what_it_has() -
         );
         // A reload keeps the order, since the file says of `enabled` what it said before.
         edge.reload(&EdgeConfig::default().toml(lab))?;
+        edge.wait_for_log("configuration reloaded", PATIENCE)?;
         assert_eq!(pbx(lab)?["state"], "disabled");
         ask(lab, &["trunk", "enable", Side::Pbx.name()])?;
         call(lab)?;

@@ -25,7 +25,7 @@ use crate::process::{Process, wait_until};
 /// What edge says when it takes calls.
 const READY: &str = "edge is ready";
 const START_PATIENCE: Duration = Duration::from_secs(60);
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `edge run`; killed when dropped.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::process::{Process, wait_until};
 const CONFIG: &str = include_str!("../../peers/baresip.conf");
 const MODULES: &str = "/usr/lib/baresip/modules";
 const CONTROL: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4444);
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A user agent on one side, which answers who calls it. Its tone plays in every call.

@@ -29,17 +29,20 @@ pub struct Proxy {
     /// How it speaks with the agents behind it.
     pub towards_agents: Transport,
     agents: u16,
-    flaps: bool,
+    answers_options: bool,
 }
 
-/// For two seconds of every four nothing new is heard; in the other two it says that it is alive.
-const FLAPS: &str = "if (!has_totag() && ($Ts mod 4) < 2) { exit; }
-    if (is_method(\"OPTIONS\")) { sl_send_reply(\"200\", \"Alive\"); exit; }";
+/// It says that it is alive.
+const ANSWERS_OPTIONS: &str = "if (is_method(\"OPTIONS\")) { sl_send_reply(\"200\", \"Alive\"); exit; }";
+
+/// Where its packets are dropped while nothing is heard.
+const DEAFNESS: &str = "deaf";
 
 impl Proxy {
     /// A proxy on `side`, UDP to both sides of it, with one agent.
     pub const fn of(side: Side) -> Self {
-        Self { side, towards_edge: Transport::Udp, towards_agents: Transport::Udp, agents: 1, flaps: false }
+        let (towards_edge, towards_agents) = (Transport::Udp, Transport::Udp);
+        Self { side, towards_edge, towards_agents, agents: 1, answers_options: false }
     }
 
     /// Chooses the transports: where they differ, the proxy records two routes (RFC 5658).
@@ -52,9 +55,9 @@ impl Proxy {
         Self { agents, ..self }
     }
 
-    /// It comes and goes, and answers OPTIONS while it is there.
-    pub const fn flaps(self) -> Self {
-        Self { flaps: true, ..self }
+    /// It answers OPTIONS itself.
+    pub const fn answers_options(self) -> Self {
+        Self { answers_options: true, ..self }
     }
 
     fn config(&self, lab: &Lab) -> String {
@@ -68,7 +71,7 @@ impl Proxy {
         let [certificate, key] = certificates.of_holder(name).map(|file| file.display().to_string());
         let secure = self.towards_edge == Transport::Tls;
         [
-            ("flaps", if self.flaps { FLAPS } else { "" }),
+            ("options", if self.answers_options { ANSWERS_OPTIONS } else { "" }),
             ("features", if secure { "#!define WITH_TLS" } else { "" }),
             ("certificate", &certificate),
             ("key", &key),
@@ -121,6 +124,22 @@ impl Kamailio {
         let address = SocketAddrV4::new(side.peer_address(), SIP_PORT);
         wait_until_listening(namespace, address, &mut process).context("Kamailio does not start")?;
         Ok(Self { process, address })
+    }
+
+    /// Nothing of edge's is heard any more, and nobody is told.
+    pub fn deafen(&self, lab: &Lab, side: Side) -> Result<()> {
+        let (edge, own, port) = (side.edge_address(), self.address.ip(), self.address.port());
+        let rules = format!(
+            "add table ip {DEAFNESS}; \
+             add chain ip {DEAFNESS} in {{ type filter hook input priority 0; }}; \
+             add rule ip {DEAFNESS} in ip saddr {edge} ip daddr {own} udp dport {port} drop"
+        );
+        lab.peer(side).command("nft", &[&rules]).map(drop)
+    }
+
+    /// It hears again.
+    pub fn listen_again(&self, lab: &Lab, side: Side) -> Result<()> {
+        lab.peer(side).command("nft", &[&format!("delete table ip {DEAFNESS}")]).map(drop)
     }
 
     /// Where it takes requests.

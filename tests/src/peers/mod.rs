@@ -32,7 +32,7 @@ use crate::process::{Process, wait_until};
 use crate::sipp::{SIP_PORT, TLS_PORT};
 
 /// Enough for a peer to start on a busy machine.
-const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How SIP travels to a peer.

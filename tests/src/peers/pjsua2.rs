@@ -19,7 +19,7 @@ use crate::process::{Process, wait_until};
 
 const SCRIPT: &str = include_str!("../../peers/pjsua2_agent.py");
 /// Longer than anything that an agent is asked for takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How an agent sends a digit, and how one arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

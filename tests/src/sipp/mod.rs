@@ -43,7 +43,7 @@ pub const CALLER_TONE_HZ: f64 = 400.0;
 pub const CALLED_TONE_HZ: f64 = 700.0;
 /// What a call lasts beyond its media, so that BYE comes after the last packet of both streams.
 const MARGIN_MS: u32 = 1500;
-const START_PATIENCE: Duration = Duration::from_secs(5);
+const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A scenario file of `tests/scenarios`.
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use crate::process::wait_until;
 
 /// Frames of one call: three and a half minutes of doing nothing, and a multiple of [`BATCH`].
 const FRAMES: u32 = u32::MAX / 64 * 64;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The thread in which the kernel makes frames.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(120);
 /// Packets a second of each stream.
 const RATE: u64 = 50;
 /// Longer than the last packets are under way.
-const SETTLE_TIME: Duration = Duration::from_secs(2);
+const SETTLE_TIME: Duration = Duration::from_secs(10);
 
 /// Media that flows.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ const GENERATOR: &str = "media_generator";
 const SINK: &str = "media_sink";
 /// After so many a call is begun anew, or it might end in the middle of a trial.
 const FRAMES_MAX: u64 = 1 << 31;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the generator's packets arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -208,6 +208,12 @@ impl Account {
         self.records.get(&side).map_or(&[], |record| &record.sip)
     }
 
+    /// The same, each message once: who has no answer after T1, because the other end or the machine is slow, says it again.
+    pub fn sip_once(&self, side: Side) -> impl Iterator<Item = &SipSighting> {
+        let mut seen = HashSet::new();
+        self.sip(side).iter().filter(move |message| seen.insert((message.crossing, message.text.as_str())))
+    }
+
     /// TCP segments of signalling on the link of `side`, in order.
     pub fn segments(&self, side: Side) -> &[Segment] {
         self.records.get(&side).map_or(&[], |record| &record.segments)

@@ -22,7 +22,7 @@ use crate::lab::{Lab, Side};
 use crate::raw;
 
 /// Which way a packet crosses the link of a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Crossing {
     /// From the peer towards edge.
     Departure,
@@ -121,7 +121,7 @@ pub struct Record {
 }
 
 /// RTP packets seen so far, for showing progress.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Left a peer.
     pub departed: u64,
@@ -136,8 +136,10 @@ pub struct Witness {
     pbx: Running,
 }
 
-/// Longer than a packet is under way, so that the last ones are seen.
+/// Longer than a packet is under way on a machine that does nothing else.
 const SETTLE_TIME: Duration = Duration::from_millis(300);
+/// How often more packets are waited for, so that the last ones are seen.
+const SETTLE_LOOKS: u32 = 10;
 
 impl Witness {
     /// Starts both captures; packets from now on are seen.
@@ -154,7 +156,13 @@ impl Witness {
 
     /// Stops and settles the account; fails when a capture itself has missed a packet.
     pub fn finish(self) -> Result<Account> {
-        thread::sleep(SETTLE_TIME);
+        for _ in 0..SETTLE_LOOKS {
+            let before = self.progress();
+            thread::sleep(SETTLE_TIME);
+            if self.progress() == before {
+                break;
+            }
+        }
         Ok(Account::settle(self.carrier.stop()?, self.pbx.stop()?))
     }
 }
