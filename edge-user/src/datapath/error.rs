@@ -172,6 +172,15 @@ pub enum DatapathError {
         /// Why.
         problem: VlanProblem,
     },
+    /// A device whose frames are not those that came.
+    #[error(
+        "`{device}` cannot have native XDP: it merges packets before XDP sees them (LRO): `ethtool -K {device} lro off`; \
+         or write mode = \"auto\" or \"generic\" in [xdp]"
+    )]
+    Merging {
+        /// The device.
+        device: String,
+    },
     /// More than the tables hold.
     #[error("{what}: {value} is more than the {max} that fit")]
     TooMany {

@@ -76,6 +76,12 @@ pub(super) fn with_those_below<'a>(
     Ok(names)
 }
 
+/// The ways in native mode, where the devices let XDP see what came. The kernel itself turns LRO off for generic XDP.
+pub(super) fn native(devices: &[Device], below: &[Below]) -> Result<Ports, DatapathError> {
+    let merges = |device: &str| host::merges_packets(device).unwrap_or(false);
+    Ports::new(AttachMode::Native, devices, below)?.unmerged(merges)
+}
+
 /// The ways in and out in one mode.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Ports {
@@ -111,6 +117,15 @@ impl Ports {
             return Err(DatapathError::TooMany { what: "devices", value, max });
         }
         Ok(ports)
+    }
+
+    /// The same, unless one of the devices that the program is on `merges` packets: what leaves is to be what came, and many a driver
+    /// refuses the program, or turns LRO off without a word.
+    pub(super) fn unmerged(self, merges: impl Fn(&str) -> bool) -> Result<Self, DatapathError> {
+        match self.programs.iter().find(|device| merges(&device.name)) {
+            Some(device) => Err(DatapathError::Merging { device: device.name.clone() }),
+            None => Ok(self),
+        }
     }
 
     /// A device that the program is on.

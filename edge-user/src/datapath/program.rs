@@ -104,7 +104,13 @@ impl Program {
     ) -> Result<(), DatapathError> {
         let below = ports::below(devices)?;
         match mode {
-            Some(mode) => self.attach_all(pins, Ports::new(mode, devices, &below)?, mode)?,
+            Some(AttachMode::Native) => {
+                self.attach_all(pins, ports::native(devices, &below)?, AttachMode::Native)?;
+            }
+            Some(AttachMode::Generic) => {
+                let ports = Ports::new(AttachMode::Generic, devices, &below)?;
+                self.attach_all(pins, ports, AttachMode::Generic)?;
+            }
             None => self.attach_best(pins, devices, &below)?,
         }
         let (_, pin) = &self.stages;
@@ -121,8 +127,8 @@ impl Program {
                 return self.attach_all(pins, generic()?, AttachMode::Generic);
             }
         }
-        let native = Ports::new(AttachMode::Native, devices, below);
-        match native.and_then(|ports| self.attach_all(pins, ports, AttachMode::Native)) {
+        match ports::native(devices, below).and_then(|ports| self.attach_all(pins, ports, AttachMode::Native))
+        {
             Err(error) if !error.is_busy() => {
                 tracing::warn!(
                     %error,

@@ -8,7 +8,7 @@ use crate::host::{Attached, Facts, Link, kernel};
 /// What is to be said of `link`, when XDP shall run in `mode`, or in any.
 pub(super) fn examine(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Vec<Finding> {
     if mode == Some(XdpMode::Off) {
-        return vec![state(link), merging(link)];
+        return vec![state(link), merging(link, mode)];
     }
     if let Some(vlan) = link.vlan.filter(|_| vlan::may_be_native(mode)) {
         // Queues and programs are those of the device below.
@@ -18,7 +18,7 @@ pub(super) fn examine(link: &Link, facts: &Facts, mode: Option<XdpMode>) -> Vec<
         state(link),
         native(link, facts, mode),
         mtu(link, facts),
-        merging(link),
+        merging(link, mode),
         program(link),
         queues(link, facts),
     ];
@@ -97,14 +97,25 @@ fn mtu(link: &Link, facts: &Facts) -> Finding {
 
 /// Frames that the hardware merged cannot be forwarded as they came (LRO); the kernel's own merging (GRO)
 /// happens after XDP.
-fn merging(link: &Link) -> Finding {
+fn merging(link: &Link, mode: Option<XdpMode>) -> Finding {
     let subject = subject(link, "LRO");
+    let (found, change) = (
+        "on: the hardware merges packets before XDP sees them",
+        format!("`ethtool -K {} lro off`", link.name),
+    );
     match link.lro {
-        Some(true) => Finding::fail(
-            &subject,
-            "on: the hardware merges packets before XDP sees them",
-            format!("`ethtool -K {} lro off`", link.name),
-        ),
+        Some(true) => match mode {
+            Some(XdpMode::Native) => {
+                Finding::fail(&subject, format!("{found}, and edge would not start"), change)
+            }
+            Some(XdpMode::Auto) => {
+                Finding::warn(&subject, format!("{found}: XDP would be generic on every device"), change)
+            }
+            Some(XdpMode::Generic) => {
+                Finding::warn(&subject, "on: the kernel turns it off when it attaches XDP", change)
+            }
+            Some(XdpMode::Off) | None => Finding::fail(&subject, found, change),
+        },
         Some(false) => Finding::ok(&subject, "off"),
         None => Finding::ok(&subject, "not known to the driver"),
     }

@@ -88,7 +88,7 @@ const TABLE: &[(&str, Change, &str, Verdict)] = &[
     ),
     ("no room before a frame", |f| driver(f, "gve", 1500), "eth0 driver trap", Warn),
     ("jumbo frames, limit unknown", |f| f.links[0].mtu = 9000, "eth0 MTU", Warn),
-    ("merged in hardware", |f| f.links[0].lro = Some(true), "eth0 LRO", Fail),
+    ("merged in hardware", |f| f.links[0].lro = Some(true), "eth0 LRO", Warn),
     ("merging unknown", |f| f.links[0].lro = None, "eth0 LRO", Ok),
     ("program attached", |f| f.links[0].xdp = Attached::Native { program: 7 }, "eth0 XDP program", Warn),
     (
@@ -153,6 +153,19 @@ fn a_driver_without_xdp_is_as_bad_as_the_mode_makes_it() {
         let findings = examine(&facts, Some(&Config::parse(&text).unwrap()));
         let finding = findings.iter().find(|finding| finding.subject == "eth0 driver").unwrap();
         assert_eq!(finding.verdict, want, "{mode}: {finding:?}");
+    }
+}
+
+#[test]
+fn packets_that_are_merged_are_as_bad_as_the_mode_makes_them() {
+    for (mode, want) in [("native", Fail), ("auto", Warn), ("generic", Warn), ("off", Fail)] {
+        let mut facts = good();
+        facts.links[0].lro = Some(true);
+        let text = format!("{TWO_REALMS}\n[xdp]\nmode = \"{mode}\"\n");
+        let findings = examine(&facts, Some(&Config::parse(&text).unwrap()));
+        let finding = findings.iter().find(|finding| finding.subject == "eth0 LRO").unwrap();
+        assert_eq!(finding.verdict, want, "{mode}: {finding:?}");
+        assert!(finding.change.as_deref().is_some_and(|say| say.contains("lro off")), "{finding:?}");
     }
 }
 

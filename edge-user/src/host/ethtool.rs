@@ -83,7 +83,12 @@ impl Ethtool {
         link.driver = self.driver(&link.name);
         link.channels = self.channels(&link.name);
         link.strips_tags = self.strips_tags(&link.name);
-        link.lro = self.value(&link.name, ETHTOOL_GFLAGS).map(|flags| flags & FLAG_LRO != 0);
+        link.lro = self.merges(&link.name);
+    }
+
+    /// Whether packets are merged before the kernel sees them.
+    pub(super) fn merges(&self, device: &str) -> Option<bool> {
+        self.value(device, ETHTOOL_GFLAGS).map(|flags| flags & FLAG_LRO != 0)
     }
 
     /// Whether VLAN tags go into the descriptor of a frame that was received, and out of the frame.

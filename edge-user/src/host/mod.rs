@@ -151,6 +151,12 @@ pub fn strips_tags(device: &str) -> Option<bool> {
     ethtool::Ethtool::open().ok()?.strips_tags(device)
 }
 
+/// Whether a device merges received packets in hardware (LRO); `None` when its driver does not say.
+#[must_use]
+pub fn merges_packets(device: &str) -> Option<bool> {
+    ethtool::Ethtool::open().ok()?.merges(device)
+}
+
 /// Release of the kernel, such as `6.12.9-amd64`.
 pub(crate) fn release() -> std::io::Result<String> {
     proc::kernel()

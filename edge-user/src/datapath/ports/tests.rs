@@ -115,6 +115,15 @@ fn native_mode_refuses_by_name_what_it_would_not_see() {
 }
 
 #[test]
+fn native_mode_refuses_a_device_that_merges_packets_and_says_which() {
+    let (devices, below) = ([plain("eth1", 3), vlan("eth0.5", 11, 5, 2)], [under(plain("eth0", 2))]);
+    let ports = Ports::new(AttachMode::Native, &devices, &below).expect("all can be served");
+    assert_eq!(ports.clone().unmerged(|_| false).expect("nobody merges"), ports);
+    let said = ports.unmerged(|device| device == "eth0").expect_err("below the VLAN").to_string();
+    assert!(said.contains("`ethtool -K eth0 lro off`") && said.contains("mode = \"auto\""), "{said}");
+}
+
+#[test]
 fn more_devices_than_slots_are_refused() {
     let devices: Vec<Device> = (0..64).map(|n| vlan(&format!("v{n}"), 100 + n, 1, 2 + n)).collect();
     let below: Vec<Below> = (0..64).map(|n| under(plain(&format!("eth{n}"), 2 + n))).collect();
