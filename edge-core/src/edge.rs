@@ -331,7 +331,11 @@ impl Edge {
     /// From now on the call is one of this shard's.
     fn enter(&mut self, key: CallKey, call: Call, now: Instant) {
         for side in [Side::A, Side::B] {
-            if let Some(tag) = tag_number(&call.dialog(side).local_tag) {
+            let Some(tag) = tag_number(&call.dialog(side).local_tag) else { continue };
+            if call.is_closed(side) {
+                // It may have gone to a call that was found before this one.
+                self.resources.dialogs.entry(tag).or_insert((key, side));
+            } else {
                 self.resources.dialogs.insert(tag, (key, side));
             }
         }

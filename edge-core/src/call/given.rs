@@ -12,7 +12,7 @@ use crate::sdp::LegLines;
 use crate::sip::{Method, StatusCode};
 
 use super::calling::leg_record;
-use super::leg::Leg;
+use super::leg::{Leg, LegState};
 use super::wish::{Source, Wish};
 use super::{Call, CallKey, Cause, Context, Owner, Side};
 
@@ -51,6 +51,11 @@ impl Given {
 }
 
 impl Call {
+    /// Whether nothing is said to `side` here any more: it has heard the end, or has gone to another call with its dialog.
+    pub(crate) fn is_closed(&self, side: Side) -> bool {
+        self.leg(side).state == LegState::Closed
+    }
+
     /// Gives a side away; [`Call::given_away`] follows.
     pub(crate) fn give(&mut self, side: Side) -> Box<Given> {
         let placeholder = self.leg(side).placeholder();

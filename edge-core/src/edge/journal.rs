@@ -43,7 +43,7 @@ impl Edge {
             Resumption::Call(call) => {
                 self.counters.calls_adopted += 1;
                 // Before it is entered: it may be over at once.
-                for side in [Side::A, Side::B] {
+                for side in [Side::A, Side::B].into_iter().filter(|side| !call.is_closed(*side)) {
                     let dialog = call.dialog(side);
                     self.tell_home_of(&dialog.call_id, shard::tag_number(&dialog.local_tag));
                 }

@@ -94,7 +94,8 @@ impl Heritage {
             };
             let [a, b] = call.call_ids();
             let shard = Shard::of_call_id(a, count);
-            if Shard::of_call_id(b, count) != shard {
+            let [_, left] = call.are_closed();
+            if !left && Shard::of_call_id(b, count) != shard {
                 elsewhere.insert(b.into(), shard);
             }
             shared.heirs[shard].push(Heir { call, media, epoch: self.epoch });

@@ -119,6 +119,12 @@ impl Journaled {
         self.snapshot.legs.each_ref().map(|leg| leg.dialog.call_id())
     }
 
+    /// Whether nothing is said to its sides here any more, side A first: a dialog may have gone to another call.
+    #[must_use]
+    pub fn are_closed(&self) -> [bool; 2] {
+        self.snapshot.legs.each_ref().map(|leg| leg.state == LegStanding::Closed)
+    }
+
     /// How it is written.
     #[cfg(test)]
     pub(crate) fn encoded(&self) -> Vec<u8> {

@@ -221,9 +221,15 @@ impl Control {
 
     /// Kills the edge, and has another one go on with what its journal has: each call in the shard of its caller's Call-ID.
     pub(super) fn restart(&mut self) -> Sent {
+        self.restart_with(|_found| {})
+    }
+
+    /// The same, with the calls in another order.
+    pub(super) fn restart_with(&mut self, reorder: impl FnOnce(&mut Vec<Journaled>)) -> Sent {
         let (count, policy) = (1 + self.others.len(), Arc::clone(&self.edge.policy));
-        let found: Vec<Journaled> =
+        let mut found: Vec<Journaled> =
             self.journal.values().map(|entry| Journaled::parse(entry).unwrap()).collect();
+        reorder(&mut found);
         let since_epoch = self.now - std::mem::replace(&mut self.began, self.now);
         self.journal.clear();
         let ports: HashSet<SocketAddr> = found

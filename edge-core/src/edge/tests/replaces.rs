@@ -46,6 +46,29 @@ fn an_invite_takes_the_place_of_a_dialog_of_its_trunk() {
 }
 
 #[test]
+fn a_dialog_is_its_new_calls_after_a_kill_whichever_of_both_is_found_first() {
+    for reversed in [false, true] {
+        let mut up = Up::new(Refer::Refuse);
+        let sent = up.bench.receive(PBX, &replacing(&dialog_of_pbx(&up.invite)));
+        let ok = only(&sent, "SIP/2.0 200").1.clone();
+        let (from, to, call_id) = (header(&ok, "From:"), header(&ok, "To:"), header(&ok, "Call-ID:"));
+        let sent = up.bench.receive(PBX, &in_dialog("ACK", 1, from, to, call_id, PBX, ""));
+        let change = only(&sent, "INVITE ").1.clone();
+        up.bench.receive(CARRIER, &answer(&change, "200 OK", "", CARRIER, SDP));
+        // Who was replaced has not answered its BYE yet.
+        let sent = up.bench.restart_with(|found| {
+            assert_eq!(found.len(), 2);
+            if reversed {
+                found.reverse();
+            }
+        });
+        assert_eq!(header(&only(&sent, "BYE ").1, "Call-ID:"), header(&up.invite, "Call-ID:"));
+        let sent = up.bench.receive(CARRIER, &by_carrier(&up.ok, "BYE", 2, ""));
+        assert_eq!(header(&only(&sent, "BYE ").1, "Call-ID:"), call_id, "reversed: {reversed}");
+    }
+}
+
+#[test]
 fn an_invite_without_an_offer_takes_the_place_too() {
     let without = |replaces: &str| {
         let sdp = pbx_sdp();
