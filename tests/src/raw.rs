@@ -217,6 +217,12 @@ impl Dialog {
         Self::read(invite, ["To", "From"], CALLED_TAG)
     }
 
+    /// As a Replaces names it to its other side (RFC 3891 section 6.1).
+    pub fn named_by_replaces(&self) -> Result<String> {
+        let tag = |address: &str| address.split(";tag=").nth(1).map(str::to_owned).context("no tag");
+        Ok(format!("{};to-tag={};from-tag={}", self.call_id, tag(&self.remote)?, tag(&self.local)?))
+    }
+
     fn read(message: &str, [local, remote]: [&str; 2], tag: &str) -> Result<Self> {
         let value = |name| header(message, name).with_context(|| format!("no {name} in {message}"));
         let contact = value("Contact")?;

@@ -1,5 +1,7 @@
 //! One RTP stream for the life of a call (`rtp = "steady"`), whichever source is behind it, and RTCP in its numbers.
 
+mod joined;
+
 use std::net::{SocketAddrV4, UdpSocket};
 use std::time::Duration;
 
@@ -187,6 +189,12 @@ fn listed(lab: &Lab) -> Result<u64> {
     ensure!(ssrcs.contains(&(Some("b"), None)), "the PBX is sent what comes: {flows:?}");
     let ours = ssrcs.iter().find_map(|(side, ssrc)| ssrc.filter(|_| *side == Some("a")));
     ours.with_context(|| format!("no stream of ours: {flows:?}"))
+}
+
+/// The SSRCs of ours that `edge flow list` tells.
+fn steady_ssrcs(lab: &Lab) -> Result<Vec<u64>> {
+    let flows: Vec<Value> = serde_json::from_str(&ask(lab, &["flow", "list", "--json"])?)?;
+    Ok(flows.iter().filter_map(|flow| flow["steady_ssrc"].as_u64()).collect())
 }
 
 /// All that was heard is one stream: one SSRC, each number the one after that before it, timestamps that grow; `changes` are where
