@@ -4,10 +4,10 @@
 use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, with_edge};
 use edge_tests::edge::{ask, wait_for_cdrs};
-use edge_tests::lab::Side;
+use edge_tests::lab::{Lab, Side};
 use edge_tests::peers::Baresip;
 use edge_tests::process::wait_until;
-use edge_tests::{EdgeConfig, Leg, Witness, scenario};
+use edge_tests::{EdgeConfig, EdgeProcess, Leg, Witness, scenario};
 
 /// Packets of each side that make it sure that media flows: more than half a second of it.
 const FLOWING: u64 = 30;
@@ -56,6 +56,67 @@ fn two_ends_shake_hands(from: Side, config: EdgeConfig) -> Result<()> {
             ensure!(received >= FLOWING, "{received} packets of {side:?} arrived");
         }
         Ok(())
+    })
+}
+
+/// Waits until so many more packets of media have crossed.
+fn flows(edge: &EdgeProcess<'_>) -> Result<()> {
+    let before = edge.counters()?.relayed_as("rtp");
+    let more = || edge.counters().ok().filter(|counters| counters.relayed_as("rtp") >= before + 4 * FLOWING);
+    wait_until(PATIENCE, more).map(drop).context("no media flows any more")
+}
+
+/// Waits until an end has said something so often more than `before`.
+fn says_more(end: &Baresip, what: &str, before: usize, more: usize) -> Result<()> {
+    let said = || (end.said().matches(what).count() >= before + more).then_some(());
+    wait_until(PATIENCE, said).with_context(|| format!("no {what:?}: {}", end.said()))
+}
+
+/// `holder` holds the call and goes on with it; edge is killed between.
+fn holds_and_resumes<'lab>(
+    lab: &'lab Lab,
+    edge: EdgeProcess<'_>,
+    holder: &mut Baresip,
+) -> Result<EdgeProcess<'lab>> {
+    let count = |holder: &Baresip, what| holder.said().matches(what).count();
+    let held = count(holder, "a=recvonly");
+    holder.hold()?;
+    says_more(holder, "a=recvonly", held, 1)?;
+    edge.kill()?;
+    let edge = EdgeProcess::start_again(lab)?;
+    edge.wait_for_count("calls_adopted", 1, PATIENCE)?;
+    // It is said in the offer, and in the answer.
+    let resumed = count(holder, "a=sendrecv");
+    holder.resume()?;
+    says_more(holder, "a=sendrecv", resumed, 2)?;
+    flows(&edge)?;
+    Ok(edge)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn keys_that_were_agreed_on_outlive_hold_and_resume_by_either_end_and_a_kill_between() -> Result<()> {
+    with_edge(passing(), |lab, edge| {
+        let mut called = Baresip::start_shaking_hands(lab, Side::Pbx)?;
+        let mut caller = Baresip::start_shaking_hands(lab, Side::Carrier)?;
+        caller.call()?;
+        for end in [&mut caller, &mut called] {
+            end.is_established()?;
+            end.says(&["fingerprint OK", "complete (audio/RTP)", "complete (audio/RTCP)"])?;
+        }
+        flows(&edge)?;
+        let edge = holds_and_resumes(lab, edge, &mut caller)?;
+        let edge = holds_and_resumes(lab, edge, &mut called)?;
+        caller.hang_up()?;
+        called.has_ended()?;
+        for end in [&caller, &called] {
+            let said = end.said();
+            let (shaken, unread) =
+                (said.matches("DTLS-SRTP complete").count(), said.matches("decrypt").count());
+            ensure!((shaken, unread < FLOWING as usize / 2) == (2, true), "{shaken} times, {unread}: {said}");
+        }
+        ensure!(wait_for_cdrs(lab, 1, PATIENCE)?[0].cause() == "hangup", "it ends as any other");
+        edge.stop()
     })
 }
 

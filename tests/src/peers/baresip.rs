@@ -99,6 +99,16 @@ impl Baresip {
         self.obey("hangup", "")
     }
 
+    /// Holds the call, by a re-INVITE.
+    pub fn hold(&mut self) -> Result<()> {
+        self.obey("hold", "")
+    }
+
+    /// Goes on with it.
+    pub fn resume(&mut self) -> Result<()> {
+        self.obey("resume", "")
+    }
+
     /// Waits until the call is up.
     pub fn is_established(&mut self) -> Result<()> {
         self.expect("CALL_ESTABLISHED")
