@@ -1,17 +1,21 @@
 //! `kill -9` while calls are up: the next edge goes on with them.
 
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use edge_tests::drill::{PATIENCE, Pair, caller, number, start, with_edge};
-use edge_tests::edge::{Cdr, counters, pins, wait_for_cdrs};
+use edge_tests::edge::{Cdr, ask, counters, pins, wait_for_cdrs};
+use edge_tests::exchange::{Exchange, Step};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::process::wait_until;
 use edge_tests::raw::{Dialog, RawPeer, is_response};
 use edge_tests::sipp::{SIP_PORT, Scenario};
 use edge_tests::stream::{StreamPeer, accepted, listen};
-use edge_tests::{EdgeConfig, EdgeProcess, Sipp, Witness, scenario};
+use edge_tests::{EdgeConfig, EdgeProcess, Sipp, Witness, scenario, traffic};
+use serde_json::Value;
 
 /// Calls of each pair. Together with the others as many as two processors carry with a witness beside them.
 const CALLS: u32 = 50;
@@ -187,6 +191,90 @@ fn a_call_that_is_answered_the_moment_edge_is_there_outlives_its_kill_in_that_mo
             carrier.expect(PATIENCE, |message| is_response(message, 200, "BYE"))?;
         }
         assert_eq!(ended(&wait_for_cdrs(lab, 3, PATIENCE)?, "a"), 3);
+        edge.stop()
+    })
+}
+
+/// The head of a journal, and what is before an entry: its length, and a checksum.
+const HEAD: usize = 27;
+const FRAME: usize = 8;
+
+/// Takes everything that a dead edge has written of one of its calls out of its journal, as if that had never been.
+fn lose_one_call(lab: &Lab) -> Result<()> {
+    // The journal has all of that by now.
+    std::fs::remove_dir_all(lab.directory().join("run/ahead"))?;
+    let path = lab.directory().join("state/lab/journal");
+    let whole = std::fs::read(&path)?;
+    let (head, mut rest) = whole.split_at(HEAD);
+    let (mut kept, mut lost) = (head.to_vec(), None);
+    while let Some((length, _)) = rest.split_first_chunk::<4>() {
+        let (entry, behind) = rest.split_at(FRAME + u32::from_le_bytes(*length) as usize);
+        let call = &entry[FRAME + 1..FRAME + 9];
+        if *lost.get_or_insert(call) != call {
+            kept.extend_from_slice(entry);
+        }
+        rest = behind;
+    }
+    ensure!(kept.len() < whole.len(), "nothing is in it");
+    Ok(std::fs::write(path, kept)?)
+}
+
+/// What `edge` lists of this kind: these members of each.
+fn listed(lab: &Lab, kind: &str, member: &str) -> Result<Vec<String>> {
+    let all: Vec<Value> = serde_json::from_str(&ask(lab, &[kind, "list", "--json"])?)?;
+    let text = |one: &Value| one[member].as_str().map(str::to_owned);
+    all.iter().map(|one| text(one).with_context(|| format!("no {member} in {one}"))).collect()
+}
+
+/// RTP to a port of edge's is dropped, because no call has it.
+fn is_nobodys(lab: &Lab, edge: &EdgeProcess<'_>, port: &str) -> Result<()> {
+    let port: SocketAddr = port.parse()?;
+    let side = Side::BOTH.into_iter().find(|side| port.ip() == side.edge_address()).context("no side")?;
+    let socket = lab.peer(side).run(|| UdpSocket::bind((side.peer_address(), 7000)))??;
+    let dropped = |counters: edge_tests::edge::Counters| counters.dropped("no_endpoint");
+    let before = dropped(edge.counters()?);
+    socket.send_to(&[[0x80, 8].as_slice(), &[0; 170]].concat(), port)?;
+    let more = || edge.counters().ok().filter(|counters| counters.dropped("no_endpoint") > before);
+    wait_until(PATIENCE, more).map(drop).with_context(|| format!("{port} is somebody's"))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_call_that_the_journal_lacks_leaves_no_media_behind() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        Exchange::begin(lab, 8, traffic::port)?.stand()?;
+        in_the_journal(&edge, 8)?;
+        let before: BTreeSet<String> = listed(lab, "flow", "local")?.into_iter().collect();
+        edge.kill()?;
+        lose_one_call(lab)?;
+        let edge = EdgeProcess::start_again(lab)?;
+        edge.wait_for_count("calls_adopted", 7, PATIENCE)?;
+        edge.wait_for_log("belongs to no answered call endpoints=2", PATIENCE)?;
+        let (calls, owners) = (listed(lab, "call", "id")?, listed(lab, "flow", "call")?);
+        ensure!(
+            (calls.len(), owners.len()) == (7, 14) && owners.iter().all(|owner| calls.contains(owner)),
+            "{owners:?} of {calls:?}"
+        );
+        let after: BTreeSet<String> = listed(lab, "flow", "local")?.into_iter().collect();
+        ensure!((before.len(), after.is_subset(&before)) == (16, true), "{before:?}, then {after:?}");
+        before.difference(&after).try_for_each(|port| is_nobodys(lab, &edge, port))?;
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn calls_that_end_in_the_moment_of_a_kill_leave_a_record_and_no_media() -> Result<()> {
+    with_edge(EdgeConfig::default(), |lab, edge| {
+        let mut exchange = Exchange::begin(lab, 8, traffic::port)?;
+        exchange.stand()?;
+        let ports = listed(lab, "flow", "local")?;
+        exchange.take(Step::HangUp)?;
+        edge.kill()?;
+        let edge = EdgeProcess::start_again(lab)?;
+        wait_for_cdrs(lab, 8, PATIENCE)?;
+        ensure!(listed(lab, "flow", "call")?.is_empty(), "flows of nobody's");
+        ports.iter().try_for_each(|port| is_nobodys(lab, &edge, port))?;
         edge.stop()
     })
 }
