@@ -192,14 +192,20 @@ pub enum Srtp {
 }
 
 impl Trunk {
-    /// A trunk at `host`, with everything else as an operator has it who says nothing more.
+    /// A trunk at the address `host`, over UDP; see [`Trunk::called_at`].
     #[must_use]
     pub fn new(name: &str, realm: RealmId, host: SocketAddr) -> Self {
+        Self::called_at(name, realm, Host::Address { address: host, transport: Transport::Udp })
+    }
+
+    /// A trunk at `host`, with everything else as an operator has it who says nothing more.
+    #[must_use]
+    pub fn called_at(name: &str, realm: RealmId, host: Host) -> Self {
         Self {
             name: name.to_owned(),
             realm,
-            host: Host::Address { address: host, transport: Transport::Udp },
-            targets: Arc::new(Targets::one(host, Transport::Udp)),
+            targets: Arc::new(host.known()),
+            host,
             auth: Auth::Address,
             names: Vec::new(),
             key: TrunkKey::default(),

@@ -44,7 +44,7 @@ pub(super) fn groups(trunks: &[Option<TrunkDraft<'_>>]) -> Groups {
     let mut groups = Groups::new();
     for (index, trunk) in trunks.iter().enumerate() {
         let Some(trunk) = trunk else { continue };
-        let Some(group) = &trunk.as_target.group else { continue };
+        let Some(group) = &trunk.said.as_target.group else { continue };
         let members = groups.entry(Arc::clone(group)).or_default();
         if trunk.is_called() {
             members.push(TrunkId::new(index));

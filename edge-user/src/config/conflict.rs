@@ -176,7 +176,7 @@ fn calls_itself(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
 fn nothing_to_send_from(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     for trunk in trunks {
         // A realm that could not be read has its own fault.
-        let Some(Some(realm)) = realms.get(trunk.realm.index()) else { continue };
+        let Some(Some(realm)) = realms.get(trunk.said.realm.index()) else { continue };
         let Some(found) = trunk.host.value.transport() else { continue };
         if realm.sip.iter().all(|listener| listener.value.transport != found) {
             let fault = ConflictFault::NoListener { found, realm: realm.name.clone() };
@@ -189,7 +189,7 @@ fn nothing_to_send_from(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<
 /// either.
 fn nothing_of_their_family(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDraft<'_>>]) {
     for trunk in trunks {
-        let Some(Some(realm)) = realms.get(trunk.realm.index()) else { continue };
+        let Some(Some(realm)) = realms.get(trunk.said.realm.index()) else { continue };
         // What a name leads to is known when DNS says it; a target that no listener reaches is passed over.
         let Host::Address { address, transport } = trunk.host.value else { continue };
         let found = address.ip();
@@ -200,7 +200,7 @@ fn nothing_of_their_family(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDra
             let fault = ConflictFault::NoFamily { found, realm: realm.name.clone(), family, transport };
             trunk.section.note(trunk.host.line, "host", fault.into());
         }
-        if trunk.nat && !realm.media.iter().any(|range| own(range.value.address)) {
+        if trunk.said.nat && !realm.media.iter().any(|range| own(range.value.address)) {
             let fault = ConflictFault::NoMediaBehindNat { found, realm: realm.name.clone(), family };
             trunk.section.note(trunk.section.line_of("nat"), "nat", fault.into());
         }

@@ -110,7 +110,7 @@ pub(super) fn registrar(section: &Section<'_>, auth: &At<Auth>) -> Option<Arc<Re
         options.note(options.line_of("expires_min"), "expires_min", DigestFault::MinAboveMax.into());
     }
     let user: At<&str> = section.get("username")?;
-    let calls_to = options.get("calls_to").map_or_else(CallsTo::default, |calls_to| calls_to.value);
+    let calls_to = options.or_default::<CallsTo>("calls_to");
     Some(Arc::new(Registrar { user: escape_user(user.value), expires_min, expires_max, calls_to }))
 }
 
@@ -118,18 +118,18 @@ pub(super) fn registrar(section: &Section<'_>, auth: &At<Auth>) -> Option<Arc<Re
 pub(super) fn between(trunks: &[&TrunkDraft<'_>]) {
     let mut names: HashMap<(RealmId, &str), &TrunkDraft<'_>> = HashMap::new();
     let mut realms: HashMap<RealmId, &TrunkDraft<'_>> = HashMap::new();
-    for trunk in trunks.iter().filter(|trunk| trunk.auth == Auth::Digest) {
+    for trunk in trunks.iter().filter(|trunk| trunk.said.auth == Auth::Digest) {
         let Some(login) = &trunk.login else { continue };
-        let first = *names.entry((trunk.realm, &login.username)).or_insert(trunk);
+        let first = *names.entry((trunk.said.realm, &login.username)).or_insert(trunk);
         if !std::ptr::eq(first, *trunk) {
-            let (name, other) = (login.username.clone(), first.name.clone());
+            let (name, other) = (login.username.clone(), first.said.name.clone());
             let fault = DigestFault::SameName { name, other, line: name_line(first) };
             trunk.section.note(name_line(trunk), "username", fault.into());
         }
-        let first = *realms.entry(trunk.realm).or_insert(trunk);
+        let first = *realms.entry(trunk.said.realm).or_insert(trunk);
         if first.login.as_ref().is_some_and(|first| first.realm != login.realm) {
             let line = line_or_section(first, "auth_realm");
-            let fault = DigestFault::OtherRealm { other: first.name.clone(), line };
+            let fault = DigestFault::OtherRealm { other: first.said.name.clone(), line };
             trunk.section.note(line_or_section(trunk, "auth_realm"), "auth_realm", fault.into());
         }
     }

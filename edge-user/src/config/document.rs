@@ -165,6 +165,11 @@ impl<'a> Section<'a> {
         self.read(key, self.raw(key)?)
     }
 
+    /// The value at `key`, or what it is when nothing is said, also when that is wrong.
+    pub(super) fn or_default<T: FromToml<'a> + Default>(&self, key: &'static str) -> T {
+        self.get(key).map_or_else(T::default, |at| at.value)
+    }
+
     /// The value at `key`, which must be there.
     pub(super) fn require<T: FromToml<'a>>(&self, key: &'static str, example: &'static str) -> Option<At<T>> {
         self.refuse_absent(key, example);

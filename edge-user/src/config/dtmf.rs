@@ -33,8 +33,8 @@ pub(super) fn of_trunk(
     direct: bool,
     encrypted_by: Option<&'static str>,
 ) -> DtmfPolicy {
-    let mode = section.get::<Dtmf>("dtmf").map_or_else(Dtmf::default, |mode| mode.value);
-    let mask = section.get::<DtmfMask>("dtmf_mask").map_or_else(DtmfMask::default, |mask| mask.value);
+    let mode = section.or_default::<Dtmf>("dtmf");
+    let mask = section.or_default::<DtmfMask>("dtmf_mask");
     let wants = [
         ("dtmf", (mode == Dtmf::Info).then_some("info")),
         (

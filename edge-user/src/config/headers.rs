@@ -72,7 +72,7 @@ fn rule(section: &Section<'_>, trunk: &str) -> Option<HeaderRule> {
         };
         section.note(section.line_of(part), part, fault);
     }
-    let on = section.get("on").map_or_else(Default::default, |on| on.value);
+    let on = section.or_default("on");
     let fault = |error| section.note(line, verb, HeaderFault::Rule(error).into());
     Some(HeaderRule { on, change: made.map_err(fault).ok()? })
 }

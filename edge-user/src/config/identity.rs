@@ -18,7 +18,7 @@ pub(super) fn of_trunk(section: &Section<'_>) -> IdentityPolicy {
     let trusted = section.get("trust_identity").is_some_and(|trusted| trusted.value);
     let withheld = section.get::<Withheld>("withheld").map(|withheld| withheld.value);
     IdentityPolicy {
-        header: section.get("identity").map_or_else(Default::default, |header| header.value),
+        header: section.or_default("identity"),
         trusted,
         keeps_secrets: withheld.map_or(trusted, |withheld| withheld == Withheld::Pass),
         own: own(section),

@@ -142,7 +142,7 @@ impl<'a> FromToml<'a> for HeaderText {
 /// can be told apart. A trunk's host is always one of its sources ([`edge_core::policy::Policy::identify`]).
 pub(super) fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
     let mut owners: HashMap<(RealmId, IpNet), Vec<(&TrunkDraft<'_>, usize)>> = HashMap::new();
-    for trunk in trunks.iter().filter(|trunk| trunk.auth == Auth::Address) {
+    for trunk in trunks.iter().filter(|trunk| trunk.said.auth == Auth::Address) {
         // What a name leads to is compared when DNS says it.
         let host = trunk.host.value.address();
         let host = host.map(|host| At { value: IpNet::from(host.ip()), line: trunk.host.line });
@@ -150,7 +150,7 @@ pub(super) fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
             trunk.sources.iter().filter(|source| host.as_ref().is_none_or(|h| h.value != source.value));
         let places = sources.map(|source| (source, "sources")).chain(host.iter().map(|host| (host, "host")));
         for (place, key) in places {
-            let here = owners.entry((trunk.realm, place.value)).or_default();
+            let here = owners.entry((trunk.said.realm, place.value)).or_default();
             let alike = |(other, _): &&(&TrunkDraft<'_>, usize)| {
                 !std::ptr::eq(*other, *trunk) && !claim(other).beside(&claim(trunk))
             };
@@ -161,7 +161,7 @@ pub(super) fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
                 continue;
             } else if let Some((other, line)) = here.iter().find(alike) {
                 let marked = claim(trunk) != claim(other);
-                let (source_net, other, line) = (place.value, other.name.clone(), *line);
+                let (source_net, other, line) = (place.value, other.said.name.clone(), *line);
                 let fault = MatchFault::Ambiguous { source_net, other, line, marked };
                 trunk.section.note(place.line, key, fault.into());
             }
@@ -171,5 +171,5 @@ pub(super) fn ambiguous_sources(trunks: &[&TrunkDraft<'_>]) {
 }
 
 fn claim(trunk: &TrunkDraft<'_>) -> Claim {
-    Claim::new(&trunk.host.value, &trunk.marks)
+    Claim::new(&trunk.host.value, &trunk.said.marks)
 }

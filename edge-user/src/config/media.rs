@@ -12,12 +12,12 @@ const LAWS: [&str; 2] = ["PCMA", "PCMU"];
 
 pub(super) fn media_rules(section: &Section<'_>, numbers: &NumberPlan, srtp: Srtp) -> MediaRules {
     let direct = direct::of_trunk(section);
-    let dtls = section.get("dtls").map_or_else(Dtls::default, |dtls| dtls.value);
+    let dtls = section.or_default::<Dtls>("dtls");
     MediaRules {
         rtp: rtp::of_trunk(section, direct, encrypted_by(srtp, dtls)),
         dtls,
-        policing: section.get("policing").map_or_else(Policing::default, |policing| policing.value),
-        stun: section.get("stun").map_or_else(Stun::default, |stun| stun.value),
+        policing: section.or_default::<Policing>("policing"),
+        stun: section.or_default::<Stun>("stun"),
         converts_law: converts_law(section),
         direct,
         tones: tones::of_trunk(section),

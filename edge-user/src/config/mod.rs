@@ -310,8 +310,9 @@ fn policy<'a>(
 
     let sections = repeated(root, "trunk", keys::TRUNK, TRUNKS_MAX)?;
     let trunk_names = Names::read("trunk", &sections);
-    let trunks =
-        numbered(sections, |section, index| TrunkDraft::read(section, trunk_names.name(index), &realm_names));
+    let trunks = numbered(sections, |section, index| {
+        TrunkDraft::read(section, &trunk_names.name(index), &realm_names)
+    });
 
     let (groups, plans) = (as_target::groups(&trunks), RefCell::default());
     let bounds = group::read(root, &groups);
@@ -323,7 +324,7 @@ fn policy<'a>(
     let authorities = authorities(&trunks, &realms);
     let logins = logins(&trunks);
     let realms: Option<Vec<_>> = realms.into_iter().map(|realm| Some(realm?.finish())).collect();
-    let finish = |trunk: Option<TrunkDraft<'_>>| Some(group::join(trunk?.finish(), &bounds));
+    let finish = |trunk: Option<TrunkDraft<'_>>| Some(group::join(trunk?.said, &bounds));
     let trunks: Option<Vec<_>> = trunks.into_iter().map(finish).collect();
     let (realms, tls): (Vec<_>, Vec<_>) = realms?.into_iter().unzip();
     // References are positions in these very lists; a trunk whose realm cannot reach it has been noted above.
@@ -337,7 +338,7 @@ fn policy<'a>(
 type Logins = BTreeMap<String, TrunkLogin>;
 
 fn logins(trunks: &[Option<TrunkDraft<'_>>]) -> Logins {
-    let of = |trunk: &TrunkDraft<'_>| Some((trunk.name.clone(), trunk.login.clone()?));
+    let of = |trunk: &TrunkDraft<'_>| Some((trunk.said.name.clone(), trunk.login.clone()?));
     trunks.iter().flatten().filter_map(of).collect()
 }
 
@@ -348,10 +349,10 @@ fn authorities(
 ) -> BTreeMap<String, PathBuf> {
     let over_tls = trunks.iter().flatten().filter(|trunk| trunk.tls.over_tls);
     let of = |trunk: &TrunkDraft<'_>| {
-        let realm = realms.get(trunk.realm.index())?.as_ref()?;
+        let realm = realms.get(trunk.said.realm.index())?.as_ref()?;
         trunk.tls.ca.clone().or_else(|| realm.tls.as_ref()?.client_ca.clone())
     };
-    over_tls.filter_map(|trunk| Some((trunk.name.clone(), of(trunk)?))).collect()
+    over_tls.filter_map(|trunk| Some((trunk.said.name.clone(), of(trunk)?))).collect()
 }
 
 /// All `[[key]]` of the file; `None` when there is none or there are too many, which has been noted.

@@ -73,14 +73,14 @@ fn inbound(table: &Section<'_>) -> NumbersIn {
     NumbersIn {
         technical_prefix: text(&table, "technical_prefix"),
         rewrite: rewrite(&table),
-        unprefixed: table.get("unprefixed").map_or_else(Default::default, |at| at.value),
+        unprefixed: table.or_default("unprefixed"),
     }
 }
 
 fn outbound(table: &Section<'_>) -> NumbersOut {
     let Some(table) = table.table("out", keys::TRUNK_NUMBERS_OUT) else { return NumbersOut::default() };
     NumbersOut {
-        format: table.get("format").map_or_else(Default::default, |at| at.value),
+        format: table.or_default("format"),
         technical_prefix: text(&table, "technical_prefix"),
         rewrite: rewrite(&table),
         user_phone: table.get("user_phone").is_some_and(|at| at.value),

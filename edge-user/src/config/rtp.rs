@@ -24,7 +24,7 @@ pub enum RtpFault {
 
 /// Reads it from the section of a trunk whose media may go past the edge, if it is `direct`, and may be `encrypted_by` a key.
 pub(super) fn of_trunk(section: &Section<'_>, direct: bool, encrypted_by: Option<&'static str>) -> Rtp {
-    let rtp = section.get::<Rtp>("rtp").map_or_else(Rtp::default, |rtp| rtp.value);
+    let rtp = section.or_default::<Rtp>("rtp");
     match rtp {
         Rtp::Pass => {}
         Rtp::Steady => {

@@ -19,7 +19,7 @@ const BAN_AFTER_MAX: u32 = 1_000_000;
 
 /// What strangers hear.
 pub(super) fn strangers(section: &Section<'_>) -> Strangers {
-    section.get("strangers").map_or_else(Strangers::default, |strangers| strangers.value)
+    section.or_default::<Strangers>("strangers")
 }
 
 /// How they are kept out.

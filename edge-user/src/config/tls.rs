@@ -207,14 +207,14 @@ pub(super) fn check_trunks(trunks: &[&TrunkDraft<'_>], realms: &[Option<RealmDra
         if trunk.tls.over_tls {
             check_authority(trunk, realms);
         }
-        if trunk.auth == Auth::Certificate {
+        if trunk.said.auth == Auth::Certificate {
             check_names(trunk, &trunks[..index]);
         }
     }
 }
 
 fn check_authority(trunk: &TrunkDraft<'_>, realms: &[Option<RealmDraft<'_>>]) {
-    let Some(Some(realm)) = realms.get(trunk.realm.index()) else { return };
+    let Some(Some(realm)) = realms.get(trunk.said.realm.index()) else { return };
     let of_realm = realm.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     if trunk.tls.ca.is_none() && !of_realm {
         let fault = TlsFault::NoAuthority { realm: realm.name.clone() };
@@ -223,15 +223,18 @@ fn check_authority(trunk: &TrunkDraft<'_>, realms: &[Option<RealmDraft<'_>>]) {
 }
 
 fn check_names(trunk: &TrunkDraft<'_>, earlier: &[&TrunkDraft<'_>]) {
-    let others =
-        || earlier.iter().filter(|other| other.realm == trunk.realm && other.auth == Auth::Certificate);
+    let others = || {
+        earlier
+            .iter()
+            .filter(|other| other.said.realm == trunk.said.realm && other.said.auth == Auth::Certificate)
+    };
     for name in &trunk.tls.names {
         let same = |at: &&At<String>| at.value.eq_ignore_ascii_case(&name.value);
         let taken = others().find_map(|other| Some((other, other.tls.names.iter().find(same)?)));
         if let Some((other, first)) = taken {
             let fault = TlsFault::AmbiguousName {
                 name: name.value.clone(),
-                other: other.name.clone(),
+                other: other.said.name.clone(),
                 line: first.line,
             };
             trunk.section.note(name.line, "tls", fault.into());

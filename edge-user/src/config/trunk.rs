@@ -7,12 +7,8 @@ use std::time::Duration;
 
 use edge_core::media::{Dscp, SourcePolicy};
 use edge_core::policy::{
-    AsTarget, Auth, BreakerRule, Codec, CodecPolicy, DelayedOffer, Direction, Guards, Host, Incoming,
-    Keepalive, Limits, Mark, NumberPlan, RealmId, Redirects, Refer, RefuseWith, ReliableProvisional,
-    SESSION_TIMER, Srtp, Transport, Trunk, TrunkKey, TrunkUsage,
+    Auth, Codec, CodecPolicy, Direction, Host, Limits, RealmId, SESSION_TIMER, Transport, Trunk, Visitor,
 };
-use edge_core::policy::{Diversions, HeaderPolicy, IdentityPolicy, Visitor};
-use edge_core::policy::{Register, Registrar};
 use ipnet::IpNet;
 
 use super::address::{HostText, Source};
@@ -40,49 +36,20 @@ use super::{dtmf, headers, identity, plan};
 #[derive(Debug)]
 pub(super) struct TrunkDraft<'a> {
     pub(super) section: Section<'a>,
-    pub(super) name: String,
-    pub(super) realm: RealmId,
+    /// The trunk, when all of the file is right.
+    pub(super) said: Trunk,
     pub(super) host: At<Host>,
     /// Line of `transport`, or where it could stand.
     pub(super) transport_line: usize,
-    pub(super) auth: Auth,
     pub(super) tls: TrunkTls,
     pub(super) login: Option<TrunkLogin>,
-    register: Option<Register>,
-    registrar: Option<Arc<Registrar>>,
     pub(super) sources: Vec<At<IpNet>>,
-    pub(super) marks: Arc<[Mark]>,
-    pub(super) direction: Direction,
-    enabled: bool,
-    limits: Limits,
-    codecs: CodecPolicy,
-    identity: IdentityPolicy,
-    diversions: Diversions,
-    headers: HeaderPolicy,
-    srtp: Srtp,
-    pub(super) nat: bool,
-    media_source: SourcePolicy,
-    session_timer: Option<Duration>,
-    reliable_provisional: ReliableProvisional,
-    /// Of RTP, and of SIP.
-    dscp: [Option<Dscp>; 2],
-    dtmf: edge_core::policy::DtmfPolicy,
-    media: edge_core::policy::MediaRules,
-    redirects: Redirects,
-    delayed_offer: DelayedOffer,
-    refer: Refer,
-    pub(super) as_target: AsTarget,
-    large_over_tcp: bool,
-    numbers: NumberPlan,
-    keepalive: Option<Keepalive>,
-    breaker: Option<BreakerRule>,
-    incoming: Option<Arc<Incoming>>,
-    guards: Option<Arc<Guards>>,
 }
 
 impl<'a> TrunkDraft<'a> {
-    /// Reads one trunk; `None` when a part that other sections depend on was noted.
-    pub(super) fn read(section: Section<'a>, name: String, realms: &Names) -> Option<Self> {
+    /// Reads one trunk; `None` when a part that other sections depend on was noted. All of it is read whatever is missing, so
+    /// that all that is wrong is said at once.
+    pub(super) fn read(section: Section<'a>, name: &str, realms: &Names) -> Option<Self> {
         let auth = authentication(&section);
         let realm = realm(&section, realms);
         let host = digest::host(&section, &auth).or_else(|| host(&section));
@@ -90,159 +57,76 @@ impl<'a> TrunkDraft<'a> {
         let next_hop = register::next_hop(&section, host.as_ref());
         let sources = sources(&section, auth.value, next_hop.as_ref());
         let login = login::read(&section);
+        let has_transport = section.has("transport");
+        let transport_line = if has_transport { section.line_of("transport") } else { section.line };
         let identity = identity::of_trunk(&section);
         let register = register::read(&section, &auth, host.as_ref(), login.as_ref(), &identity);
         let registrar = digest::registrar(&section, &auth);
-        let has_transport = section.has("transport");
-        let transport_line = if has_transport { section.line_of("transport") } else { section.line };
-        let direction = section.get("direction").map_or_else(Direction::default, |direction| direction.value);
-        digest::check(&section, &auth, direction);
-        let enabled = section.get("enabled").is_none_or(|enabled| enabled.value);
-        let (limits, codecs) = (limits(&section), codecs(&section));
-        let nat = section.get("nat").is_some_and(|nat| nat.value);
-        let media_source = media_source(&section, nat);
-        let srtp = section.get("srtp").map_or_else(Srtp::default, |srtp| srtp.value);
-        let dscp = section.table("dscp", keys::TRUNK_DSCP);
-        let dscp = ["rtp", "sip"].map(|key| Some(dscp.as_ref()?.get::<Dscp>(key)?.value));
-        let (headers, numbers) = (headers::of_trunk(&section, &name), plan::of_trunk(&section));
-        let media = media_rules(&section, &numbers, srtp);
-        Some(Self {
-            name,
-            realm: realm?,
-            host: next_hop?,
-            transport_line,
+        let place = next_hop.as_ref().map_or(Host::Visiting, |host| host.value.clone());
+        let nets = sources.iter().flatten();
+        let said = Trunk {
             auth: auth.value,
-            tls,
-            login,
-            register,
-            registrar,
-            sources: sources?,
+            names: tls.names.iter().map(|name| name.value.clone()).collect(),
+            sources: nets.map(|source| source.value).collect(),
             marks: marks(&section, auth.value),
-            direction,
-            enabled,
-            limits,
-            codecs,
+            direction: section.or_default("direction"),
             identity,
-            diversions: section.get("diversion").map_or_else(Default::default, |at| at.value),
-            headers,
-            srtp,
-            nat,
-            media_source,
-            session_timer: session_timer(&section),
-            reliable_provisional: section
-                .get("reliable_provisional")
-                .map_or_else(Default::default, |at| at.value),
-            dscp,
-            dtmf: dtmf::of_trunk(&section, media.direct, encrypted_by(srtp, media.dtls)),
-            media,
-            redirects: section.get("redirects").map_or_else(Redirects::default, |redirects| redirects.value),
-            delayed_offer: section.get("delayed_offer").map_or_else(DelayedOffer::default, |at| at.value),
-            refer: section.get("refer").map_or_else(Refer::default, |refer| refer.value),
-            as_target: as_target::read(&section),
-            large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
-            numbers,
-            keepalive: keepalive(&section),
-            breaker: breaker(&section),
-            incoming: incoming(&section, direction),
-            guards: guards(&section),
-            section,
-        })
+            register: register.map(Arc::new),
+            visitor: Visitor { registrar, ..Visitor::default() },
+            ..Trunk::called_at(name, realm.unwrap_or(RealmId::new(0)), place)
+        };
+        digest::check(&section, &auth, said.direction);
+        let said = with_media(&section, with_calls(&section, said));
+        realm?;
+        Some(Self { section, said, host: next_hop?, transport_line, tls, login, sources: sources? })
     }
 
     /// Whether we may ever call it.
     pub(super) fn is_called(&self) -> bool {
-        self.direction != Direction::Inbound
+        self.said.direction != Direction::Inbound
     }
+}
 
-    /// The trunk, when all of the file was right.
-    pub(super) fn finish(self) -> Trunk {
-        let Self {
-            section: _,
-            name,
-            realm,
-            host,
-            transport_line: _,
-            auth,
-            tls,
-            sources,
-            marks,
-            direction,
-            ..
-        } = self;
-        let Self {
-            enabled,
-            limits,
-            codecs,
-            identity,
-            diversions,
-            headers,
-            srtp,
-            nat,
-            media_source,
-            session_timer,
-            dscp: [rtp_dscp, sip_dscp],
-            dtmf,
-            media,
-            redirects,
-            delayed_offer,
-            refer,
-            as_target,
-            large_over_tcp,
-            reliable_provisional,
-            register,
-            registrar,
-            numbers,
-            breaker,
-            incoming,
-            guards,
-            keepalive,
-            ..
-        } = self;
-        Trunk {
-            name,
-            realm,
-            targets: Arc::new(host.value.known()),
-            host: host.value,
-            auth,
-            names: tls.names.into_iter().map(|name| name.value).collect(),
-            key: TrunkKey::default(),
-            sources: sources.into_iter().map(|source| source.value).collect(),
-            marks,
-            direction,
-            enabled,
-            former: false,
-            limits,
-            codecs,
-            identity,
-            diversions,
-            headers,
-            srtp,
-            nat,
-            media_source,
-            rtp_dscp,
-            sip_dscp,
-            dtmf,
-            media,
-            session_timer,
-            redirects,
-            reliable_provisional,
-            delayed_offer,
-            refer,
-            as_target,
-            large_over_tcp,
-            numbers: Arc::new(numbers),
-            usage: Arc::new(TrunkUsage::default()),
-            state: Arc::default(),
-            visitor: Visitor { registrar, ..Visitor::default() },
-            register: register.map(Arc::new),
-            registered: Arc::default(),
-            login: None,
-            breaker,
-            group: None,
-            incoming,
-            guards,
-            keepalive,
-        }
+/// What the calls of a trunk may be, and how it is asked for them.
+fn with_calls(section: &Section<'_>, trunk: Trunk) -> Trunk {
+    Trunk {
+        enabled: section.get("enabled").is_none_or(|enabled| enabled.value),
+        limits: limits(section),
+        diversions: section.or_default("diversion"),
+        headers: headers::of_trunk(section, &trunk.name),
+        session_timer: session_timer(section),
+        reliable_provisional: section.or_default("reliable_provisional"),
+        redirects: section.or_default("redirects"),
+        delayed_offer: section.or_default("delayed_offer"),
+        refer: section.or_default("refer"),
+        as_target: as_target::read(section),
+        large_over_tcp: section.get("large_over_tcp").is_none_or(|large| large.value),
+        numbers: Arc::new(plan::of_trunk(section)),
+        keepalive: keepalive(section),
+        breaker: breaker(section),
+        incoming: incoming(section, trunk.direction),
+        guards: guards(section),
+        ..trunk
+    }
+}
+
+/// What their media may be, and how packets are marked.
+fn with_media(section: &Section<'_>, trunk: Trunk) -> Trunk {
+    let nat = section.get("nat").is_some_and(|nat| nat.value);
+    let srtp = section.or_default("srtp");
+    let media = media_rules(section, &trunk.numbers, srtp);
+    let dscp = section.table("dscp", keys::TRUNK_DSCP);
+    let [rtp_dscp, sip_dscp] = ["rtp", "sip"].map(|key| Some(dscp.as_ref()?.get::<Dscp>(key)?.value));
+    Trunk {
+        codecs: codecs(section),
+        srtp,
+        nat,
+        media_source: media_source(section, nat),
+        rtp_dscp,
+        sip_dscp,
+        dtmf: dtmf::of_trunk(section, media.direct, encrypted_by(srtp, media.dtls)),
+        media,
+        ..trunk
     }
 }
 
@@ -359,7 +243,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         calls_out_max: bound("max_calls_out"),
         calls_per_second_max: bound("max_cps"),
         burst_max: bound("max_cps_burst"),
-        refuse_with: section.get("refuse_with").map_or_else(RefuseWith::default, |refusal| refusal.value),
+        refuse_with: section.or_default("refuse_with"),
     }
 }
 

@@ -39,13 +39,13 @@ impl Trunks<'_> {
     }
 
     pub(super) fn direction(self, id: TrunkId) -> Option<Direction> {
-        self.drafts.get(id.index())?.as_ref().map(|draft| draft.direction)
+        self.drafts.get(id.index())?.as_ref().map(|draft| draft.said.direction)
     }
 }
 
 /// Reads the plan of a route; `None` when something was noted that it cannot be without.
 pub(super) fn read(section: &Section<'_>, trunks: Trunks<'_>) -> Option<Arc<Plan>> {
-    let strategy = section.get("strategy").map_or_else(Strategy::default, |strategy| strategy.value);
+    let strategy = section.or_default::<Strategy>("strategy");
     let plan = Plan {
         targets: targets(section, strategy, trunks)?,
         strategy,
@@ -133,7 +133,7 @@ fn refuse_twice(section: &Section<'_>, all: &[RouteTarget], trunks: Trunks<'_>) 
     for (index, target) in all.iter().enumerate().filter(|(_, target)| target.group.is_none()) {
         if all[..index].iter().any(|before| before.group.is_none() && before.trunk == target.trunk) {
             let name = trunks.drafts.get(target.trunk.index()).and_then(Option::as_ref);
-            let found = name.map_or_else(String::new, |draft| format!("\"{}\"", draft.name));
+            let found = name.map_or_else(String::new, |draft| format!("\"{}\"", draft.said.name));
             let line = section.line_of("targets");
             section.note(line, "targets", Fault::Duplicate { found, first: line });
         }
