@@ -1,4 +1,4 @@
-//! A shard: one thread that hosts one [`Edge`], carries out its commands and tells it the time.
+//! A shard: one thread that hosts one [`Edge`](edge_core::Edge), carries out its commands and tells it the time.
 //!
 //! Invariants: everything that a call needs happens on its shard's thread, so no lock is held across calls. A
 //! command for the datapath takes effect before any message that follows it is sent.
