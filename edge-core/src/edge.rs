@@ -24,6 +24,7 @@ mod journal;
 mod listening;
 mod note;
 mod overload;
+mod pace;
 mod question;
 mod reading;
 mod register;
@@ -87,6 +88,8 @@ pub struct Edge {
     draining: Draining,
     /// How many challenges may leave.
     challenges: challenges::Challenges,
+    /// How many answers that nobody waits for may be hung up.
+    strays: stray::Strays,
     /// Calls that may have to be written down, at most once each.
     unwritten: Vec<CallKey>,
     /// When the last input came.
@@ -122,6 +125,7 @@ impl Edge {
             overload_said: None,
             draining: Draining::No,
             challenges: challenges::Challenges::default(),
+            strays: stray::Strays::default(),
             unwritten: Vec::new(),
             now: epoch,
         }

@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::pace::after_one;
+
 /// Challenges that leave in a second, to one source and to all that are no guests; a second's worth of all at once, and two of
 /// one. A peer that starts asks a few things, and a thousand of them start within seconds of each other.
 const OF_ONE: u32 = 10;
@@ -40,12 +42,6 @@ impl Challenges {
         (self.rested_at[slot], self.all_rested_at) = (one, all);
         true
     }
-}
-
-/// When it will have rested after one more; `None` when that is more than `burst` away.
-fn after_one(rested_at: Duration, each: Duration, burst: Duration, now: Duration) -> Option<Duration> {
-    let rested_at = rested_at.max(now) + each;
-    (rested_at <= now + burst).then_some(rested_at)
 }
 
 #[cfg(test)]

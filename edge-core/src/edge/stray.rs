@@ -4,16 +4,38 @@
 //! 13.3.1.4): it is acknowledged and hung up at once.
 //!
 //! Invariants: only what names a dialog as this edge names its own is answered, and only towards its trunk: a source that is
-//! nobody's gets nothing.
+//! nobody's gets nothing. However many of them a trunk makes up, so few leave that they take no room from calls.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::call::{Owner, sent_by};
 use crate::dialog::Dialog;
 use crate::sip::{Method, Response};
 use crate::transaction::Path;
 
+use super::pace::after_one;
 use super::{Edge, shard};
+
+/// Answers that are hung up in a second, two seconds' worth at once: what rang when the former process was killed is answered over
+/// many seconds, and who hears nothing says it again for half a minute. Each is a transaction for as long.
+const A_SECOND: u32 = 200;
+
+/// How many were hung up.
+#[derive(Debug, Default)]
+pub(super) struct Strays {
+    rested_at: Duration,
+}
+
+impl Strays {
+    /// Takes one, if there is one left.
+    fn take(&mut self, now: Duration) -> bool {
+        let second = Duration::from_secs(1);
+        let rested_at = after_one(self.rested_at, second / A_SECOND, second * 2, now);
+        self.rested_at = rested_at.unwrap_or(self.rested_at);
+        rested_at.is_some()
+    }
+}
 
 impl Edge {
     /// Acknowledges and hangs up what `answer` believes to stand.
@@ -22,7 +44,10 @@ impl Edge {
             && answer.from.tag().and_then(shard::tag_number).is_some()
             && answer.to.tag().is_some();
         let Some(trunk) = path.trunk(&self.policy).filter(|_| ours) else { return };
-        let trunk = std::sync::Arc::clone(self.policy.trunk(trunk));
+        if !self.strays.take(self.resources.at(now).since_epoch) {
+            return;
+        }
+        let trunk = Arc::clone(self.policy.trunk(trunk));
         let rules = trunk.headers.outbound.clone();
         let mut dialog = Dialog::of_stray(answer, sent_by(&self.policy, path), path).ruled(rules);
         let to = dialog.path(|address| !trunk.nat && trunk.is_at(address));

@@ -40,6 +40,7 @@ mod shards;
 mod silence;
 mod standing;
 mod steady;
+mod stray;
 mod stream;
 mod tls;
 mod transfer;
