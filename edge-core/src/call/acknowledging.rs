@@ -49,11 +49,17 @@ impl Call {
     /// more: what it was to change has not happened, or is known.
     pub(crate) fn on_unexpected_success(&mut self, side: Side, response: &Response, ctx: &mut Context<'_>) {
         let leg = self.leg(side);
-        let known = leg.acks.iter().any(|sent| sent.sequence == response.cseq);
-        let ours = leg.dialog.remote_tag.as_deref() == response.to.tag();
-        if !known && ours && response.cseq <= leg.inherited {
+        let tag = response.to.tag();
+        let this = |sent: &SentAck| sent.sequence == response.cseq && sent.remote_tag.as_deref() == tag;
+        let unheard = response.cseq <= leg.inherited && !leg.acks.iter().any(this);
+        let ours = leg.dialog.remote_tag.as_deref() == tag;
+        if unheard && ours {
             let answer = self.answer_in_force(side, response);
             return self.send_ack(side, response.cseq, answer, ctx);
+        }
+        if unheard && leg.forks_hung_up < FORKS_MAX {
+            // Another fork than the one that the former process has taken.
+            return self.hang_up_fork(side, response, ctx);
         }
         self.on_repeated_success(side, response, ctx);
     }

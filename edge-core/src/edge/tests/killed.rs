@@ -164,6 +164,24 @@ fn an_offer_in_a_2xx_whose_ack_was_lost_with_the_process_is_answered_and_both_he
 }
 
 #[test]
+fn a_fork_that_the_former_process_did_not_come_to_hang_up_is_hung_up_and_the_call_stands() {
+    let mut call = Standing::new();
+    let [ours, fork] = ["b", "fork"].map(|tag| answer(&call.invite, "200 OK", tag, PBX, &pbx_sdp()));
+    found_with(&mut call, policy(|_, _| {}, |_| {}), MediaFound::Relayed);
+    let (sent, _) = call.bench.receive(PBX, &fork);
+    assert!(sent[0].1.starts_with("ACK ") && sent[1].1.starts_with("BYE "), "{sent:?}");
+    assert!(sent.iter().all(|(_, text)| header(text, "To:").ends_with(";tag=fork")), "{sent:?}");
+    for (said, tag) in [(&ours, "b"), (&fork, "fork")] {
+        let (sent, _) = call.bench.receive(PBX, said);
+        let [(_, ack)] = &sent[..] else { panic!("an ACK alone: {sent:?}") };
+        assert!(ack.starts_with("ACK ") && header(ack, "To:").ends_with(&format!(";tag={tag}")), "{ack}");
+    }
+    let bye = call.by_carrier("BYE", 2, "");
+    let (sent, records) = call.bench.receive(CARRIER, &bye);
+    assert!(header(&sent[1].1, "To:").ends_with(";tag=b") && records.len() == 1, "{sent:?}");
+}
+
+#[test]
 fn who_has_not_heard_of_the_end_hears_of_it_though_the_record_is_kept() {
     let mut call = Standing::new();
     let bye = call.by_carrier("BYE", 2, "");
