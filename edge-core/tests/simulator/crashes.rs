@@ -83,6 +83,8 @@ const STRUCK: &[&str] = &[
     "caller cancels",
     "busy",
     "hold",
+    "offer left to the called side in a call",
+    "offer left to the caller in a call",
     "fax on the line of the speech",
     "hold by UPDATE",
     "UPDATE meets re-INVITE",

@@ -95,6 +95,18 @@ pub(crate) const PATTERNS: &[Pattern] = &[
         is_hangup_a,
     ),
     (
+        "offer left to the called side in a call",
+        &[(0, CALL), (2500, Act::AskForOffer), (5000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer)],
+        is_hangup_a,
+    ),
+    (
+        "offer left to the caller in a call",
+        &[(0, CALL), (5000, Act::Hangup)],
+        &[(50, Act::Ring), (1000, Act::Answer), (2500, Act::AskForOffer)],
+        is_hangup_a,
+    ),
+    (
         "hold before the answer",
         &[(0, Act::Acknowledge), (0, CALL), (500, Act::HoldByUpdate), (5000, Act::Hangup)],
         &[(0, Act::Acknowledge), (50, Act::Progress), (900, Act::HoldByUpdate), (1500, Act::Answer)],

@@ -52,6 +52,8 @@ pub(crate) enum Act {
     Hangup,
     /// Either: a re-INVITE that holds.
     Hold,
+    /// Either: a re-INVITE that leaves the offer to the other side.
+    AskForOffer,
     /// Either: a re-INVITE for fax, on the line of the speech or on one of its own.
     Fax { own_line: bool },
     /// Either: a re-INVITE for speech again.
@@ -100,6 +102,8 @@ pub(crate) struct Peer {
     pub(crate) transfer: Transfer,
     /// Caller: whether its INVITE made an offer.
     offered: bool,
+    /// CSeq of its re-INVITE that left the offer to the other side.
+    left_open: Option<u32>,
     /// Refreshes that came from the edge.
     pub(crate) refreshed: usize,
     /// What its INVITE, or its 2xx, says in Session-Expires.
@@ -164,6 +168,7 @@ impl Peer {
             reliable: Reliable::default(),
             transfer: Transfer::default(),
             offered: false,
+            left_open: None,
             refreshed: 0,
             expires: None,
             media_port: 6000 + u16::try_from(seed % 100).unwrap() * 2,
@@ -268,6 +273,7 @@ impl Peer {
             (Act::Reject(code), State::Ringing) => self.respond(StatusCode::new(code).unwrap(), false, now),
             (Act::Hangup, State::Up) => self.send_bye(now),
             (Act::Hold, State::Up) => self.send_offer("sendonly", |_| {}, now),
+            (Act::AskForOffer, State::Up) => self.ask_for_offer(now),
             (Act::Fax { own_line }, State::Up) => {
                 self.send_offer("sendrecv", |session| session.fax(own_line), now)
             }

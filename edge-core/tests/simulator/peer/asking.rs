@@ -76,6 +76,20 @@ impl Peer {
             .unwrap();
     }
 
+    pub(super) fn ask_for_offer(&mut self, now: Instant) {
+        if self.answer.is_some() {
+            return;
+        }
+        let branch = self.branch();
+        let Some(dialog) = &mut self.dialog else { return };
+        let sequence = dialog.next_sequence();
+        let invite = dialog.request(&Method::Invite, branch, sequence).empty();
+        self.left_open = Some(sequence);
+        self.transactions
+            .open_client(Method::Invite, branch, invite, dialog.path(|_| true), (), now)
+            .unwrap();
+    }
+
     pub(super) fn send_update(&mut self, now: Instant) {
         let (branch, sdp) = (self.branch(), self.sdp("sendonly"));
         let Some(dialog) = &mut self.dialog else { return };
@@ -123,7 +137,8 @@ impl Peer {
             return;
         }
         let branch = self.branch();
-        let late = !has_answer(&self.invite) && response.cseq == 1;
+        let left_open = self.left_open == Some(response.cseq);
+        let late = left_open || !has_answer(&self.invite) && response.cseq == 1;
         let sdp = self.sdp("sendrecv");
         let Some(dialog) = &mut self.dialog else { return };
         dialog.confirm(response);
