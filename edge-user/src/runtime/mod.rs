@@ -7,10 +7,10 @@
 //!
 //! Invariant: a process that was told to end ends: the first SIGTERM drains, and a second one does not wait.
 
+mod adoption;
 pub mod clock;
 mod control;
 mod digits;
-mod heritage;
 mod listener;
 mod listening;
 mod marking;

@@ -27,8 +27,8 @@ use crate::registrations::Registrations;
 use crate::shield::Shield;
 use crate::tls::Keyring;
 
+use super::adoption::Adoption;
 use super::control::Order;
-use super::heritage::Heritage;
 use super::listener::Reception;
 use super::listening::{Listening, listen};
 use super::node::Node;
@@ -37,7 +37,7 @@ use super::shard::{NOTICES_MAX, Notice, Running, ShardHost, ShardStatus};
 use super::stream::{Outgoing, Shared, StreamCounters};
 use super::tapping::Tapping;
 use super::tones::{Tones, TonesPlayed};
-use super::{clock, digits, heritage, listener, seed, stream, tones};
+use super::{adoption, clock, digits, listener, seed, stream, tones};
 
 /// How long after a configuration is in force its memory is tidied up, in seconds.
 const MEMORY_BACK: u8 = 3;
@@ -85,8 +85,8 @@ impl Process {
     ) -> anyhow::Result<Self> {
         // Everything that may fail comes before the datapath: nobody would be there for the calls that go on.
         let only_one = only_one(&config)?;
-        let heritage = Heritage::of(&config)?;
-        let config = heritage.accommodated(config);
+        let adoption = Adoption::of(&config)?;
+        let config = adoption.accommodated(config);
         let policy = Arc::clone(&config.policy);
         let Listening { datagrams, connections } = listen(&policy)?;
         let sockets = Arc::new(datagrams);
@@ -100,7 +100,7 @@ impl Process {
         }
         let records = cdr::Writer::start(&config.cdr.path, &config.node.name, journal.notes())?;
         let datapath = Datapath::start(&datapath_settings(&config), &policy.realms)?;
-        let (heritage, elsewhere) = heritage.share(&datapath, config.shards);
+        let (adoption, elsewhere) = adoption.share(&datapath, config.shards);
         let shield = Shield::start(datapath.shield()?, datapath.attached(), &policy, &config.node)?;
         let reception = Reception::new(Arc::clone(&policy), keyring, Arc::new(shield));
         let reception = Arc::new(reception.sending_elsewhere(elsewhere));
@@ -131,7 +131,7 @@ impl Process {
             memory_back_in: Some(MEMORY_BACK),
             _only_one: only_one,
         };
-        process.start_shards(heritage, epoch, (&sockets, streams, tones), &drained_sender)?;
+        process.start_shards(adoption, epoch, (&sockets, streams, tones), &drained_sender)?;
         process.workers.push(tones::start(waiting, &process.policy)?);
         process.start_streams(connections, outgoing)?;
         let reader = process.datapath.digit_reader()?;
@@ -144,19 +144,19 @@ impl Process {
     /// Starts all shards, each with the calls that it goes on with.
     fn start_shards(
         &mut self,
-        heritage: heritage::Shared,
+        adoption: adoption::Shared,
         epoch: Instant,
         (sockets, streams, tones): (&Arc<HashMap<ListenerId, UdpSocket>>, mpsc::Sender<Outgoing>, Tones),
         drained: &Sender<()>,
     ) -> anyhow::Result<()> {
-        let (count, found) = (self.config.shards, heritage.heirs.iter().map(Vec::len).sum::<usize>());
+        let (count, found) = (self.config.shards, adoption.adopted.iter().map(Vec::len).sum::<usize>());
         let (senders, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(NOTICES_MAX)).unzip();
         self.shards = senders;
         let mut shards = Vec::with_capacity(count);
-        for ((index, heirs), inbox) in heritage.heirs.into_iter().enumerate().zip(inboxes) {
+        for ((index, adopted), inbox) in adoption.adopted.into_iter().enumerate().zip(inboxes) {
             let shard = Shard { index, count };
             let mut edge = Edge::new(Arc::clone(&self.policy), shard, epoch, seed()?);
-            edge.withhold_ports(&heritage.ports);
+            edge.withhold_ports(&adoption.ports);
             let status = Arc::new(ShardStatus::new());
             self.statuses.push(Arc::clone(&status));
             let mut shard = Running::new(ShardHost {
@@ -175,16 +175,16 @@ impl Process {
                 status,
                 node: Arc::clone(&self.node),
             });
-            heirs.into_iter().for_each(|heir| shard.go_on(heir));
+            adopted.into_iter().for_each(|adopted| shard.go_on(adopted));
             shards.push(shard);
         }
-        self.end_heritage(found, &shards.iter().flat_map(Running::endpoints).collect());
+        self.end_adoption(found, &shards.iter().flat_map(Running::endpoints).collect());
         self.run_shards(shards)
     }
 
     /// All calls of an earlier process are here or over: nobody has what is left of its media, and its journal is not needed
     /// once the records of those that are over are on disk. When this returns, ours is the one that the next process reads.
-    fn end_heritage(&self, found: usize, kept: &HashSet<u32>) {
+    fn end_adoption(&self, found: usize, kept: &HashSet<u32>) {
         if found > 0 {
             tracing::info!(
                 calls = found,

@@ -21,8 +21,8 @@ use edge_core::policy::{ListenerId, Marking};
 
 use crate::datapath::Installed;
 
+use super::adoption::Adopted;
 use super::control::{CALLS_MAX, CallFilter, ShownCall};
-use super::heritage::Heir;
 use super::{clock, trunk_test, udp};
 
 use leaving::Leaving;
@@ -181,21 +181,21 @@ impl Running {
 
     /// Goes on with a call of an earlier process, before anything is heard of it. Nobody is told anything before the shard runs: until
     /// all calls are here the next process would read the former journal, which knows nothing of it.
-    pub(super) fn go_on(&mut self, heir: Heir) {
-        let media = match &heir.media {
-            Ok(number) => match self.host.datapath.adopt(*number, heir.call.plan()) {
+    pub(super) fn go_on(&mut self, adopted: Adopted) {
+        let media = match &adopted.media {
+            Ok(number) => match self.host.datapath.adopt(*number, adopted.call.plan()) {
                 Ok(installed) => {
-                    self.media.insert(heir.key(), installed);
+                    self.media.insert(adopted.key(), installed);
                     MediaFound::Relayed
                 }
                 Err(error) => {
-                    tracing::warn!(call = heir.call.id(), "its media cannot go on: {error}");
+                    tracing::warn!(call = adopted.call.id(), "its media cannot go on: {error}");
                     MediaFound::Gone(Default::default())
                 }
             },
             Err(reports) => MediaFound::Gone(Box::new(reports.clone())),
         };
-        self.host.edge.handle(heir.found(media), clock::now());
+        self.host.edge.handle(adopted.found(media), clock::now());
         self.obey();
         self.write_down();
     }

@@ -23,7 +23,7 @@ use super::clock;
 
 /// Calls that wait for a process to go on with them.
 #[derive(Debug)]
-pub(super) struct Heritage {
+pub(super) struct Adoption {
     calls: Vec<LeftCall>,
     /// What their times are counted from.
     epoch: SystemTime,
@@ -31,7 +31,7 @@ pub(super) struct Heritage {
 
 /// One of them, as its shard gets it.
 #[derive(Debug)]
-pub(super) struct Heir {
+pub(super) struct Adopted {
     pub(super) call: Journaled,
     /// Number of its media in the datapath, if that is still there.
     pub(super) media: Result<u32, [edge_core::media::MediaReport; 2]>,
@@ -41,7 +41,7 @@ pub(super) struct Heir {
 /// The calls by shard, and what has to be known before the first of them goes on.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) heirs: Vec<Vec<Heir>>,
+    pub(super) adopted: Vec<Vec<Adopted>>,
     /// Ports that they have.
     pub(super) ports: HashSet<SocketAddr>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Shared {
 /// Shards of dialogs that their Call-ID does not lead to.
 pub(super) type Elsewhere = HashMap<Box<[u8]>, usize>;
 
-impl Heritage {
+impl Adoption {
     /// What the node of `config` was doing when its process ended.
     ///
     /// # Errors
@@ -80,8 +80,8 @@ impl Heritage {
 
     /// Which call goes to which of so many shards: that of its caller's Call-ID, because most of what comes in has it.
     pub(super) fn share(self, datapath: &Datapath, count: usize) -> (Shared, Elsewhere) {
-        let heirs = std::iter::repeat_with(Vec::new).take(count).collect();
-        let (mut shared, mut elsewhere) = (Shared { heirs, ports: HashSet::new() }, Elsewhere::new());
+        let adopted = std::iter::repeat_with(Vec::new).take(count).collect();
+        let (mut shared, mut elsewhere) = (Shared { adopted, ports: HashSet::new() }, Elsewhere::new());
         for LeftCall { call, media } in self.calls {
             let locals: Vec<SocketAddr> =
                 call.plan().streams.iter().flat_map(|stream| [stream.a.local, stream.b.local]).collect();
@@ -98,13 +98,13 @@ impl Heritage {
             if !left && Shard::of_call_id(b, count) != shard {
                 elsewhere.insert(b.into(), shard);
             }
-            shared.heirs[shard].push(Heir { call, media, epoch: self.epoch });
+            shared.adopted[shard].push(Adopted { call, media, epoch: self.epoch });
         }
         (shared, elsewhere)
     }
 }
 
-impl Heir {
+impl Adopted {
     pub(super) const fn key(&self) -> CallKey {
         self.call.key()
     }
