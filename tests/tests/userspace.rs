@@ -75,8 +75,9 @@ fn after_kill_9_the_next_process_goes_on_with_calls_and_their_media() -> Result<
         let witness = Witness::start(lab)?;
         let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(14);
         let pair = start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(14), called)?;
-        let written = || edge.counters().ok().filter(|counted| counted.sip("journal_written") > 0);
-        ensure!(wait_until(PATIENCE, written).is_some(), "no call stands: {}", edge.log());
+        // It is in the journal before its 200 leaves; it stands when both speak.
+        let speaks = || edge.counters().ok().filter(|counted| counted.relayed() > 0);
+        ensure!(wait_until(PATIENCE, speaks).is_some(), "no call stands: {}", edge.log());
         edge.kill()?;
         let relayed = counters(lab)?.relayed();
         let edge = EdgeProcess::start_again(lab)?;

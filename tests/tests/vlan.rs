@@ -85,7 +85,9 @@ fn native_media_survives_kill_9_and_a_restart_attaches_again() -> Result<()> {
         let edge = EdgeProcess::start(lab, &EdgeConfig::default())?;
         let called = Sipp::called(Side::Pbx, scenario!("answers")).seconds(SECONDS);
         let pair = start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).seconds(SECONDS), called)?;
-        edge.wait_for_count("journal_written", 1, PATIENCE)?;
+        // It is in the journal before its 200 leaves; it stands when both speak.
+        let speaks = || edge.counters().ok().filter(|counted| counted.relayed() > 0);
+        wait_until(PATIENCE, speaks).with_context(|| format!("no call stands: {}", edge.log()))?;
         edge.kill()?;
         // Until both streams have ended, with nobody at home.
         let all = u64::from(2 * PACKETS);
