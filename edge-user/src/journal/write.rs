@@ -57,7 +57,8 @@ pub(super) fn keep(inbox: &Receiver<Note>, mut log: Log, counts: &Counts) {
             Err(RecvTimeoutError::Disconnected) => break,
         };
         let batch: Vec<Note> = first.into_iter().chain(inbox.try_iter().take(BATCH - 1)).collect();
-        let notes = batch.len();
+        let notes =
+            batch.iter().filter(|note| matches!(note, Note::Write { .. } | Note::Forget { .. })).count();
         let written = log.take(batch, counts.failing.load(Ordering::Relaxed));
         note_outcome(written, notes, &log, counts);
     }
