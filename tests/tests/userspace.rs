@@ -1,5 +1,7 @@
 //! The userspace relay: what XDP does, where there is no XDP.
 
+use std::net::UdpSocket;
+
 use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, Pair, caller, start, with_edge};
 use edge_tests::edge::{ask, counters, wait_for_cdrs};
@@ -51,6 +53,42 @@ fn the_process_relays_every_packet_and_says_so() -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// A datagram to a media port that no call has.
+fn knocks(lab: &Lab) -> Result<()> {
+    let socket = lab.peer(Side::Carrier).run(|| UdpSocket::bind((Side::Carrier.peer_address(), 0)))??;
+    socket.send_to(&[0x80; 172], (Side::Carrier.edge_address(), 25_000))?;
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn the_rule_that_doctor_names_keeps_closed_ports_silent_and_costs_no_packet() -> Result<()> {
+    with_edge(off(), |lab, edge| {
+        let answered = wait_until(PATIENCE, || {
+            knocks(lab).ok()?;
+            unreachables(lab).ok().filter(|told| *told > 0)
+        });
+        ensure!(answered.is_some(), "the host answers where there is no call");
+        // Not all of this machine is as doctor wants it.
+        let said = ask(lab, &["doctor"]).unwrap_or_else(|error| format!("{error:#}"));
+        let rule = said
+            .split("`nft '")
+            .nth(1)
+            .and_then(|rest| rest.split("'`").next())
+            .with_context(|| said.clone())?;
+        lab.edge().command("nft", &[rule])?;
+        let before = unreachables(lab)?;
+        let witness = Witness::start(lab)?;
+        knocks(lab)?;
+        call(lab, Family::V4)?.succeed()?;
+        knocks(lab)?;
+        let account = witness.finish()?;
+        assert_eq!((account.faults(), account.received()), (vec![], 200));
+        assert_eq!(unreachables(lab)?, before, "closed ports are silent");
+        edge.stop()
+    })
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::config::{Config, XdpMode};
+use crate::config::{ClosedPorts, Config, XdpMode};
 use crate::host::{Facts, kernel};
 
 /// First kernel that charges maps to the memory cgroup instead of `RLIMIT_MEMLOCK`.
@@ -34,6 +34,7 @@ pub(super) fn examine(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
     } else {
         vec![release(facts), btf(facts), jit(facts), bpffs(facts, config)]
     };
+    findings.extend(config.and_then(closed_ports));
     findings.extend(privileges(facts, config));
     findings.extend((!without_xdp(config)).then(|| locked_memory(facts)));
     findings.push(files(facts));
@@ -43,6 +44,32 @@ pub(super) fn examine(facts: &Facts, config: Option<&Config>) -> Vec<Finding> {
 
 fn without_xdp(config: Option<&Config>) -> bool {
     config.is_some_and(|config| config.xdp.mode == XdpMode::Off)
+}
+
+/// Media ports without a call that the file wants silent, and a relay that does not see what comes there. It takes its frames before
+/// the host's firewall drops them, so a rule for all media ports costs no packet.
+fn closed_ports(config: &Config) -> Option<Finding> {
+    if config.xdp.mode != XdpMode::Off || config.xdp.closed_ports != ClosedPorts::Drop {
+        return None;
+    }
+    let ranges = config.policy.realms.iter().flat_map(|realm| &realm.media);
+    let rules: String = ranges
+        .map(|range| {
+            let family = if range.address.is_ipv4() { "ip" } else { "ip6" };
+            let (first, last) = (range.ports.first(), range.ports.last());
+            format!(
+                "; add rule inet edge media {family} daddr {} udp dport {first}-{last} drop",
+                range.address
+            )
+        })
+        .collect();
+    let (table, chain) =
+        ("add table inet edge", "add chain inet edge media { type filter hook input priority 0; }");
+    Some(Finding::warn(
+        "closed ports",
+        "media is relayed in userspace, so the host answers with ICMP where there is no call",
+        format!("`nft '{table}; {chain}{rules}'`, or write closed_ports = \"icmp\" in [xdp]"),
+    ))
 }
 
 fn release(facts: &Facts) -> Finding {

@@ -170,6 +170,24 @@ fn packets_that_are_merged_are_as_bad_as_the_mode_makes_them() {
 }
 
 #[test]
+fn closed_ports_that_only_xdp_would_keep_silent_come_with_the_rule_that_does() {
+    for (lines, said) in [
+        ("mode = \"off\"", true),
+        ("mode = \"off\"\nclosed_ports = \"icmp\"", false),
+        ("mode = \"auto\"", false),
+    ] {
+        let config = Config::parse(&format!("{TWO_REALMS}\n[xdp]\n{lines}\n")).unwrap();
+        let findings = examine(&good(), Some(&config));
+        let finding = findings.iter().find(|finding| finding.subject == "closed ports");
+        assert_eq!(finding.map(|finding| finding.verdict), said.then_some(Warn), "{lines}: {finding:?}");
+        let range = &config.policy.realms[0].media[0];
+        let rule = format!("ip daddr {} udp dport {}-", range.address, range.ports.first());
+        let names = |finding: &Finding| finding.change.as_deref().is_some_and(|say| say.contains(&rule));
+        assert!(finding.is_none_or(names), "{finding:?}");
+    }
+}
+
+#[test]
 fn tags_that_are_taken_off_are_as_bad_as_the_mode_makes_them() {
     for (mode, want) in [("native", Some(Fail)), ("auto", Some(Warn)), ("generic", None), ("off", None)] {
         let mut facts = good();
