@@ -264,6 +264,49 @@ fn prove(peer: &RawPeer, call: &str, password: &str) -> Result<String> {
     Ok(said)
 }
 
+/// A phone of the PBX's at `port` that registers by hand, with these headers.
+fn registers_by_hand(lab: &Lab, port: u16, headers: &str) -> Result<RawPeer> {
+    let peer = RawPeer::bind(lab, Side::Pbx, port)?;
+    let asked =
+        peer.options("register").replace("OPTIONS", "REGISTER").replace("sip:edge@", &format!("sip:{USER}@"));
+    let asked = asked.replacen("Content-Length:", &format!("{headers}\r\nContent-Length:"), 1);
+    peer.send(asked.as_bytes())?;
+    let challenged = peer.expect(PATIENCE, |heard| is_response(heard, 401, "REGISTER"))?;
+    let said = asked.replacen("Content-Length:", &authorization(&asked, &challenged, PASSWORD)?, 1);
+    let said = said.replacen("CSeq: 2 ", "CSeq: 3 ", 1).replacen("-REGISTER", "-REGISTER-2", 1);
+    peer.send(said.as_bytes())?;
+    peer.expect(PATIENCE, |heard| is_response(heard, 200, "REGISTER"))?;
+    Ok(peer)
+}
+
+/// The INVITE that a phone gets is for this Contact; it answers so.
+fn is_called(phone: &RawPeer, contact: &str, status: &str) -> Result<String> {
+    let invite = phone.expect(PATIENCE, |heard| heard.starts_with("INVITE "))?;
+    ensure!(invite.starts_with(&format!("INVITE {contact} SIP/2.0\r\n")), "{invite}");
+    phone.send(phone.answer(&invite, status, None)?.as_bytes())?;
+    phone.expect(PATIENCE, |heard| heard.starts_with("ACK "))?;
+    Ok(invite)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn of_several_contacts_the_one_that_is_wanted_most_is_called_first_and_by_its_path() -> Result<()> {
+    visited(EdgeConfig::default(), "registrar = true\nauth_algorithms = [\"MD5\"]", |lab, edge| {
+        let path = "<sip:10.0.0.20:5097;lr>";
+        let second = registers_by_hand(lab, 5096, "Contact: <sip:second@10.0.0.20:5096>;q=0.2")?;
+        let wanted = "Supported: path\r\nContact: <sip:first@192.0.2.9:5060>;q=0.9";
+        let first = registers_by_hand(lab, 5097, &format!("Path: {path}\r\n{wanted}"))?;
+        let caller = refused(Side::Carrier, 486).start(lab)?;
+        // Where the REGISTER came from, by the proxy that it has passed.
+        let invite = is_called(&first, "sip:first@192.0.2.9:5060", "503 Service Unavailable")?;
+        ensure!(header(&invite, "Route") == Some(path), "{invite}");
+        let invite = is_called(&second, "sip:second@10.0.0.20:5096", "486 Busy Here")?;
+        ensure!(header(&invite, "Route").is_none(), "{invite}");
+        caller.wait_for_success(PATIENCE)?;
+        edge.stop()
+    })
+}
+
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_captured_proof_opens_no_second_call() -> Result<()> {

@@ -1,5 +1,7 @@
 //! A carrier that wants edge to register like a phone, and to prove who it is: Kamailio, which nobody here wrote.
 
+use std::net::SocketAddrV4;
+
 use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, Pair, caller, start};
 use edge_tests::edge::{EdgeProcess, ask, wait_for_cdrs};
@@ -8,7 +10,8 @@ use edge_tests::peers::kamailio::AGENT_PORT;
 use edge_tests::peers::registrar::{PASSWORD, write_password};
 use edge_tests::peers::{Kamailio, Registrar, Transport};
 use edge_tests::process::wait_until;
-use edge_tests::sipp::{CALLED_MEDIA_PORT, CALLER_MEDIA_PORT, CALLER_PORT};
+use edge_tests::raw::{RawPeer, header};
+use edge_tests::sipp::{CALLED_MEDIA_PORT, CALLER_MEDIA_PORT, CALLER_PORT, SIP_PORT};
 use edge_tests::{EdgeConfig, Leg, Sipp, Witness, scenario};
 use serde_json::Value;
 
@@ -130,6 +133,50 @@ fn a_registrar_that_wants_a_longer_interval_has_it() -> Result<()> {
         ensure!(account.faults().is_empty(), "{:?}", account.faults());
         ensure!(heard("SIP/2.0 423 ") <= 1, "it asks for the longer one from then on");
         Ok(())
+    })
+}
+
+/// The proxy is another host than the registrar, and answers in its name.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn requests_go_to_an_outbound_proxy_with_a_route_and_calls_come_from_there() -> Result<()> {
+    let (side, address) = (Side::Carrier, Side::Carrier.stranger_address());
+    let proxied = format!("outbound_proxy = \"{address}:{SIP_PORT}\"");
+    let config = EdgeConfig::default().registering(side, "expires = \"1h\"").trunk(side, &proxied);
+    Lab::drill(|lab| {
+        write_password(lab, PASSWORD)?;
+        let proxy = RawPeer::bind_to(lab, side, SocketAddrV4::new(address, SIP_PORT))?;
+        let edge = EdgeProcess::start(lab, &config)?;
+        let is_by_way = |request: &str, method: &str| {
+            let to = format!("@{}", side.peer_address());
+            let (host, start) = (to.trim_start_matches('@'), request.lines().next().unwrap_or_default());
+            let route = header(request, "Route").unwrap_or_default();
+            let leads = start.contains(&to) || start.contains(&format!("sip:{host}"));
+            ensure!(leads && route.starts_with(&format!("<sip:{address}")), "{method}: {request}");
+            Ok(())
+        };
+        let register = proxy.expect(PATIENCE, |heard| heard.starts_with("REGISTER "))?;
+        is_by_way(&register, "REGISTER")?;
+        let contact = header(&register, "Contact").context("no Contact")?.to_owned();
+        let granted = proxy.answer(&register, "200 OK", None)?;
+        let own = granted.lines().find(|line| line.starts_with("Contact:")).context("a Contact")?;
+        proxy.send(granted.replace(own, &format!("Contact: {contact}")).as_bytes())?;
+        wait_until_shown(lab, &edge, REGISTERED)?;
+
+        let outwards = caller(Side::Pbx, scenario!("caller-is-refused")).key("code", "486");
+        let outwards = outwards.key("offer", "audio 7000 RTP/AVP 8").key("map", "a=ptime:20").start(lab)?;
+        let invite = proxy.expect(PATIENCE, |heard| heard.starts_with("INVITE "))?;
+        is_by_way(&invite, "INVITE")?;
+        proxy.send(proxy.answer(&invite, "486 Busy Here", None)?.as_bytes())?;
+        proxy.expect(PATIENCE, |heard| heard.starts_with("ACK "))?;
+        outwards.wait_for_success(PATIENCE)?;
+
+        let inwards = caller(side, scenario!("caller-hangs-up-in-silence")).from_address(address).seconds(0);
+        let pbx = Sipp::called(Side::Pbx, scenario!("answers-in-silence")).seconds(0);
+        start(lab, inwards, pbx)?.succeed()?;
+        let cdrs = wait_for_cdrs(lab, 2, PATIENCE)?;
+        assert_eq!([cdrs[0].trunk(Leg::B), cdrs[1].trunk(Leg::A)], [side.name(); 2], "{cdrs:?}");
+        edge.kill()
     })
 }
 

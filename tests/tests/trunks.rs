@@ -1,11 +1,15 @@
 //! Whether a trunk may have calls now: by what it answers, how its calls fare, and what the operator orders.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, refused, start, with_edge};
 use edge_tests::edge::{ask, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
+use edge_tests::network::{BadNetwork, Weather};
 use edge_tests::process::wait_until;
-use edge_tests::{EdgeConfig, Sipp, scenario};
+use edge_tests::sipp::script::{Script, speech};
+use edge_tests::{EdgeConfig, EdgeProcess, Sipp, scenario};
 use serde_json::Value;
 
 /// The PBX as the operator sees it.
@@ -114,6 +118,52 @@ fn a_breaker_opens_when_no_call_is_answered_and_closes_with_the_first_that_is() 
         let trunk = pbx(lab)?;
         assert_eq!((&trunk["asr"], &trunk["state"]), (&1.0.into(), &"enabled".into()), "{trunk}");
         edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_breaker_opens_when_calls_take_too_long_to_ring_and_closes_when_one_does_not() -> Result<()> {
+    const CALLS: u32 = 4;
+    let breaker = "breaker = { pdd_max = \"1s\", window = \"1m\", calls_min = 4, rest = \"1s\" }";
+    with_edge(EdgeConfig::default().trunk(Side::Pbx, breaker), |lab, edge| {
+        let late = Script::called("answers late")
+            .keeps_invite(&[])
+            .waits(1_500)
+            .answers_kept("200 OK", &[], &speech(1, &[]))
+            .is_asked("ACK", &[])
+            .is_asked("BYE", &[])
+            .answers("200 OK", &[], "");
+        let late = Sipp::called(Side::Pbx, late.scenario()).calls(CALLS);
+        let callers = caller(Side::Carrier, scenario!("caller-hangs-up-in-silence")).calls(CALLS).seconds(0);
+        start(lab, callers, late)?.succeed()?;
+        wait_for(lab, "breaker", "open")?;
+        edge.wait_for_log("breaker open, other trunks are tried first: ", PATIENCE)?;
+        wait_for(lab, "state", "enabled")?;
+        call(lab)?;
+        wait_for(lab, "breaker", "closed")?;
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_breaker_opens_when_too_many_packets_of_a_trunk_are_lost() -> Result<()> {
+    const CALLS: u32 = 4;
+    // One packet of three, so that of two hundred more than one of ten are lost in any case.
+    let weather = Weather { lost: 333_333, bursts: 0, burst: 0, twice: 0, delay: Duration::ZERO };
+    let breaker = "breaker = { loss_max = 0.1, window = \"1m\", calls_min = 4, rest = \"1m\" }";
+    Lab::drill(|lab| {
+        let network = BadNetwork::begin(lab, Side::Pbx, weather)?;
+        let edge = EdgeProcess::start(lab, &EdgeConfig::default().trunk(Side::Pbx, breaker))?;
+        let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS);
+        start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).calls(CALLS), called)?.succeed()?;
+        wait_for(lab, "breaker", "open")?;
+        edge.wait_for_log("breaker open, other trunks are tried first: ", PATIENCE)?;
+        let trunk = pbx(lab)?;
+        ensure!(trunk["state"] == "breaker", "others come first: {trunk}");
+        edge.stop()?;
+        network.end()
     })
 }
 
