@@ -3,11 +3,13 @@
 //!
 //! carrier-a is SIPp, carrier-b a Kamailio that wants edge to register over TLS, the PBX SIPp.
 
+use std::io::ErrorKind;
+use std::net::UdpSocket;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use edge_tests::certificates::Certificates;
-use edge_tests::drill::{PATIENCE, caller, refused, start};
+use edge_tests::drill::{PATIENCE, caller, offering, refused, start};
 use edge_tests::edge::{EdgeProcess, ask, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
 use edge_tests::peers::Kamailio;
@@ -157,6 +159,40 @@ fn calls_go_out_over_the_group_and_come_in_for_the_extension() -> Result<()> {
         pbx_calls(lab, "+33142685300")?;
         ensure!(attempts_of(lab, 5)? == attempts(&[("carrier-b", "answered")]));
         drop(answers);
+        edge.stop()
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn keys_beside_those_of_the_contract_change_what_they_say() -> Result<()> {
+    by_the_contract(|lab, edge, (text, _)| {
+        let passing = replaced(text, "srtp = \"off\"", "dtls = \"pass\"\nsrtp = \"off\"")?;
+        let passing = replaced(&passing, "max_calls = 200", "dtls = \"pass\"\nmax_calls = 200")?;
+        edge.reload(&passing)?;
+        edge.wait_for_log("configuration reloaded", PATIENCE)?;
+        let busy = Sipp::called(Side::Carrier, scenario!("refuses")).key("code", "486");
+        let busy = busy.from_address(Side::Carrier.stranger_address()).calls(100).start(lab)?;
+        let offer = "audio 7000 UDP/TLS/RTP/SAVP 8";
+        let offers = offering(Side::Pbx, 486, offer, "a=fingerprint:sha-256 AA:BB").start(lab)?;
+        offers.wait_for_success(PATIENCE)?;
+        let invite = busy.message("INVITE ").context("carrier-a was asked")?;
+        ensure!(invite.contains("UDP/TLS/RTP/SAVP 8") && invite.contains("a=fingerprint:"), "{invite}");
+        edge.stop()?;
+
+        let answered = replaced(text, "flows_max = 65536", "closed_ports = \"icmp\"\nflows_max = 65536")?;
+        std::fs::write(lab.directory().join("edge.toml"), answered)?;
+        let edge = EdgeProcess::start_again(lab)?;
+        let own = (Side::Carrier.peer_address(), 0);
+        let socket = lab.peer(Side::Carrier).run(|| UdpSocket::bind(own))??;
+        socket.connect((Side::Carrier.edge_address(), 30_000))?;
+        let refused = wait_until(PATIENCE, || {
+            socket
+                .send(&[0x80; 172])
+                .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+                .then_some(())
+        });
+        refused.context("a port without a call is silent")?;
         edge.stop()
     })
 }

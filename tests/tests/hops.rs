@@ -23,7 +23,7 @@ const SECOND_HOP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 30);
 const SECOND_DEVICE: &str = "second";
 const MEDIA_PORT: u16 = 7400;
 const EDGE_PORT: u16 = 20_000;
-/// Between two packets: the ring of a veth holds 256 of them, and the rate is that of one G.711 stream.
+/// Between two packets: a veth's ring holds 256 of them, and the rate is that of a G.711 stream.
 const SPACING: Duration = Duration::from_millis(10);
 /// Time-outs of a socket, one after the other, that are longer than any packet is under way.
 const SILENT_LOOKS: u32 = 250;
@@ -362,18 +362,15 @@ fn received(far: &UdpSocket) -> Option<u16> {
 fn listen(far: &UdpSocket, last: &AtomicU32) -> HashSet<u16> {
     let (mut heard, mut silent) = (HashSet::new(), 0);
     loop {
-        match received(far) {
-            Some(sequence) => drop(heard.insert(sequence)),
-            None => silent += 1,
-        }
-        match last.load(Ordering::Relaxed) {
+        let next = received(far);
+        silent += u32::from(next.is_none());
+        heard.extend(next);
+        let last = last.load(Ordering::Relaxed);
+        let whole = || (1..=last).all(|sequence| heard.contains(&(sequence as u16)));
+        match last {
             u32::MAX => silent = 0,
-            last => {
-                let whole = (1..=last).all(|sequence| heard.contains(&(sequence as u16)));
-                if whole || silent > SILENT_LOOKS {
-                    return heard;
-                }
-            }
+            _ if silent > SILENT_LOOKS || whole() => return heard,
+            _ => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use edge_tests::drill::{PATIENCE, caller, refused, start, with_edge};
 use edge_tests::edge::{ask, wait_for_cdrs};
 use edge_tests::lab::{Lab, Side};
-use edge_tests::network::{BadNetwork, Weather};
+use edge_tests::network::{BadNetwork, Impairment};
 use edge_tests::process::wait_until;
 use edge_tests::sipp::script::{Script, speech};
 use edge_tests::{EdgeConfig, EdgeProcess, Sipp, scenario};
@@ -151,10 +151,10 @@ fn a_breaker_opens_when_calls_take_too_long_to_ring_and_closes_when_one_does_not
 fn a_breaker_opens_when_too_many_packets_of_a_trunk_are_lost() -> Result<()> {
     const CALLS: u32 = 4;
     // One packet of three, so that of two hundred more than one of ten are lost in any case.
-    let weather = Weather { lost: 333_333, bursts: 0, burst: 0, twice: 0, delay: Duration::ZERO };
+    let impairment = Impairment { lost: 333_333, bursts: 0, burst: 0, twice: 0, delay: Duration::ZERO };
     let breaker = "breaker = { loss_max = 0.1, window = \"1m\", calls_min = 4, rest = \"1m\" }";
     Lab::drill(|lab| {
-        let network = BadNetwork::begin(lab, Side::Pbx, weather)?;
+        let network = BadNetwork::begin(lab, Side::Pbx, impairment)?;
         let edge = EdgeProcess::start(lab, &EdgeConfig::default().trunk(Side::Pbx, breaker))?;
         let called = Sipp::called(Side::Pbx, scenario!("answers")).calls(CALLS);
         start(lab, caller(Side::Carrier, scenario!("caller-hangs-up")).calls(CALLS), called)?.succeed()?;

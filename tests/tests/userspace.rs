@@ -58,7 +58,7 @@ fn the_process_relays_every_packet_and_says_so() -> Result<()> {
 /// A datagram to a media port that no call has.
 fn knocks(lab: &Lab) -> Result<()> {
     let socket = lab.peer(Side::Carrier).run(|| UdpSocket::bind((Side::Carrier.peer_address(), 0)))??;
-    socket.send_to(&[0x80; 172], (Side::Carrier.edge_address(), 25_000))?;
+    socket.send_to(b"is anybody there", (Side::Carrier.edge_address(), 25_000))?;
     Ok(())
 }
 
