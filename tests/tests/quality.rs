@@ -58,6 +58,8 @@ fn a_record_has_the_figures_of_what_was_sent_and_explain_names_who_is_not_heard(
                 serde_json::from_str(&ask(lab, &["call", "list", "--json"]).ok()?).ok()?;
             let dropped = &calls.first()?["a"]["received"]["drops"]["unexpected_source"];
             dropped.as_u64().filter(|dropped| *dropped > 0)?;
+            // The other side may begin later.
+            calls.first()?["b"]["received"]["packets"].as_u64().filter(|packets| *packets > 0)?;
             calls.into_iter().next()
         };
         let call = wait_until(PATIENCE, standing).context("no call whose media comes from elsewhere")?;
