@@ -34,11 +34,14 @@ mod tap;
 mod watch;
 mod writer;
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aya_log::EbpfLogger;
 use edge_core::policy::Realm;
+use tokio::sync::Notify;
 
 pub use attached::{AttachMode, Attached, MediaHost};
 pub use closed::ClosedPorts;
@@ -265,11 +268,25 @@ impl Datapath {
         }
     }
 
-    /// The same, but only for neighbours that have not answered ARP yet: costs a look under a lock when there are
-    /// none. To be called often, so that the media of a call to a new neighbour does not wait for a second. Returns
-    /// how many there were.
+    /// The same, but only for neighbours that have not answered ARP yet; returns how many there were. To be called often while
+    /// there are any, so that the media of a call to a new neighbour does not wait for a second, and when there is
+    /// [news](Self::route_news).
     pub fn resolve_next_hops(&self) -> usize {
         self.next_hops.resolve()
+    }
+
+    /// Told when media goes to a neighbour that has not answered ARP yet.
+    #[must_use]
+    pub fn neighbour_wanted(&self) -> Arc<Notify> {
+        self.next_hops.wanted()
+    }
+
+    /// Readable when the kernel says that routes or devices changed; what it says is not to be read from here.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn route_news(&self) -> io::Result<OwnedFd> {
+        self.next_hops.route_news()
     }
 
     /// The devices whose media is relayed, in the order of the realms.

@@ -4,7 +4,9 @@
 //! another neighbour gets it, so that no packet in flight can meet a row that changed its meaning.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use edge_core::policy::Realm;
 use edge_ebpf::abi::{NEXT_HOPS_MAX, NextHop};
+use tokio::sync::Notify;
 
 use super::netlink::{Device, Netlink, RouteHop};
 use super::tables::SharedTables;
@@ -31,6 +34,8 @@ pub(super) struct NextHops {
     refresher: Mutex<Refresher>,
     /// Times that routes may have changed: calls look where theirs lead when it rises.
     route_changes: AtomicU64,
+    /// Told when a neighbour is to be looked for again.
+    wanted: Arc<Notify>,
 }
 
 /// What asks the kernel while calls go on.
@@ -93,6 +98,7 @@ impl NextHops {
             state: Mutex::new(state),
             refresher: Mutex::new(refresher),
             route_changes: AtomicU64::new(0),
+            wanted: Arc::default(),
         })
     }
 
@@ -158,6 +164,16 @@ impl NextHops {
         }
     }
 
+    /// Told when a neighbour has not answered, so that [`resolve`](Self::resolve) is to be called.
+    pub(super) fn wanted(&self) -> Arc<Notify> {
+        Arc::clone(&self.wanted)
+    }
+
+    /// Readable when routes or devices changed, so that it is to be called, too.
+    pub(super) fn route_news(&self) -> io::Result<OwnedFd> {
+        self.refresher().watch.waited_for()
+    }
+
     /// How often routes may have changed.
     pub(super) fn route_changes(&self) -> u64 {
         self.route_changes.load(Ordering::Acquire)
@@ -220,6 +236,7 @@ impl NextHops {
             tracing::debug!(neighbour = %hop.ip, ?mac, "next hop changed");
             row.mac = mac;
             self.write(devices, row);
+            self.want(row);
             if mac.is_some() && std::mem::take(&mut row.awaited) {
                 self.have_calls_look();
             }
@@ -266,8 +283,15 @@ impl NextHops {
         let mac = resolve_soon(netlink, hop).or_else(believed);
         let row = Row { index, users: 1, rested: 0, device, mac, awaited: false };
         self.write(devices, &row);
+        self.want(&row);
         rows.insert(hop, row);
         Ok(index)
+    }
+
+    fn want(&self, row: &Row) {
+        if row.mac.is_none() {
+            self.wanted.notify_one();
+        }
     }
 
     fn write(&self, devices: &[Device], row: &Row) {
@@ -304,7 +328,7 @@ fn owners(devices: &[Device], realms: &[Realm]) -> HashMap<IpAddr, u32> {
 }
 
 impl State {
-    fn route(&mut self, remote: IpAddr, local: IpAddr) -> std::io::Result<Option<RouteHop>> {
+    fn route(&mut self, remote: IpAddr, local: IpAddr) -> io::Result<Option<RouteHop>> {
         if let Some(hop) = self.routes.get(&(remote, local)) {
             return Ok(Some(*hop));
         }

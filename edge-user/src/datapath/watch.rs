@@ -3,6 +3,7 @@
 //! Only that something changed is read out of it; what is true now is asked for.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -30,6 +31,11 @@ impl Watch {
         }
         socket.set_non_blocking(true)?;
         Ok(Self { socket })
+    }
+
+    /// The same subscription, to be waited for.
+    pub(super) fn waited_for(&self) -> io::Result<OwnedFd> {
+        self.socket.as_fd().try_clone_to_owned()
     }
 
     /// Whether anything was said since the last look. What the kernel had to throw away was something, too.

@@ -2,6 +2,7 @@
 
 mod attending;
 mod ending;
+mod next_hops;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{TcpListener, UdpSocket};

@@ -17,10 +17,8 @@ use crate::runtime::signals::Signals;
 use crate::runtime::status::Status;
 use crate::runtime::{memory, reload};
 
+use super::next_hops::NextHopWatch;
 use super::{MEMORY_BACK, Process};
-
-/// How often neighbours that have not answered ARP yet are looked for again.
-const NEIGHBOURS: Duration = Duration::from_millis(20);
 
 impl Process {
     pub(in crate::runtime) async fn attend(
@@ -30,7 +28,7 @@ impl Process {
         file: &Path,
     ) -> anyhow::Result<()> {
         let mut second = tokio::time::interval(Duration::from_secs(1));
-        let mut neighbours = tokio::time::interval(NEIGHBOURS);
+        let mut next_hops = NextHopWatch::of(&self.datapath)?;
         let mut lost = None;
         while lost.is_none() {
             tokio::select! {
@@ -39,7 +37,7 @@ impl Process {
                     lost = self.datapath.lost_device();
                 }
                 finding = self.resolver.next() => self.on_found(finding),
-                _ = neighbours.tick() => drop(self.datapath.resolve_next_hops()),
+                () = next_hops.due() => next_hops.looked(self.datapath.resolve_next_hops()),
                 _ = signals.hangup.recv() => drop(self.reload(file, false)),
                 Some(order) = orders.recv() => self.obey(order, file),
                 _ = signals.terminate.recv() => break,
