@@ -1,7 +1,7 @@
 //! What a shard says before the journal has it: nothing that a peer is to know leaves before it is written here.
 //!
 //! Two files a shard, by turns, in `node.run_dir`: `ahead/<when it began>-<shard>-<0 or 1>`. The shard appends to them itself and
-//! waits for nobody, because they have to outlive the process and not the host; the journal's thread has the same on disk a moment
+//! waits for nobody, because they have to outlive the process and not the host; the journal's thread has the same in its file a moment
 //! later.
 //!
 //! ```text
@@ -30,7 +30,7 @@ use crate::runtime::clock;
 /// Where the files are, in `node.run_dir`.
 const DIRECTORY: &str = "ahead";
 
-/// Bytes after which the other file has its turn: a few hundred notes, which the journal has within a second.
+/// Bytes after which the other file has its turn: a few hundred notes, which the journal has within a tenth of a second.
 const TURN: u64 = 1 << 20;
 
 /// Bytes of a file at most: half a minute of a thousand calls a second, while a disk makes the journal wait.

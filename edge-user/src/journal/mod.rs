@@ -1,7 +1,7 @@
 //! The journal of answered calls: what the next `edge run` needs to go on with them after this one was killed.
 //!
 //! One file, `<state_dir>/<node>/journal`: a head, then an entry for each change of a call ([`format`]). A thread writes what the
-//! shards give it, at once; `fdatasync` follows once a second, because a host that loses its power loses the media with it, and
+//! shards give it, twenty times a second; `fdatasync` follows once a second, because a host that loses its power loses the media with it, and
 //! only records are left to be made. Before a shard lets a peer know of anything it has written that itself ([`ahead`]), so
 //! `kill -9` loses nothing that anybody was told.
 //!
@@ -40,6 +40,13 @@ const NOTES_MAX: usize = 65_536;
 
 /// Notes of one write.
 const BATCH: usize = 1024;
+
+/// How long the thread waits for more notes after the first of a batch, unless a batch is there: what shards have written ahead is
+/// safe meanwhile, and to be woken for each note would cost more than to write it.
+const GATHERING: Duration = Duration::from_millis(50);
+
+/// Notes after which the thread lets others have its core: a shard may have no other, and shall not wait for a batch.
+const AT_A_TIME: usize = 8;
 
 /// How long what was written may be without `fdatasync`.
 const SYNC_WITHIN: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use edge_core::call::CallKey;
 
 use crate::runtime::clock;
 
-use super::{BATCH, Counts, Mark, Note, SYNC_WITHIN, ahead, format};
+use super::{AT_A_TIME, BATCH, Counts, GATHERING, Mark, Note, SYNC_WITHIN, ahead, format};
 
 /// Bytes below which a file is not worth writing anew.
 const SMALL: u64 = 4 << 20;
@@ -52,7 +52,12 @@ pub(super) struct Log {
 pub(super) fn keep(inbox: &Receiver<Note>, mut log: Log, counts: &Counts) {
     loop {
         let first = match inbox.recv_timeout(SYNC_WITHIN) {
-            Ok(note) => Some(note),
+            Ok(note) => {
+                if inbox.len() < BATCH {
+                    std::thread::sleep(GATHERING);
+                }
+                Some(note)
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,
         };
@@ -119,10 +124,13 @@ impl Log {
 
     fn write(&mut self, notes: Vec<Note>, failing: bool) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for note in notes {
+        for (index, note) in notes.into_iter().enumerate() {
             let length = format::append(&note, &mut bytes);
             self.may_replace |= note == Note::Replace;
             self.stand(note, length);
+            if index % AT_A_TIME == AT_A_TIME - 1 {
+                std::thread::yield_now();
+            }
         }
         if failing {
             return self.write_anew();
