@@ -67,8 +67,11 @@ impl Call {
             && !exchange.withdrawn;
         // Behind a NAT nobody knows where he hears before he has sent something.
         let reachable = !caller.trunk.nat && !self.streams.are_direct() && !self.ending;
+        if !(wanted && unheard && reachable) {
+            return None;
+        }
         let (_, proposal) = exchange.offer.as_ref().filter(|(side, _)| *side == Side::A)?;
-        proposal.answered_by_a_tone().filter(|_| wanted && unheard && reachable)
+        proposal.answered_by_a_tone()
     }
 
     /// Begins to play; returns what the caller is told.
