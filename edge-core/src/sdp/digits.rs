@@ -52,9 +52,14 @@ impl Ways {
 
     /// Leaves out what the near leg has described and its trunk is not to have.
     pub(super) fn read(self, stream: &mut MediaStream) {
-        if !self.near.mode.may_have_events() && self.concerns(stream) {
+        if self.hides_events_of(stream) {
             stream.formats.retain(|format| !format.is(EVENTS));
         }
+    }
+
+    /// Whether the near leg has events of which nobody is to know.
+    pub(super) fn hides_events_of(self, stream: &MediaStream) -> bool {
+        !self.near.mode.may_have_events() && self.concerns(stream)
     }
 
     /// The formats of an offer of the near leg's `stream` as the far leg is to hear them. `permitted` says whether its trunk may
@@ -150,7 +155,7 @@ fn has_events(formats: &[MediaFormat]) -> bool {
 fn events_of(payload_type: u8, clock_rate: u32) -> MediaFormat {
     MediaFormat {
         payload_type,
-        encoding: EVENTS.to_owned(),
+        encoding: EVENTS.into(),
         clock_rate,
         parameters: None,
         mapped: true,

@@ -1,5 +1,7 @@
 //! The formats of an RTP stream: payload types and what they mean (RFC 8866 section 6.6, RFC 3551 section 6).
 
+use std::borrow::Cow;
+
 use super::SdpError;
 use super::address::names_an_address;
 use super::session::MediaDescription;
@@ -13,7 +15,7 @@ pub struct MediaFormat {
     /// RTP payload type, 0 to 127.
     pub payload_type: u8,
     /// Encoding name as written, or that of the static table (RFC 3551 section 6).
-    pub encoding: String,
+    pub encoding: Cow<'static, str>,
     /// RTP timestamp ticks a second.
     pub clock_rate: u32,
     /// Encoding parameters: for audio the number of channels.
@@ -127,12 +129,19 @@ fn read_rtpmap(media: &MediaDescription<'_>, payload_type: u8) -> Result<Option<
     };
     Ok(Some(MediaFormat {
         payload_type,
-        encoding: encoding.to_owned(),
+        encoding: usual(encoding),
         clock_rate,
         parameters: fields.next().map(str::to_owned),
         mapped: true,
         fmtp: Vec::new(),
     }))
+}
+
+/// An encoding name as it is written: one of those in nearly every description takes no memory, however often it is copied.
+fn usual(name: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 8] = ["PCMA", "PCMU", "telephone-event", "G722", "G729", "opus", "CN", "AMR-WB"];
+    let usual = USUAL.into_iter().find(|usual| *usual == name);
+    usual.map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed)
 }
 
 /// RFC 3551 section 6, tables 4 and 5.
@@ -159,7 +168,7 @@ fn static_format(payload_type: u8) -> Option<MediaFormat> {
         34 => ("H263", 90_000),
         _ => return None,
     };
-    let encoding = encoding.to_owned();
+    let encoding = Cow::Borrowed(encoding);
     let parameters = (payload_type == 10).then(|| "2".to_owned());
     Some(MediaFormat { payload_type, encoding, clock_rate, parameters, mapped: false, fmtp: Vec::new() })
 }

@@ -12,6 +12,8 @@ mod agreement;
 mod payloads;
 mod proposal;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -74,24 +76,25 @@ impl MediaLines {
         may_be: impl Fn(&MediaStream) -> Result<(), SdpError>,
     ) -> Result<Proposal, SdpError> {
         let digits = terms.digits;
-        offer
-            .0
-            .iter_mut()
-            .filter_map(|line| line.stream.as_mut().ok())
-            .for_each(|stream| digits.read(stream));
+        let hides = |line: &Line| line.stream.as_ref().is_ok_and(|stream| digits.hides_events_of(stream));
+        if offer.0.iter().any(hides) {
+            let streams = Arc::make_mut(&mut offer.0).iter_mut().filter_map(|line| line.stream.as_mut().ok());
+            streams.for_each(|stream| digits.read(Arc::make_mut(stream)));
+        }
         let mut lines = self.clone();
         let former = std::mem::take(&mut lines.legs[from]);
         for slot in &mut lines.legs[1 - from] {
             slot.live = false;
         }
         let (crossing, direct) = ([const { None }; STREAMS_MAX], terms.direct);
+        let shared = offer.clone();
         let mut proposal = Proposal { from, lines, crossing, offer, direct, digits };
         let mut errors = Vec::new();
-        for (index, line) in proposal.offer.0.clone().iter().enumerate() {
+        for (index, line) in shared.0.iter().enumerate() {
             let kept = former.get(index).and_then(|slot| slot.stream);
-            let told = line.stream.clone().and_then(|stream| {
-                may_be(&stream)?;
-                terms.offered(&stream)
+            let told = line.stream.as_ref().map_err(|error| *error).and_then(|stream| {
+                may_be(stream)?;
+                terms.offered(stream)
             });
             let told = told.map_err(|error| errors.push(error)).ok();
             let told = told.filter(|told| !proposal.has(told.kind));

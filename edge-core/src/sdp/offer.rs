@@ -1,5 +1,7 @@
 //! An offer and an answer as a leg sent them: their m= lines, and which of them can be relayed.
 
+use std::sync::Arc;
+
 use super::SdpError;
 use super::session::{MediaDescription, SessionDescription};
 use super::stream::MediaStream;
@@ -13,12 +15,12 @@ pub(super) struct Line {
     pub(super) transport: String,
     pub(super) formats: String,
     /// The stream, or why it cannot be relayed.
-    pub(super) stream: Result<MediaStream, SdpError>,
+    pub(super) stream: Result<Arc<MediaStream>, SdpError>,
 }
 
-/// What a leg proposes.
+/// What a leg proposes. It goes into each proposal that is made of it, so its lines are shared.
 #[derive(Debug, Clone)]
-pub struct Offer(pub(super) Vec<Line>);
+pub struct Offer(pub(super) Arc<Vec<Line>>);
 
 /// What a leg agrees to.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ pub(super) fn read_lines(text: &[u8]) -> Result<Vec<Line>, SdpError> {
         kind: media.kind.to_owned(),
         transport: media.transport.to_owned(),
         formats: media.formats.to_owned(),
-        stream: MediaStream::read(&media),
+        stream: MediaStream::read(&media).map(Arc::new),
     };
     Ok(session.media().map(line).collect())
 }
@@ -66,7 +68,7 @@ impl Line {
             kind: stream.kind.as_str().to_owned(),
             transport: stream.protocol.to_string(),
             formats: stream.format_list(),
-            stream: Ok(stream),
+            stream: Ok(Arc::new(stream)),
         }
     }
 
@@ -84,7 +86,7 @@ impl Offer {
     pub fn parse(text: &[u8]) -> Result<Self, SdpError> {
         let lines = read_lines(text)?;
         if lines.iter().any(|line| line.stream.is_ok()) {
-            return Ok(Self(lines));
+            return Ok(Self(Arc::new(lines)));
         }
         Err(failure(lines.iter().filter_map(|line| line.stream.as_ref().err().copied())))
     }

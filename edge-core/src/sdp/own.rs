@@ -4,6 +4,8 @@
 //! Invariant: what is offered on is no more than what our offer had: its lines in their order, and of each the formats that
 //! both have.
 
+use std::sync::Arc;
+
 use super::direction::Direction;
 use super::format::{MediaFormat, select};
 use super::offer::{Line, Offer, failure, read_lines};
@@ -61,7 +63,7 @@ impl Offer {
             attributes: vec!["ptime:20".to_owned()],
             network: Vec::new(),
         };
-        Self(vec![Line::of(stream)])
+        Self(Arc::new(vec![Line::of(stream)]))
     }
 
     /// What the answer to this offer, which was ours, offers to the other leg.
@@ -72,7 +74,7 @@ impl Offer {
         let mut answered = read_lines(answer)?.into_iter();
         let lines: Vec<Line> = self.0.iter().map(|own| own.answered_with(answered.next())).collect();
         if lines.iter().any(|line| line.stream.is_ok()) {
-            return Ok(Self(lines));
+            return Ok(Self(Arc::new(lines)));
         }
         Err(failure(lines.iter().filter_map(|line| line.stream.as_ref().err().copied())))
     }
@@ -85,14 +87,14 @@ impl Line {
         let stream = match (&self.stream, answer.stream.clone()) {
             (_, Err(error)) => Err(error),
             (Err(_), Ok(_)) => Err(SdpError::NoMedia),
-            (Ok(own), Ok(answered)) => limited(own, answered),
+            (Ok(own), Ok(answered)) => limited(own, &answered).map(Arc::new),
         };
         Self { stream, ..answer }
     }
 }
 
 /// What of a stream was offered.
-fn limited(own: &MediaStream, answered: MediaStream) -> Result<MediaStream, SdpError> {
+fn limited(own: &MediaStream, answered: &MediaStream) -> Result<MediaStream, SdpError> {
     if own.kind != answered.kind {
         return Err(SdpError::NoMedia);
     }
@@ -104,13 +106,13 @@ fn limited(own: &MediaStream, answered: MediaStream) -> Result<MediaStream, SdpE
     if own.kind != Kind::Fax && !formats.iter().any(MediaFormat::is_codec) {
         return Err(SdpError::NoCommonCodec);
     }
-    Ok(MediaStream { formats, ..answered })
+    Ok(MediaStream { formats, ..answered.clone() })
 }
 
 fn format(&(payload_type, encoding, clock_rate, channels, parameters): &Known) -> MediaFormat {
     MediaFormat {
         payload_type,
-        encoding: encoding.to_owned(),
+        encoding: encoding.into(),
         clock_rate,
         parameters: channels.map(str::to_owned),
         mapped: true,

@@ -3,6 +3,8 @@
 //! Invariant: nothing of a [`MediaStream`] but `remote` and `network` names an address, so all of it but those may be told to
 //! the other leg.
 
+use std::fmt::Write;
+
 use super::address::{names_an_address, read_remote};
 use super::direct::network;
 use super::direction::Direction;
@@ -141,9 +143,15 @@ impl MediaStream {
         if self.kind == Kind::Fax {
             return "t38".to_owned();
         }
-        let numbers: Vec<String> =
-            self.formats.iter().map(|format| format.payload_type.to_string()).collect();
-        numbers.join(" ")
+        let mut numbers = String::with_capacity(self.formats.len() * 4);
+        for format in &self.formats {
+            if !numbers.is_empty() {
+                numbers.push(' ');
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(numbers, "{}", format.payload_type);
+        }
+        numbers
     }
 }
 

@@ -2,6 +2,7 @@
 //! whose session stands.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::direction::Direction;
 use super::format::{MediaFormat, select};
@@ -98,7 +99,7 @@ pub fn is_silent(own: &[u8]) -> bool {
     audio(own).is_none_or(|stream| !stream.direction.send)
 }
 
-fn audio(description: &[u8]) -> Option<MediaStream> {
+fn audio(description: &[u8]) -> Option<Arc<MediaStream>> {
     let lines = read_lines(description).ok()?;
     lines.into_iter().filter_map(|line| line.stream.ok()).find(|stream| stream.kind == Kind::Audio)
 }

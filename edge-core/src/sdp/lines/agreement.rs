@@ -3,6 +3,7 @@
 //! Invariant: an answer of ours has the lines of the offer, in its order.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -20,13 +21,13 @@ use crate::media::STREAMS_MAX;
 #[derive(Debug, Clone)]
 pub struct Agreed {
     /// As the leg that offered it described it.
-    pub offered: MediaStream,
+    pub offered: Arc<MediaStream>,
     /// As the leg that answered did.
-    pub answered: MediaStream,
+    pub answered: Arc<MediaStream>,
     /// Whether the answering leg has RTCP on RTP's port.
     pub(super) rtcp_mux: bool,
     /// What the leg that offered is told.
-    pub(super) told: MediaStream,
+    pub(super) told: Arc<MediaStream>,
     /// The formats of both legs.
     pub(super) pairs: Vec<Pair>,
     /// What becomes of their digits.
@@ -44,7 +45,7 @@ pub struct Agreement {
 impl Agreed {
     /// Whether the leg that offered has RTCP on RTP's port.
     #[must_use]
-    pub const fn offered_mux(&self) -> bool {
+    pub fn offered_mux(&self) -> bool {
         self.told.rtcp_mux
     }
 
@@ -71,11 +72,14 @@ impl Agreement {
         let near = &self.proposal.lines.legs[self.proposal.from];
         let written = |slot: &'_ Slot, line: &'_ Line| {
             let stream = slot.stream.filter(|_| slot.live)?;
-            let Agreed { told, .. } = self.streams[stream].as_ref()?;
+            let told: &MediaStream = &self.streams[stream].as_ref()?.told;
             Some((told, line.transport.clone(), self.proposal.receiver(told, local(stream))?))
         };
-        let lines: Vec<_> =
-            near.iter().zip(&self.proposal.offer.0).map(|(slot, line)| (slot, written(slot, line))).collect();
+        let lines: Vec<_> = near
+            .iter()
+            .zip(self.proposal.offer.0.iter())
+            .map(|(slot, line)| (slot, written(slot, line)))
+            .collect();
         let lines = lines.iter().map(|(slot, written)| {
             let written = written.as_ref().map(|(told, transport, at)| (*told, transport.as_str(), *at));
             (slot.unused.as_str(), written)
@@ -128,7 +132,7 @@ impl Agreement {
         let agreed = self.streams.iter().flatten().next()?;
         match agreed.told.kind {
             Kind::Fax => Some("T38"),
-            Kind::Audio | Kind::Video => Some(agreed.told.codec()?.encoding.as_str()),
+            Kind::Audio | Kind::Video => Some(&agreed.told.codec()?.encoding),
         }
     }
 

@@ -12,7 +12,7 @@ impl Agreed {
     /// What the leg that offered may send, and what the leg that answered may; held to that as each one's policing says.
     #[must_use]
     pub fn sends(&self, policing: [Policing; 2]) -> [Option<Sends>; 2] {
-        let legs = [&self.offered, &self.answered];
+        let legs = [&*self.offered, &*self.answered];
         let need = |formats: &[&MediaFormat]| match self.told.kind {
             Kind::Fax => rate::FAX,
             Kind::Audio | Kind::Video => rate::need(formats, legs),
@@ -60,6 +60,6 @@ impl Agreement {
     pub fn transcoded(&self) -> Option<&str> {
         let agreed = self.streams.iter().flatten().next()?;
         let first = agreed.pairs.iter().find(|pair| pair.near.is_codec())?;
-        first.is_converted().then_some(first.far.encoding.as_str())
+        first.is_converted().then_some(&*first.far.encoding)
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: the lines of the dialogs change only in the copy that a proposal carries, which counts once it is answered.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -22,7 +23,7 @@ pub(super) struct Crossing {
     /// Which line of the offer it is.
     pub(super) line: usize,
     /// What the other leg is told.
-    pub(super) told: MediaStream,
+    pub(super) told: Arc<MediaStream>,
 }
 
 /// An offer of one leg, on its way to the other one.
@@ -65,7 +66,7 @@ impl Proposal {
             Some(slot) => *slot = Slot { unused, live: true, ..slot.clone() },
             None => far.push(Slot { unused, stream: Some(stream), live: true }),
         }
-        self.crossing[stream] = Some(Crossing { line: index, told });
+        self.crossing[stream] = Some(Crossing { line: index, told: Arc::new(told) });
     }
 
     /// A stream for a new line: one that the near leg has lost the line of, else one more, while there may be more.
@@ -97,7 +98,7 @@ impl Proposal {
     /// The streams that cross, by their numbers, as the leg that offered described them.
     pub fn offered(&self) -> impl Iterator<Item = (usize, &MediaStream)> {
         let crossing = self.crossing.iter().enumerate();
-        crossing.filter_map(|(stream, crossing)| Some((stream, self.near_stream(crossing.as_ref()?)?)))
+        crossing.filter_map(|(stream, crossing)| Some((stream, &**self.near_stream(crossing.as_ref()?)?)))
     }
 
     /// Our offer to the other leg, where stream `n` is received at `local(n)`.
@@ -106,7 +107,7 @@ impl Proposal {
         let far = &self.lines.legs[1 - self.from];
         let written = |slot: &'_ Slot| {
             let stream = slot.stream.filter(|_| slot.live)?;
-            let Crossing { line: _, told } = self.crossing[stream].as_ref()?;
+            let told: &MediaStream = &self.crossing[stream].as_ref()?.told;
             Some((told, told.protocol.as_str(), self.receiver(told, local(stream))?))
         };
         write(origin, far.iter().map(|slot| (slot.unused.as_str(), written(slot))))
@@ -136,7 +137,7 @@ impl Proposal {
             may_be(answered)?;
             let (told, pairs, digits) =
                 Terms::answered(offered, &crossing.told, answered, (self.direct, self.digits))?;
-            let (offered, answered) = (offered.clone(), answered.clone());
+            let (offered, answered, told) = (Arc::clone(offered), Arc::clone(answered), Arc::new(told));
             let rtcp_mux = crossing.told.rtcp_mux && answered.rtcp_mux;
             streams[stream] = Some(Agreed { offered, answered, rtcp_mux, told, pairs, digits });
         }
@@ -148,14 +149,14 @@ impl Proposal {
         if self.direct { Some(Receiver::Peer(stream.remote)) } else { local.map(Receiver::Edge) }
     }
 
-    fn near_stream(&self, crossing: &Crossing) -> Option<&MediaStream> {
+    fn near_stream(&self, crossing: &Crossing) -> Option<&Arc<MediaStream>> {
         self.offer.0.get(crossing.line)?.stream.as_ref().ok()
     }
 
     /// What the other leg is told of the streams that cross, by their numbers.
     pub(in crate::sdp) fn told(&self) -> impl Iterator<Item = (usize, &MediaStream)> {
         let crossing = self.crossing.iter().enumerate();
-        crossing.filter_map(|(stream, crossing)| Some((stream, &crossing.as_ref()?.told)))
+        crossing.filter_map(|(stream, crossing)| Some((stream, &*crossing.as_ref()?.told)))
     }
 
     /// The lines of the other leg: the stream of each that it is offered.

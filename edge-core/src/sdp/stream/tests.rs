@@ -64,7 +64,7 @@ fn formats_are_mapped_or_static_or_left_out() {
                 a=fmtp:101 0-16\na=rtpmap:96 opus/48000/2\na=fmtp:96 useinbandfec=1\na=rtpmap:8 pcma/8000\na=ptime:30";
     let audio = read(text).expect("audio");
     let formats: Vec<_> =
-        audio.formats.iter().map(|f| (f.payload_type, f.encoding.as_str(), f.clock_rate, f.mapped)).collect();
+        audio.formats.iter().map(|f| (f.payload_type, &*f.encoding, f.clock_rate, f.mapped)).collect();
     let expected = [
         (101, "telephone-event", 8_000, true),
         (9, "G722", 8_000, false),
