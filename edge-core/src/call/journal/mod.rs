@@ -45,6 +45,9 @@ pub(super) use write::Written;
 /// Version of everything that is written.
 pub const VERSION: u8 = 5;
 
+/// Room for nearly every snapshot, so that the buffer rarely grows.
+const USUAL_BYTES: usize = 3072;
+
 /// Why something is no snapshot of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -165,7 +168,9 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// How it is written: the version, and what there is.
     fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_extend(self, vec![VERSION])
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        bytes.push(VERSION);
+        postcard::to_extend(self, bytes)
     }
 }
 

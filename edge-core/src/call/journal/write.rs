@@ -88,7 +88,7 @@ impl Call {
         };
         match snapshot.encode() {
             // As long as it is: the host keeps it while the call stands.
-            Ok(bytes) => Some(bytes.into_boxed_slice().into()),
+            Ok(bytes) => Some(Bytes::copy_from_slice(&bytes)),
             Err(error) => {
                 tracing::error!(call = record.id, "the call cannot be written down: {error}");
                 None
