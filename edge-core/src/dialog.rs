@@ -172,19 +172,15 @@ impl Dialog {
 
     /// Like [`Dialog::request`], for a request that came across the edge and has `hops` left.
     pub fn forwarded(&self, method: &Method, branch: Branch, sequence: u32, hops: u8) -> MessageWriter {
-        let mut via = Vec::with_capacity(80);
         let transport = self.path.listener.transport.via_token().as_bytes();
-        let (sent_by, branch) = (self.sent_by.as_ref(), branch.to_string());
+        let (sent_by, branch) = (self.sent_by.as_ref(), branch.text());
         // RFC 5923: who has proven to be the trunk may send its own requests over the connection of ours.
         let alias: &[u8] = if self.path.proven.is_some() { b";alias" } else { b"" };
-        for part in [b"SIP/2.0/", transport, b" ", sent_by, b";branch=", branch.as_bytes(), b";rport", alias]
-        {
-            via.extend_from_slice(part);
-        }
+        let via: [&[u8]; 8] = [b"SIP/2.0/", transport, b" ", sent_by, b";branch=", &branch, b";rport", alias];
         let strict = self.strict_router();
         let request_uri = strict.as_ref().map_or(self.remote_target.as_ref(), Uri::as_bytes);
         let request = MessageWriter::request(method, request_uri).ruled(self.rules.as_ref());
-        let mut request = request.header(HeaderName::Via, via);
+        let mut request = request.parts(HeaderName::Via, &via);
         for route in self.route_set.iter().skip(usize::from(strict.is_some())) {
             request = request.header(HeaderName::Route, route);
         }
@@ -192,11 +188,17 @@ impl Dialog {
             request = request.header(HeaderName::Route, [b"<", self.remote_target.as_ref(), b">"].concat());
         }
         request = request
-            .header(HeaderName::MaxForwards, hops.to_string())
-            .header(HeaderName::From, tagged(&self.local, Some(&self.local_tag)))
-            .header(HeaderName::To, tagged(&self.remote, self.remote_tag.as_deref()))
-            .header(HeaderName::CallId, &self.call_id)
-            .header(HeaderName::CSeq, [sequence.to_string().as_bytes(), b" ", method.as_bytes()].concat());
+            .number(HeaderName::MaxForwards, hops.into(), &[])
+            .parts(HeaderName::From, &[&self.local, b";tag=", &self.local_tag]);
+        request = match &self.remote_tag {
+            Some(tag) => request.parts(HeaderName::To, &[&self.remote, b";tag=", tag]),
+            None => request.header(HeaderName::To, &self.remote),
+        };
+        request = request.header(HeaderName::CallId, &self.call_id).number(
+            HeaderName::CSeq,
+            sequence,
+            &[b" ", method.as_bytes()],
+        );
         // RFC 3261 section 8.1.1.8, RFC 3311 section 5.1, RFC 6665 section 8.1.1, RFC 3515 section 2.2.
         if matches!(method, Method::Invite | Method::Update | Method::Notify | Method::Refer) {
             request = request.header(HeaderName::Contact, self.contact());
@@ -307,14 +309,6 @@ impl Dialog {
 /// A copy of its own: a dialog outlives the datagrams it was learnt from, and must not keep them in memory.
 fn owned(part: impl AsRef<[u8]>) -> Bytes {
     Bytes::copy_from_slice(part.as_ref())
-}
-
-/// A name-addr with its tag.
-fn tagged(name_addr: &Bytes, tag: Option<&[u8]>) -> Vec<u8> {
-    match tag {
-        Some(tag) => [name_addr.as_ref(), b";tag=", tag].concat(),
-        None => name_addr.to_vec(),
-    }
 }
 
 /// A From or To as name-addr, without its parameters.

@@ -66,6 +66,29 @@ impl MessageWriter {
         self
     }
 
+    /// Adds a header of a known name whose value is these parts, one behind the other.
+    pub fn parts(mut self, name: HeaderName, parts: &[&[u8]]) -> Self {
+        if name == HeaderName::Other {
+            return self;
+        }
+        self.begin(name);
+        parts.iter().for_each(|part| self.push_value(part));
+        self.out.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// The same, of a value that begins with a number.
+    pub fn number(mut self, name: HeaderName, number: u32, behind: &[&[u8]]) -> Self {
+        if name == HeaderName::Other {
+            return self;
+        }
+        self.begin(name);
+        self.push_number(number as usize);
+        behind.iter().for_each(|part| self.push_value(part));
+        self.out.extend_from_slice(b"\r\n");
+        self
+    }
+
     /// Copies all headers of `message` called `name`, in order; folded ones come out on one line.
     pub fn copy(self, message: &Message, name: HeaderName) -> Self {
         message.all(name).fold(self, |writer, value| writer.header(name, value))
@@ -93,6 +116,11 @@ impl MessageWriter {
             // As long as it is: a transaction may keep it for half a minute, and a call for an hour.
             None => Bytes::copy_from_slice(&self.out),
         }
+    }
+
+    fn begin(&mut self, name: HeaderName) {
+        self.out.extend_from_slice(name.as_str().as_bytes());
+        self.out.extend_from_slice(b": ");
     }
 
     fn push_value(&mut self, value: &[u8]) {

@@ -23,6 +23,16 @@ impl Branch {
         Self(random)
     }
 
+    /// How it is written.
+    #[must_use]
+    pub fn text(self) -> [u8; 23] {
+        let mut text = *b"z9hG4bK0000000000000000";
+        for (place, digit) in text[MAGIC_COOKIE.len()..].iter_mut().rev().enumerate() {
+            *digit = b"0123456789abcdef"[(self.0 >> (4 * place) & 0xf) as usize];
+        }
+        text
+    }
+
     /// The branch that `text` writes, if it can be one of ours.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let digits = text.strip_prefix(MAGIC_COOKIE)?;
@@ -35,7 +45,7 @@ impl Branch {
 
 impl std::fmt::Display for Branch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "z9hG4bK{:016x}", self.0)
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 
