@@ -1,5 +1,6 @@
 //! What is measured of one relay with one number of calls.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use super::ground::Ground;
 use super::profile::{self, Share};
 use super::programs::{self, Runs};
 use super::subject::{Kind, Relay};
-use super::trial::{Load, Outcome, OwnCost, Rig};
+use super::trial::{Load, Outcome, OwnCost, Rig, TRIES};
 use crate::processor::{self, Cores};
 use crate::search::{Search, Tried};
 
@@ -41,10 +42,29 @@ pub(super) struct Figures {
     pub(super) programs: Vec<Runs>,
     /// Where the time of the kernel's core goes, at the highest rate.
     pub(super) functions: Vec<Share>,
-    /// Trials that were dropped, and those that were disturbed to the last.
+    /// Tries that were dropped, and trials that were disturbed to the last of them.
     pub(super) dropped: u32,
     pub(super) disturbed: u32,
 }
+
+/// Nothing can be said of a rate, because every try at it was disturbed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NotQuiet {
+    rate: u64,
+}
+
+impl fmt::Display for NotQuiet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rate } = self;
+        write!(
+            f,
+            "the machine was not quiet: the hypervisor or somebody else had the core in each of {TRIES} tries at {rate} packets/s, \
+             twice; end what else runs here, or try --trial-ms 300"
+        )
+    }
+}
+
+impl std::error::Error for NotQuiet {}
 
 /// Generator and sink without a relay.
 #[derive(Debug, Clone)]
@@ -152,8 +172,13 @@ impl Course<'_, '_> {
         let search = Search { first, least: RATE_MIN, most, precision: PRECISION };
         search.highest(None, |rate| {
             let outcome = self.run(rate, p99_max)?;
-            // One that went badly may be chance, two are not.
-            if outcome.is_good() { Ok(outcome) } else { self.run(rate, p99_max) }
+            if outcome.is_good() {
+                return Ok(outcome);
+            }
+            // One that went badly may be chance, two are not, unless somebody else was at fault both times.
+            let again = self.run(rate, p99_max)?;
+            let is_known = again.is_good() || !again.is_disturbed || !outcome.is_disturbed;
+            if is_known { Ok(again) } else { Err(NotQuiet { rate }.into()) }
         })
     }
 

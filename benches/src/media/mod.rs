@@ -27,7 +27,7 @@ pub use subject::{Kind, relay};
 
 use crate::histogram;
 use crate::processor::{self, Cores};
-use measure::{Figures, LOADS};
+use measure::{Figures, LOADS, NotQuiet};
 use picture::{Line, Panel};
 use report::{Group, Row};
 
@@ -77,8 +77,10 @@ fn measure_one(plan: &Plan, cores: Cores, calls: u32, round: u32, row: &mut Row)
     println!("round {round} of {}: {calls} calls, {}", plan.rounds, row.kind.name());
     match measure::figures(plan, cores, row.kind, calls) {
         Ok(figures) => row.figures.push(figures),
-        // Without edge there is nothing to compare; any other is a gap.
-        Err(error) if row.kind == Kind::Edge => return Err(error.context(format!("{calls} calls"))),
+        // Without edge there is nothing to compare, which may be the machine's fault this once; any other is a gap.
+        Err(error) if row.kind == Kind::Edge && !error.is::<NotQuiet>() => {
+            return Err(error.context(format!("{calls} calls")));
+        }
         Err(error) => row.gap = Some(format!("{error:#}").lines().collect::<Vec<_>>().join(" ")),
     }
     Ok(())

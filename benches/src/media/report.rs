@@ -86,10 +86,10 @@ impl Row {
         median(best.map(|outcome| self.kind.cpu_ns(outcome, own)))
     }
 
-    /// Latencies of all rounds at one of the loads.
+    /// Latencies of all rounds at one of the loads; none when each was disturbed.
     pub(super) fn latency(&self, load: usize) -> Option<Histogram<u64>> {
-        let mut all =
-            self.figures.iter().filter_map(|figures| figures.at_loads.get(load)).map(|at| &at.latency);
+        let at_load = self.figures.iter().filter_map(|figures| figures.at_loads.get(load));
+        let mut all = at_load.filter(|outcome| !outcome.is_disturbed).map(|outcome| &outcome.latency);
         let mut sum = all.next()?.clone();
         for more in all {
             // Both have the same bounds.
@@ -254,7 +254,8 @@ impl Group {
         if dropped + disturbed > 0 {
             writeln!(
                 f,
-                "    {dropped} trials dropped and made again, because the hypervisor or somebody else had the core; {disturbed} disturbed to the last"
+                "    {dropped} parts of trials dropped and made again, because the hypervisor or somebody else had the core; {disturbed} trials disturbed \
+                 to the last"
             )?;
         }
         let best = row.figures.iter().filter_map(|figures| figures.highest.as_ref());

@@ -1,13 +1,13 @@
 //! One load of packets through a relay, and what became of it.
 //!
-//! A trial is dropped and made again when the hypervisor took time from the machine meanwhile, or somebody else from the
-//! generator. How often that was so is told.
+//! A trial is made in parts. A part is dropped and made again when the hypervisor took time from the machine meanwhile, or
+//! somebody else from the generator. How often that was so is told.
 
 use std::fmt;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use edge_ebpf::traffic::{COUNTS_LEN, Count, longest};
 use edge_tests::traffic::{Counted, Instruments};
 use hdrhistogram::Histogram;
@@ -23,10 +23,13 @@ const LOSS_MAX: f64 = 0.001;
 const MADE_LEAST: f64 = 0.98;
 /// More of the time than this may not have been stolen; one tick of the clock says nothing yet.
 const STOLEN_MAX: f64 = 0.01;
-/// The part of a trial that the generator may have waited for its core.
+/// The share of its time that the generator may have waited for its core.
 const WAITED_MAX: f64 = 0.01;
-/// Tries at a trial until one is undisturbed.
-const TRIES: u32 = 3;
+/// Tries at a part of a trial until one is undisturbed.
+pub(super) const TRIES: u32 = 5;
+/// The longest part. The generator runs before everybody else, and whoever does so takes a core for 95 % of a second at most
+/// (`sched(7)`, `sched_rt_runtime_us`): then it waits, and is made to lose. Between two parts everybody else has a turn.
+const PART_MAX: Duration = Duration::from_millis(400);
 /// The relay is empty when nothing has arrived for so long.
 const QUIET: Duration = Duration::from_millis(40);
 /// What is still in a queue after this is lost.
@@ -62,7 +65,7 @@ pub(super) struct Outcome {
     pub(super) waited: Duration,
     /// Tries that were dropped.
     pub(super) dropped: u32,
-    /// Whether the last try would have to be dropped, too.
+    /// Whether the last try of a part would have to be dropped, too.
     pub(super) is_disturbed: bool,
 }
 
@@ -103,6 +106,22 @@ impl Outcome {
     fn is_made(&self) -> bool {
         let asked = self.load.rate as f64 * self.load.duration.as_secs_f64();
         self.made as f64 >= MADE_LEAST * asked
+    }
+
+    /// With another part of the same trial.
+    fn and(mut self, part: &Self) -> Result<Self> {
+        self.load.duration += part.load.duration;
+        self.made += part.made;
+        self.frames += part.frames;
+        self.packets.iter_mut().zip(part.packets).for_each(|(sum, more)| *sum += more);
+        self.latency.add(&part.latency).context("parts have the same bounds of latency")?;
+        self.refused = (self.refused.0 + part.refused.0, self.refused.1 + part.refused.1);
+        self.spent += part.spent;
+        self.by_processes += part.by_processes;
+        self.waited += part.waited;
+        self.dropped += part.dropped;
+        self.is_disturbed |= part.is_disturbed;
+        Ok(self)
     }
 
     /// Whether the sink, or its ring, lost more than the relay may lose altogether.
@@ -182,8 +201,22 @@ impl Rig<'_> {
         Ok(())
     }
 
-    /// Runs a load, again when it is disturbed.
+    /// Runs a load in parts of the same length, until one is disturbed at each try.
     pub(super) fn run(&mut self, load: Load) -> Result<Outcome> {
+        let parts = u32::try_from(load.duration.as_millis().div_ceil(PART_MAX.as_millis()))?.max(1);
+        let part = Load { duration: load.duration / parts, ..load };
+        let mut outcome = self.run_part(part)?;
+        for _ in 1..parts {
+            if outcome.is_disturbed {
+                break;
+            }
+            outcome = outcome.and(&self.run_part(part)?)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Runs a part, again when it is disturbed.
+    fn run_part(&mut self, load: Load) -> Result<Outcome> {
         let mut dropped = 0;
         loop {
             let before = Ticks::now()?;

@@ -6,8 +6,8 @@
 //! process is in nobody's figure. All are up during the whole run, each in a lab of its own; a round gives each its turn, once
 //! nobody is busy any more with what the last one left.
 //!
-//! After the rounds each sets calls up at half of its own highest rate, between two peers that answer at once, and setup times go into
-//! a histogram; then calls stand in an edge of their own, and its memory is looked at.
+//! After the rounds each sets calls up at half of its own highest rate, between two peers that answer at once, and edge at once after
+//! it at the same rate; setup times go into histograms. Then calls stand in an edge of their own, and its memory is looked at.
 
 mod load;
 mod report;
@@ -88,14 +88,21 @@ pub fn run(plan: &Plan) -> Result<Report> {
     }
     let directory = place::target().join("bench/sip");
     fs::create_dir_all(&directory)?;
+    let edge = subjects.iter().find(|subject| subject.kind == Kind::Edge).context("edge is not up")?;
+    let setup = |subject: &Subject<'_>, rate, file: &str| {
+        settle(&subjects)?;
+        let setup = setup::measure(subject, cores, rate, plan.seconds)?;
+        histogram::write(&directory, &format!("setup-{file}"), &setup.took)?;
+        anyhow::Ok(setup)
+    };
     for (subject, row) in subjects.iter().zip(&mut rows) {
         let Some(highest) = row.highest_rate() else { continue };
         println!("setup: {}", subject.kind.name());
-        settle(&subjects)?;
-        let setup = setup::measure(subject, cores, (highest / 2).max(1), plan.seconds)?;
-        let name = format!("setup-{}", subject.kind.file_name());
-        histogram::write(&directory, &name, &setup.took)?;
-        row.setup = Some(setup);
+        let (rate, file) = ((highest / 2).max(1), subject.kind.file_name());
+        row.setup = Some(setup(subject, rate, file)?);
+        if subject.kind.is_peer() {
+            row.edge_setup = Some(setup(edge, rate, &format!("edge-beside-{file}"))?);
+        }
     }
     drop(subjects);
     let stand = |calls: &u32| {

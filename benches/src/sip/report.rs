@@ -21,11 +21,13 @@ pub(super) struct Row {
     pub(super) highest: Vec<Outcome>,
     /// At half of that.
     pub(super) setup: Option<Setup>,
+    /// Of edge, at the same rate.
+    pub(super) edge_setup: Option<Setup>,
 }
 
 impl Row {
     pub(super) const fn new(name: &'static str) -> Self {
-        Self { name, steady: Vec::new(), highest: Vec::new(), setup: None }
+        Self { name, steady: Vec::new(), highest: Vec::new(), setup: None, edge_setup: None }
     }
 
     /// The middle one of the highest rates.
@@ -35,9 +37,11 @@ impl Row {
 
     fn json(&self) -> Value {
         let values = |outcomes: &[Outcome]| outcomes.iter().map(Outcome::json).collect::<Vec<_>>();
-        let setup = self.setup.as_ref().map(Setup::json);
+        let [setup, edge_setup] =
+            [&self.setup, &self.edge_setup].map(|setup| setup.as_ref().map(Setup::json));
         json!({
-            "name": self.name, "steady": values(&self.steady), "highest": values(&self.highest), "setup": setup
+            "name": self.name, "steady": values(&self.steady), "highest": values(&self.highest), "setup": setup,
+            "edge_setup": edge_setup
         })
     }
 }
@@ -51,6 +55,24 @@ impl Setup {
     /// Milliseconds that all but a hundredth of the INVITEs were late by at most.
     fn late_ms(&self) -> f64 {
         self.late.value_at_quantile(0.99) as f64 / 1e6
+    }
+
+    /// Its line of the table.
+    fn line(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rate, lost, again, foreign, .. } = self;
+        write!(f, "  {name:<28}{rate:>9}")?;
+        for quantile in [0.5, 0.99, 0.999] {
+            write!(f, "{:>9}", shown((!self.is_late()).then(|| self.ms(quantile)), 2))?;
+        }
+        writeln!(f, "{lost:>7}{again:>7}")?;
+        if self.is_late() {
+            let late = self.late_ms();
+            writeln!(f, "    no times: its INVITEs left up to {late:.1} ms late, so the machine was busy")?;
+        }
+        if *foreign > 0 {
+            writeln!(f, "    {foreign} messages of earlier calls came meanwhile")?;
+        }
+        Ok(())
     }
 
     fn json(&self) -> Value {
@@ -108,23 +130,10 @@ impl Report {
         writeln!(f, "\nINVITE to 200, milliseconds, at half of each one's highest rate")?;
         write!(f, "  {:<28}{:>9}{:>9}{:>9}{:>9}", "", "calls/s", "p50", "p99", "p99.9")?;
         writeln!(f, "{:>7}{:>7}", "lost", "again")?;
-        for (name, setup) in self.rows.iter().filter_map(|row| Some((row.name, row.setup.as_ref()?))) {
-            let Setup { rate, lost, again, foreign, .. } = setup;
-            write!(f, "  {name:<28}{rate:>9}")?;
-            for quantile in [0.5, 0.99, 0.999] {
-                write!(f, "{:>9}", shown((!setup.is_late()).then(|| setup.ms(quantile)), 2))?;
-            }
-            writeln!(f, "{lost:>7}{again:>7}")?;
-            if setup.is_late() {
-                let late = setup.late_ms();
-                writeln!(
-                    f,
-                    "    no times: its INVITEs left up to {late:.1} ms late, so the machine was busy"
-                )?;
-            }
-            if *foreign > 0 {
-                writeln!(f, "    {foreign} messages of earlier calls came meanwhile")?;
-            }
+        for row in &self.rows {
+            let own = row.setup.iter().map(|setup| (row.name, setup));
+            let of_edge = row.edge_setup.iter().map(|setup| ("  edge at the same rate", setup));
+            own.chain(of_edge).try_for_each(|(name, setup)| setup.line(name, f))?;
         }
         writeln!(f)
     }

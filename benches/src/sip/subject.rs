@@ -62,6 +62,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is compared with edge.
+    pub(super) const fn is_peer(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Edge)
+    }
+
     /// What is missing for it on this machine.
     pub(super) fn missing(self) -> Option<String> {
         let error = match self {

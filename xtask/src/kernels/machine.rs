@@ -62,8 +62,10 @@ pub(super) fn run(kernel: &Installed, initramfs: &Path, results: &Path, seconds:
             shell::step(&format!("kernels: on an emulated processor (TCG): {why}"))
         }
     }
-    let mut qemu = Command::new("timeout");
-    qemu.args(["--kill-after=5", &(BOOT_SECONDS + seconds).to_string(), "qemu-system-x86_64"]);
+    // The machine ends with who started it, also when that one is killed or interrupted.
+    let mut qemu = Command::new("setpriv");
+    qemu.args(["--pdeathsig", "TERM", "timeout", "--foreground", "--kill-after=5"]);
+    qemu.arg((BOOT_SECONDS + seconds).to_string()).arg("qemu-system-x86_64");
     qemu.args(processor.arguments());
     qemu.args(["-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none"]);
     qemu.args(["-serial", "stdio", "-append", "console=ttyS0 quiet panic=-1 no_timer_check"]);

@@ -82,3 +82,22 @@ fn a_relay_is_charged_with_what_the_generator_and_the_sink_do_not_take() {
     // Two million idle frames of 20 ns, a million packets of 100 ns: the rest of half a second is the relay's.
     assert!((good().kernel_ns(&own) - 360.0).abs() < 0.01);
 }
+
+#[test]
+fn parts_are_one_trial() -> anyhow::Result<()> {
+    let slow = with(|outcome| {
+        outcome.packets[0] = 998_500;
+        outcome.latency.reset();
+        outcome.latency.record_n(9_000, 998_500).unwrap_or_else(|error| unreachable!("{error}"));
+        (outcome.dropped, outcome.is_disturbed) = (4, true);
+    });
+    let whole = good().and(&slow)?;
+    // 0.15 % of one half is less than a thousandth of both.
+    assert!(whole.is_good() && whole.loss() > 0.0007, "{whole}");
+    assert!((whole.delivered() - 999_250.0).abs() < 1.0, "{whole}");
+    assert_eq!(whole.latency.len(), 1_998_500);
+    assert_eq!((whole.dropped, whole.is_disturbed), (4, true));
+    // What a packet takes stays what it was.
+    assert!((whole.kernel_ns(&OwnCost::default()) - 500.0).abs() < 1.0);
+    Ok(())
+}
