@@ -57,7 +57,7 @@ pub(crate) struct MediaOptions {
     /// Milliseconds of packets in each trial; 1,000 by default
     #[arg(long)]
     trial_ms: Option<u64>,
-    /// Short trials, 100 and 1,000 calls: to see that it works, not to measure (two minutes instead of eight)
+    /// Short trials, 100 and 1,000 calls: to see that it works, not to measure (three minutes instead of eleven)
     #[arg(long)]
     quick: bool,
     /// Print every value as one JSON object on the last line

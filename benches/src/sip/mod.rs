@@ -89,9 +89,11 @@ pub fn run(plan: &Plan) -> Result<Report> {
     let directory = place::target().join("bench/sip");
     fs::create_dir_all(&directory)?;
     let edge = subjects.iter().find(|subject| subject.kind == Kind::Edge).context("edge is not up")?;
-    let setup = |subject: &Subject<'_>, rate, file: &str| {
+    let mut first = 0;
+    let mut setup = |subject: &Subject<'_>, rate, file: &str| {
         settle(&subjects)?;
-        let setup = setup::measure(subject, cores, rate, plan.seconds)?;
+        let setup = setup::measure(subject, cores, first, (rate, plan.seconds))?;
+        first += rate * plan.seconds;
         histogram::write(&directory, &format!("setup-{file}"), &setup.took)?;
         anyhow::Ok(setup)
     };

@@ -54,8 +54,14 @@ impl Setup {
     }
 }
 
-/// Places calls through `subject`, each of which ends as soon as it is answered. Both sides run before all else on their cores.
-pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u32) -> Result<Setup> {
+/// Places calls through `subject`, from the number `first` on, each of which ends as soon as it is answered. Both sides run before
+/// all else on their cores.
+pub(super) fn measure(
+    subject: &Subject<'_>,
+    cores: Cores,
+    first: u32,
+    (rate, seconds): (u32, u32),
+) -> Result<Setup> {
     let at = |address| SocketAddrV4::new(address, SIP_PORT);
     let caller = RawPeer::bind(subject.lab, Side::Carrier, SIP_PORT)?.towards(at(subject.address()));
     let mut called = RawPeer::bind(subject.lab, Side::Pbx, SIP_PORT)?;
@@ -67,12 +73,12 @@ pub(super) fn measure(subject: &Subject<'_>, cores: Cores, rate: u32, seconds: u
     let generator = thread::spawn(move || {
         processor::bind_this_thread(cores.generator)?;
         processor::prefer_this_thread();
-        between((caller, called), 0, rate, seconds)
+        between((caller, called), first, rate, seconds)
     });
     generator.join().ok().context("the generator panicked")?
 }
 
-/// Places calls between two peers, from the number `first` on.
+/// Places calls between two peers, from the number `first` on: one that has been there is a retransmission.
 pub(crate) fn between(
     (caller, called): (RawPeer, RawPeer),
     first: u32,
