@@ -66,8 +66,11 @@ pub(crate) fn prefer(process: u32) -> Result<()> {
     Ok(())
 }
 
+/// Those that are nice stay behind those that are not, as they are without such a priority.
 fn prefer_thread(id: libc::pid_t) {
-    let priority = libc::sched_param { sched_priority: 1 };
+    // SAFETY: it takes plain integers. A niceness of -1 cannot be told from an error, and is none.
+    let niceness = unsafe { libc::getpriority(libc::PRIO_PROCESS, id.cast_unsigned()) };
+    let priority = libc::sched_param { sched_priority: if niceness > 0 { 1 } else { 2 } };
     // SAFETY: the parameters live through the call. A thread that has ended meanwhile needs no priority.
     let _ = unsafe { libc::sched_setscheduler(id, libc::SCHED_FIFO, &raw const priority) };
 }

@@ -23,7 +23,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::call::CallRecord;
 
 use crate::journal::{Note, Notes};
-use crate::runtime::clock;
+use crate::runtime::{background, clock};
 
 use json::Line;
 
@@ -77,9 +77,10 @@ impl Writer {
         let (sender, inbox) = bounded(RECORDS_MAX);
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
-        let thread = std::thread::Builder::new()
-            .name("cdr".to_owned())
-            .spawn(move || write_all(&inbox, files, &journal, &shared))?;
+        let thread = std::thread::Builder::new().name("cdr".to_owned()).spawn(move || {
+            background::stand_back();
+            write_all(&inbox, files, &journal, &shared)
+        })?;
         Ok(Self { sender, thread, counts })
     }
 

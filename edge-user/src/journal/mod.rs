@@ -31,7 +31,7 @@ use edge_core::call::CallKey;
 pub use ahead::{Ahead, Mark};
 pub use read::{JournalError, Left, LeftCall, read};
 
-use crate::runtime::clock;
+use crate::runtime::{background, clock};
 use write::Log;
 
 /// Notes that may wait for the disk: six seconds of three thousand calls a second. What is above it is lost, counted and said:
@@ -137,9 +137,10 @@ impl Journal {
         let (sender, inbox) = bounded(NOTES_MAX);
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || write::keep(&inbox, log, &shared))?;
+        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
+            background::stand_back();
+            write::keep(&inbox, log, &shared)
+        })?;
         Ok(Self { sender, thread, counts, ahead, began })
     }
 

@@ -8,6 +8,7 @@
 //! Invariant: a process that was told to end ends: the first SIGTERM drains, and a second one does not wait.
 
 mod adoption;
+pub mod background;
 pub mod clock;
 mod control;
 mod digits;
@@ -87,6 +88,7 @@ pub fn run(
             return Err(error);
         }
         process.announce();
+        background::stand_back();
         process.attend(signals, given, file).await
     })
 }
