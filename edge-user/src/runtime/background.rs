@@ -2,14 +2,39 @@
 //!
 //! Invariant: they come to their turn all the same. A journal that never ran would lose what calls are.
 
-/// Beside one thread of signalling that has no end of work, one of these gets a quarter of the core.
-const NICENESS: libc::c_int = 5;
+/// So much nicer than signalling: beside one thread of it that has no end of work, one of these gets a quarter of the core.
+const NICER_BY: libc::c_int = 5;
 
 /// Lets the calling thread, and those that it starts from now on, stand back behind signalling (`sched(7)`: niceness). It is called
-/// once everything that must not wait has been started.
+/// once, when everything that must not wait has been started.
 pub fn stand_back() {
-    // SAFETY: it takes plain integers; 0 is the calling thread. To be nicer is allowed to everybody.
+    // SAFETY: it takes plain integers; 0 is the calling thread.
+    let niceness = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+    // SAFETY: as above. Everybody may be nicer, and the kernel knows the end of the scale.
     unsafe {
-        libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS);
+        libc::setpriority(libc::PRIO_PROCESS, 0, niceness + NICER_BY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Who stands back, and who does not.
+
+    use super::{NICER_BY, stand_back};
+
+    fn niceness() -> libc::c_int {
+        // SAFETY: it takes plain integers; 0 is the calling thread.
+        unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+    }
+
+    #[test]
+    fn a_thread_stands_back_with_those_that_it_starts_and_no_other() {
+        let before = niceness();
+        let other = std::thread::spawn(|| {
+            stand_back();
+            (niceness(), std::thread::spawn(niceness).join().unwrap_or_default())
+        });
+        assert_eq!(other.join().unwrap_or_default(), (before + NICER_BY, before + NICER_BY));
+        assert_eq!(niceness(), before);
     }
 }
