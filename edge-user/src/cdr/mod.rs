@@ -23,7 +23,8 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use edge_core::call::CallRecord;
 
 use crate::journal::{Note, Notes};
-use crate::runtime::{background, clock};
+use crate::runtime::background::{self, Pace};
+use crate::runtime::clock;
 
 use json::Line;
 
@@ -130,18 +131,19 @@ fn write_all(inbox: &Receiver<Entry>, mut files: Files, journal: &Notes, counts:
                 Entry::Then(note) => notes.push(note),
             }
         }
-        write_batch(&records, &mut files, counts);
+        let pace = if records.len() + notes.len() < BATCH { Pace::GivesWay } else { Pace::Behind };
+        write_batch(&records, pace, &mut files, counts);
         // All of them stood behind records of this batch or of an earlier one.
         notes.into_iter().for_each(|note| journal.put(note));
     }
 }
 
-fn write_batch(batch: &[Box<CallRecord>], files: &mut Files, counts: &Counts) {
+fn write_batch(batch: &[Box<CallRecord>], pace: Pace, files: &mut Files, counts: &Counts) {
     if batch.is_empty() {
         return;
     }
     let count = batch.len() as u64;
-    match files.append(batch) {
+    match files.append(batch, pace) {
         Ok(()) => counts.written.fetch_add(count, Ordering::Relaxed),
         Err(error) => {
             for record in batch {
@@ -161,14 +163,13 @@ struct Files {
 }
 
 impl Files {
-    fn append(&mut self, records: &[Box<CallRecord>]) -> io::Result<()> {
+    fn append(&mut self, records: &[Box<CallRecord>], pace: Pace) -> io::Result<()> {
         let day = json::day(clock::today());
         let mut text = Vec::with_capacity(records.len() * 1024);
         for record in records {
             serde_json::to_writer(&mut text, &Line::new(record, clock::calendar))?;
             text.push(b'\n');
-            // A shard may have nothing but this core, and shall not wait for a batch.
-            std::thread::yield_now();
+            pace.after_one();
         }
         let file = self.of_day(&day)?;
         let whole = file.metadata()?.len();

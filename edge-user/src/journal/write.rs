@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use edge_core::call::CallKey;
 
+use crate::runtime::background::Pace;
 use crate::runtime::clock;
 
 use super::{AT_A_TIME, BATCH, Counts, GATHERING, Mark, Note, SYNC_WITHIN, ahead, format};
@@ -123,13 +124,14 @@ impl Log {
     }
 
     fn write(&mut self, notes: Vec<Note>, failing: bool) -> io::Result<()> {
+        let pace = if notes.len() < BATCH { Pace::GivesWay } else { Pace::Behind };
         let mut bytes = Vec::new();
         for (index, note) in notes.into_iter().enumerate() {
             let length = format::append(&note, &mut bytes);
             self.may_replace |= note == Note::Replace;
             self.stand(note, length);
             if index % AT_A_TIME == AT_A_TIME - 1 {
-                std::thread::yield_now();
+                pace.after_one();
             }
         }
         if failing {

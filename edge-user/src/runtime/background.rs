@@ -16,6 +16,25 @@ pub fn stand_back() {
     }
 }
 
+/// How such a thread goes about many things that are to be done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A thread that has no other core gets this one between any two.
+    GivesWay,
+    /// More waits behind them. To give way costs a slice of a core that has no end of work (4 ms), which with each thing would be
+    /// never to catch up: its share of the core has to do.
+    Behind,
+}
+
+impl Pace {
+    /// What comes after each thing.
+    pub fn after_one(self) {
+        if self == Self::GivesWay {
+            std::thread::yield_now();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     //! Who stands back, and who does not.
