@@ -61,11 +61,12 @@ impl Call {
 
     /// Whether `side` may believe, in a call that stands, in what another process would know nothing of: our request with an offer
     /// is with it, and it takes that for what is in force; or the offer is to come in a 2xx and its answer in an ACK, and both sides do.
+    /// By both the next process knows that a 2xx makes an offer.
     fn may_be_misled(&self, side: Side) -> bool {
         let open = self.exchange.as_ref().filter(|exchange| self.answered() && exchange.client.is_some());
         open.is_some_and(|exchange| match exchange.answered {
             true => exchange.answer_awaited || exchange.answer_owed,
-            false => exchange.from != side || exchange.offer.is_none(),
+            false => exchange.from != side || (exchange.offer.is_none() && exchange.own_offer.is_none()),
         })
     }
 

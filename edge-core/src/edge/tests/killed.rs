@@ -5,6 +5,7 @@ use super::journal::{found, found_with, written};
 use super::standing::{CARRIER, PBX, Standing, answer, header, pbx_sdp, peers};
 use super::*;
 use crate::call::MediaFound;
+use crate::policy::DelayedOffer;
 
 const PENDING: &str = "SIP/2.0 491 Request Pending";
 
@@ -161,6 +162,26 @@ fn an_offer_in_a_2xx_whose_ack_was_lost_with_the_process_is_answered_and_both_he
     told.sort_unstable();
     let offered = version(&ok.1);
     assert_eq!(told, [(PBX, offered + 1), (CARRIER, 1)], "each once, and what was offered since is older");
+}
+
+#[test]
+fn an_answer_to_an_offer_of_our_own_is_acknowledged_without_a_description() {
+    let wants_offers = |trunks: &mut [Trunk; 2], _: &mut Strangers| {
+        trunks[0].delayed_offer = DelayedOffer::Convert;
+    };
+    let mut call = Standing::with(Bench::new(wants_offers)).acknowledged();
+    let asked = call.by_pbx("INVITE", 1, "").replace("Content-Type: application/sdp\r\n", "");
+    let (sent, _) = call.bench.receive(PBX, &asked);
+    let (_, reinvite) = sent.iter().find(|(_, text)| text.starts_with("INVITE ")).unwrap().clone();
+    assert!(reinvite.contains("m=audio"), "{reinvite}");
+    let (sent, _) = found_with(&mut call, policy(wants_offers, |_| {}), MediaFound::Relayed);
+    assert_eq!((peers(&sent), statuses(&sent)), (vec![PBX.to_owned()], vec![PENDING]));
+    let (sent, _) = call.bench.receive(CARRIER, &answer(&reinvite, "200 OK", "a", CARRIER, SDP));
+    assert!(peers(&sent) == [CARRIER] && sent[0].1.starts_with("ACK "), "{sent:?}");
+    assert!(!sent[0].1.contains("m=audio"), "it would be an offer: {}", sent[0].1);
+    let told = call.wait(5);
+    let told: Vec<_> = told.iter().filter(|(_, text)| text.starts_with("INVITE ")).collect();
+    assert!(!told.is_empty() && told.iter().all(|(peer, _)| peer.to_string() == CARRIER), "{told:?}");
 }
 
 #[test]
