@@ -6,34 +6,55 @@
 //! Invariants: only what names a dialog as this edge names its own is answered, and only towards its trunk: a source that is
 //! nobody's gets nothing. However many of them a trunk makes up, so few leave that they take no room from calls.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::call::{Owner, sent_by};
 use crate::dialog::Dialog;
+use crate::policy::TrunkId;
 use crate::sip::{Method, Response};
 use crate::transaction::Path;
 
 use super::pace::after_one;
 use super::{Edge, shard};
 
-/// Answers that are hung up in a second, two seconds' worth at once: what rang when the former process was killed is answered over
-/// many seconds, and who hears nothing says it again for half a minute. Each is a transaction for as long.
+/// Answers of a trunk that are hung up in a second, two seconds' worth at once: what rang when the former process was killed is
+/// answered over many seconds, and who hears nothing says it again for half a minute. Each is a transaction for as long.
 const A_SECOND: u32 = 200;
+
+/// Of all trunks: who makes up what he may leaves as much to the others.
+const ALL_A_SECOND: u32 = 2 * A_SECOND;
 
 /// How many were hung up.
 #[derive(Debug, Default)]
 pub(super) struct Strays {
-    rested_at: Duration,
+    all: Rest,
+    of_trunk: HashMap<TrunkId, Rest>,
 }
 
 impl Strays {
-    /// Takes one, if there is one left.
-    fn take(&mut self, now: Duration) -> bool {
+    /// Takes one of this trunk, if there is one left.
+    fn take(&mut self, trunk: TrunkId, now: Duration) -> bool {
+        let of_trunk = self.of_trunk.entry(trunk).or_default();
+        match (of_trunk.after_one(A_SECOND, now), self.all.after_one(ALL_A_SECOND, now)) {
+            (Some(rested), Some(all_rested)) => {
+                (*of_trunk, self.all) = (rested, all_rested);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// When what was taken will have rested.
+#[derive(Debug, Default, Clone, Copy)]
+struct Rest(Duration);
+
+impl Rest {
+    fn after_one(self, a_second: u32, now: Duration) -> Option<Self> {
         let second = Duration::from_secs(1);
-        let rested_at = after_one(self.rested_at, second / A_SECOND, second * 2, now);
-        self.rested_at = rested_at.unwrap_or(self.rested_at);
-        rested_at.is_some()
+        after_one(self.0, second / a_second, second * 2, now).map(Self)
     }
 }
 
@@ -44,7 +65,7 @@ impl Edge {
             && answer.from.tag().and_then(shard::tag_number).is_some()
             && answer.to.tag().is_some();
         let Some(trunk) = path.trunk(&self.policy).filter(|_| ours) else { return };
-        if !self.strays.take(self.resources.at(now).since_epoch) {
+        if !self.strays.take(trunk, self.resources.at(now).since_epoch) {
             return;
         }
         let trunk = Arc::clone(self.policy.trunk(trunk));
