@@ -136,13 +136,15 @@ fn over_ipv6_media_whose_route_is_withdrawn_goes_nowhere_and_goes_on_when_it_is_
     withdrawn(Family::V6, MEDIA_V6.into())
 }
 
-/// The route to the PBX's media vanishes, becomes a blackhole, and leads into the carrier's network, each time for a while.
+/// The route to the PBX's media vanishes, becomes a blackhole, and leads into the carrier's network, each time for a while in which the
+/// edge is killed.
 fn withdrawn(family: Family, media: IpAddr) -> Result<()> {
     let mut config = EdgeConfig::default().media_ports("20000-20007").shards(1);
     if family == Family::V6 {
         config = config.over_ipv6(Side::Carrier).over_ipv6(Side::Pbx);
     }
     with_edge(config, |lab, edge| {
+        let mut edge = edge;
         let to = format!("{media}/{}", if media.is_ipv6() { 128 } else { 32 });
         lab.peer(Side::Pbx).ip(&["address", "add", &to, "dev", "lo"])?;
         let by = |side: Side| format!("{to} via {} dev {}", side.peer(family), side.edge_device());
@@ -171,6 +173,9 @@ fn withdrawn(family: Family, media: IpAddr) -> Result<()> {
             counted.with_context(|| format!("{UNANSWERED} more packets: {:?}", edge.counters()))?;
             ensure!(received(&far).is_none(), "what is dropped does not cross: {instead:?}");
             explained(lab, &format!("on the way to {media}: no route to the other leg's address"))?;
+            edge.kill()?;
+            edge = EdgeProcess::start_again(lab)?;
+            edge.wait_for_count("calls_adopted", 1, PATIENCE).with_context(|| format!("{instead:?}"))?;
             crosses(&far, Side::Pbx, &near).context("from the PBX with no route to it")?;
 
             instead.iter().try_for_each(|instead| route("del", instead))?;

@@ -4,6 +4,7 @@
 //! side stays, with its generation and so with its latch, unless the journal says otherwise.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use edge_core::media::{MediaEndpoint, MediaPlan, MediaReport};
 use edge_ebpf::abi::{Endpoint, FLAG_RTCP_APART, FLAG_RTCP_SECOND};
@@ -113,7 +114,7 @@ impl DatapathWriter {
                 let Some(remote) = leg.endpoint.remote else { continue };
                 let former = self.tables.endpoint(leg.index).read().map_or(0, |slot| slot.next_hop);
                 let far = far_address(&remote, leg.endpoint.source_policy);
-                let hop = self.next_hops.acquire_left(far, leg.endpoint.local.ip(), former);
+                let hop = self.hop_left(far, leg.endpoint.local.ip(), former);
                 rows[index][number].next_hop = hop.inspect_err(|_| self.release(&rows))?;
                 let former = self.tables.endpoint(leg.index).read();
                 let former = former.map_or(0, |slot| self.rtcp_hop(leg.index, &slot));
@@ -121,6 +122,18 @@ impl DatapathWriter {
             }
         }
         Ok(rows)
+    }
+
+    /// The row to `remote`, counted; 0 when no route leads there now. That ends no call whose media is here: it goes on when there
+    /// is one again, which the call looks for like any that has lost its way.
+    fn hop_left(&self, remote: IpAddr, local: IpAddr, former: u16) -> Result<u16, InstallError> {
+        match self.next_hops.acquire_left(remote, local, former) {
+            Err(error) if error.leads_nowhere() => {
+                self.next_hops.has_no_way(remote, local);
+                Ok(0)
+            }
+            found => found,
+        }
     }
 }
 
