@@ -83,6 +83,7 @@ impl Row {
     /// Nanoseconds of processor a packet, at the highest rate.
     fn cpu_ns(&self, own: &OwnCost) -> Option<f64> {
         let best = self.figures.iter().filter_map(|figures| figures.in_time.as_ref());
+        let best = best.filter(|outcome| !outcome.is_disturbed);
         median(best.map(|outcome| self.kind.cpu_ns(outcome, own)))
     }
 
@@ -170,7 +171,7 @@ impl Alone {
     fn json(&self) -> Value {
         json!({
             "packets_a_second": self.busiest.delivered(), "ns_a_packet": self.cost.packet_ns,
-            "ns_an_idle_frame": self.cost.idle_ns, "at_a_million": self.million.json(self.cost.packet_ns),
+            "ns_an_idle_frame": self.cost.idle_ns, "at_a_million": self.million.json(self.cost.packet_ns), "is_disturbed": self.is_disturbed,
         })
     }
 }
@@ -215,6 +216,9 @@ impl Group {
                 us(0.99),
                 us(0.999)
             )?;
+            if alone.is_disturbed {
+                writeln!(f, "    disturbed to the last: CPU ns of relays in the kernel are not exact")?;
+            }
         }
         writeln!(
             f,

@@ -27,8 +27,9 @@ const STOLEN_MAX: f64 = 0.01;
 const WAITED_MAX: f64 = 0.01;
 /// Tries at a part of a trial until one is undisturbed.
 pub(super) const TRIES: u32 = 5;
-/// The longest part. The generator runs before everybody else, and whoever does so takes a core for 95 % of a second at most
-/// (`sched(7)`, `sched_rt_runtime_us`): then it waits, and is made to lose. Between two parts everybody else has a turn.
+/// The longest part. The generator runs before everybody else and never rests, and the kernel takes the core from who does so for a
+/// twentieth of each second (`sched(7)`, `sched_rt_runtime_us`): a part fits between two such takings, and is made again where it does
+/// not.
 const PART_MAX: Duration = Duration::from_millis(400);
 /// The relay is empty when nothing has arrived for so long.
 const QUIET: Duration = Duration::from_millis(40);
@@ -240,8 +241,9 @@ impl Rig<'_> {
         let waited = self.waited()?;
         self.instruments.order(rate, duration, self.streams, 1)?;
         thread::sleep(duration);
-        let waited = self.waited()? - waited;
         let after = self.settle()?;
+        // A wait is known once it is over.
+        let waited = self.waited()? - waited;
         let (made, spent) = (self.instruments.made()?, self.spent()? - spent);
         let by_processes = self.processes()? - processes;
         let (before_relay, behind_relay) = self.ground.refused()?;
