@@ -284,11 +284,18 @@ impl EndpointState {
         self.latch_word(stream).load(generation)
     }
 
+    /// Whether the last RTP packet was of this source. SSRC 0 is nobody's: that stands here as well before any RTP has come.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_of(&self, ssrc: u32) -> bool {
+        ssrc != 0 && self.ssrc() == ssrc
+    }
+
     /// Whether an RTP packet goes on where the last one left off: the same source, and a number not far ahead.
     #[inline(always)]
     #[must_use]
     pub fn is_continued_by(&self, ssrc: u32, sequence: u16) -> bool {
-        self.ssrc() == ssrc && self.run().is_continued_by(sequence)
+        self.is_of(ssrc) && self.run().is_continued_by(sequence)
     }
 
     /// RTP packets relayed.

@@ -86,7 +86,7 @@ fn latch(
         Media::Beside { is_dtls: true } => begin(state, stream, held, here, near.call)?,
         Media::Rtcp(rtcp) => {
             let rtp = state.latch(Stream::Rtp, near.call, generation).ok_or(DropReason::SourceNotKnown)?;
-            if rtp.tail != here.tail || state.ssrc() != rtcp.ssrc.get() {
+            if rtp.tail != here.tail || !state.is_of(rtcp.ssrc.get()) {
                 return Err(DropReason::LatchedElsewhere);
             }
         }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::profiles::{plain, single};
 use super::{Case, Tally, drops, from_carrier, ipv6, relay, relays, to_rtcp_port, towards_pbx};
 use crate::abi::{FLAG_DTLS, FLAG_RTCP_MUX, FLAG_STUN, FLAG_UDPTL, SOURCE_LATCH, SOURCE_PORT};
-use crate::testing::packet::Packet;
+use crate::testing::packet::{Packet, rtcp, rtp};
 use crate::testing::scene::Family::{V4, V6};
 use crate::testing::scene::{CARRIER, PBX, Scene};
 use crate::verdict::DropReason::*;
@@ -210,6 +210,8 @@ fn handshakes_latch() -> Vec<Case> {
     let after_media = Tally { rtp: (1, from_carrier().build().len() as u64), ..Tally::default() };
     let beside = |packet: Packet| packet.with(|packet| packet.source.1 = CARRIER.1 + 8);
     let on_rtcp = || to_rtcp_port(dtls(22)).with(|packet| packet.payload = dtls(22).payload);
+    let nobodys_report = || to_rtcp_port(dtls(22)).with(|packet| packet.payload = rtcp(0));
+    let nobodys = || from_carrier().with(|packet| packet.payload = rtp(1, 160, 0, 160));
     let refused = drops("dtls_from_beside_the_latch", LatchedElsewhere, &beside(dtls(22)));
     let moved = Tally { rtp: after_media.rtp, ..refused.tally };
     let early = drops("dtls_of_rtcp_before_that_of_rtp", SourceNotKnown, &on_rtcp());
@@ -220,6 +222,16 @@ fn handshakes_latch() -> Vec<Case> {
             before: handshake(),
             scene: scene(),
             ..drops("rtp_of_another_than_shook_hands", LatchedElsewhere, &beside(from_carrier()))
+        },
+        Case {
+            before: handshake(),
+            scene: scene(),
+            ..drops("rtp_of_ssrc_0_from_beside_who_shook_hands", LatchedElsewhere, &beside(nobodys()))
+        },
+        Case {
+            before: handshake(),
+            scene: scene(),
+            ..drops("rtcp_of_ssrc_0_behind_a_handshake", LatchedElsewhere, &nobodys_report())
         },
         Case {
             before: media(),
